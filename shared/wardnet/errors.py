@@ -1,0 +1,425 @@
+"""One base error, one `Reason` per cause, one catalogue row per reason.
+
+The tree is flat on purpose: every error a person can cause is a `WardnetError`, and the `Reason`
+says which. The row of a reason gives the gRPC status, the public sentence (which says what to do
+next), whether trying again can help, and the exit code of the commands.
+
+A sentence may carry details (a file, a line, a column, a rule, a hospital), never a value or a
+number derived from patients' data: the details are the closed set `DETAIL_NAMES`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from string import Formatter
+from types import MappingProxyType
+from typing import Final
+
+
+class Status(StrEnum):
+    """Name a gRPC status; its position is the commands' exit code."""
+
+    INVALID_ARGUMENT = "INVALID_ARGUMENT"
+    NOT_FOUND = "NOT_FOUND"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
+    FAILED_PRECONDITION = "FAILED_PRECONDITION"
+    RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
+    ABORTED = "ABORTED"
+    UNAVAILABLE = "UNAVAILABLE"
+    DATA_LOSS = "DATA_LOSS"
+    INTERNAL = "INTERNAL"
+    ALREADY_EXISTS = "ALREADY_EXISTS"
+    CANCELLED = "CANCELLED"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+
+
+EXIT_CODES: Final[Mapping[Status, int]] = MappingProxyType(
+    {status: number for number, status in enumerate(Status, start=3)}
+)
+"""Exit code of each status: 3, 4, 5 ... (0 is success, 1 a crash, 2 a usage error of the shell)."""
+
+
+class Reason(StrEnum):
+    """Name one cause of failure; the catalogue says what it means to a person."""
+
+    # malformed input
+    MALFORMED = "malformed"
+    WRONG_SETTING = "wrong_setting"
+    COHORT_SYNTAX = "cohort_syntax"
+    DICTIONARY_INVALID = "dictionary_invalid"
+    PARAMETER_INVALID = "parameter_invalid"
+    MESSAGE_TOO_LARGE = "message_too_large"
+    DEADLINE_MISSING = "deadline_missing"
+    # intake
+    FILE_UNREADABLE = "file_unreadable"
+    FILE_EMPTY = "file_empty"
+    FILE_TRUNCATED = "file_truncated"
+    FILE_ENCODING = "file_encoding"
+    FILE_HEADER = "file_header"
+    ROWS_REJECTED = "rows_rejected"
+    DICTIONARY_MISMATCH = "dictionary_mismatch"
+    # found or not
+    COLUMN_UNAVAILABLE = "column_unavailable"
+    DATASET_UNAVAILABLE = "dataset_unavailable"
+    QUERY_UNKNOWN = "query_unknown"
+    NOT_INITIALISED = "not_initialised"
+    # identity
+    PASSPHRASE_WRONG = "passphrase_wrong"
+    PASSPHRASE_MISSING = "passphrase_missing"
+    PASSPHRASE_WEAK = "passphrase_weak"
+    FILE_MODE = "file_mode"
+    INVITATION_MALFORMED = "invitation_malformed"
+    INVITATION_REFUSED = "invitation_refused"
+    FINGERPRINT_MISMATCH = "fingerprint_mismatch"
+    CERTIFICATE_REFUSED = "certificate_refused"
+    IDENTITY_MISMATCH = "identity_mismatch"
+    ROLE_REFUSED = "role_refused"
+    TLS_TOO_OLD = "tls_too_old"
+    SIGNATURE_INVALID = "signature_invalid"
+    QUERY_EXPIRED = "query_expired"
+    QUERY_REPLAYED = "query_replayed"
+    QUERY_NOT_FOR_US = "query_not_for_us"
+    ALREADY_EXISTS = "already_exists"
+    # versions
+    METHOD_UNKNOWN = "method_unknown"
+    DICTIONARY_OUTDATED = "dictionary_outdated"
+    # disclosure
+    COHORT_TOO_SMALL = "cohort_too_small"
+    COMPLEMENT_TOO_SMALL = "complement_too_small"
+    IMPLAUSIBLE_TOTAL = "implausible_total"
+    # rounds
+    HOSPITALS_LOST = "hospitals_lost"
+    HOSPITAL_REFUSED = "hospital_refused"
+    ROUNDS_DIVERGED = "rounds_diverged"
+    QUERY_CANCELLED = "query_cancelled"
+    SUPERSEDED = "superseded"
+    WORK_LIMIT = "work_limit"
+    # the machines
+    COORDINATOR_AWAY = "coordinator_away"
+    WAIT_TOO_LONG = "wait_too_long"
+    IN_USE = "in_use"
+    DISK_FULL = "disk_full"
+    VAULT_DAMAGED = "vault_damaged"
+    LOG_DAMAGED = "log_damaged"
+    STATE_DAMAGED = "state_damaged"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Say what one reason means.
+
+    Parameters
+    ----------
+    status : Status
+        The gRPC status it travels as.
+    sentence : str
+        What a person reads; `{name}` takes a detail of `DETAIL_NAMES`.
+    retry : bool
+        Whether the same call may succeed later without a change.
+    """
+
+    status: Status
+    sentence: str
+    retry: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """Return the commands' exit code for this row."""
+        return EXIT_CODES[self.status]
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Return the detail names that the sentence uses."""
+        return frozenset(name for _, name, _, _ in Formatter().parse(self.sentence) if name)
+
+
+DETAIL_NAMES: Final = frozenset(
+    {
+        "field",
+        "rule",
+        "file",
+        "line",
+        "column",
+        "position",
+        "report",
+        "path",
+        "dataset",
+        "hospital",
+        "hospitals",
+        "method",
+        "parameter",
+        "role",
+        "identity",
+        "fingerprint",
+        "address",
+        "version",
+        "query",
+        "incident",
+        "seconds",
+        "setting",
+    }
+)
+"""The only details an error may carry; none can hold a patient's value."""
+
+_S = Status
+
+CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
+    {
+        Reason.MALFORMED: Row(
+            _S.INVALID_ARGUMENT,
+            "The message is malformed at {field}: {rule}. Update both sides to the same version.",
+        ),
+        Reason.WRONG_SETTING: Row(
+            _S.INVALID_ARGUMENT,
+            "The setting {setting} in {path} is not valid: {rule}. Correct it and start again.",
+        ),
+        Reason.COHORT_SYNTAX: Row(
+            _S.INVALID_ARGUMENT,
+            "The cohort cannot be read at character {position}: {rule}.",
+        ),
+        Reason.DICTIONARY_INVALID: Row(
+            _S.INVALID_ARGUMENT,
+            "The dictionary {path} is not valid at {field}: {rule}. Edit the file and try again.",
+        ),
+        Reason.PARAMETER_INVALID: Row(
+            _S.INVALID_ARGUMENT, "{method} cannot be asked this way: {parameter} {rule}."
+        ),
+        Reason.MESSAGE_TOO_LARGE: Row(
+            _S.INVALID_ARGUMENT, "The message is larger than {rule}. Ask for fewer cells at once."
+        ),
+        Reason.DEADLINE_MISSING: Row(
+            _S.INVALID_ARGUMENT, "The call carries no deadline. Set one and call again."
+        ),
+        Reason.FILE_UNREADABLE: Row(
+            _S.INVALID_ARGUMENT, "{file} cannot be read: {rule}. Check the path and its rights."
+        ),
+        Reason.FILE_EMPTY: Row(
+            _S.INVALID_ARGUMENT, "{file} holds no {rule}. Export it again; nothing was stored."
+        ),
+        Reason.FILE_TRUNCATED: Row(
+            _S.INVALID_ARGUMENT,
+            "{file} ends inside the record of line {line}: {rule}. Export it again; nothing was stored.",
+        ),
+        Reason.FILE_ENCODING: Row(
+            _S.INVALID_ARGUMENT,
+            "{file}, line {line}: the bytes are not {rule}. Declare the file's encoding in the "
+            "local part and load again; nothing was stored.",
+        ),
+        Reason.FILE_HEADER: Row(
+            _S.INVALID_ARGUMENT,
+            "{file}, line 1, column {column}: {rule}. Correct the header or the local part; "
+            "nothing was stored.",
+        ),
+        Reason.ROWS_REJECTED: Row(
+            _S.INVALID_ARGUMENT,
+            "{file}, line {line}, column {column}: {rule}. All rejected rows are in {report}; "
+            "nothing was stored. Correct the file, or accept the loss with --max-rejects.",
+        ),
+        Reason.DICTIONARY_MISMATCH: Row(
+            _S.FAILED_PRECONDITION,
+            "{path} does not fit the dictionary at {field}: {rule}. Correct the local part or "
+            "adopt the current dictionary.",
+        ),
+        Reason.COLUMN_UNAVAILABLE: Row(
+            _S.NOT_FOUND,
+            "The column {column} is not available to you in {dataset}. `wardnet dictionary "
+            "{dataset}` lists those that are.",
+        ),
+        Reason.DATASET_UNAVAILABLE: Row(
+            _S.NOT_FOUND,
+            "The dataset {dataset} is not available to you. `wardnet datasets` lists those that are.",
+        ),
+        Reason.QUERY_UNKNOWN: Row(
+            _S.NOT_FOUND, "No query of yours has the id {query}. `wardnet query list` shows them."
+        ),
+        Reason.NOT_INITIALISED: Row(
+            _S.FAILED_PRECONDITION, "There is nothing at {path} yet. Run {rule} first."
+        ),
+        Reason.PASSPHRASE_WRONG: Row(
+            _S.UNAUTHENTICATED,
+            "The passphrase does not open {path}. Try again, or use the recovery key.",
+        ),
+        Reason.PASSPHRASE_MISSING: Row(
+            _S.UNAUTHENTICATED,
+            "A passphrase is needed to open {path}. Name a file that holds it with {setting}, or "
+            "run the command on a terminal.",
+        ),
+        Reason.PASSPHRASE_WEAK: Row(
+            _S.INVALID_ARGUMENT, "The passphrase is too short: {rule}. Choose a longer one."
+        ),
+        Reason.FILE_MODE: Row(
+            _S.FAILED_PRECONDITION,
+            "{path} can be read by other users. Run `chmod 600 {path}` and try again.",
+        ),
+        Reason.INVITATION_MALFORMED: Row(
+            _S.INVALID_ARGUMENT,
+            "This is not a whole invitation: {rule}. Copy it again, from the first character to the last.",
+        ),
+        Reason.INVITATION_REFUSED: Row(
+            _S.UNAUTHENTICATED,
+            "The invitation was used, has expired, or is for somebody else. Ask the coordinator's "
+            "operator for a new one.",
+        ),
+        Reason.FINGERPRINT_MISMATCH: Row(
+            _S.UNAUTHENTICATED,
+            "The network's fingerprint is {fingerprint}, not the one you gave. Do not go on; call "
+            "the coordinator's operator.",
+        ),
+        Reason.CERTIFICATE_REFUSED: Row(
+            _S.UNAUTHENTICATED,
+            "The certificate is not accepted: {rule}. Check that both sides belong to the same "
+            "network and that the clock is right.",
+        ),
+        Reason.IDENTITY_MISMATCH: Row(
+            _S.UNAUTHENTICATED,
+            "The peer claims to be {identity}, and its certificate says otherwise. The call was refused.",
+        ),
+        Reason.ROLE_REFUSED: Row(
+            _S.PERMISSION_DENIED, "A {role} may not do this. Ask with the right identity."
+        ),
+        Reason.TLS_TOO_OLD: Row(
+            _S.UNAUTHENTICATED, "Only TLS 1.3 is accepted. Update the client or the proxy between."
+        ),
+        Reason.SIGNATURE_INVALID: Row(
+            _S.UNAUTHENTICATED, "The signature does not hold: {rule}. Nothing was done."
+        ),
+        Reason.QUERY_EXPIRED: Row(
+            _S.FAILED_PRECONDITION,
+            "The query is outside its time of validity. Check the clock and ask again.",
+        ),
+        Reason.QUERY_REPLAYED: Row(
+            _S.UNAUTHENTICATED, "This query's nonce was used before. Ask again with a new query."
+        ),
+        Reason.QUERY_NOT_FOR_US: Row(
+            _S.UNAUTHENTICATED, "The query is addressed to others. Nothing was done."
+        ),
+        Reason.ALREADY_EXISTS: Row(
+            _S.ALREADY_EXISTS, "{path} exists already. Choose another place or name."
+        ),
+        Reason.METHOD_UNKNOWN: Row(
+            _S.FAILED_PRECONDITION,
+            "{method} version {version} is not known here. Update the older side.",
+        ),
+        Reason.DICTIONARY_OUTDATED: Row(
+            _S.FAILED_PRECONDITION,
+            "The query is for another version of the dictionary of {dataset}. Fetch the current "
+            "one with `wardnet dictionary {dataset}` and ask again.",
+        ),
+        Reason.COHORT_TOO_SMALL: Row(
+            _S.FAILED_PRECONDITION,
+            "The cohort holds fewer patients than may be described. Widen it.",
+        ),
+        Reason.COMPLEMENT_TOO_SMALL: Row(
+            _S.FAILED_PRECONDITION,
+            "The cohort leaves out fewer patients than may be described. Ask without the filter, "
+            "or leave out more.",
+        ),
+        Reason.IMPLAUSIBLE_TOTAL: Row(
+            _S.ABORTED, "The total of a round cannot be right: {rule}. The query was ended."
+        ),
+        Reason.HOSPITALS_LOST: Row(
+            _S.ABORTED,
+            "No answer in time from {hospitals}, and too few hospitals are left. Ask again when "
+            "they are back, or allow fewer with --min-hospitals.",
+            retry=True,
+        ),
+        Reason.HOSPITAL_REFUSED: Row(
+            _S.PERMISSION_DENIED, "{hospital} refused the query: {rule}"
+        ),
+        Reason.ROUNDS_DIVERGED: Row(
+            _S.ABORTED, "The hospitals did not reach the same state: {rule}. The query was ended."
+        ),
+        Reason.QUERY_CANCELLED: Row(_S.CANCELLED, "The query was cancelled by its researcher."),
+        Reason.SUPERSEDED: Row(
+            _S.ABORTED, "A newer process of {identity} has taken over. This one stops."
+        ),
+        Reason.WORK_LIMIT: Row(
+            _S.RESOURCE_EXHAUSTED, "Too much is open at once: {rule}. Try again later.", retry=True
+        ),
+        Reason.COORDINATOR_AWAY: Row(
+            _S.UNAVAILABLE,
+            "The coordinator at {address} cannot be reached: {rule}. Check the address, the "
+            "network and the proxy, then try again.",
+            retry=True,
+        ),
+        Reason.WAIT_TOO_LONG: Row(
+            _S.DEADLINE_EXCEEDED,
+            "No answer within {seconds} seconds. The query goes on; `wardnet query wait {query}` "
+            "takes it up again.",
+            retry=True,
+        ),
+        Reason.IN_USE: Row(
+            _S.FAILED_PRECONDITION,
+            "{path} is in use by another process ({rule}). Stop it first.",
+            retry=True,
+        ),
+        Reason.DISK_FULL: Row(
+            _S.RESOURCE_EXHAUSTED,
+            "The disk of {path} is full. Nothing was stored; free some space and try again.",
+            retry=True,
+        ),
+        Reason.VAULT_DAMAGED: Row(
+            _S.DATA_LOSS,
+            "{path} does not hold what was stored there: {rule}. Restore it from a backup.",
+        ),
+        Reason.LOG_DAMAGED: Row(
+            _S.DATA_LOSS,
+            "The access log is broken at entry {line}: {rule}. Keep the file as evidence and call "
+            "your auditor.",
+        ),
+        Reason.STATE_DAMAGED: Row(
+            _S.DATA_LOSS, "{path} is damaged: {rule}. Restore it from a backup."
+        ),
+        Reason.INTERNAL: Row(
+            _S.INTERNAL,
+            "Something went wrong inside. Tell the operator the incident id {incident}.",
+        ),
+    }
+)
+"""What every reason means; `tests/unit/test_errors.py` holds it complete."""
+
+
+class WardnetError(Exception):
+    """Carry one reason and the details that its sentence needs.
+
+    Parameters
+    ----------
+    reason : Reason
+        The cause.
+    **details : str or int
+        Values for the sentence's fields, each named in `DETAIL_NAMES`; never data.
+
+    Examples
+    --------
+    >>> str(WardnetError(Reason.PASSPHRASE_WEAK, rule="at least 12 characters"))
+    'The passphrase is too short: at least 12 characters. Choose a longer one.'
+    """
+
+    def __init__(self, reason: Reason, **details: str | int) -> None:
+        self.reason = reason
+        self.details: Mapping[str, str] = {name: str(value) for name, value in details.items()}
+        unknown = self.details.keys() - DETAIL_NAMES
+        missing = CATALOGUE[reason].fields - self.details.keys()
+        if unknown or missing:
+            message = f"{reason}: unknown details {sorted(unknown)}, missing {sorted(missing)}"
+            raise TypeError(message)
+        super().__init__(reason, dict(self.details))
+
+    @property
+    def row(self) -> Row:
+        """Return the catalogue row of the reason."""
+        return CATALOGUE[self.reason]
+
+    def __str__(self) -> str:
+        """Return the public sentence."""
+        return self.row.sentence.format(**self.details)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let worker processes raise it to their parent."""
+        return _rebuild, (self.reason.value, dict(self.details))
+
+
+def _rebuild(reason: str, details: dict[str, str]) -> WardnetError:
+    return WardnetError(Reason(reason), **details)

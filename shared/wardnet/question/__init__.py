@@ -1,0 +1,1 @@
+"""What is asked: the dictionary, the cohort, the query and its answer, as frozen values."""

@@ -1,0 +1,1 @@
+"""Statistics: the contract of a method, and one file per method with all its halves."""

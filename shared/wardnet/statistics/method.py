@@ -1,0 +1,110 @@
+"""The contract that every method fulfils, so that it runs anywhere and equals the pooled answer.
+
+    bind(parameters, dictionary) -> Question       types and ranges, before any data
+    guards(question)             -> cells          which counts the disclosure rules need
+    cells(question, rows)        -> index          which guard cell each row falls in
+    start(question, guards)      -> State          after the rules saw the guard totals
+    arrays(state)                -> ArraySpec ...  what a round's sums look like, and their limits
+    local(state, rows)           -> Part           at a hospital, per batch; parts only ever add
+    finish(state, part)          -> Sums           once per hospital
+    step(state, total)           -> State | Table  the total is all it ever sees
+
+`start` and `step` run at every hospital on the same totals and must give the same bits: they use
+integers, Fraction or elementwise IEEE operations only. The first round is always the guard round,
+run by `session.py`; a method never sees a cell that the rules withhold.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from wardnet.privacy.rules import DisclosureRules, GuardTotals
+from wardnet.question.answer import Table
+from wardnet.question.cohort import Cohort
+from wardnet.question.dictionary import Dictionary
+from wardnet.question.rows import Rows
+from wardnet.sums.arrays import ArraySpec, Sums
+
+P = TypeVar("P")
+S = TypeVar("S")
+
+Part: TypeAlias = Mapping[str, NDArray[Any]]
+"""One hospital's unfinished sums: integer arrays that add entrywise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question(Generic[P]):
+    """Hold a query that fits its dictionary and method.
+
+    Parameters
+    ----------
+    dictionary : Dictionary
+        What the columns mean.
+    cohort : Cohort
+        Whose rows.
+    parameters : P
+        The method's own parameters, checked.
+    """
+
+    dictionary: Dictionary
+    cohort: Cohort
+    parameters: P
+
+
+class Method(ABC, Generic[P, S]):
+    """Define one statistic with all its halves; see the module's table for the order of calls."""
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    maximum_rounds: ClassVar[int]
+    """Most rounds after the guard round."""
+
+    @abstractmethod
+    def bind(self, parameters: Mapping[str, JsonValue], dictionary: Dictionary) -> P:
+        """Check parameters against the dictionary.
+
+        Raises
+        ------
+        WardnetError
+            `PARAMETER_INVALID` or `COLUMN_UNAVAILABLE`.
+        """
+
+    @abstractmethod
+    def columns(self, parameters: P) -> frozenset[str]:
+        """Return the columns that `cells` and `local` look at, without those of the cohort."""
+
+    @abstractmethod
+    def guards(self, question: Question[P]) -> Mapping[str, int]:
+        """Return the number of cells of each guard; every array names one of them."""
+
+    @abstractmethod
+    def cells(self, question: Question[P], rows: Rows) -> Mapping[str, NDArray[np.integer[Any]]]:
+        """Return each guard's cell per row, shape (rows.size,); -1 for rows in no cell.
+
+        `rows` are already filtered to the cohort.
+        """
+
+    @abstractmethod
+    def start(self, question: Question[P], guards: GuardTotals, rules: DisclosureRules) -> S | Table:
+        """Return the first state (or an answer at once, where the guard totals are the answer)."""
+
+    @abstractmethod
+    def arrays(self, state: S) -> Sequence[ArraySpec]:
+        """Declare the sums of the round that `state` asks for."""
+
+    @abstractmethod
+    def local(self, state: S, rows: Rows) -> Part:
+        """Return one batch's part; `rows` are already filtered to the cohort."""
+
+    @abstractmethod
+    def finish(self, state: S, part: Part) -> Sums:
+        """Return the hospital's sums, as `arrays` declares them."""
+
+    @abstractmethod
+    def step(self, state: S, total: Sums) -> S | Table:
+        """Return the next state, or the result."""

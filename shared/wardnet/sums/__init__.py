@@ -1,0 +1,1 @@
+"""Sums: named arrays of integers that are only ever added."""
