@@ -1,0 +1,1 @@
+"""The coordinator: a post office that adds."""

@@ -1,0 +1,1 @@
+"""A method's local half over a snapshot, in spawned workers."""

@@ -1,0 +1,1 @@
+"""What the hospital decides on: which queries it accepts."""

@@ -1,0 +1,1 @@
+"""Files and feeds become clean typed batches."""

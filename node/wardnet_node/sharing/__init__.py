@@ -1,0 +1,1 @@
+"""Record sharing between two hospitals."""

@@ -1,0 +1,1 @@
+"""The encrypted columnar store, its keys and its catalog."""

@@ -1,0 +1,1 @@
+"""Studies and agreements: what a hospital has signed to allow."""

@@ -1,0 +1,1 @@
+"""The access log: canonical entries, hash-chained, durable before release."""

@@ -1,0 +1,1 @@
+"""The researcher's and auditor's face: Python API and the command `wardnet`."""

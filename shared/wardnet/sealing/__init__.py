@@ -1,0 +1,1 @@
+"""Parcels: records sealed for one recipient."""

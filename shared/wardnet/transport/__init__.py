@@ -1,0 +1,1 @@
+"""The only room where values meet wire messages."""

@@ -1,0 +1,1 @@
+"""Generated from proto/wardnet/wire/v1 by scripts/generate_wire.py; never edited."""

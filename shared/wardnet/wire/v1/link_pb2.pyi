@@ -1,0 +1,150 @@
+from wardnet.wire.v1 import envelope_pb2 as _envelope_pb2
+from wardnet.wire.v1 import sums_pb2 as _sums_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class AttachRequest(_message.Message):
+    __slots__ = ("hello", "heartbeat", "announcement", "part", "answer", "refusal")
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    ANNOUNCEMENT_FIELD_NUMBER: _ClassVar[int]
+    PART_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    hello: Hello
+    heartbeat: Heartbeat
+    announcement: Announcement
+    part: RoundPart
+    answer: SignedAnswer
+    refusal: Refusal
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., announcement: _Optional[_Union[Announcement, _Mapping]] = ..., part: _Optional[_Union[RoundPart, _Mapping]] = ..., answer: _Optional[_Union[SignedAnswer, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ...) -> None: ...
+
+class AttachResponse(_message.Message):
+    __slots__ = ("welcome", "heartbeat", "work", "acknowledgement", "ended")
+    WELCOME_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    WORK_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGEMENT_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    welcome: Welcome
+    heartbeat: Heartbeat
+    work: Work
+    acknowledgement: Acknowledgement
+    ended: Ended
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., work: _Optional[_Union[Work, _Mapping]] = ..., acknowledgement: _Optional[_Union[Acknowledgement, _Mapping]] = ..., ended: _Optional[_Union[Ended, _Mapping]] = ...) -> None: ...
+
+class Hello(_message.Message):
+    __slots__ = ("hospital", "epoch", "software_version", "methods", "announcement")
+    HOSPITAL_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    SOFTWARE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    METHODS_FIELD_NUMBER: _ClassVar[int]
+    ANNOUNCEMENT_FIELD_NUMBER: _ClassVar[int]
+    hospital: str
+    epoch: int
+    software_version: str
+    methods: _containers.RepeatedCompositeFieldContainer[MethodVersion]
+    announcement: Announcement
+    def __init__(self, hospital: _Optional[str] = ..., epoch: _Optional[int] = ..., software_version: _Optional[str] = ..., methods: _Optional[_Iterable[_Union[MethodVersion, _Mapping]]] = ..., announcement: _Optional[_Union[Announcement, _Mapping]] = ...) -> None: ...
+
+class MethodVersion(_message.Message):
+    __slots__ = ("name", "version")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    version: int
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+
+class Announcement(_message.Message):
+    __slots__ = ("datasets",)
+    DATASETS_FIELD_NUMBER: _ClassVar[int]
+    datasets: _containers.RepeatedCompositeFieldContainer[HeldDataset]
+    def __init__(self, datasets: _Optional[_Iterable[_Union[HeldDataset, _Mapping]]] = ...) -> None: ...
+
+class HeldDataset(_message.Message):
+    __slots__ = ("name", "dictionary")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DICTIONARY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    dictionary: str
+    def __init__(self, name: _Optional[str] = ..., dictionary: _Optional[str] = ...) -> None: ...
+
+class Heartbeat(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Welcome(_message.Message):
+    __slots__ = ("now_ms",)
+    NOW_MS_FIELD_NUMBER: _ClassVar[int]
+    now_ms: int
+    def __init__(self, now_ms: _Optional[int] = ...) -> None: ...
+
+class Work(_message.Message):
+    __slots__ = ("work_id", "query", "attempt", "hospitals", "round", "totals")
+    WORK_ID_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    HOSPITALS_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    TOTALS_FIELD_NUMBER: _ClassVar[int]
+    work_id: str
+    query: _envelope_pb2.Envelope
+    attempt: int
+    hospitals: _containers.RepeatedScalarFieldContainer[str]
+    round: int
+    totals: _containers.RepeatedCompositeFieldContainer[_sums_pb2.Total]
+    def __init__(self, work_id: _Optional[str] = ..., query: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., attempt: _Optional[int] = ..., hospitals: _Optional[_Iterable[str]] = ..., round: _Optional[int] = ..., totals: _Optional[_Iterable[_Union[_sums_pb2.Total, _Mapping]]] = ...) -> None: ...
+
+class RoundPart(_message.Message):
+    __slots__ = ("work_id", "sums", "snapshot", "transcript")
+    WORK_ID_FIELD_NUMBER: _ClassVar[int]
+    SUMS_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
+    work_id: str
+    sums: _sums_pb2.Sums
+    snapshot: str
+    transcript: str
+    def __init__(self, work_id: _Optional[str] = ..., sums: _Optional[_Union[_sums_pb2.Sums, _Mapping]] = ..., snapshot: _Optional[str] = ..., transcript: _Optional[str] = ...) -> None: ...
+
+class SignedAnswer(_message.Message):
+    __slots__ = ("work_id", "answer")
+    WORK_ID_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    work_id: str
+    answer: _envelope_pb2.Envelope
+    def __init__(self, work_id: _Optional[str] = ..., answer: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ...) -> None: ...
+
+class Refusal(_message.Message):
+    __slots__ = ("work_id", "reason", "details")
+    class DetailsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    WORK_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DETAILS_FIELD_NUMBER: _ClassVar[int]
+    work_id: str
+    reason: str
+    details: _containers.ScalarMap[str, str]
+    def __init__(self, work_id: _Optional[str] = ..., reason: _Optional[str] = ..., details: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class Acknowledgement(_message.Message):
+    __slots__ = ("work_id",)
+    WORK_ID_FIELD_NUMBER: _ClassVar[int]
+    work_id: str
+    def __init__(self, work_id: _Optional[str] = ...) -> None: ...
+
+class Ended(_message.Message):
+    __slots__ = ("query",)
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    query: str
+    def __init__(self, query: _Optional[str] = ...) -> None: ...
