@@ -1,0 +1,90 @@
+"""Sums add exactly, refuse what was not declared, and travel as exact bytes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from wardnet.errors import Reason, WardnetError
+from wardnet.sums.arrays import ArraySpec, add, check, digest, pack, unpack, zeros
+
+NARROW = ArraySpec("n", (3,), limit=10, guard="cohort")
+WIDE = ArraySpec("s", (2,), limit=2**240, guard="cohort", unit=120)
+
+
+def wide(*entries: int) -> np.ndarray:
+    """Return Python integers as an array."""
+    array = np.empty(len(entries), dtype=np.object_)
+    array[:] = entries
+    return array
+
+
+SUMS = {"n": np.array([1, -2, 3]), "s": wide(-(2**240), 2**200 + 1)}
+
+
+def test_the_width_follows_from_the_declared_limit() -> None:
+    """Small limits travel as 64-bit lanes, large ones as 256-bit, larger ones not at all."""
+    assert (NARROW.width, WIDE.width) == (8, 32)
+    with pytest.raises(OverflowError):
+        _ = ArraySpec("x", (), limit=2**250, guard="cohort").width
+
+
+def test_packed_sums_come_back_bit_for_bit() -> None:
+    """Bytes are little-endian two's complement of the declared width."""
+    again = unpack(pack(SUMS))
+    assert digest(again) == digest(SUMS)
+    assert again["s"].tolist() == SUMS["s"].tolist()
+
+
+def test_addition_is_exact_beyond_float_and_int64() -> None:
+    """No entry is rounded, however large."""
+    total = add(SUMS, SUMS)
+    assert total["s"].tolist() == [-(2**241), 2**201 + 2]
+    assert total["n"].tolist() == [2, -4, 6]
+
+
+@pytest.mark.parametrize(
+    "sums",
+    [
+        {"n": np.array([1, 2, 3])},
+        {"n": np.array([1, 2, 3]), "s": wide(1, 2), "extra": np.array([1])},
+        {"n": np.array([1, 2]), "s": wide(1, 2)},
+        {"n": np.array([1, 2, 11]), "s": wide(1, 2)},
+        {"n": np.array([1, 2, 3]), "s": wide(1, -(2**240) - 1)},
+    ],
+)
+def test_sums_that_are_not_as_declared_are_refused(sums: dict[str, np.ndarray]) -> None:
+    """Names, shapes and limits are fixed before any data."""
+    with pytest.raises(WardnetError) as caught:
+        check(sums, (NARROW, WIDE))
+    assert caught.value.reason is Reason.IMPLAUSIBLE_TOTAL
+
+
+def test_a_total_may_reach_the_limit_of_all_hospitals() -> None:
+    """Two hospitals may send twice what one may."""
+    check({"n": np.array([20, 0, 0]), "s": wide(0, 0)}, (NARROW, WIDE), hospitals=2)
+
+
+def test_zeros_are_as_declared() -> None:
+    """A hospital without rows sends these."""
+    check({"n": zeros(NARROW), "s": zeros(WIDE)}, (NARROW, WIDE))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"width": 16}, {"data": b"\0" * 23}, {"shape": (4,)}, {"shape": (2**62, 2**62)}],
+    ids=repr,
+)
+def test_malformed_arrays_are_refused(change: dict[str, object]) -> None:
+    """Lengths are checked before anything is built."""
+    packed = pack({"n": np.array([1, 2, 3])})[0]
+    with pytest.raises(WardnetError) as caught:
+        unpack([replace(packed, **change)])
+    assert caught.value.reason is Reason.MALFORMED
+
+
+def test_a_repeated_array_is_refused() -> None:
+    """One name, one array."""
+    packed = pack({"n": np.array([1])})
+    with pytest.raises(WardnetError):
+        unpack([*packed, *packed])

@@ -1,0 +1,105 @@
+"""A cohort selects by three-valued logic over codes, exactly."""
+
+import numpy as np
+import pytest
+
+from wardnet.errors import Reason, WardnetError
+from wardnet.question.cohort import And, Cohort, Term, check, col, columns_of, select
+from wardnet.question.dictionary import Column, ColumnType, Dictionary
+from wardnet.question.rows import Rows
+
+TABLE = Dictionary(
+    "t",
+    1,
+    (
+        Column("age", ColumnType.INTEGER, minimum="20", maximum="80"),
+        Column("oldpeak", ColumnType.REAL, minimum="-3", maximum="7", resolution="0.1"),
+        Column("bmi", ColumnType.REAL, minimum="10", maximum="60"),
+        Column("sex", ColumnType.CATEGORY, levels=("f", "m")),
+        Column("smoker", ColumnType.BOOLEAN),
+        Column("seen", ColumnType.DATE, minimum="2020-01-01", maximum="2020-12-31"),
+        Column("record", ColumnType.IDENTIFIER),
+    ),
+)
+ROWS = Rows(
+    4,
+    {
+        "age": np.array([0, 20, 60, -1], dtype=np.int8),  # 20 40 80 missing
+        "oldpeak": np.array([53, 30, -1, 100], dtype=np.int8),  # 2.3 0.0 missing 7.0
+        "bmi": np.array([18.5, np.nan, 25.0, 30.1]),
+        "sex": np.array([0, 1, -1, 1], dtype=np.int8),
+        "smoker": np.array([1, 0, 1, -1], dtype=np.int8),
+        "seen": np.array([0, 31, 365, -1], dtype=np.int16),
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("term", "selected"),
+    [
+        (col("age") >= 40, [1, 2]),
+        (col("age") > 40, [2]),
+        (col("age") >= 40.5, [2]),
+        (col("age") <= 40.5, [0, 1]),
+        (col("age") < 40.5, [0, 1]),
+        (col("age") > 40.5, [2]),
+        (col("age") < 40, [0]),
+        (col("age") == 40.5, []),
+        (col("age") != 40.5, [0, 1, 2]),
+        (col("age") < 1000, [0, 1, 2]),
+        (col("age") > -1000, [0, 1, 2]),
+        (~(col("age") >= 40), [0]),
+        (col("age").missing(), [3]),
+        (~col("age").missing(), [0, 1, 2]),
+        (col("oldpeak") == 2.3, [0]),
+        (col("oldpeak").between(0, 2.3), [0, 1]),
+        (col("bmi") == 18.5, [0]),
+        (col("bmi") > 18.5, [2, 3]),
+        (~(col("bmi") > 18.5), [0]),
+        (col("sex") == "m", [1, 3]),
+        (col("sex").isin(["f", "m"]), [0, 1, 3]),
+        (col("sex").isin([]), []),
+        (col("smoker") == True, [0, 2]),  # noqa: E712 - builds a condition
+        (col("seen") >= "2020-02-01", [1, 2]),
+        ((col("age") >= 40) & (col("sex") == "m"), [1]),
+        ((col("age") >= 40) | (col("sex") == "m"), [1, 2, 3]),
+        (~((col("age") >= 40) | (col("sex") == "m")), [0]),
+        (~((col("age") >= 40) & (col("sex") == "m")), [0]),
+    ],
+    ids=lambda value: None if isinstance(value, list) else str(value.cohort)[:60],
+)
+def test_a_condition_selects_by_kleene_logic(term: Term, selected: list[int]) -> None:
+    """Missing is unknown, unknown is not selected, and negation keeps it unknown."""
+    assert np.flatnonzero(select(term.cohort, TABLE, ROWS)).tolist() == selected
+
+
+@pytest.mark.parametrize(
+    ("cohort", "reason"),
+    [
+        ((col("nothing") == 1).cohort, Reason.COLUMN_UNAVAILABLE),
+        ((col("record") == "1").cohort, Reason.COLUMN_UNAVAILABLE),
+        ((col("sex") < "m").cohort, Reason.PARAMETER_INVALID),
+        ((col("sex") == "x").cohort, Reason.PARAMETER_INVALID),
+        ((col("age") == "old").cohort, Reason.PARAMETER_INVALID),
+        ((col("age") == float("nan")).cohort, Reason.PARAMETER_INVALID),
+        ((col("seen") > "2020-13-01").cohort, Reason.PARAMETER_INVALID),
+        (And(of=()), Reason.PARAMETER_INVALID),
+    ],
+)
+def test_a_cohort_without_meaning_is_refused_before_any_data(cohort: Cohort, reason: Reason) -> None:
+    """The dictionary alone decides whether a cohort can be asked."""
+    with pytest.raises(WardnetError) as caught:
+        check(cohort, TABLE)
+    assert caught.value.reason is reason
+
+
+def test_columns_of_names_every_column_looked_at() -> None:
+    """Projection reads exactly these."""
+    term = (col("age") > 1) & ~(col("sex").isin(["f"]) | col("bmi").missing())
+    assert columns_of(term.cohort) == {"age", "sex", "bmi"}
+
+
+def test_conditions_refuse_python_and() -> None:
+    """`a and b` would silently drop a condition."""
+    with pytest.raises(TypeError, match="&"):
+        (col("age") > 1) and (col("age") < 3)
