@@ -97,7 +97,7 @@ def json_option(function: F) -> F:
     )(function)
 
 
-def print_json(value: Json | Record | Sequence[Record]) -> None:
+def print_json(value: "Json | Record") -> None:
     """Print a JSON value on stdout."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
@@ -150,7 +150,7 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
 
 
-def _cell(value: Json) -> str:
+def _cell(value: "Json") -> str:
     match value:
         case None:
             return ""
