@@ -75,8 +75,9 @@ def home_options(prefix: str, default: str) -> Callable[[F], F]:
             "--home",
             type=click.Path(path_type=Path, file_okay=False),
             envvar=f"{prefix}HOME",
-            default=lambda: Path(default).expanduser(),
-            show_default=default,
+            default=default,
+            show_default=True,
+            callback=lambda _context, _option, path: path.expanduser(),
             help="Folder of keys, settings and data.",
         )
         passphrase = click.option(
