@@ -58,6 +58,10 @@ TIMES: Final = frozenset({ColumnType.DATE, ColumnType.DATETIME})
 NEVER_SHARED: Final = frozenset({ColumnType.IDENTIFIER, ColumnType.TEXT})
 """Types that no question may name."""
 
+_LONGEST_NUMBER: Final = 400
+_EXPONENT: Final = 300
+"""Bounds of a number's text; inside them every number has a double."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -129,9 +133,9 @@ class Column:
         """Return the distance between neighbouring codes; None when off grid."""
         if self.type in NEVER_SHARED:
             return None
-        if self.type is ColumnType.REAL:
-            return Fraction(self.resolution) if self.resolution else None
-        return Fraction(self.resolution or "1")
+        if self.type is ColumnType.REAL and not self.resolution:
+            return None
+        return number(ColumnType.REAL, self.resolution or "1")
 
     @cached_property
     def cells(self) -> int | None:
@@ -191,8 +195,9 @@ def number(kind: ColumnType, text: str) -> Fraction:
     except ArithmeticError as error:
         message = "not a decimal number"
         raise ValueError(message) from error
-    if not value.is_finite():
-        message = "not a finite number"
+    # Exact arithmetic on 1e999999999 would take the machine: bound it before it starts.
+    if not value.is_finite() or len(text) > _LONGEST_NUMBER or abs(value.adjusted()) > _EXPONENT:
+        message = "not a finite number of ordinary size"
         raise ValueError(message)
     return Fraction(value)
 
