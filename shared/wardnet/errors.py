@@ -68,6 +68,7 @@ class Reason(StrEnum):
     PASSPHRASE_WRONG = "passphrase_wrong"
     PASSPHRASE_MISSING = "passphrase_missing"
     PASSPHRASE_WEAK = "passphrase_weak"
+    RECOVERY_KEY_WRONG = "recovery_key_wrong"
     FILE_MODE = "file_mode"
     INVITATION_MALFORMED = "invitation_malformed"
     INVITATION_REFUSED = "invitation_refused"
@@ -248,6 +249,10 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         ),
         Reason.PASSPHRASE_WEAK: Row(
             _S.INVALID_ARGUMENT, "The passphrase is too short: {rule}. Choose a longer one."
+        ),
+        Reason.RECOVERY_KEY_WRONG: Row(
+            _S.UNAUTHENTICATED,
+            "The recovery key does not open {path}: {rule}. Copy it again from your notes.",
         ),
         Reason.FILE_MODE: Row(
             _S.FAILED_PRECONDITION,
