@@ -1,0 +1,224 @@
+"""The streams to the hospitals: who is attached, and what each stream still has to carry.
+
+The database is the truth and a stream is only a pipe: what waits here is a pointer to how things
+stand, composed into a message at the moment of sending. A newer state of a query takes the place
+of an older one, so a slow hospital costs no memory, and a new stream simply starts from the
+beginning.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity.envelope import Envelope
+from wardnet_coordinator.rounds import Course, Total, WorkId
+
+MAXIMUM_WAITING: Final = 4096
+"""Most messages that wait for one stream; a hospital that reads none of them is cut off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Ask a hospital for one round.
+
+    Parameters
+    ----------
+    work : WorkId
+        Which one.
+    query : Envelope
+        As the researcher signed it.
+    hospitals : tuple of str
+        Those of this attempt.
+    totals : tuple of Total
+        What this stream has not carried yet of the rounds before, in order.
+    """
+
+    work: WorkId
+    query: Envelope
+    hospitals: tuple[str, ...]
+    totals: tuple[Total, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """Tell a hospital that it may forget a result."""
+
+    work: WorkId
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Tell a hospital that a query needs nothing more of it."""
+
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Show that this process is alive."""
+
+
+Outgoing: TypeAlias = Assignment | Acknowledged | Ended | Heartbeat
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """How a query stands, to be composed when its turn comes."""
+
+    course: Course
+    query: Envelope
+
+
+class Attachment:
+    """Hold one hospital's stream; only one coroutine may send from it.
+
+    Parameters
+    ----------
+    hospital : str
+        Whose.
+    epoch : int
+        Of the node's process.
+    """
+
+    def __init__(self, hospital: str, epoch: int) -> None:
+        self.hospital = hospital
+        self.epoch = epoch
+        self._waiting: dict[str | WorkId, _State | Outgoing] = {}
+        self._sent: dict[str, WorkId] = {}
+        self._wake = asyncio.Event()
+        self._closed = False
+        self._error: WardnetError | None = None
+
+    def tell(self, course: Course, query: Envelope) -> None:
+        """Let the hospital know how a query stands, unless this stream has said so already."""
+        self._put(course.query, _State(course, query))
+
+    def dismiss(self, query: str) -> None:
+        """Let the hospital drop what it keeps for a query that it has no part in any more."""
+        self._put(query, Ended(query))
+
+    def acknowledge(self, work: WorkId) -> None:
+        """Let the hospital forget a result."""
+        self._put(work, Acknowledged(work))
+
+    def close(self, error: WardnetError | None = None) -> None:
+        """End the stream: at once with an error, else when all that waits has been sent."""
+        if self._closed:
+            return
+        self._closed = True
+        self._error = error
+        if error is not None:
+            self._waiting.clear()
+        self._wake.set()
+
+    async def outgoing(self, *, heartbeat: float) -> AsyncIterator[Outgoing]:
+        """Yield what is to be sent until the stream is closed.
+
+        Parameters
+        ----------
+        heartbeat : float
+            Seconds of silence after which a heartbeat is sent.
+
+        Raises
+        ------
+        WardnetError
+            What the stream was closed with.
+        """
+        while True:
+            while self._waiting:
+                message = self._compose(self._waiting.pop(next(iter(self._waiting))))
+                if message is not None:
+                    yield message
+            if self._error is not None:
+                raise self._error
+            if self._closed:
+                return
+            if not await self._woken(heartbeat):
+                yield Heartbeat()
+
+    async def _woken(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return False
+        self._wake.clear()
+        return True
+
+    def _put(self, key: str | WorkId, item: "_State | Outgoing") -> None:
+        if self._closed:
+            return
+        self._waiting[key] = item
+        self._wake.set()
+        if len(self._waiting) > MAXIMUM_WAITING:
+            rule = f"{MAXIMUM_WAITING} messages wait for {self.hospital}"
+            self.close(WardnetError(Reason.WORK_LIMIT, rule=rule))
+
+    def _compose(self, item: "_State | Outgoing") -> Outgoing | None:
+        if not isinstance(item, _State):
+            return item
+        course, sent = item.course, self._sent.get(item.course.query)
+        # 1. The hospital has no part in the query any more.
+        if not course.running or self.hospital not in course.hospitals:
+            return Ended(course.query) if self._sent.pop(course.query, None) else None
+        # 2. It has the work already.
+        if sent == course.work:
+            return None
+        # 3. It has the totals that came with earlier work of this attempt.
+        known = sent.round if sent is not None and sent.attempt == course.attempt else 0
+        self._sent[course.query] = course.work
+        return Assignment(course.work, item.query, course.hospitals, course.totals[known:])
+
+
+class Broker:
+    """Know which hospital is attached by which stream."""
+
+    def __init__(self) -> None:
+        self._streams: dict[str, Attachment] = {}
+        self._epochs: dict[str, int] = {}
+
+    def attach(self, hospital: str, *, epoch: int) -> Attachment:
+        """Open a stream; it takes the place of an older one.
+
+        Parameters
+        ----------
+        hospital : str
+            Whose node dialled.
+        epoch : int
+            Of its process; a newer process fences the older ones for good.
+
+        Raises
+        ------
+        WardnetError
+            `SUPERSEDED` when a newer process was here.
+        """
+        newest = self._epochs.get(hospital, 0)
+        if epoch < newest:
+            raise _superseded(hospital)
+        older = self._streams.get(hospital)
+        if older is not None:
+            older.close(_superseded(hospital) if epoch > older.epoch else None)
+        self._epochs[hospital] = epoch
+        self._streams[hospital] = attachment = Attachment(hospital, epoch)
+        return attachment
+
+    def detach(self, attachment: Attachment) -> None:
+        """Forget a stream that has ended."""
+        attachment.close()
+        if self._streams.get(attachment.hospital) is attachment:
+            del self._streams[attachment.hospital]
+
+    def find(self, hospital: str) -> Attachment | None:
+        """Return the hospital's stream, or None when it is away."""
+        return self._streams.get(hospital)
+
+    def close(self) -> None:
+        """End all streams once they have carried what waits."""
+        for attachment in self._streams.values():
+            attachment.close()
+
+
+def _superseded(hospital: str) -> WardnetError:
+    return WardnetError(Reason.SUPERSEDED, identity=hospital)

@@ -1,0 +1,384 @@
+"""The course of one query: an event in, the next course and what may now be acknowledged out.
+
+Nothing here reads a clock, draws a random number or does I/O, so every order of events can be
+tested. The caller makes a step durable *before* it acknowledges anything or sends the next work.
+
+    all parts in        -> add them, next round
+    all answers in      -> merge the signatures, answered
+    a refusal           -> failed
+    the deadline passed -> the next attempt without the missing hospitals, or failed
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import reduce
+from typing import Final, NoReturn, TypeAlias
+
+import numpy as np
+
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity.envelope import Envelope, merge
+from wardnet.question.answer import Participant
+from wardnet.question.query import Query
+from wardnet.sums.arrays import MAXIMUM_HOSPITALS, NARROW_BITS, WIDE_BITS, Sums, add
+
+
+class Outcome(StrEnum):
+    """Name how far a query is."""
+
+    RUNNING = "running"
+    ANSWERED = "answered"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Standing(StrEnum):
+    """Name how far one hospital is in a query."""
+
+    AWAY = "away"
+    COMPUTING = "computing"
+    SENT = "sent"
+    LOST = "lost"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkId:
+    """Name one round of one attempt of a query.
+
+    Parameters
+    ----------
+    query : str
+        Digest of the signed query.
+    attempt : int
+        From 1.
+    round : int
+        From 0, the guard round.
+    """
+
+    query: str
+    attempt: int
+    round: int
+
+    def __str__(self) -> str:
+        """Write it as the wire does."""
+        return f"{self.query}/{self.attempt}/{self.round}"
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """Hold the outcome of one round.
+
+    Parameters
+    ----------
+    round : int
+        From 0.
+    sums : Sums
+        Entrywise sums over the participants.
+    participants : tuple of Participant
+        Sorted by hospital.
+    """
+
+    round: int
+    sums: Sums
+    participants: tuple[Participant, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Hold one hospital's sums for one round.
+
+    Parameters
+    ----------
+    sums : Sums
+        To be added, never looked at.
+    snapshot : str
+        What they were computed over; the same in every round of an attempt.
+    transcript : str
+        Digest chain over the totals that the hospital has seen.
+    """
+
+    sums: Sums
+    snapshot: str
+    transcript: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Hold one hospital's signature over the answer.
+
+    Parameters
+    ----------
+    answer : Envelope
+        With this hospital's signature only.
+    """
+
+    answer: Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Say why something ended, as the error catalogue does.
+
+    Parameters
+    ----------
+    reason : Reason
+        The cause.
+    details : Mapping of str to str
+        What its sentence needs.
+    """
+
+    reason: Reason
+    details: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A hospital has sent its result of a round."""
+
+    hospital: str
+    work: WorkId
+    result: Part | Signed | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlinePassed:
+    """The time for a round is over."""
+
+    work: WorkId
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The researcher wants no answer any more."""
+
+
+Event: TypeAlias = Received | DeadlinePassed | Cancelled
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Hold how far one query is.
+
+    Parameters
+    ----------
+    query : str
+        Digest of the signed query.
+    asked : tuple of str
+        All hospitals of the query, sorted.
+    minimum : int
+        Fewest hospitals an answer may rest on.
+    hospitals : tuple of str
+        Those of this attempt, sorted; the others are lost.
+    attempt : int
+        From 1.
+    round : int
+        The present one, from 0.
+    totals : tuple of Total
+        Of the rounds before, in order; dropped when the query has ended.
+    results : Mapping of str to Part or Signed
+        By hospital: what has come in for the present round. In memory only: a hospital sends its
+        result again until it is acknowledged.
+    refusals : Mapping of str to Failure
+        By hospital.
+    outcome : Outcome
+        Running, or how it ended.
+    failure : Failure or None
+        Why it ended without an answer.
+    answer : Envelope or None
+        With the signatures of all participants.
+    """
+
+    query: str
+    asked: tuple[str, ...]
+    minimum: int
+    hospitals: tuple[str, ...]
+    attempt: int = 1
+    round: int = 0
+    totals: tuple[Total, ...] = ()
+    results: Mapping[str, Part | Signed] = field(default_factory=dict)
+    refusals: Mapping[str, Failure] = field(default_factory=dict)
+    outcome: Outcome = Outcome.RUNNING
+    failure: Failure | None = None
+    answer: Envelope | None = None
+
+    @property
+    def running(self) -> bool:
+        """Say whether the query still needs work."""
+        return self.outcome is Outcome.RUNNING
+
+    @property
+    def work(self) -> WorkId:
+        """Return the present round."""
+        return WorkId(self.query, self.attempt, self.round)
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Return the hospitals that missed a deadline, sorted."""
+        return tuple(name for name in self.asked if name not in self.hospitals)
+
+    def standing(self, hospital: str, *, connected: bool) -> Standing:
+        """Return how far one of the asked hospitals is."""
+        if hospital in self.refusals:
+            return Standing.REFUSED
+        if hospital not in self.hospitals:
+            return Standing.LOST
+        if hospital in self.results or self.outcome is Outcome.ANSWERED:
+            return Standing.SENT
+        return Standing.COMPUTING if connected else Standing.AWAY
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Hold what an event leads to.
+
+    Parameters
+    ----------
+    course : Course
+        What holds from now on.
+    acknowledge : tuple of (str, WorkId)
+        Hospitals whose results are no longer needed, once `course` is durable.
+    durable : bool
+        Whether `course` must be stored before anything else is done.
+    """
+
+    course: Course
+    acknowledge: tuple[tuple[str, WorkId], ...] = ()
+    durable: bool = False
+
+
+def start(query: str, asked: Query) -> Course:
+    """Return the course of a query that nobody has worked on.
+
+    Parameters
+    ----------
+    query : str
+        Digest of the signed query.
+    asked : Query
+        What was signed.
+    """
+    return Course(query, asked.hospitals, asked.minimum_hospitals, asked.hospitals)
+
+
+def step(course: Course, event: Event) -> Step:
+    """Return what an event makes of a course; deterministic."""
+    match event:
+        case Received():
+            return _receive(course, event)
+        case DeadlinePassed(work=work):
+            return _move(course, _lose(course)) if _is_open(course, work) else Step(course)
+        case Cancelled():
+            after = _end(course, Outcome.CANCELLED, Failure(Reason.QUERY_CANCELLED, {}))
+            return _move(course, after) if course.running else Step(course)
+
+
+def _receive(course: Course, event: Received) -> Step:
+    # 1. A result of a round that is over, or from a hospital that is out, changes nothing.
+    if not _is_open(course, event.work) or event.hospital not in course.hospitals:
+        return Step(course, ((event.hospital, event.work),))
+    # 2. A repeated result is the same one: the hospital sends it until it is acknowledged.
+    if event.hospital in course.results:
+        return Step(course)
+    # 3. A refusal is a veto.
+    if isinstance(event.result, Failure):
+        return _move(course, _refuse(course, event.hospital, event.result), event.hospital)
+    # 4. The last one closes the round.
+    after = replace(course, results={**course.results, event.hospital: event.result})
+    if len(after.results) < len(after.hospitals):
+        return Step(after)
+    return _move(after, _close(after))
+
+
+def _is_open(course: Course, work: WorkId) -> bool:
+    return course.running and work == course.work
+
+
+def _move(before: Course, after: Course, *more: str) -> Step:
+    """Leave the present round: nobody needs to keep a result of it any longer."""
+    senders = sorted({*before.results, *more})
+    return Step(
+        replace(after, results={}),
+        tuple((hospital, before.work) for hospital in senders),
+        durable=True,
+    )
+
+
+def _close(course: Course) -> Course:
+    parts = {name: got for name, got in course.results.items() if isinstance(got, Part)}
+    answers = {name: got.answer for name, got in course.results.items() if isinstance(got, Signed)}
+    try:
+        if parts and answers:
+            _diverge(f"{_names(answers)} reached the end and {_names(parts)} did not")
+        return _answer(course, answers) if answers else _add(course, parts)
+    except WardnetError as error:
+        return _end(course, Outcome.FAILED, Failure(error.reason, error.details))
+
+
+def _add(course: Course, parts: Mapping[str, Part]) -> Course:
+    ordered = [parts[name] for name in course.hospitals]
+    # 1. All hospitals saw the same totals.
+    if len({part.transcript for part in ordered}) > 1:
+        _diverge("they saw different totals")
+    # 2. Nobody changed its data on the way.
+    participants = tuple(
+        Participant(hospital=name, snapshot=parts[name].snapshot) for name in course.hospitals
+    )
+    if course.totals and course.totals[0].participants != participants:
+        _diverge("a hospital changed its snapshot between rounds")
+    # 3. No sum can wrap.
+    for name in course.hospitals:
+        _check_range(parts[name].sums, name)
+    total = Total(course.round, reduce(add, (part.sums for part in ordered)), participants)
+    return replace(course, round=course.round + 1, totals=(*course.totals, total))
+
+
+_BITS: Final = {
+    True: NARROW_BITS - (MAXIMUM_HOSPITALS - 1).bit_length(),
+    False: WIDE_BITS - (MAXIMUM_HOSPITALS - 1).bit_length(),
+}
+"""Bits of the largest entry that one hospital may send: 64-bit arrays (True), 256-bit ones."""
+
+
+def _check_range(sums: Sums, hospital: str) -> None:
+    for name, array in sums.items():
+        bound = 1 << _BITS[array.dtype == np.int64]
+        if array.size and not (-bound < array.min() and array.max() < bound):
+            rule = f"{name} of {hospital} is larger than sums allow"
+            raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule=rule)
+
+
+def _answer(course: Course, answers: Mapping[str, Envelope]) -> Course:
+    payloads = {(answer.payload_type, answer.payload) for answer in answers.values()}
+    if len(payloads) > 1:
+        _diverge("they signed different answers")
+    merged = merge([answers[name] for name in course.hospitals])
+    return replace(course, outcome=Outcome.ANSWERED, answer=merged, totals=())
+
+
+def _lose(course: Course) -> Course:
+    survivors = tuple(name for name in course.hospitals if name in course.results)
+    after = replace(course, hospitals=survivors)
+    if len(survivors) < course.minimum:
+        details = {"hospitals": ", ".join(after.lost)}
+        return _end(after, Outcome.FAILED, Failure(Reason.HOSPITALS_LOST, details))
+    return replace(after, attempt=course.attempt + 1, round=0, totals=())
+
+
+def _refuse(course: Course, hospital: str, refusal: Failure) -> Course:
+    sentence = str(WardnetError(refusal.reason, **refusal.details))
+    failure = Failure(Reason.HOSPITAL_REFUSED, {"hospital": hospital, "rule": sentence})
+    after = replace(course, refusals={**course.refusals, hospital: refusal})
+    return _end(after, Outcome.FAILED, failure)
+
+
+def _end(course: Course, outcome: Outcome, failure: Failure) -> Course:
+    return replace(course, outcome=outcome, failure=failure, totals=())
+
+
+def _diverge(rule: str) -> NoReturn:
+    raise WardnetError(Reason.ROUNDS_DIVERGED, rule=rule)
+
+
+def _names(hospitals: Iterable[str]) -> str:
+    return ", ".join(sorted(hospitals))
