@@ -1,0 +1,212 @@
+"""One entry of an access log, in its final canonical form: exact bytes that are hashed.
+
+Every field is always present; what does not apply is null. Later kinds of event fill more fields;
+the form stays.
+"""
+
+import hashlib
+import secrets
+from enum import StrEnum
+from typing import Annotated, Final, Literal, TypeAlias
+
+from pydantic import Field, StringConstraints, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from wardnet import canonical
+from wardnet.clock import Moment
+from wardnet.errors import Reason
+from wardnet.question.dictionary import STRICT
+from wardnet.question.query import Digest
+
+Salt: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+
+FIRST: Final = "0" * 64
+"""What stands for the leaf hash before the first entry."""
+
+
+class EventType(StrEnum):
+    """Name what happened."""
+
+    STARTED = "started"
+    STOPPED = "stopped"
+    MEMBER_INVITED = "member_invited"
+    MEMBER_ENROLLED = "member_enrolled"
+    KEY_CREATED = "key_created"
+    DICTIONARY_PUBLISHED = "dictionary_published"
+    DATASET_ADOPTED = "dataset_adopted"
+    DATASET_LOADED = "dataset_loaded"
+    DATASET_DROPPED = "dataset_dropped"
+    QUERY_SUBMITTED = "query_submitted"
+    QUERY_ACCEPTED = "query_accepted"
+    QUERY_PART = "query_part"
+    QUERY_ANSWER = "query_answer"
+    QUERY_FAILED = "query_failed"
+    QUERY_CANCELLED = "query_cancelled"
+    LOG_READ = "log_read"
+
+
+class Outcome(StrEnum):
+    """Name how it ended; an entry without an outcome counts as released."""
+
+    DONE = "done"
+    RELEASED = "released"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Actor:
+    """Name who acted.
+
+    Parameters
+    ----------
+    subject : str
+        The member's URI, or `operator` for somebody at the machine itself.
+    organisation, role, key_id, certificate_serial, on_behalf_of : str or None
+        Who they act for and how they proved it.
+    """
+
+    subject: str
+    organisation: str | None = None
+    role: str | None = None
+    key_id: str | None = None
+    certificate_serial: str | None = None
+    on_behalf_of: str | None = None
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Budget:
+    """State what an answer cost."""
+
+    mechanism: str
+    cost: int
+    left: int
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Event:
+    """State what happened: what a caller of the log fills in.
+
+    Parameters
+    ----------
+    type : EventType
+        What happened.
+    outcome, reason : Outcome, Reason or None
+        How it ended, and why it was refused or failed.
+    node : str
+        URI of the member whose log this is.
+    actor : Actor
+        Who acted.
+    peer_address : str or None
+        Network address that the call came from.
+    request_id, request_digest : str or None
+        Work id or query id; SHA-256 of the signed request.
+    study, agreement, agreement_version, purpose, vocabulary_version
+        Under which permission.
+    operation, parameter_digest : str or None
+        Method and version; SHA-256 of the canonical parameters and cohort.
+    dataset, snapshot : str or None
+        Which data.
+    cohort_size_band : str or None
+        A coarse range, never the size.
+    cells_withheld : int or None
+        How many cells the disclosure rules withheld.
+    budget : Budget or None
+        What it cost.
+    result_digest : str or None
+        SHA-256 of what was released.
+    recipient : str or None
+        URI of who receives it.
+    approvals : tuple of str
+        Key ids of those who approved.
+    policy_digest : str or None
+        SHA-256 of the disclosure rules in force.
+    patient_tags : tuple of str
+        Keyed tags of the patients concerned, where the event is about some.
+    sealed_detail : str or None
+        Ciphertext of patient-linked detail, base64.
+    """
+
+    type: EventType
+    outcome: Outcome | None = None
+    reason: Reason | None = None
+    node: str
+    actor: Actor
+    peer_address: str | None = None
+    request_id: str | None = None
+    request_digest: Digest | None = None
+    study: str | None = None
+    agreement: str | None = None
+    agreement_version: int | None = None
+    purpose: str | None = None
+    vocabulary_version: str | None = None
+    operation: str | None = None
+    parameter_digest: Digest | None = None
+    dataset: str | None = None
+    snapshot: str | None = None
+    cohort_size_band: str | None = None
+    cells_withheld: int | None = None
+    budget: Budget | None = None
+    result_digest: Digest | None = None
+    recipient: str | None = None
+    approvals: tuple[str, ...] = ()
+    policy_digest: Digest | None = None
+    patient_tags: tuple[str, ...] = ()
+    sealed_detail: str | None = None
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Entry(Event):
+    """Hold one event in its place in a log.
+
+    Parameters
+    ----------
+    version : int
+        Of this form; 1.
+    seq : int
+        Place in the log, from 1, without gaps.
+    time : str
+        Moment, UTC, milliseconds.
+    software_version : str
+        Of the product that wrote it.
+    salt : str
+        128 random bits: an entry cannot be guessed from its hash.
+    previous : str
+        Leaf hash of the entry before; zeros for the first.
+    """
+
+    version: Literal[1] = 1
+    seq: Annotated[int, Field(ge=1)]
+    time: Moment
+    software_version: str
+    salt: Salt
+    previous: Digest
+
+
+_ADAPTER: Final = TypeAdapter(Entry)
+
+
+def new_salt() -> str:
+    """Return 128 random bits, hexadecimal."""
+    return secrets.token_hex(16)
+
+
+def to_bytes(entry: Entry) -> bytes:
+    """Return the canonical bytes that are stored and hashed."""
+    return canonical.write(_ADAPTER, entry)
+
+
+def from_bytes(data: bytes) -> Entry:
+    """Read canonical bytes.
+
+    Raises
+    ------
+    WardnetError
+        `MALFORMED`.
+    """
+    return canonical.read(_ADAPTER, data)
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """Return the Merkle leaf hash of an entry's bytes: SHA-256(0x00 || data) (RFC 9162, 2.1.1)."""
+    return hashlib.sha256(b"\x00" + data).digest()
