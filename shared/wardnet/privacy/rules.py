@@ -7,12 +7,54 @@ are then sent as 0.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wardnet.errors import Reason, WardnetError
+
+
+class Output(StrEnum):
+    """Name the kind of a method's result; it decides which rules apply."""
+
+    COUNTS = "counts"
+    MOMENTS = "moments"
+    QUANTILES = "quantiles"
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Declare a set of cells whose patients are counted before anything else.
+
+    Parameters
+    ----------
+    cells : int
+        How many, at least 1.
+    empty_allowed : bool
+        True only where an empty cell is the ordinary case and describes nobody (no value is
+        missing); elsewhere 0 counts as small.
+    """
+
+    cells: int
+    empty_allowed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GuardTotals:
+    """Hold the guard counts after the rules: what a method may know about cell sizes.
+
+    Parameters
+    ----------
+    patients : Mapping of str to ndarray of int64, shape (cells,)
+        Patients per cell over all hospitals; 0 where withheld.
+    withheld : Mapping of str to ndarray of bool, shape (cells,)
+        True where the rules withhold the cell.
+    """
+
+    patients: Mapping[str, NDArray[np.int64]]
+    withheld: Mapping[str, NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +65,8 @@ class DisclosureRules:
     ----------
     minimum_patients : int
         Fewest patients in a cohort, in its complement unless nothing is filtered, in a cell, and
-        beyond a quantile on either side. 0 counts as small too. 0 switches the rules off, which only
-        the simulation may do.
+        beyond a quantile on either side; no patients are too few as well. 0 switches the rules
+        off, which only the simulation may do.
     """
 
     minimum_patients: int = 10
@@ -49,40 +91,58 @@ class DisclosureRules:
         if filtered and dataset - patients < self.minimum_patients:
             raise WardnetError(Reason.COMPLEMENT_TOO_SMALL)
 
-    def too_small(self, patients: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def withhold(
+        self, guards: Mapping[str, Guard], totals: Mapping[str, NDArray[np.int64]]
+    ) -> GuardTotals:
+        """Withhold the cells that hold too few patients.
+
+        Parameters
+        ----------
+        guards : Mapping of str to Guard
+            What was counted.
+        totals : Mapping of str to ndarray of int64, shape (cells,)
+            Patients per cell over all hospitals.
+        """
+        withheld = {
+            name: self.too_small(totals[name], empty_allowed=guard.empty_allowed)
+            for name, guard in guards.items()
+        }
+        patients = {name: np.where(hidden, 0, totals[name]) for name, hidden in withheld.items()}
+        return GuardTotals(patients, withheld)
+
+    def too_small(
+        self, patients: NDArray[np.int64], *, empty_allowed: bool = False
+    ) -> NDArray[np.bool_]:
         """Return which cells hold too few patients, same shape as `patients`."""
-        return patients < self.minimum_patients
+        small = patients < self.minimum_patients
+        return small & (patients > 0) if empty_allowed else small
 
     @property
     def cell_rule(self) -> str:
         """Return the cell rule in words, as answers quote it."""
         return f"fewer than {self.minimum_patients} patients"
 
-    def describe(self) -> tuple[str, ...]:
-        """Return the rules in words, as answers list them."""
+    @property
+    def quantile_rule(self) -> str:
+        """Return the quantile rule in words, as answers quote it."""
+        return f"fewer than {self.minimum_patients} other patients on one side"
+
+    def describe(self, output: Output) -> tuple[str, ...]:
+        """Return the rules for a kind of result in words, as answers list them."""
         if not self.minimum_patients:
             return ()
+        least = f"at least {self.minimum_patients}"
+        rules = (
+            f"a cohort, and what a filter leaves out, holds {least} patients",
+            f"a cell holds {least} patients; 0 counts as small",
+        )
+        if output is not Output.QUANTILES:
+            return rules
         return (
-            f"a cohort, and what a filter leaves out, holds at least {self.minimum_patients} patients",
-            f"a cell holds at least {self.minimum_patients} patients; 0 counts as small",
+            *rules,
+            f"a quantile has {least} other patients on either side",
         )
 
 
 STANDARD: Final = DisclosureRules()
 OFF: Final = DisclosureRules(minimum_patients=0)
-
-
-@dataclass(frozen=True, slots=True)
-class GuardTotals:
-    """Hold the guard counts after the rules: what a method may know about cell sizes.
-
-    Parameters
-    ----------
-    patients : Mapping of str to ndarray of int64, shape (cells,)
-        Patients per cell over all hospitals; 0 where withheld.
-    withheld : Mapping of str to ndarray of bool, shape (cells,)
-        True where the rules withhold the cell.
-    """
-
-    patients: Mapping[str, NDArray[np.int64]]
-    withheld: Mapping[str, NDArray[np.bool_]]

@@ -1,7 +1,7 @@
 """The contract that every method fulfils, so that it runs anywhere and equals the pooled answer.
 
-    bind(parameters, dictionary) -> Question       types and ranges, before any data
-    guards(question)             -> cells          which counts the disclosure rules need
+    bind(parameters, dictionary) -> parameters     types and ranges, before any data
+    guards(question)             -> Guard ...      which counts the disclosure rules need
     cells(question, rows)        -> index          which guard cell each row falls in
     start(question, guards)      -> State          after the rules saw the guard totals
     arrays(state)                -> ArraySpec ...  what a round's sums look like, and their limits
@@ -19,22 +19,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from wardnet.privacy.rules import DisclosureRules, GuardTotals
+from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals, Output
 from wardnet.question.answer import Table
 from wardnet.question.cohort import Cohort
 from wardnet.question.dictionary import Dictionary
 from wardnet.question.rows import Rows
 from wardnet.sums.arrays import ArraySpec, Sums
+from wardnet.sums.members import Index, Members
 
 P = TypeVar("P")
 S = TypeVar("S")
 
-Part: TypeAlias = Mapping[str, NDArray[Any]]
-"""One hospital's unfinished sums: integer arrays that add entrywise."""
+Part: TypeAlias = Mapping[str, NDArray[Any] | Members]
+"""One hospital's unfinished sums: integer arrays and members, joined by `+`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,7 @@ class Method(ABC, Generic[P, S]):
     version: ClassVar[int]
     maximum_rounds: ClassVar[int]
     """Most rounds after the guard round."""
+    output: ClassVar[Output]
 
     @abstractmethod
     def bind(self, parameters: Mapping[str, JsonValue], dictionary: Dictionary) -> P:
@@ -79,18 +80,20 @@ class Method(ABC, Generic[P, S]):
         """Return the columns that `cells` and `local` look at, without those of the cohort."""
 
     @abstractmethod
-    def guards(self, question: Question[P]) -> Mapping[str, int]:
-        """Return the number of cells of each guard; every array names one of them."""
+    def guards(self, question: Question[P]) -> Mapping[str, Guard]:
+        """Declare the cells whose patients are counted first; every array names one guard."""
 
     @abstractmethod
-    def cells(self, question: Question[P], rows: Rows) -> Mapping[str, NDArray[np.integer[Any]]]:
+    def cells(self, question: Question[P], rows: Rows) -> Mapping[str, Index]:
         """Return each guard's cell per row, shape (rows.size,); -1 for rows in no cell.
 
         `rows` are already filtered to the cohort.
         """
 
     @abstractmethod
-    def start(self, question: Question[P], guards: GuardTotals, rules: DisclosureRules) -> S | Table:
+    def start(
+        self, question: Question[P], guards: GuardTotals, rules: DisclosureRules
+    ) -> S | Table:
         """Return the first state (or an answer at once, where the guard totals are the answer)."""
 
     @abstractmethod
@@ -99,12 +102,24 @@ class Method(ABC, Generic[P, S]):
 
     @abstractmethod
     def local(self, state: S, rows: Rows) -> Part:
-        """Return one batch's part; `rows` are already filtered to the cohort."""
+        """Return one batch's part; `rows` are already filtered to the cohort and may be none."""
 
-    @abstractmethod
     def finish(self, state: S, part: Part) -> Sums:
         """Return the hospital's sums, as `arrays` declares them."""
+        return settle(part)
 
     @abstractmethod
     def step(self, state: S, total: Sums) -> S | Table:
         """Return the next state, or the result."""
+
+
+def join(left: Part, right: Part) -> Part:
+    """Return two parts of one hospital as one."""
+    return {name: value + right[name] for name, value in left.items()}
+
+
+def settle(part: Part) -> Sums:
+    """Return a part with its members counted."""
+    return {
+        name: value.total() if isinstance(value, Members) else value for name, value in part.items()
+    }

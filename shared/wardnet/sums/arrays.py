@@ -87,12 +87,14 @@ def check(sums: Sums, specs: Sequence[ArraySpec], *, hospitals: int = 1) -> None
     WardnetError
         `IMPLAUSIBLE_TOTAL`, naming the array.
     """
-    if sums.keys() != {spec.name for spec in specs}:
+    if set(sums) != {spec.name for spec in specs}:
         raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="it holds other arrays than declared")
     for spec in specs:
         array = sums[spec.name]
         if array.shape != spec.shape:
             raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule=f"{spec.name} has another shape")
+        if (array.dtype == np.int64) != (spec.width == 8):
+            raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule=f"{spec.name} has another width")
         bound = spec.limit * hospitals
         if array.size and not (-bound <= array.min() and array.max() <= bound):
             raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule=f"{spec.name} is above its limit")

@@ -1,0 +1,83 @@
+"""Read a method's parameters, refusing by name what it does not take."""
+
+from collections.abc import Mapping, Sequence
+from typing import NoReturn, TypeVar
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from wardnet import canonical
+from wardnet.errors import Reason, WardnetError
+from wardnet.question.dictionary import MAXIMUM_GRID, NUMBERS, Column, Dictionary
+
+T = TypeVar("T")
+
+MAXIMUM_CELLS = 2048
+"""Most rows of an answer's table."""
+
+
+def read(method: str, adapter: TypeAdapter[T], parameters: Mapping[str, JsonValue]) -> T:
+    """Return the parameters as the method's own type.
+
+    Raises
+    ------
+    WardnetError
+        `PARAMETER_INVALID`, naming the parameter and the rule.
+    """
+    try:
+        return adapter.validate_json(canonical.encode(dict(parameters)), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        parameter = ".".join(str(part) for part in first["loc"]) or "parameters"
+        refuse(method, parameter, f"is not accepted ({first['msg'].lower()})")
+
+
+def refuse(method: str, parameter: str, rule: str) -> NoReturn:
+    """Raise `PARAMETER_INVALID`; `rule` continues the sentence "<parameter> ..."."""
+    raise WardnetError(Reason.PARAMETER_INVALID, method=method, parameter=parameter, rule=rule)
+
+
+def grouping(
+    method: str, parameter: str, names: Sequence[str], dictionary: Dictionary
+) -> tuple[Column, ...]:
+    """Return the columns that divide a cohort into cells.
+
+    Raises
+    ------
+    WardnetError
+        `COLUMN_UNAVAILABLE`, or `PARAMETER_INVALID` for a column twice or without levels.
+    """
+    columns = tuple(dictionary.column(name) for name in names)
+    _refuse_twice(method, parameter, names)
+    for column in columns:
+        if not column.groups or (column.cells or 0) > MAXIMUM_GRID:
+            refuse(method, parameter, f"needs columns with levels; {column.name} has none")
+    return columns
+
+
+def numbers(
+    method: str, parameter: str, names: Sequence[str], dictionary: Dictionary
+) -> tuple[Column, ...]:
+    """Return columns of numbers.
+
+    Raises
+    ------
+    WardnetError
+        `COLUMN_UNAVAILABLE`, or `PARAMETER_INVALID` for a column twice or of another type.
+    """
+    columns = tuple(dictionary.column(name) for name in names)
+    _refuse_twice(method, parameter, names)
+    for column in columns:
+        if column.type not in NUMBERS:
+            refuse(method, parameter, f"needs numbers; {column.name} holds none")
+    return columns
+
+
+def check_size(method: str, parameter: str, cells: int) -> None:
+    """Refuse a table of more than `MAXIMUM_CELLS` rows."""
+    if cells > MAXIMUM_CELLS:
+        refuse(method, parameter, f"gives more than {MAXIMUM_CELLS} cells; ask for fewer at once")
+
+
+def _refuse_twice(method: str, parameter: str, names: Sequence[str]) -> None:
+    if len(set(names)) != len(names):
+        refuse(method, parameter, "names a column twice")
