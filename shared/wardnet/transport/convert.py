@@ -1,0 +1,299 @@
+"""Values to wire messages and back: `x_to_wire` and `x_from_wire`, which refuses what is malformed.
+
+A value that came from the wire has the right shape and bounds; whether it is *true* (signatures,
+limits that a method declares) is checked where it is used.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from google.protobuf.message import DecodeError
+
+from wardnet import canonical
+from wardnet.canonical import MAXIMUM_BYTES
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity import certificates
+from wardnet.identity.envelope import MAXIMUM_SIGNATURES, Envelope, Signature
+from wardnet.question.answer import Participant
+from wardnet.sums.arrays import MAXIMUM_HOSPITALS, PackedArray, Sums, pack, unpack
+from wardnet.wire.v1 import envelope_pb2, link_pb2, sums_pb2
+
+_WORK_ID: Final = re.compile(r"([0-9a-f]{64})/([1-9][0-9]{0,5})/(0|[1-9][0-9]{0,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """Hold the outcome of one round.
+
+    Parameters
+    ----------
+    round : int
+        From 0, the guard round.
+    sums : Sums
+        Entrywise over the participants.
+    participants : tuple of Participant
+        Sorted by hospital.
+    """
+
+    round: int
+    sums: Sums
+    participants: tuple[Participant, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkId:
+    """Name one hospital's work in one round.
+
+    Parameters
+    ----------
+    query : str
+        SHA-256 of the signed query, hexadecimal.
+    attempt : int
+        From 1.
+    round : int
+        From 0, the guard round.
+    """
+
+    query: str
+    attempt: int
+    round: int
+
+    def __str__(self) -> str:
+        """Return the id as the wire carries it."""
+        return f"{self.query}/{self.attempt}/{self.round}"
+
+    @classmethod
+    def parse(cls, text: str) -> "WorkId":
+        """Read an id from the wire.
+
+        Raises
+        ------
+        WardnetError
+            `MALFORMED`.
+        """
+        match = _WORK_ID.fullmatch(text)
+        if match is None:
+            raise _malformed(field="work_id", rule="it is not query/attempt/round")
+        return cls(match[1], int(match[2]), int(match[3]))
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Ask one hospital for one round.
+
+    Parameters
+    ----------
+    id : WorkId
+        Unique per hospital.
+    query : Envelope
+        The researcher's signed query; the node verifies it.
+    hospitals : tuple of str
+        Of this attempt, sorted.
+    totals : tuple of Total
+        Of the rounds before `id.round`, consecutive, the last one included.
+    """
+
+    id: WorkId
+    query: Envelope
+    hospitals: tuple[str, ...]
+    totals: tuple[Total, ...]
+
+
+def envelope_to_wire(envelope: Envelope) -> envelope_pb2.Envelope:
+    """Write a signed statement."""
+    return envelope_pb2.Envelope(
+        payload_type=envelope.payload_type,
+        payload=envelope.payload,
+        signatures=[
+            envelope_pb2.Signature(certificates=item.certificates, signature=item.signature)
+            for item in envelope.signatures
+        ],
+    )
+
+
+def envelope_from_wire(message: envelope_pb2.Envelope) -> Envelope:
+    """Read a signed statement; its signatures are not verified.
+
+    Raises
+    ------
+    WardnetError
+        `MALFORMED`.
+    """
+    if not message.payload_type or len(message.payload) > MAXIMUM_BYTES:
+        raise _malformed(field="envelope", rule="it has no type or is too long")
+    if not 1 <= len(message.signatures) <= MAXIMUM_SIGNATURES:
+        raise _malformed(field="envelope.signatures", rule="there must be 1 to 1024")
+    signatures = tuple(_signature_from_wire(item) for item in message.signatures)
+    return Envelope(message.payload_type, message.payload, signatures)
+
+
+def envelope_to_bytes(envelope: Envelope) -> bytes:
+    """Return the bytes to store; not canonical, only the payload's bytes count."""
+    return envelope_to_wire(envelope).SerializeToString()
+
+
+def envelope_from_bytes(data: bytes) -> Envelope:
+    """Read stored bytes.
+
+    Raises
+    ------
+    WardnetError
+        `MALFORMED`.
+    """
+    try:
+        return envelope_from_wire(envelope_pb2.Envelope.FromString(data))
+    except DecodeError as error:
+        raise _malformed(field="envelope", rule="it is not one") from error
+
+
+def sums_to_wire(sums: Sums) -> sums_pb2.Sums:
+    """Write named arrays, sorted by name."""
+    return sums_pb2.Sums(
+        arrays=[
+            sums_pb2.PackedArray(
+                name=array.name, shape=array.shape, width=array.width, data=array.data
+            )
+            for array in pack(sums)
+        ]
+    )
+
+
+def sums_from_wire(message: sums_pb2.Sums) -> Sums:
+    """Read named arrays; names, shapes and limits are checked against the method's declaration.
+
+    Raises
+    ------
+    WardnetError
+        `MALFORMED`.
+    """
+    return unpack(
+        PackedArray(array.name, tuple(array.shape), array.width, array.data)
+        for array in message.arrays
+    )
+
+
+def participants_to_wire(participants: Iterable[Participant]) -> list[sums_pb2.Participant]:
+    """Write who a total rests on."""
+    return [
+        sums_pb2.Participant(hospital=item.hospital, snapshot=item.snapshot)
+        for item in participants
+    ]
+
+
+def participants_from_wire(
+    messages: Sequence[sums_pb2.Participant],
+) -> tuple[Participant, ...]:
+    """Read who a total rests on.
+
+    Raises
+    ------
+    WardnetError
+        `MALFORMED` when an id is none, or they are not sorted and unique.
+    """
+    if len(messages) > MAXIMUM_HOSPITALS:
+        raise _malformed(field="participants", rule="there are too many")
+    participants = tuple(
+        canonical.validated(lambda: Participant(hospital=item.hospital, snapshot=item.snapshot))  # noqa: B023 - called at once
+        for item in messages
+    )
+    _check_sorted([item.hospital for item in participants], field="participants")
+    return participants
+
+
+def total_to_wire(total: Total) -> sums_pb2.Total:
+    """Write the outcome of a round."""
+    return sums_pb2.Total(
+        round=total.round,
+        sums=sums_to_wire(total.sums),
+        participants=participants_to_wire(total.participants),
+    )
+
+
+def total_from_wire(message: sums_pb2.Total) -> Total:
+    """Read the outcome of a round.
+
+    Raises
+    ------
+    WardnetError
+        `MALFORMED`.
+    """
+    return Total(
+        message.round,
+        sums_from_wire(message.sums),
+        participants_from_wire(message.participants),
+    )
+
+
+def total_to_bytes(total: Total) -> bytes:
+    """Return the bytes to store."""
+    return total_to_wire(total).SerializeToString()
+
+
+def total_from_bytes(data: bytes) -> Total:
+    """Read stored bytes.
+
+    Raises
+    ------
+    WardnetError
+        `MALFORMED`.
+    """
+    try:
+        return total_from_wire(sums_pb2.Total.FromString(data))
+    except DecodeError as error:
+        raise _malformed(field="total", rule="it is not one") from error
+
+
+def work_to_wire(work: Work) -> link_pb2.Work:
+    """Write what a hospital is asked to do."""
+    return link_pb2.Work(
+        work_id=str(work.id),
+        query=envelope_to_wire(work.query),
+        attempt=work.id.attempt,
+        hospitals=work.hospitals,
+        round=work.id.round,
+        totals=[total_to_wire(total) for total in work.totals],
+    )
+
+
+def work_from_wire(message: link_pb2.Work) -> Work:
+    """Read what the hospital is asked to do; the query in it is not verified.
+
+    Raises
+    ------
+    WardnetError
+        `MALFORMED`.
+    """
+    # 1. The id says what the fields say.
+    identity = WorkId.parse(message.work_id)
+    if (identity.attempt, identity.round) != (message.attempt, message.round):
+        raise _malformed(field="work_id", rule="it contradicts attempt or round")
+    # 2. The query is the one that the id names.
+    query = envelope_from_wire(message.query)
+    if canonical.digest(query.payload) != identity.query:
+        raise _malformed(field="work_id", rule="it names another query")
+    # 3. Hospitals are sorted and unique.
+    hospitals = tuple(message.hospitals)
+    _check_sorted(hospitals, field="hospitals")
+    # 4. Totals are consecutive and end just before this round.
+    totals = tuple(total_from_wire(total) for total in message.totals)
+    rounds = [total.round for total in totals]
+    if rounds != list(range(identity.round - len(rounds), identity.round)):
+        raise _malformed(field="totals", rule="they are not the rounds before this one")
+    return Work(identity, query, hospitals, totals)
+
+
+def _signature_from_wire(message: envelope_pb2.Signature) -> Signature:
+    if any(len(der) > certificates.MAXIMUM_BYTES for der in message.certificates):
+        raise _malformed(field="envelope.signatures", rule="a certificate is too long")
+    return Signature(tuple(message.certificates), message.signature)
+
+
+def _check_sorted(names: Sequence[str], *, field: str) -> None:
+    if list(names) != sorted(set(names)):
+        raise _malformed(field=field, rule="they must be sorted and unique")
+
+
+def _malformed(*, field: str, rule: str) -> WardnetError:
+    return WardnetError(Reason.MALFORMED, field=field, rule=rule)
