@@ -1,1 +1,1 @@
-"""The researcher's and auditor's face: Python API and the command `wardnet`."""
+"""The researcher's and auditor's side: Python API and the command `wardnet`."""

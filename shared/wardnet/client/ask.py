@@ -1,0 +1,161 @@
+"""From what a person asks to a query that every hospital will understand."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+
+from pydantic import JsonValue
+
+from wardnet.clock import to_moment
+from wardnet.errors import Reason, WardnetError
+from wardnet.question.cohort import EVERYONE, Cohort, Term
+from wardnet.question.cohort import check as check_cohort
+from wardnet.question.dictionary import Dictionary
+from wardnet.question.grammar import parse
+from wardnet.question.query import Query
+from wardnet.statistics.methods import METHODS
+
+LIFETIME: Final = timedelta(minutes=15)
+"""How long a hospital may take to start a query after it was signed."""
+
+Where: TypeAlias = Term | str | None
+"""A condition (`col("age") >= 40`), a line of the cohort's grammar, or None for everyone."""
+
+Parameters: TypeAlias = dict[str, JsonValue]
+
+Names: TypeAlias = str | Sequence[str]
+"""One name, or several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Hold a question before it is addressed and signed.
+
+    Parameters
+    ----------
+    method : str
+        The statistic, e.g. `summary`.
+    dataset : str
+        Which table.
+    parameters : Mapping of str to JSON
+        The method's own parameters.
+    where : Term, str or None
+        Whose rows; None for everyone.
+    hospitals : str, sequence of str, or None
+        Who is asked; None for all that hold the dataset.
+    min_hospitals : int or None
+        Fewest hospitals that the answer may rest on; None for all that are asked.
+    """
+
+    method: str
+    dataset: str
+    parameters: Mapping[str, JsonValue]
+    _: KW_ONLY
+    where: Where = None
+    hospitals: Names | None = None
+    min_hospitals: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Say who asks, when, and with which random number.
+
+    Parameters
+    ----------
+    network, researcher : str
+        Ids.
+    at : datetime
+        The present moment.
+    nonce : str
+        128 random bits, hexadecimal.
+    """
+
+    network: str
+    researcher: str
+    at: datetime
+    nonce: str
+
+
+def to_query(ask: Ask, *, asker: Asker, dictionary: Dictionary, holders: Sequence[str]) -> Query:
+    """Return the query, checked like every hospital will check it.
+
+    Parameters
+    ----------
+    holders : Sequence of str
+        The hospitals that hold the dataset.
+
+    Raises
+    ------
+    WardnetError
+        `METHOD_UNKNOWN`, `PARAMETER_INVALID`, `COLUMN_UNAVAILABLE` or `COHORT_SYNTAX`.
+    """
+    method = METHODS.get(ask.method)
+    if method is None:
+        raise WardnetError(Reason.METHOD_UNKNOWN, method=ask.method, version="any")
+    cohort = to_cohort(ask.where)
+    check_cohort(cohort, dictionary)
+    method.bind(ask.parameters, dictionary)
+    hospitals = _hospitals(ask, holders)
+    return Query(
+        version=1,
+        network=asker.network,
+        researcher=asker.researcher,
+        dataset=dictionary.name,
+        dictionary=dictionary.digest,
+        method=method.name,
+        method_version=method.version,
+        parameters=dict(ask.parameters),
+        cohort=cohort,
+        hospitals=hospitals,
+        minimum_hospitals=_minimum(ask, hospitals),
+        mode="clear",
+        nonce=asker.nonce,
+        not_before=to_moment(asker.at),
+        not_after=to_moment(asker.at + LIFETIME),
+    )
+
+
+def to_cohort(where: Where) -> Cohort:
+    """Return the cohort that a person named.
+
+    Raises
+    ------
+    WardnetError
+        `COHORT_SYNTAX`.
+    """
+    if where is None:
+        return EVERYONE
+    return where.cohort if isinstance(where, Term) else parse(where)
+
+
+def names(value: Names) -> list[JsonValue]:
+    """Return one name or several as a JSON list."""
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _hospitals(ask: Ask, holders: Sequence[str]) -> tuple[str, ...]:
+    if not holders:
+        raise WardnetError(Reason.DATASET_UNAVAILABLE, dataset=ask.dataset)
+    if ask.hospitals is None:
+        return tuple(sorted(holders))
+    asked = {ask.hospitals} if isinstance(ask.hospitals, str) else set(ask.hospitals)
+    strangers = sorted(asked - set(holders))
+    if strangers:
+        _refuse(ask, "hospitals", f"names {strangers[0]}, which does not hold {ask.dataset}")
+    if not asked:
+        _refuse(ask, "hospitals", "names none")
+    return tuple(sorted(asked))
+
+
+def _minimum(ask: Ask, hospitals: Sequence[str]) -> int:
+    minimum = len(hospitals) if ask.min_hospitals is None else ask.min_hospitals
+    if not 1 <= minimum <= len(hospitals):
+        _refuse(
+            ask, "min_hospitals", f"must lie between 1 and {len(hospitals)}, the hospitals asked"
+        )
+    return minimum
+
+
+def _refuse(ask: Ask, parameter: str, rule: str) -> None:
+    raise WardnetError(Reason.PARAMETER_INVALID, method=ask.method, parameter=parameter, rule=rule)

@@ -1,0 +1,208 @@
+"""The network as a researcher sees it; the same for the real one and for the simulation."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from wardnet.client.ask import Ask, Names, Parameters, Where, names
+from wardnet.client.listing import Columns, Dataset, Hospital, Listing
+from wardnet.client.result import Result
+
+Edge: TypeAlias = int | float | str
+"""An edge of a histogram: a number, or an ISO date or UTC datetime."""
+
+
+class Network(ABC):
+    """Ask hospitals; every statistic is one method.
+
+    All statistics take the same keywords: `where` (a condition such as `col("age") >= 40`, a line
+    such as `"age >= 40"`, or None for everyone), `hospitals` (ids; None for all that hold the
+    dataset) and `min_hospitals` (fewest that the answer may rest on; None for all that are asked).
+    A single name may stand where several are meant.
+
+    All raise `WardnetError`: `COLUMN_UNAVAILABLE` and `DATASET_UNAVAILABLE` for what does not exist
+    or is not shared, `PARAMETER_INVALID` and `COHORT_SYNTAX` for what cannot be asked, and
+    `COHORT_TOO_SMALL` or `COMPLEMENT_TOO_SMALL` when a disclosure rule refuses.
+    """
+
+    @abstractmethod
+    def datasets(self) -> Listing[Dataset]:
+        """Return the datasets of the network."""
+
+    @abstractmethod
+    def dictionary(self, dataset: str) -> Columns:
+        """Return the columns of a dataset that questions may name."""
+
+    @abstractmethod
+    def hospitals(self) -> Listing[Hospital]:
+        """Return the hospitals of the network."""
+
+    @abstractmethod
+    def ask(self, ask: Ask) -> Result:
+        """Ask, and wait for the answer."""
+
+    def count(
+        self,
+        dataset: str,
+        *,
+        by: Names = (),
+        where: Where = None,
+        hospitals: Names | None = None,
+        min_hospitals: int | None = None,
+    ) -> Result:
+        """Count patients and rows.
+
+        Parameters
+        ----------
+        by : str or sequence of str
+            Up to three columns with levels; one row per combination.
+        """
+        return self.ask(
+            Ask(
+                "count",
+                dataset,
+                {"by": names(by)},
+                where=where,
+                hospitals=hospitals,
+                min_hospitals=min_hospitals,
+            )
+        )
+
+    def summary(
+        self,
+        dataset: str,
+        columns: Names,
+        *,
+        by: Names = (),
+        where: Where = None,
+        hospitals: Names | None = None,
+        min_hospitals: int | None = None,
+    ) -> Result:
+        """Describe columns: n, missing, mean, variance (ddof 1), sd, skewness, kurtosis.
+
+        Parameters
+        ----------
+        columns : str or sequence of str
+            Columns of numbers.
+        by : str or sequence of str
+            Up to two columns with levels.
+        """
+        parameters: Parameters = {"columns": names(columns), "by": names(by)}
+        return self.ask(
+            Ask(
+                "summary",
+                dataset,
+                parameters,
+                where=where,
+                hospitals=hospitals,
+                min_hospitals=min_hospitals,
+            )
+        )
+
+    def quantiles(
+        self,
+        dataset: str,
+        columns: Names,
+        *,
+        probabilities: Sequence[float] = (0.25, 0.5, 0.75),
+        by: Names = (),
+        where: Where = None,
+        hospitals: Names | None = None,
+        min_hospitals: int | None = None,
+    ) -> Result:
+        """Find quantiles of columns (type 7, as numpy's default).
+
+        Parameters
+        ----------
+        columns : str or sequence of str
+            Columns of numbers or times, on the dictionary's resolution.
+        probabilities : sequence of float
+            From 0.05 to 0.95.
+        by : str or sequence of str
+            Up to two columns with levels.
+        """
+        parameters: Parameters = {
+            "columns": names(columns),
+            "probabilities": [float(probability) for probability in probabilities],
+            "by": names(by),
+        }
+        return self.ask(
+            Ask(
+                "quantiles",
+                dataset,
+                parameters,
+                where=where,
+                hospitals=hospitals,
+                min_hospitals=min_hospitals,
+            )
+        )
+
+    def histogram(
+        self,
+        dataset: str,
+        column: str,
+        *,
+        bins: int | None = None,
+        edges: Sequence[Edge] | None = None,
+        by: Names = (),
+        where: Where = None,
+        hospitals: Names | None = None,
+        min_hospitals: int | None = None,
+    ) -> Result:
+        """Count the values of a column in bins.
+
+        Parameters
+        ----------
+        bins : int or None
+            How many bins of equal width between the dictionary's bounds.
+        edges : sequence or None
+            The edges of the bins instead; the last bin includes its upper edge.
+        by : str or sequence of str
+            At most one column with levels.
+        """
+        parameters: Parameters = {"column": column, "by": names(by)}
+        if bins is not None:
+            parameters["bins"] = int(bins)
+        if edges is not None:
+            parameters["edges"] = [
+                edge if isinstance(edge, int | str) else float(edge) for edge in edges
+            ]
+        return self.ask(
+            Ask(
+                "histogram",
+                dataset,
+                parameters,
+                where=where,
+                hospitals=hospitals,
+                min_hospitals=min_hospitals,
+            )
+        )
+
+    def crosstab(
+        self,
+        dataset: str,
+        rows: Names,
+        columns: Names,
+        *,
+        where: Where = None,
+        hospitals: Names | None = None,
+        min_hospitals: int | None = None,
+    ) -> Result:
+        """Count patients in every combination of the levels of columns.
+
+        Parameters
+        ----------
+        rows, columns : str or sequence of str
+            Columns with levels: down and across.
+        """
+        parameters: Parameters = {"rows": names(rows), "columns": names(columns)}
+        return self.ask(
+            Ask(
+                "crosstab",
+                dataset,
+                parameters,
+                where=where,
+                hospitals=hospitals,
+                min_hospitals=min_hospitals,
+            )
+        )

@@ -1,0 +1,217 @@
+"""The result of a query as a person uses it: printed, as a pandas frame, as JSON."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from wardnet.canonical import Json
+from wardnet.client.sheet import UNDEFINED, Sheet, numerals
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity.envelope import Envelope
+from wardnet.question.answer import Answer, Cell, Table
+from wardnet.question.cohort import Everyone
+from wardnet.question.grammar import write
+from wardnet.question.query import Query
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Marks: TypeAlias = Sequence[Sequence[str]]
+"""Per row and column of a table: the mark of a withheld entry, or an empty text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Name a hospital that was asked and did not take part.
+
+    Parameters
+    ----------
+    hospital : str
+        Its id.
+    why : str
+        One sentence.
+    """
+
+    hospital: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Result:
+    """Hold what the hospitals answered; prints as a table.
+
+    Parameters
+    ----------
+    question : Query
+        What was asked.
+    answer : Answer
+        What all participating hospitals state; its outcome is `released`.
+    table : Table
+        The answer's table.
+    absent : tuple of Absent
+        Hospitals that were asked and did not take part.
+    envelope : Envelope or None
+        The answer with the hospitals' signatures, verified; None in a simulation.
+    """
+
+    question: Query
+    answer: Answer
+    table: Table
+    absent: tuple[Absent, ...] = ()
+    envelope: Envelope | None = None
+
+    @property
+    def query(self) -> str:
+        """Return the query's id: the digest of its signed bytes, hexadecimal."""
+        return self.answer.query
+
+    @property
+    def hospitals(self) -> tuple[str, ...]:
+        """Return the ids of the hospitals that took part, sorted."""
+        return tuple(participant.hospital for participant in self.answer.participants)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return the table as a pandas frame: keys and statistics as columns, withheld as NaN."""
+        import pandas as pd  # noqa: PLC0415 - slow to load, and most commands do without
+
+        columns = zip(*self.table.rows, strict=True) if self.table.rows else [()] * len(self._names)
+        return pd.DataFrame(dict(zip(self._names, map(list, columns), strict=True)))
+
+    def to_dict(self) -> dict[str, Json]:
+        """Return everything as JSON; `docs/researcher.md` describes the layout."""
+        return {
+            "query": self.query,
+            "dataset": self.question.dataset,
+            "dictionary": self.question.dictionary,
+            "method": self.answer.method,
+            "method_version": self.answer.method_version,
+            "parameters": dict(self.question.parameters),
+            "where": self._where,
+            "keys": list(self._names[: len(self.table.keys)]),
+            "values": list(self._names[len(self.table.keys) :]),
+            "rows": [dict(zip(self._names, row, strict=True)) for row in self.table.rows],
+            "withheld": [
+                {"cell": dict(held.cell), "columns": list(held.columns), "rule": held.rule}
+                for held in self.table.withheld
+            ],
+            "hospitals": [
+                {"hospital": participant.hospital, "snapshot": participant.snapshot}
+                for participant in self.answer.participants
+            ],
+            "absent": [{"hospital": absent.hospital, "why": absent.why} for absent in self.absent],
+            "rules": list(self.answer.rules),
+            "rounds": self.answer.rounds,
+            "transcript": self.answer.transcript,
+        }
+
+    def __repr__(self) -> str:
+        """Return the table as text, as wide as the terminal."""
+        return self.sheet().text()
+
+    def _repr_html_(self) -> str:
+        return self.sheet().html()
+
+    def sheet(self) -> Sheet:
+        """Return the table as a person sees it, with what must be known beside it."""
+        rules = list(dict.fromkeys(held.rule for held in self.table.withheld))
+        marks = _marks(self.table, rules)
+        keys = len(self.table.keys)
+        columns = [
+            numerals(column, withheld=mark)
+            for column, mark in zip(
+                zip(*self.table.rows, strict=True), zip(*marks, strict=True), strict=True
+            )
+        ]
+        return Sheet(
+            self._title,
+            (*self.table.keys, *self.table.values),
+            tuple(zip(*columns, strict=True)),
+            keys=keys,
+            notes=(*_legend(self.table, marks, rules), *self._notes()),
+        )
+
+    def _notes(self) -> list[tuple[str, str]]:
+        return [
+            ("hospitals", ", ".join(self.hospitals)),
+            *(("absent", f"{absent.hospital}: {absent.why}") for absent in self.absent),
+            *(("rules", rule) for rule in self.answer.rules),
+            ("query", self.query if self.envelope else "simulated, without signatures"),
+        ]
+
+    @property
+    def _title(self) -> str:
+        by = self.question.parameters.get("by")
+        names = ", ".join(map(str, by)) if isinstance(by, list) else ""
+        return (
+            f"{self.answer.method} of {self.question.dataset}"
+            + (f" by {names}" if names else "")
+            + (f", where {self._where}" if self._where else "")
+        )
+
+    @property
+    def _where(self) -> str | None:
+        cohort = self.question.cohort
+        return None if isinstance(cohort, Everyone) else write(cohort)
+
+    @property
+    def _names(self) -> Sequence[str]:
+        """Return unique column names: a statistic that is called like a key gets a prefix."""
+        keys = set(self.table.keys)
+        return [
+            *self.table.keys,
+            *(
+                f"{self.answer.method}_{value}" if value in keys else value
+                for value in self.table.values
+            ),
+        ]
+
+
+def released(
+    question: Query,
+    answer: Answer,
+    *,
+    absent: tuple[Absent, ...] = (),
+    envelope: Envelope | None = None,
+) -> Result:
+    """Return the result of an answer.
+
+    Raises
+    ------
+    WardnetError
+        The reason of the answer's refusal, when a disclosure rule refused the total.
+    """
+    if answer.table is None:
+        raise WardnetError(Reason(answer.reason))
+    return Result(question, answer, answer.table, absent, envelope)
+
+
+def _marks(table: Table, rules: Sequence[str]) -> Marks:
+    """Mark every withheld entry; with several rules the mark names its rule by number."""
+    marks = [[""] * len(row) for row in table.rows]
+    for held in table.withheld:
+        mark = "withheld" if len(rules) == 1 else f"withheld ({rules.index(held.rule) + 1})"
+        places = [len(table.keys) + table.values.index(name) for name in held.columns]
+        for row, row_marks in zip(table.rows, marks, strict=True):
+            if _matches(table.keys, row, held.cell):
+                for place in places:
+                    row_marks[place] = mark
+    return marks
+
+
+def _matches(keys: Sequence[str], row: Sequence[Cell], cell: Mapping[str, str]) -> bool:
+    about = dict(zip(keys, row, strict=False))
+    return all(about.get(name) == text for name, text in cell.items())
+
+
+def _legend(table: Table, marks: Marks, rules: Sequence[str]) -> list[tuple[str, str]]:
+    """Explain the marks that stand in the table."""
+    legend = [
+        ("withheld" if len(rules) == 1 else f"withheld ({number})", rule)
+        for number, rule in enumerate(rules, start=1)
+    ]
+    undefined = any(
+        cell is None and not mark
+        for row, row_marks in zip(table.rows, marks, strict=True)
+        for cell, mark in zip(row, row_marks, strict=True)
+    )
+    return [*legend, (UNDEFINED, "not defined for so few or such values")] if undefined else legend
