@@ -22,7 +22,7 @@ SMOKES = Column(name="smokes", type=ColumnType.BOOLEAN)
 
 def array(encoded: Encoded) -> NDArray[np.generic]:
     """Return the encoded column."""
-    return encoded.values  # noqa: PD011 - no pandas here
+    return encoded.values
 
 
 def codes(column: Column, values: Values) -> list[object]:
