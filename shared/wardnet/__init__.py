@@ -1,6 +1,10 @@
 """Wardnet: hospitals answer research questions together without giving up their records."""
 
+import os
 from typing import TYPE_CHECKING
+
+# gRPC prints lines of its own to stderr; it reads this once, when it is first imported.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 if TYPE_CHECKING:
     from wardnet.simulation import simulate

@@ -19,6 +19,9 @@ PASSPHRASE = "correct horse battery staple"
 CHEAP = Cost(memory=8, passes=1, lanes=1)
 """What a passphrase costs in tests: microseconds."""
 
+AGE = timedelta(days=100)
+"""How long a network's authorities exist when a test begins: room for expired leaves."""
+
 SERVER_NAMES = ("localhost", "127.0.0.1")
 
 
@@ -30,8 +33,8 @@ class TestNetwork:
     def __init__(self, name: str = "heartnet", *, at: datetime | None = None) -> None:
         self.name = name
         self.at = at or clock.now()
-        self.root = create_root(name, at=self.at)
-        self.issuing = create_issuing(self.root, at=self.at)
+        self.root = create_root(name, at=self.at - AGE)
+        self.issuing = create_issuing(self.root, at=self.at - AGE)
 
     @property
     def trust(self) -> Trust:

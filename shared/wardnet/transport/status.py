@@ -113,7 +113,7 @@ def _why_unavailable(text: str) -> str:
     lower = text.lower()
     if "handshake" in lower or "ssl" in lower or "certificate" in lower or "tls" in lower:
         return "TLS was refused (does its certificate carry this name, and do both clocks agree?)"
-    if "dns" in lower or "name resolution" in lower or "resolve" in lower:
+    if "resolv" in lower or "lookup" in lower:
         return "its name is not known"
     if "refused" in lower:
         return "nothing listens there"
