@@ -1,9 +1,8 @@
 """What the three commands have in common: errors as sentences, `--json`, tables, the home folder.
 
-    @click.group(cls=Command)          WardnetError -> `Error: sentence` on stderr and its exit code
-    @home_options("WARDNET_NODE_", "~/.wardnet-node")
-    @json_option                       adds the parameter `as_json`
-    print_records(records, as_json=as_json)
+- `@click.group(cls=Command)`: a `WardnetError` becomes `Error: sentence` and its exit code;
+- `@home_options("WARDNET_NODE_", "~/.wardnet-node")`: the parameters `home`, `passphrase_file`;
+- `@json_option`: the parameter `as_json`, for `print_records` and `print_record`.
 """
 
 import json
@@ -47,7 +46,7 @@ class Command(click.Group):
         except Exception as error:  # noqa: BLE001 - a bug: its text may quote a patient's value
             failure = _incident(error)
         click.echo(f"Error: {failure}", err=True)
-        ctx.exit(failure.row.exit_code)
+        return ctx.exit(failure.row.exit_code)
 
 
 def _incident(error: BaseException) -> WardnetError:

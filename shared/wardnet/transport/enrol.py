@@ -1,0 +1,151 @@
+"""Enrolment: redeem an invitation for certificates. The keys are made here and never travel.
+
+    invitation = Invitation.from_line(line)
+    check_invitation(invitation, roles={Role.NODE}, fingerprint=fingerprint)
+    credentials, keystore = enrol(invitation, home, passphrase)
+
+`home` then holds the keystore, the certificates, and in `settings.toml` the line `coordinator =
+"host:port"`.
+"""
+
+import json
+import secrets
+import shutil
+import tomllib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import grpc
+
+from wardnet import clock, settings
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity import keystore
+from wardnet.identity.certificates import check_fingerprint, read_certificate
+from wardnet.identity.credentials import Credentials, Keys
+from wardnet.identity.files import write_private
+from wardnet.identity.invitation import Invitation
+from wardnet.identity.keystore import Keystore
+from wardnet.identity.member import Role
+from wardnet.transport.channel import open_blocking_channel
+from wardnet.transport.status import error_from_rpc
+from wardnet.wire.v1 import enrolment_pb2, enrolment_pb2_grpc
+
+DEADLINE_SECONDS: Final = 30.0
+
+
+def check_invitation(
+    invitation: Invitation, *, roles: Collection[Role], fingerprint: str | None = None
+) -> None:
+    """Refuse an invitation for another kind of member, or of another network than expected.
+
+    Parameters
+    ----------
+    invitation : Invitation
+        As it was given to us.
+    roles : Collection of Role
+        What this program can be.
+    fingerprint : str or None
+        Of the network's root, as its operator told us on another way.
+
+    Raises
+    ------
+    WardnetError
+        `ROLE_REFUSED` or `FINGERPRINT_MISMATCH`.
+    """
+    if invitation.member.role not in roles:
+        raise WardnetError(Reason.ROLE_REFUSED, role=invitation.member.role)
+    if fingerprint is not None:
+        check_fingerprint(read_certificate(invitation.root), fingerprint)
+
+
+def enrol(invitation: Invitation, home: Path, passphrase: str) -> tuple[Credentials, Keystore]:
+    """Become the member that the invitation names, or leave `home` as it was.
+
+    Parameters
+    ----------
+    invitation : Invitation
+        Checked before.
+    home : Path
+        A folder without a keystore; made if there is none. Other settings in it are kept.
+    passphrase : str
+        For the new keystore.
+
+    Raises
+    ------
+    WardnetError
+        `ALREADY_EXISTS`, `PASSPHRASE_WEAK`, `INVITATION_REFUSED`, `COORDINATOR_AWAY`,
+        `CERTIFICATE_REFUSED`, or `FILE_UNREADABLE` when `home` cannot be written.
+    """
+    path = home / keystore.FILE_NAME
+    if path.exists():
+        raise WardnetError(Reason.ALREADY_EXISTS, path=str(path))
+    with _workshop(home) as workshop:
+        write_private(workshop / settings.FILE_NAME, _settings(home, invitation.address))
+        # 1. Keys first: without them the invitation must stay unused.
+        kept = Keystore.create(workshop, passphrase)
+        keys = Keys.generate()
+        # 2. The coordinator certifies them, once.
+        reply = _redeem(invitation, keys)
+        credentials = keys.certified(
+            root=read_certificate(invitation.root),
+            tls_chain=reply.tls_certificates,
+            signing_chain=reply.signing_certificates,
+            at=clock.now(),
+        )
+        if credentials.member != invitation.member:
+            raise WardnetError(Reason.IDENTITY_MISMATCH, identity=invitation.member.uri)
+        credentials.save(workshop, kept)
+        # 3. The keystore comes last: a home is a home when it has one.
+        for file in sorted(workshop.iterdir(), key=lambda file: file.name == path.name):
+            file.replace(home / file.name)
+    return credentials, Keystore(path, kept.root_key)
+
+
+def _redeem(invitation: Invitation, keys: Keys) -> enrolment_pb2.EnrolResponse:
+    request = enrolment_pb2.EnrolRequest(
+        token=invitation.token,
+        tls_request=keys.tls_request,
+        signing_request=keys.signing_request,
+    )
+    with open_blocking_channel(invitation.tls, invitation.address) as channel:
+        stub = enrolment_pb2_grpc.EnrolmentServiceStub(channel)
+        try:
+            reply: enrolment_pb2.EnrolResponse = stub.Enrol(request, timeout=DEADLINE_SECONDS)
+        except grpc.RpcError as error:
+            raise error_from_rpc(error, invitation.address) from error
+    return reply
+
+
+def _settings(home: Path, address: str) -> bytes:
+    """Return the settings of `home` with the coordinator's address in them."""
+    path = home / settings.FILE_NAME
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    try:
+        known = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise WardnetError(
+            Reason.WRONG_SETTING, setting=path.name, path=str(path), rule="it is not TOML"
+        ) from error
+    line = "" if "coordinator" in known else f"coordinator = {json.dumps(address)}\n"
+    return f"{line}{text}".encode()
+
+
+@contextmanager
+def _workshop(home: Path) -> Iterator[Path]:
+    """Give a folder in `home` that is gone at the end, like a `home` that was made for nothing."""
+    new = not home.exists()
+    workshop = home / f".enrolling-{secrets.token_hex(4)}"
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        workshop.mkdir(mode=0o700)
+    except OSError as error:
+        rule = error.strerror or "unknown cause"
+        raise WardnetError(Reason.FILE_UNREADABLE, file=str(home), rule=rule) from error
+    try:
+        yield workshop
+    finally:
+        shutil.rmtree(workshop)
+        if new and not any(home.iterdir()):
+            home.rmdir()
