@@ -62,6 +62,8 @@ _LONGEST_NUMBER: Final = 400
 _EXPONENT: Final = 300
 """Bounds of a number's text; inside them every number has a double."""
 
+PAYLOAD_TYPE: Final = "application/vnd.wardnet.dictionary.v1+json"
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
