@@ -1,0 +1,215 @@
+"""Start a coordinator and the nodes of several hospitals, ask every method, compare with pandas.
+
+Everything is real but the place: every member has its own keys, passphrase and process, all
+connections are mutual TLS, every hospital's rows lie encrypted in its own vault. Each command is
+printed before it runs, with the member who runs it.
+"""
+
+import argparse
+import shlex
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.table import Table as Grid
+
+from demonstration.questions import Question, choose
+from demonstration.reference import Line, Pooled
+from demonstration.table import PATIENT, Table, bundled, from_csv
+from support.network import CommandError, Member, Network, describe
+
+RESEARCHER = "ada"
+
+
+class Demonstration:
+    """Lead the network through one day.
+
+    Parameters
+    ----------
+    table : Table
+        What the hospitals hold.
+    console : Console
+        Where it is told.
+    """
+
+    def __init__(self, table: Table, console: Console) -> None:
+        self.table = table
+        self.console = console
+        self.folder = Path(tempfile.mkdtemp(prefix="wardnet-demo-"))
+        self.network = Network(self.folder, watch=self._show)
+        self.lines: list[Line] = []
+
+    def run(self) -> None:
+        """Found the network, load the hospitals, ask."""
+        self._title("The coordinator founds the network")
+        self.network.start_coordinator()
+        self._title("Every hospital is invited, makes its keys, and loads its rows")
+        local = self._load()
+        self._title("A researcher asks")
+        researcher = self.network.enrol_researcher(RESEARCHER)
+        self._tell(researcher, "hospitals")
+        self._tell(researcher, "datasets")
+        pooled = self._pooled(researcher, local)
+        for question in choose(self.table.name, pooled):
+            self._ask(researcher, question, pooled)
+        self._title("What a hospital's access log says")
+        shown = self.network.nodes[self._first].run("log", "show").stdout.splitlines()
+        self._print("\n".join([shown[0], *shown[-6:]]))
+        self._tell(self.network.nodes[self._first], "log", "verify")
+
+    def stop(self) -> None:
+        """Stop every daemon in order, and leave nothing behind."""
+        self._title("Everything is stopped and deleted")
+        self.network.stop()
+        shutil.rmtree(self.folder)
+        self._print(f"stopped {len(self.network.nodes) + 1} daemons, deleted {self.folder}")
+
+    def abandon(self) -> None:
+        """After a failure: show what the daemons said last, end them, delete the folder."""
+        for member in self.network.members:
+            if member.log.exists():
+                self._print(f"-- last lines of {member.name}\n{member.tail()}")
+        for member in self.network.members:
+            member.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def leave_running(self) -> None:
+        """Write files that make a shell one of the members, and a script that stops everything."""
+        for member in self.network.members:
+            lines = [
+                f"export {name}={shlex.quote(value)}" for name, value in member.variables.items()
+            ]
+            path = f"export PATH={shlex.quote(str(member.command.parent))}:$PATH"
+            (self.folder / f"{member.name}.env").write_text("\n".join([path, *lines]) + "\n")
+        pids = [str(member.daemon.pid) for member in self.network.members if member.daemon]
+        stop = self.folder / "stop"
+        stop.write_text(f"#!/bin/sh\nkill {' '.join(pids)}\nsleep 3\nrm -r {self.folder}\n")
+        stop.chmod(0o700)
+        self._title("The network goes on")
+        self._print(f"""To ask:           source {self.folder}/{RESEARCHER}.env
+                  wardnet query count {self.table.name}
+To be a hospital: source {self.folder}/{self._first}.env
+                  wardnet-node dataset list
+To stop and delete everything: {stop}""")
+
+    @property
+    def verdict(self) -> str:
+        """Say how far the answers were from pandas."""
+        shown = [line for line in self.lines if not line.withheld]
+        worst = max(shown, key=lambda line: line.difference)
+        where = " ".join((*worst.keys, worst.statistic))
+        return (
+            f"{len(shown)} numbers compared with pandas, {len(self.lines) - len(shown)} withheld; "
+            f"largest relative difference {worst.difference:.1e} ({where})"
+        )
+
+    @property
+    def _first(self) -> str:
+        return next(iter(self.network.nodes))
+
+    def _load(self) -> Path:
+        """Enrol all hospitals; the first publishes the dictionary, all adopt it and load."""
+        pooled, parts = self.table.write(self.folder)
+        dataset = self.table.name
+        for hospital in parts:
+            self.network.enrol_node(hospital)
+        first = self.network.nodes[self._first]
+        local = describe(first, pooled, dataset=dataset, patient=PATIENT)
+        self._tell(first, "dataset", "publish", local.with_name(f"{dataset}.dictionary.toml"))
+        for hospital, path in parts.items():
+            node = self.network.nodes[hospital]
+            node.run("dataset", "adopt", dataset, "--local", local)
+            self._tell(node, "dataset", "load", dataset, path)
+            self.network.serve_node(hospital)
+        return local
+
+    def _pooled(self, researcher: Member, local: Path) -> Pooled:
+        columns = researcher.json("dictionary", self.table.name)
+        written = tomllib.loads(local.read_text())["columns"]
+        sources = {name: written[name]["source"] for name in (column["name"] for column in columns)}
+        return Pooled(self.table.pooled, columns, sources)
+
+    def _ask(self, researcher: Member, question: Question, pooled: Pooled) -> None:
+        self._print(f"\n[{question.says}]")
+        answer = researcher.json("query", *question.arguments)
+        lines = list(pooled.compare(answer, question.cohort))
+        self.lines += lines
+        grid = Grid(*answer["keys"], "statistic", box=None, header_style="bold", pad_edge=False)
+        for heading in ("network", "pandas", "difference"):
+            grid.add_column(heading, justify="right")
+        for line in lines:
+            grid.add_row(*line.keys, line.statistic, *_texts(line))
+        self.console.print(grid)
+        for rule in dict.fromkeys(held["rule"] for held in answer["withheld"]):
+            self._print(f"withheld: {rule}")
+
+    def _show(self, member: Member, words: Sequence[str]) -> None:
+        text = shlex.join(words).replace(f"{self.folder}/", "")
+        if words[0] == "invite":
+            text += f" > {words[-1]}.invitation"
+        self._print(f"\n{member.name}$ {member.program} {text}", style="bold cyan")
+
+    def _tell(self, member: Member, *arguments: str | Path) -> None:
+        self._print(member.run(*arguments).stdout.rstrip().replace(f"{self.folder}/", ""))
+
+    def _title(self, text: str) -> None:
+        self._print(f"\n== {text}", style="bold")
+
+    def _print(self, text: str, style: str | None = None) -> None:
+        self.console.print(text, style=style, soft_wrap=True)
+
+
+def _texts(line: Line) -> tuple[str, str, str]:
+    if line.withheld:
+        return "withheld", "", ""
+    numbers = (line.answered, line.expected)
+    texts = ["-" if number is None else f"{number:.15g}" for number in numbers]
+    mark = "" if line.agrees else "  TOO LARGE"
+    return texts[0], texts[1], f"{line.difference:.1e}{mark}" if line.difference else "0"
+
+
+def main() -> int:
+    """Run the demonstration; the exit code is 0 if every number agrees."""
+    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, metavar="CSV", help="any table, with a header")
+    parser.add_argument("--site", metavar="COLUMN", help="its column that names the hospital")
+    parser.add_argument("--keep", action="store_true", help="leave the network running at the end")
+    options = parser.parse_args()
+    if (options.data is None) != (options.site is None):
+        parser.error("--data and --site go together")
+    signal.signal(signal.SIGTERM, _leave)
+    began = time.monotonic()
+    table = bundled() if options.data is None else from_csv(options.data, options.site)
+    demonstration = Demonstration(table, Console(highlight=False, markup=False, emoji=False))
+    try:
+        demonstration.run()
+        if options.keep:
+            demonstration.leave_running()
+        else:
+            demonstration.stop()
+    except CommandError as error:
+        print(f"\n{error}", file=sys.stderr)
+        demonstration.abandon()
+        return 1
+    except BaseException:
+        demonstration.abandon()
+        raise
+    wrong = [line for line in demonstration.lines if not line.agrees]
+    print(f"\n{demonstration.verdict}")
+    print(f"{'FAILED' if wrong else 'passed'} in {time.monotonic() - began:.0f} s")
+    return 1 if wrong else 0
+
+
+def _leave(number: int, _: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

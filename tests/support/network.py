@@ -1,0 +1,338 @@
+"""A real network on this machine: commands and daemons as processes, mutual TLS on loopback.
+
+    with Network(folder) as network:
+        network.start(["north", "south"])
+        network.nodes["north"].run("dataset", "list")
+        network.nodes["north"].kill()
+
+The demonstration, the benchmark and the end-to-end tests all start their networks here.
+"""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+ADDRESS: Final = "127.0.0.1"
+READY_SECONDS: Final = 30.0
+STOP_SECONDS: Final = 20.0
+
+PREFIXES: Final = {
+    "wardnet": "WARDNET_",
+    "wardnet-node": "WARDNET_NODE_",
+    "wardnet-coordinator": "WARDNET_COORDINATOR_",
+}
+"""Environment prefix of each command."""
+
+Watch = Callable[["Member", Sequence[str]], None]
+"""Is told of every command before it runs."""
+
+
+class CommandError(Exception):
+    """Report a command that failed, with what it said."""
+
+
+class Member:
+    """Run one member's command with its own home and passphrase, once or as a daemon.
+
+    Parameters
+    ----------
+    name : str
+        The id within the network.
+    program : str
+        A key of `PREFIXES`.
+    folder : Path
+        Where its home, passphrase file and daemon log lie.
+    watch : Watch, optional
+        Told of every command.
+    """
+
+    def __init__(
+        self, name: str, program: str, folder: Path, *, watch: Watch | None = None
+    ) -> None:
+        self.name = name
+        self.program = program
+        self.home = folder / name
+        self.log = folder / f"{name}.log"
+        self.settings: dict[str, str] = {}
+        self.daemon: subprocess.Popen[bytes] | None = None
+        self._watch = watch
+        self._passphrase_file = folder / f"{name}.passphrase"
+        write_private(self._passphrase_file, secrets.token_urlsafe(24) + "\n")
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """Return the environment variables that make the command this member's."""
+        prefix = PREFIXES[self.program]
+        own = {"HOME": str(self.home), "PASSPHRASE_FILE": str(self._passphrase_file)}
+        return {prefix + name: value for name, value in (own | self.settings).items()}
+
+    @property
+    def command(self) -> Path:
+        """Return the installed command, of the environment that runs this."""
+        return Path(sys.executable).parent / self.program
+
+    def run(self, *arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the command to its end.
+
+        Raises
+        ------
+        CommandError
+            If it fails and `check` is true.
+        """
+        words = [str(argument) for argument in arguments]
+        if self._watch:
+            self._watch(self, words)
+        done = subprocess.run(
+            [self.command, *words],
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode != 0:
+            message = (
+                f"{self.name}: {self.program} {' '.join(words)} ended with exit code "
+                f"{done.returncode}\n{done.stdout}{done.stderr}"
+            )
+            raise CommandError(message)
+        return done
+
+    def json(self, *arguments: str | Path) -> Any:  # noqa: ANN401 - JSON is read by its keys here
+        """Run the command with `--json` and return what it prints."""
+        return json.loads(self.run(*arguments, "--json").stdout)
+
+    def serve(self) -> None:
+        """Start the daemon; return at once."""
+        if self._watch:
+            self._watch(self, ["serve"])
+        with self.log.open("ab") as log:
+            self.daemon = subprocess.Popen(
+                [self.command, "serve"],
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C reaches who started it, who then stops it in order
+            )
+
+    def wait_for(self, event: str, *, times: int = 1, seconds: float = READY_SECONDS) -> None:
+        """Wait until the daemon has logged `event` often enough.
+
+        Raises
+        ------
+        CommandError
+            If the daemon ends before, or time runs out.
+        """
+        mark = f'"event": "{event}"'.encode()
+        wait_until(
+            lambda: self.log.read_bytes().count(mark) >= times or not self.alive, seconds=seconds
+        )
+        if self.log.read_bytes().count(mark) < times:
+            message = f"{self.name}: the daemon did not reach '{event}'\n{self.tail()}"
+            raise CommandError(message)
+
+    @property
+    def alive(self) -> bool:
+        """Say whether the daemon runs."""
+        return self.daemon is not None and self.daemon.poll() is None
+
+    def stop(self) -> int:
+        """Ask the daemon to end, as an operator does (SIGTERM); return its exit code."""
+        if self.daemon is None:
+            return 0
+        self.daemon.terminate()
+        try:
+            return self.daemon.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            message = f"{self.name}: the daemon did not stop on SIGTERM\n{self.tail()}"
+            raise CommandError(message) from None
+
+    def kill(self) -> None:
+        """End the daemon and its workers without warning (SIGKILL), as a power cut does."""
+        if self.daemon is not None and self.alive:
+            os.killpg(self.daemon.pid, signal.SIGKILL)
+            self.daemon.wait()
+
+    def tail(self, *, lines: int = 20) -> str:
+        """Return the last lines of the daemon's log."""
+        if not self.log.exists():
+            return ""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def _environment(self) -> dict[str, str]:
+        foreign = tuple(PREFIXES.values())
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
+        return kept | dict(self.variables)
+
+
+class Network:
+    """Hold a coordinator, nodes and researchers below one folder; stop them all at the end.
+
+    Parameters
+    ----------
+    folder : Path
+        Empty; everything is written below it.
+    name : str
+        Id of the network.
+    watch : Watch, optional
+        Told of every command before it runs.
+    """
+
+    def __init__(self, folder: Path, *, name: str = "demo", watch: Watch | None = None) -> None:
+        self.folder = folder
+        self.name = name
+        self.coordinator = Member("coordinator", "wardnet-coordinator", folder, watch=watch)
+        self.nodes: dict[str, Member] = {}
+        self.researchers: dict[str, Member] = {}
+        self._watch = watch
+
+    def __enter__(self) -> Self:
+        """Return the network."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Kill whatever still runs."""
+        for member in self.members:
+            member.kill()
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Return all members, nodes first, the coordinator last: the order to stop them."""
+        return (*self.nodes.values(), *self.researchers.values(), self.coordinator)
+
+    def start_coordinator(self) -> None:
+        """Found the network and serve it on a free port."""
+        listen = f"{ADDRESS}:0"
+        self.coordinator.run(
+            "init", "--network", self.name, "--server-name", ADDRESS, "--listen", listen
+        )
+        self.serve_coordinator()
+        # Members remember the address: after a restart it must be the same.
+        self.coordinator.settings["LISTEN"] = (
+            (self.coordinator.home / "address").read_text().strip()
+        )
+
+    def serve_coordinator(self) -> None:
+        """Start the coordinator's daemon (again) and wait until it serves."""
+        before = count(self.coordinator.log, "serving")
+        self.coordinator.serve()
+        self.coordinator.wait_for("serving", times=before + 1)
+
+    def serve_node(self, hospital: str) -> None:
+        """Start a node's daemon (again) and wait until the coordinator has welcomed it."""
+        node = self.nodes[hospital]
+        before = count(node.log, "attached")
+        node.serve()
+        node.wait_for("attached", times=before + 1)
+
+    def enrol_node(self, hospital: str) -> Member:
+        """Invite and enrol a hospital."""
+        node = Member(hospital, "wardnet-node", self.folder, watch=self._watch)
+        node.run("init", self._invite("node", hospital))
+        self.nodes[hospital] = node
+        return node
+
+    def enrol_researcher(self, person: str) -> Member:
+        """Invite a researcher and log her in."""
+        researcher = Member(person, "wardnet", self.folder, watch=self._watch)
+        researcher.run("login", self._invite("researcher", person))
+        self.researchers[person] = researcher
+        return researcher
+
+    def start(
+        self, tables: Mapping[str, Path], *, dataset: str, table: Path, patient: str | None
+    ) -> Member:
+        """Start a whole network that holds one dataset; return its first node.
+
+        Parameters
+        ----------
+        tables : Mapping of str to Path
+            One CSV file per hospital.
+        dataset : str
+            Name of the dataset.
+        table : Path
+            The CSV file that the dictionary is drafted from; it has the columns of all.
+        patient : str or None
+            Column that names the patient.
+        """
+        self.start_coordinator()
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            list(pool.map(self.enrol_node, tables))
+            first = next(iter(self.nodes.values()))
+            local = describe(first, table, dataset=dataset, patient=patient)
+            first.run("dataset", "publish", local.with_name(f"{dataset}.dictionary.toml"))
+
+            def load(hospital: str) -> None:
+                node = self.nodes[hospital]
+                node.run("dataset", "adopt", dataset, "--local", local)
+                node.run("dataset", "load", dataset, tables[hospital])
+                self.serve_node(hospital)
+
+            list(pool.map(load, tables))
+        return first
+
+    def stop(self) -> None:
+        """Stop all daemons in order.
+
+        Raises
+        ------
+        CommandError
+            If one does not end, or ends with another exit code than 0.
+        """
+        codes = {member.name: member.stop() for member in self.members}
+        failed = {name: code for name, code in codes.items() if code != 0}
+        if failed:
+            message = f"daemons ended with {failed}"
+            raise CommandError(message)
+
+    def _invite(self, role: str, person: str) -> Path:
+        done = self.coordinator.run("invite", "--role", role, "--id", person)
+        path = self.folder / f"{person}.invitation"
+        write_private(path, done.stdout)
+        return path
+
+
+def describe(node: Member, table: Path, *, dataset: str, patient: str | None) -> Path:
+    """Draft a dictionary from a table; return the path of its local part."""
+    named = ("--patient", patient) if patient else ()
+    folder = table.parent
+    node.run("dataset", "describe", table, "--name", dataset, *named, "--out", folder)
+    return folder / f"{dataset}.local.toml"
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+
+
+def count(log: Path, event: str) -> int:
+    """Return how often a daemon has logged an event."""
+    return log.read_text().count(f'"event": "{event}"') if log.exists() else 0
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
+    """Ask `condition` every 20 ms; return whether it held in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
