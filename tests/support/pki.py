@@ -10,8 +10,8 @@ from wardnet import clock
 from wardnet.identity import keystore as keystores
 from wardnet.identity.authority import create_issuing, create_root, issue
 from wardnet.identity.certificates import Usage
-from wardnet.identity.credentials import Credentials, Keys
-from wardnet.identity.envelope import Trust
+from wardnet.identity.credentials import Credentials, Keys, chain_pem, private_pem
+from wardnet.identity.envelope import Signer, Trust
 from wardnet.identity.keystore import Cost, Keystore
 from wardnet.identity.member import Member, Role
 
@@ -84,8 +84,13 @@ class TestNetwork:
                 (keys.signing_request, Usage.SIGNING, ()),
             )
         )
-        return keys.certified(
-            root=self.root.certificate, tls_chain=tls, signing_chain=signing, at=at
+        # Not by `Keys.certified`, which checks: attacks need credentials that do not pass.
+        return Credentials(
+            member=member,
+            root=self.root.certificate,
+            tls_key_pem=private_pem(keys.tls),
+            tls_chain_pem=chain_pem(tls),
+            signer=Signer(signing, keys.signing),
         )
 
     def settle(self, home: Path, role: Role, name: str) -> Keystore:
