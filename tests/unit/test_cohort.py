@@ -89,7 +89,9 @@ def test_a_condition_selects_by_kleene_logic(term: Term, selected: list[int]) ->
         (And(of=()), Reason.PARAMETER_INVALID),
     ],
 )
-def test_a_cohort_without_meaning_is_refused_before_any_data(cohort: Cohort, reason: Reason) -> None:
+def test_a_cohort_without_meaning_is_refused_before_any_data(
+    cohort: Cohort, reason: Reason
+) -> None:
     """The dictionary alone decides whether a cohort can be asked."""
     with pytest.raises(WardnetError) as caught:
         check(cohort, TABLE)

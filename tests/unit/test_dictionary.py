@@ -13,7 +13,9 @@ AGE = Column("age", ColumnType.INTEGER, minimum="20", maximum="80")
 OLDPEAK = Column("oldpeak", ColumnType.REAL, minimum="-3", maximum="7", resolution="0.1")
 SEX = Column("sex", ColumnType.CATEGORY, levels=("f", "m"))
 WHEN = Column("seen", ColumnType.DATE, minimum="2020-01-01", maximum="2020-12-31")
-AT = Column("at", ColumnType.DATETIME, minimum="2020-01-01T00:00:00Z", maximum="2020-01-02T00:00:00Z")
+AT = Column(
+    "at", ColumnType.DATETIME, minimum="2020-01-01T00:00:00Z", maximum="2020-01-02T00:00:00Z"
+)
 SMOKER = Column("smoker", ColumnType.BOOLEAN)
 TABLE = Dictionary(
     "cardiology",
@@ -24,7 +26,8 @@ TABLE = Dictionary(
 
 
 @pytest.mark.parametrize(
-    ("column", "cells"), [(AGE, 61), (OLDPEAK, 101), (SEX, 2), (WHEN, 366), (AT, 86401), (SMOKER, 2)]
+    ("column", "cells"),
+    [(AGE, 61), (OLDPEAK, 101), (SEX, 2), (WHEN, 366), (AT, 86401), (SMOKER, 2)],
 )
 def test_codes_and_values_correspond_one_to_one(column: Column, cells: int) -> None:
     """Text to code and back is the identity on the whole grid's ends."""
@@ -33,7 +36,9 @@ def test_codes_and_values_correspond_one_to_one(column: Column, cells: int) -> N
         assert column.code(column.text(code)) == code
 
 
-@pytest.mark.parametrize(("column", "value"), [(AGE, "19"), (AGE, "20.5"), (SEX, "x"), (AGE, "NaN")])
+@pytest.mark.parametrize(
+    ("column", "value"), [(AGE, "19"), (AGE, "20.5"), (SEX, "x"), (AGE, "NaN")]
+)
 def test_a_value_off_the_grid_has_no_code(column: Column, value: str) -> None:
     """Out of bounds, between two codes, or no number: refused."""
     with pytest.raises(ValueError, match=r".+"):
@@ -102,7 +107,12 @@ def test_the_digest_covers_every_word() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(Fraction(-23, 10), "-2.3"), (Fraction(0), "0"), (Fraction(10**9), "1000000000"), (Fraction(1, 10**9), "0.000000001")],
+    [
+        (Fraction(-23, 10), "-2.3"),
+        (Fraction(0), "0"),
+        (Fraction(10**9), "1000000000"),
+        (Fraction(1, 10**9), "0.000000001"),
+    ],
 )
 def test_decimals_are_written_without_exponents(value: Fraction, text: str) -> None:
     """People read decimals, and so does `code`."""
