@@ -1,1 +1,10 @@
-"""The researcher's and auditor's side: Python API and the command `wardnet`."""
+"""The researcher's and auditor's face: Python API and the command `wardnet`."""
+
+from wardnet.client.ask import Ask
+from wardnet.client.home import connect
+from wardnet.client.network import Network
+from wardnet.client.remote import RemoteNetwork
+from wardnet.client.result import Result
+from wardnet.question.cohort import col
+
+__all__ = ["Ask", "Network", "RemoteNetwork", "Result", "col", "connect"]

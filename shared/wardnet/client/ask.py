@@ -9,15 +9,18 @@ from pydantic import JsonValue
 
 from wardnet.clock import to_moment
 from wardnet.errors import Reason, WardnetError
-from wardnet.question.cohort import EVERYONE, Cohort, Term
+from wardnet.question.cohort import EVERYONE, Cohort, Everyone, Term
 from wardnet.question.cohort import check as check_cohort
 from wardnet.question.dictionary import Dictionary
-from wardnet.question.grammar import parse
+from wardnet.question.grammar import parse, write
 from wardnet.question.query import Query
 from wardnet.statistics.methods import METHODS
 
 LIFETIME: Final = timedelta(minutes=15)
-"""How long a hospital may take to start a query after it was signed."""
+"""Between the moments within which a hospital may start a query."""
+
+SKEW: Final = timedelta(minutes=1)
+"""How far the clocks of others may be behind ours."""
 
 Where: TypeAlias = Term | str | None
 """A condition (`col("age") >= 40`), a line of the cohort's grammar, or None for everyone."""
@@ -111,8 +114,8 @@ def to_query(ask: Ask, *, asker: Asker, dictionary: Dictionary, holders: Sequenc
         minimum_hospitals=_minimum(ask, hospitals),
         mode="clear",
         nonce=asker.nonce,
-        not_before=to_moment(asker.at),
-        not_after=to_moment(asker.at + LIFETIME),
+        not_before=to_moment(asker.at - SKEW),
+        not_after=to_moment(asker.at - SKEW + LIFETIME),
     )
 
 
@@ -127,6 +130,19 @@ def to_cohort(where: Where) -> Cohort:
     if where is None:
         return EVERYONE
     return where.cohort if isinstance(where, Term) else parse(where)
+
+
+def describe(query: Query) -> str:
+    """Return a query in one line, e.g. `summary of heart by sex, where age >= 40`."""
+    by = query.parameters.get("by")
+    grouped = f" by {', '.join(map(str, by))}" if isinstance(by, list) and by else ""
+    where = where_of(query)
+    return f"{query.method} of {query.dataset}{grouped}" + (f", where {where}" if where else "")
+
+
+def where_of(query: Query) -> str | None:
+    """Return the condition of a query as text; None for everyone."""
+    return None if isinstance(query.cohort, Everyone) else write(query.cohort)
 
 
 def names(value: Names) -> list[JsonValue]:

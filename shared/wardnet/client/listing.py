@@ -100,6 +100,17 @@ class Columns(Listing[Column]):
             shown=_shown,
         )
 
+    def to_json(self) -> dict[str, Json]:
+        """Return the whole description as JSON."""
+        return {
+            "dataset": self.dictionary.name,
+            "version": self.dictionary.version,
+            "label": self.dictionary.label,
+            "digest": self.dictionary.digest,
+            "patient": self.dictionary.patient,
+            "columns": [dict(record) for record in self.to_dict()],
+        }
+
 
 def column_record(column: Column) -> Mapping[str, Json]:
     """Return a column's description as JSON."""

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from wardnet.canonical import Json
+from wardnet.client.ask import describe, where_of
 from wardnet.client.sheet import UNDEFINED, Sheet, numerals
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
 from wardnet.question.answer import Answer, Cell, Table
-from wardnet.question.cohort import Everyone
-from wardnet.question.grammar import write
 from wardnet.question.query import Query
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ class Result:
             "method": self.answer.method,
             "method_version": self.answer.method_version,
             "parameters": dict(self.question.parameters),
-            "where": self._where,
+            "where": where_of(self.question),
             "keys": list(self._names[: len(self.table.keys)]),
             "values": list(self._names[len(self.table.keys) :]),
             "rows": [dict(zip(self._names, row, strict=True)) for row in self.table.rows],
@@ -123,7 +122,7 @@ class Result:
             )
         ]
         return Sheet(
-            self._title,
+            describe(self.question),
             (*self.table.keys, *self.table.values),
             tuple(zip(*columns, strict=True)),
             keys=keys,
@@ -137,21 +136,6 @@ class Result:
             *(("rules", rule) for rule in self.answer.rules),
             ("query", self.query if self.envelope else "simulated, without signatures"),
         ]
-
-    @property
-    def _title(self) -> str:
-        by = self.question.parameters.get("by")
-        names = ", ".join(map(str, by)) if isinstance(by, list) else ""
-        return (
-            f"{self.answer.method} of {self.question.dataset}"
-            + (f" by {names}" if names else "")
-            + (f", where {self._where}" if self._where else "")
-        )
-
-    @property
-    def _where(self) -> str | None:
-        cohort = self.question.cohort
-        return None if isinstance(cohort, Everyone) else write(cohort)
 
     @property
     def _names(self) -> Sequence[str]:

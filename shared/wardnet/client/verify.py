@@ -1,0 +1,98 @@
+"""What the client believes: nothing that the coordinator says, only what members have signed."""
+
+from datetime import datetime
+from typing import Final, NoReturn
+
+from wardnet import canonical
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity.envelope import Envelope, Trust, verify
+from wardnet.identity.member import Member, Role
+from wardnet.question import answer as answers
+from wardnet.question import dictionary as dictionaries
+from wardnet.question import query as queries
+from wardnet.question.answer import Answer
+from wardnet.question.dictionary import Dictionary
+from wardnet.question.query import Query
+
+_PUBLISHERS: Final = frozenset({Role.NODE, Role.STEWARD})
+
+
+def verify_dictionary(
+    envelope: Envelope, *, dataset: str, digest: str, trust: Trust, at: datetime
+) -> Dictionary:
+    """Return a published dictionary.
+
+    Parameters
+    ----------
+    dataset, digest : str
+        What was asked for.
+
+    Raises
+    ------
+    WardnetError
+        `SIGNATURE_INVALID`, or `MALFORMED`.
+    """
+    # 1. Signed by a hospital's node or steward.
+    members = verify(envelope, payload_type=dictionaries.PAYLOAD_TYPE, trust=trust, at=at)
+    if not {member.role for member in members} <= _PUBLISHERS:
+        _refuse("the dictionary is not signed by a hospital")
+    # 2. The one that was asked for.
+    dictionary = dictionaries.from_bytes(envelope.payload)
+    if (dictionary.name, canonical.digest(envelope.payload)) != (dataset, digest):
+        _refuse("it is another dictionary")
+    return dictionary
+
+
+def verify_own_query(envelope: Envelope, *, me: Member, trust: Trust, at: datetime) -> Query:
+    """Return a query that the coordinator has kept, if it is one of mine.
+
+    Raises
+    ------
+    WardnetError
+        `SIGNATURE_INVALID`, or `MALFORMED`.
+    """
+    if verify(envelope, payload_type=queries.PAYLOAD_TYPE, trust=trust, at=at) != (me,):
+        _refuse("the query is somebody else's")
+    return queries.from_bytes(envelope.payload)
+
+
+def verify_answer(
+    envelope: Envelope, *, query: Query, digest: str, trust: Trust, at: datetime
+) -> Answer:
+    """Return an answer that all its hospitals have signed.
+
+    Parameters
+    ----------
+    query : Query
+        My own.
+    digest : str
+        Of its signed bytes.
+
+    Raises
+    ------
+    WardnetError
+        `SIGNATURE_INVALID`, or `MALFORMED`.
+    """
+    # 1. Every signature holds.
+    members = verify(envelope, payload_type=answers.PAYLOAD_TYPE, trust=trust, at=at)
+    answer = answers.from_bytes(envelope.payload)
+    # 2. It answers my question and no other.
+    if answer.query != digest:
+        _refuse("the answer is to another query")
+    if (answer.method, answer.method_version) != (query.method, query.method_version):
+        _refuse("the answer is of another method")
+    # 3. It rests on hospitals that I asked, and on enough of them.
+    hospitals = [participant.hospital for participant in answer.participants]
+    if hospitals != sorted(set(hospitals)) or not set(hospitals) <= set(query.hospitals):
+        _refuse("the answer names hospitals that were not asked")
+    if len(hospitals) < query.minimum_hospitals:
+        _refuse("the answer rests on too few hospitals")
+    # 4. Each of these hospitals has signed it, and nobody else.
+    nodes = {Member(trust.network, Role.NODE, hospital) for hospital in hospitals}
+    if set(members) != nodes:
+        _refuse("not all hospitals that the answer names have signed it")
+    return answer
+
+
+def _refuse(rule: str) -> NoReturn:
+    raise WardnetError(Reason.SIGNATURE_INVALID, rule=rule)
