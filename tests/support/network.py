@@ -65,14 +65,14 @@ class Member:
         self.settings: dict[str, str] = {}
         self.daemon: subprocess.Popen[bytes] | None = None
         self._watch = watch
-        self._passphrase_file = folder / f"{name}.passphrase"
-        write_private(self._passphrase_file, secrets.token_urlsafe(24) + "\n")
+        self.passphrase_file = folder / f"{name}.passphrase"
+        write_private(self.passphrase_file, secrets.token_urlsafe(24) + "\n")
 
     @property
     def variables(self) -> Mapping[str, str]:
         """Return the environment variables that make the command this member's."""
         prefix = PREFIXES[self.program]
-        own = {"HOME": str(self.home), "PASSPHRASE_FILE": str(self._passphrase_file)}
+        own = {"HOME": str(self.home), "PASSPHRASE_FILE": str(self.passphrase_file)}
         return {prefix + name: value for name, value in (own | self.settings).items()}
 
     @property
