@@ -56,6 +56,17 @@ class GuardTotals:
     patients: Mapping[str, NDArray[np.int64]]
     withheld: Mapping[str, NDArray[np.bool_]]
 
+    def check_rows(self, guard: str, rows: NDArray[np.int64]) -> None:
+        """Refuse totals of rows, shape (cells,), of which a cell has fewer than patients.
+
+        Raises
+        ------
+        WardnetError
+            `IMPLAUSIBLE_TOTAL`.
+        """
+        if np.any(rows < self.patients[guard]):
+            raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a cell has fewer rows than patients")
+
 
 @dataclass(frozen=True, slots=True)
 class DisclosureRules:

@@ -7,7 +7,6 @@ from typing import ClassVar, Final, Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals, Output
 from wardnet.question.answer import Cell, Table, Withheld
 from wardnet.question.rows import Rows
@@ -113,8 +112,7 @@ class CellCounts(Method[F, Counting[F]]):
     def step(self, state: Counting[F], total: Sums) -> Table:
         """Return the table of rows and patients."""
         rows = total[ROWS].astype(np.int64)
-        if np.any(rows < state.guards.patients[CELLS]):
-            raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a cell has fewer rows than patients")
+        state.guards.check_rows(CELLS, rows)
         return _table(state, rows)
 
 

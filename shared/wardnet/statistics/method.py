@@ -17,8 +17,9 @@ run by `session.py`; a method never sees a cell that the rules withhold.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+from typing import ClassVar, Generic, TypeAlias, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
@@ -33,8 +34,11 @@ from wardnet.sums.members import Index, Members
 P = TypeVar("P")
 S = TypeVar("S")
 
-Part: TypeAlias = Mapping[str, NDArray[Any] | Members]
-"""One hospital's unfinished sums: integer arrays and members, joined by `+`."""
+Part: TypeAlias = Mapping[str, NDArray[np.int64] | Members]
+"""One hospital's unfinished sums: integers and members, joined by `+`."""
+
+Settled: TypeAlias = Mapping[str, NDArray[np.int64]]
+"""A part whose members are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +119,23 @@ class Method(ABC, Generic[P, S]):
 
 def join(left: Part, right: Part) -> Part:
     """Return two parts of one hospital as one."""
-    return {name: value + right[name] for name, value in left.items()}
+    return {name: _plus(value, right[name]) for name, value in left.items()}
 
 
-def settle(part: Part) -> Sums:
+def _plus(
+    left: NDArray[np.int64] | Members, right: NDArray[np.int64] | Members
+) -> NDArray[np.int64] | Members:
+    match left, right:
+        case Members(), Members():
+            return left + right
+        case np.ndarray(), np.ndarray():
+            return left + right
+        case _:
+            message = "two parts of different rounds"
+            raise TypeError(message)
+
+
+def settle(part: Part) -> Settled:
     """Return a part with its members counted."""
     return {
         name: value.total() if isinstance(value, Members) else value for name, value in part.items()

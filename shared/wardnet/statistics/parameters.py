@@ -1,7 +1,7 @@
 """Read a method's parameters, refusing by name what it does not take."""
 
 from collections.abc import Mapping, Sequence
-from typing import NoReturn, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
@@ -11,8 +11,14 @@ from wardnet.question.dictionary import MAXIMUM_GRID, NUMBERS, Column, Dictionar
 
 T = TypeVar("T")
 
-MAXIMUM_CELLS = 2048
+MAXIMUM_CELLS: Final = 2048
 """Most rows of an answer's table."""
+
+LARGEST_NUMBER: Final = 10**150
+"""Largest magnitude of a column's bounds, so that a variance is still a double."""
+
+KEYS: Final = frozenset({"variable", "bin"})
+"""Names that tables use for key columns of their own."""
 
 
 def read(method: str, adapter: TypeAdapter[T], parameters: Mapping[str, JsonValue]) -> T:
@@ -51,6 +57,8 @@ def grouping(
     for column in columns:
         if not column.groups or (column.cells or 0) > MAXIMUM_GRID:
             refuse(method, parameter, f"needs columns with levels; {column.name} has none")
+        if column.name in KEYS:
+            refuse(method, parameter, f"cannot be {column.name}, a column of every answer")
     return columns
 
 
@@ -69,6 +77,8 @@ def numbers(
     for column in columns:
         if column.type not in NUMBERS:
             refuse(method, parameter, f"needs numbers; {column.name} holds none")
+        if max(abs(column.origin), abs(column.top)) > LARGEST_NUMBER:
+            refuse(method, parameter, f"needs narrower bounds than {column.name} has")
     return columns
 
 

@@ -1,0 +1,180 @@
+"""Summarise numbers: n, missing, mean, variance, skewness, kurtosis, by up to two columns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Annotated, ClassVar, Final
+
+import numpy as np
+from pydantic import Field, JsonValue, TypeAdapter
+from pydantic.dataclasses import dataclass as checked
+
+from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals, Output
+from wardnet.question.answer import Cell, Table, Withheld
+from wardnet.question.dictionary import STRICT, Dictionary, Name
+from wardnet.question.rows import Rows
+from wardnet.statistics import parameters as read
+from wardnet.statistics.groups import Groups
+from wardnet.statistics.measures import Batch, Measure, Measured, measure
+from wardnet.statistics.method import Method, Part, Question, settle
+from wardnet.statistics.moments import MOMENTS, describe
+from wardnet.statistics.variables import Variable
+from wardnet.sums.arrays import ArraySpec, Sums
+from wardnet.sums.members import Index, where_not
+
+STATISTICS: Final = ("n", "missing", *MOMENTS)
+
+
+@checked(frozen=True, config=STRICT)
+class Parameters:
+    """Hold what `summary` takes.
+
+    Parameters
+    ----------
+    columns : tuple of str
+        Columns of numbers, at least one.
+    by : tuple of str
+        Up to two columns with levels.
+    """
+
+    columns: Annotated[tuple[Name, ...], Field(min_length=1)]
+    by: Annotated[tuple[Name, ...], Field(max_length=2)] = ()
+
+
+_ADAPTER: Final = TypeAdapter(Parameters)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Hold checked parameters: which variables, in which groups."""
+
+    variables: tuple[Variable, ...]
+    groups: Groups
+
+
+@dataclass(frozen=True)
+class State:
+    """Hold how far every variable has come."""
+
+    asked: Asked
+    guards: GuardTotals
+    rule: str
+    measures: tuple[Measure | Measured, ...]
+
+    @property
+    def open(self) -> Sequence[Measure]:
+        """Return the variables that need another round."""
+        return [measure for measure in self.measures if isinstance(measure, Measure)]
+
+
+class Summary(Method[Asked, State]):
+    """Summarise columns of numbers, for all rows or by the levels of up to two columns.
+
+    Notes
+    -----
+    A cell is one variable in one group; its patients are those with a value. A row without a level
+    in one of the grouping columns is in no group.
+
+    Examples
+    --------
+    Parameters: ``{"columns": ["age", "chol"], "by": ["sex"]}``.
+    """
+
+    name: ClassVar[str] = "summary"
+    version: ClassVar[int] = 1
+    maximum_rounds: ClassVar[int] = 2
+    output: ClassVar[Output] = Output.MOMENTS
+
+    def bind(self, parameters: Mapping[str, JsonValue], dictionary: Dictionary) -> Asked:
+        """Check parameters against the dictionary."""
+        given = read.read(self.name, _ADAPTER, parameters)
+        groups = Groups(read.grouping(self.name, "by", given.by, dictionary))
+        columns = read.numbers(self.name, "columns", given.columns, dictionary)
+        read.check_size(self.name, "columns", len(columns) * groups.size)
+        return Asked(tuple(Variable(column) for column in columns), groups)
+
+    def columns(self, parameters: Asked) -> frozenset[str]:
+        """Return the variables and the grouping columns."""
+        return parameters.groups.uses.union(variable.name for variable in parameters.variables)
+
+    def guards(self, question: Question[Asked]) -> Mapping[str, Guard]:
+        """Declare, per variable and group, the patients with and without a value."""
+        size = question.parameters.groups.size
+        guards: dict[str, Guard] = {}
+        for variable in question.parameters.variables:
+            guards[variable.present] = Guard(size)
+            guards[variable.absent] = Guard(size, empty_allowed=True)
+        return guards
+
+    def cells(self, question: Question[Asked], rows: Rows) -> Mapping[str, Index]:
+        """Return each row's group, once among the values and once among the missing ones."""
+        group = question.parameters.groups.index(rows)
+        cells: dict[str, Index] = {}
+        for variable in question.parameters.variables:
+            missing = variable.missing(rows)
+            cells[variable.present] = where_not(missing, group)
+            cells[variable.absent] = where_not(~missing, group)
+        return cells
+
+    def start(
+        self, question: Question[Asked], guards: GuardTotals, rules: DisclosureRules
+    ) -> State:
+        """Open the first round of every variable."""
+        asked = question.parameters
+        measures = tuple(measure(each, groups=asked.groups.size) for each in asked.variables)
+        return State(asked, guards, rules.cell_rule, measures)
+
+    def arrays(self, state: State) -> Sequence[ArraySpec]:
+        """Declare the sums of the variables that are still open."""
+        return list(chain.from_iterable(measure.arrays() for measure in state.open))
+
+    def local(self, state: State, rows: Rows) -> Part:
+        """Count codes or add up terms."""
+        batch = Batch(rows, state.asked.groups.index(rows), state.asked.groups.size)
+        return {
+            name: values for measure in state.open for name, values in measure.local(batch).items()
+        }
+
+    def finish(self, state: State, part: Part) -> Sums:
+        """Take power sums from counts, and integers from limbs."""
+        counted = settle(part)
+        return {
+            name: values
+            for measure in state.open
+            for name, values in measure.finish(counted).items()
+        }
+
+    def step(self, state: State, total: Sums) -> State | Table:
+        """Go on with the variables that need it; without any, return the table."""
+        for guard in state.guards.patients.keys() & total.keys():
+            state.guards.check_rows(guard, total[guard].astype(np.int64))
+        measures = tuple(
+            measure.step(total) if isinstance(measure, Measure) else measure
+            for measure in state.measures
+        )
+        done = [measure for measure in measures if isinstance(measure, Measured)]
+        if len(done) < len(measures):
+            return replace(state, measures=measures)
+        return _table(state, done)
+
+
+def _table(state: State, done: Sequence[Measured]) -> Table:
+    """Return one row per variable and group."""
+    rows: list[tuple[Cell, ...]] = []
+    withheld: list[Withheld] = []
+    keys = ("variable", *state.asked.groups.keys)
+    for variable, measured in zip(state.asked.variables, done, strict=True):
+        small = state.guards.withheld[variable.present]
+        few_missing = state.guards.withheld[variable.absent]
+        for group, labels in enumerate(state.asked.groups.labels):
+            row = (variable.name, *labels)
+            cell = dict(zip(keys, row, strict=True))
+            if small[group]:
+                rows.append((*row, *(None,) * len(STATISTICS)))
+                withheld.append(Withheld(cell=cell, columns=STATISTICS, rule=state.rule))
+                continue
+            missing = None if few_missing[group] else int(measured.missing[group])
+            if missing is None:
+                withheld.append(Withheld(cell=cell, columns=("missing",), rule=state.rule))
+            rows.append((*row, int(measured.n[group]), missing, *describe(measured.powers[group])))
+    return Table(keys=keys, values=STATISTICS, rows=tuple(rows), withheld=tuple(withheld))
