@@ -13,32 +13,11 @@ from typing import Final, TypeAlias
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
-from wardnet_coordinator.rounds import Course, Total, WorkId
+from wardnet.transport.convert import Work, WorkId
+from wardnet_coordinator.course import Course
 
 MAXIMUM_WAITING: Final = 4096
 """Most messages that wait for one stream; a hospital that reads none of them is cut off."""
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """Ask a hospital for one round.
-
-    Parameters
-    ----------
-    work : WorkId
-        Which one.
-    query : Envelope
-        As the researcher signed it.
-    hospitals : tuple of str
-        Those of this attempt.
-    totals : tuple of Total
-        What this stream has not carried yet of the rounds before, in order.
-    """
-
-    work: WorkId
-    query: Envelope
-    hospitals: tuple[str, ...]
-    totals: tuple[Total, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +39,7 @@ class Heartbeat:
     """Show that this process is alive."""
 
 
-Outgoing: TypeAlias = Assignment | Acknowledged | Ended | Heartbeat
+Outgoing: TypeAlias = Work | Acknowledged | Ended | Heartbeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +148,7 @@ class Attachment:
         # 3. It has the totals that came with earlier work of this attempt.
         known = sent.round if sent is not None and sent.attempt == course.attempt else 0
         self._sent[course.query] = course.work
-        return Assignment(course.work, item.query, course.hospitals, course.totals[known:])
+        return Work(course.work, item.query, course.hospitals, course.totals[known:])
 
 
 class Broker:

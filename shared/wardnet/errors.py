@@ -56,6 +56,7 @@ class Reason(StrEnum):
     FILE_EMPTY = "file_empty"
     FILE_TRUNCATED = "file_truncated"
     FILE_ENCODING = "file_encoding"
+    FILE_QUOTES = "file_quotes"
     FILE_HEADER = "file_header"
     ROWS_REJECTED = "rows_rejected"
     DICTIONARY_MISMATCH = "dictionary_mismatch"
@@ -95,6 +96,7 @@ class Reason(StrEnum):
     ROUNDS_DIVERGED = "rounds_diverged"
     QUERY_CANCELLED = "query_cancelled"
     SUPERSEDED = "superseded"
+    LEASE_ENDED = "lease_ended"
     WORK_LIMIT = "work_limit"
     # the machines
     COORDINATOR_AWAY = "coordinator_away"
@@ -207,6 +209,11 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             _S.INVALID_ARGUMENT,
             "{file}, line {line}: the bytes are not {rule}. Declare the file's encoding in the "
             "local part and load again; nothing was stored.",
+        ),
+        Reason.FILE_QUOTES: Row(
+            _S.INVALID_ARGUMENT,
+            "{file}, line {line}: a quote stands inside a cell. Declare the file's quote, or none, in "
+            "the local part and load again; nothing was stored.",
         ),
         Reason.FILE_HEADER: Row(
             _S.INVALID_ARGUMENT,
@@ -339,6 +346,11 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         Reason.QUERY_CANCELLED: Row(_S.CANCELLED, "The query was cancelled by its researcher."),
         Reason.SUPERSEDED: Row(
             _S.ABORTED, "A newer process of {identity} has taken over. This one stops."
+        ),
+        Reason.LEASE_ENDED: Row(
+            _S.UNAVAILABLE,
+            "Nothing was heard from {hospital} for {seconds} seconds. Its node connects again.",
+            retry=True,
         ),
         Reason.WORK_LIMIT: Row(
             _S.RESOURCE_EXHAUSTED, "Too much is open at once: {rule}. Try again later.", retry=True

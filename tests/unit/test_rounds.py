@@ -8,21 +8,9 @@ import pytest
 from wardnet.errors import Reason
 from wardnet.identity.envelope import Envelope, Signature
 from wardnet.sums.arrays import Sums
-from wardnet_coordinator.rounds import (
-    Cancelled,
-    Course,
-    DeadlinePassed,
-    Event,
-    Failure,
-    Outcome,
-    Part,
-    Received,
-    Signed,
-    Standing,
-    Step,
-    WorkId,
-    step,
-)
+from wardnet.transport.convert import WorkId
+from wardnet_coordinator.course import Course, Failure, Outcome, Part, Signed, Standing
+from wardnet_coordinator.rounds import Cancelled, DeadlinePassed, Event, Received, Step, step
 
 HOSPITALS = ("a", "b", "c", "d")
 QUERY = "0" * 64

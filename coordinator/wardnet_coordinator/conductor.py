@@ -1,0 +1,268 @@
+"""Run the queries: one task each, from its first round to its end.
+
+A task takes one event after the other, makes what follows from it durable, and only then lets
+anybody know. Nothing is lost when the process dies: results come again until they are
+acknowledged, and everything else is in the database.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from wardnet import clock, logs
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity.envelope import Envelope, Trust, verify
+from wardnet.identity.member import Member, Role
+from wardnet.question import answer
+from wardnet.transport.convert import WorkId
+from wardnet_coordinator import queries
+from wardnet_coordinator.broker import Attachment, Broker
+from wardnet_coordinator.course import Course, Failure, Outcome, Part, Signed
+from wardnet_coordinator.queries import Record
+from wardnet_coordinator.rounds import Cancelled, DeadlinePassed, Event, Received, Step, step
+from wardnet_coordinator.state import Database
+
+RETRY_SECONDS: Final = 1.0
+"""Pause after a commit that failed, e.g. on a full disk; the query waits."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """A running query: how it stands, what has happened, and who wants to hear of it."""
+
+    record: Record
+    inbox: asyncio.Queue[Event] = field(default_factory=partial(asyncio.Queue, 64))
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def course(self) -> Course:
+        return self.record.course
+
+    def announce(self) -> None:
+        """Wake everybody who watches; whoever comes later waits for the next change."""
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+
+class Conductor:
+    """Run all queries of a coordinator.
+
+    Parameters
+    ----------
+    database : Database
+        Where everything is durable.
+    broker : Broker
+        The streams to the hospitals.
+    trust : Trust
+        Whose signatures count.
+    round_deadline : float
+        Seconds after which a hospital without a result is lost.
+    """
+
+    def __init__(
+        self, *, database: Database, broker: Broker, trust: Trust, round_deadline: float
+    ) -> None:
+        self._database = database
+        self._broker = broker
+        self._trust = trust
+        self._round_deadline = round_deadline
+        self._runs: dict[str, _Run] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def resume(self) -> None:
+        """Take up all queries that were running when the coordinator stopped."""
+        for record in await self._database.read(queries.running):
+            self._start(record)
+
+    async def close(self) -> None:
+        """Stop where things stand; `resume` goes on from there."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for run in self._runs.values():
+            run.announce()
+
+    async def submit(self, envelope: Envelope, caller: Member) -> str:
+        """Store a signed query durably, open its first round, and return its id.
+
+        Raises
+        ------
+        WardnetError
+            What `queries.check` and `queries.insert` refuse.
+        """
+        at = clock.now()
+        record = queries.check(envelope, caller=caller, trust=self._trust, at=at)
+        insert = partial(queries.insert, record=record, at=at)
+        if await self._database.write(insert):
+            self._start(record)
+        return record.course.query
+
+    async def cancel(self, query: str, researcher: str) -> None:
+        """End a query, unless it has ended."""
+        found = await self.find(query, researcher)
+        run = self._runs.get(found.course.query)
+        if run is not None:
+            await run.inbox.put(Cancelled())
+            while run.course.running:
+                await run.changed.wait()
+
+    async def find(self, query: str, researcher: str) -> Record:
+        """Return how a researcher's query stands.
+
+        Parameters
+        ----------
+        query : str
+            Its id, or an unambiguous beginning.
+
+        Raises
+        ------
+        WardnetError
+            `QUERY_UNKNOWN`, also for somebody else's.
+        """
+        find = partial(queries.find, query=query, researcher=researcher)
+        return self._present(await self._database.read(find))
+
+    async def recent(self, researcher: str, *, limit: int) -> Sequence[Record]:
+        """Return a researcher's queries, newest first."""
+        recent = partial(queries.recent, researcher=researcher, limit=limit)
+        return [self._present(record) for record in await self._database.read(recent)]
+
+    async def watch(self, query: str, researcher: str) -> AsyncIterator[Record]:
+        """Yield how a query stands, now and after each change, until it has ended."""
+        record = await self.find(query, researcher)
+        run = self._runs.get(record.course.query)
+        while run is not None and run.course.running:
+            changed = run.changed
+            yield run.record
+            await changed.wait()
+        yield await self.find(query, researcher)
+
+    def attached(self, attachment: Attachment) -> None:
+        """Give a hospital that has just attached all its work."""
+        for run in self._runs.values():
+            if attachment.hospital in run.course.asked:
+                attachment.tell(run.course, run.record.envelope)
+                run.announce()
+
+    def detached(self, attachment: Attachment) -> None:
+        """Let watchers see that a hospital has gone."""
+        for run in self._runs.values():
+            if attachment.hospital in run.course.asked:
+                run.announce()
+
+    async def receive(
+        self, attachment: Attachment, work: WorkId, result: Part | Signed | Failure
+    ) -> None:
+        """Take a hospital's result."""
+        hospital = attachment.hospital
+        run = self._runs.get(work.query)
+        if run is None or hospital not in run.course.hospitals:
+            attachment.acknowledge(work)
+            attachment.dismiss(work.query)
+            return
+        if isinstance(result, Signed):
+            result = self._verified(result, hospital)
+        await run.inbox.put(Received(hospital, work, result))
+        if not run.course.running:  # it ended while the inbox was full
+            self._drain(run)
+
+    def _verified(self, result: Signed, hospital: str) -> Signed | Failure:
+        """Return an answer that its hospital alone has signed, or why it is none."""
+        try:
+            signers = verify(
+                result.answer, payload_type=answer.PAYLOAD_TYPE, trust=self._trust, at=clock.now()
+            )
+        except WardnetError as error:
+            return Failure(error.reason, error.details)
+        if signers != (Member(self._trust.network, Role.NODE, hospital),):
+            return Failure(Reason.SIGNATURE_INVALID, {"rule": "somebody else made it"})
+        return result
+
+    def _present(self, record: Record) -> Record:
+        run = self._runs.get(record.course.query)
+        return record if run is None else run.record
+
+    def _start(self, record: Record) -> None:
+        self._runs[record.course.query] = run = _Run(record)
+        self._tell(run)
+        task = asyncio.get_running_loop().create_task(self._conduct(run))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _conduct(self, run: _Run) -> None:
+        loop = asyncio.get_running_loop()
+        while run.course.running:
+            work, deadline = run.course.work, loop.time() + self._round_deadline
+            while run.course.running and run.course.work == work:
+                await self._apply(run, await _next(run.inbox, work, deadline))
+        del self._runs[run.course.query]
+        self._drain(run)
+
+    async def _apply(self, run: _Run, event: Event) -> None:
+        outcome, at = _step(run.course, event), clock.now()
+        ended = 0 if outcome.course.running else queries.milliseconds(at)
+        after = replace(run.record, course=outcome.course, ended=ended)
+        if outcome.durable:
+            await self._keep(run.record, after, at=at)
+        run.record = after
+        if outcome.durable:
+            self._tell(run)
+        for hospital, work in outcome.acknowledge:
+            self._acknowledge(hospital, work)
+        run.announce()
+
+    def _drain(self, run: _Run) -> None:
+        """Answer what came in while the query was ending."""
+        while not run.inbox.empty():
+            event = run.inbox.get_nowait()
+            if isinstance(event, Received):
+                self._acknowledge(event.hospital, event.work)
+
+    def _acknowledge(self, hospital: str, work: WorkId) -> None:
+        attachment = self._broker.find(hospital)
+        if attachment is not None:
+            attachment.acknowledge(work)
+
+    async def _keep(self, before: Record, after: Record, *, at: datetime) -> None:
+        """Commit; until that has succeeded nothing goes on."""
+        keep = partial(queries.keep, before=before, after=after, at=at)
+        while True:
+            try:
+                return await self._database.write(keep)
+            except Exception as error:  # noqa: BLE001 - logged, and tried until it works
+                logs.logger().error(
+                    "not_stored", query=after.course.query, error=type(error).__name__
+                )
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def _tell(self, run: _Run) -> None:
+        for hospital in run.course.asked:
+            attachment = self._broker.find(hospital)
+            if attachment is not None:
+                attachment.tell(run.course, run.record.envelope)
+
+
+async def _next(inbox: asyncio.Queue[Event], work: WorkId, deadline: float) -> Event:
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await inbox.get()
+    except TimeoutError:
+        return DeadlinePassed(work)
+
+
+def _step(course: Course, event: Event) -> Step:
+    """Take a step; a bug ends the one query that met it, with an incident id."""
+    try:
+        return step(course, event)
+    except Exception as error:  # noqa: BLE001 - logged here, once
+        incident = secrets.token_hex(4)
+        logs.logger().error(
+            "bug", incident=incident, error=type(error).__name__, place=logs.place(error)
+        )
+        failure = Failure(Reason.INTERNAL, {"incident": incident})
+        ended = replace(course, outcome=Outcome.FAILED, failure=failure, totals=())
+        return Step(ended, durable=True)

@@ -1,0 +1,149 @@
+"""The control streams: messages in to events, and what the broker holds out to messages."""
+
+import asyncio
+from typing import Any
+
+import grpc.aio
+
+from wardnet import clock, logs
+from wardnet.errors import Reason, WardnetError
+from wardnet.transport.convert import (
+    WorkId,
+    envelope_from_wire,
+    sums_from_wire,
+    work_to_wire,
+)
+from wardnet.transport.interceptors import peer
+from wardnet.transport.status import error_from_reason
+from wardnet.wire.v1 import link_pb2, link_pb2_grpc
+from wardnet_coordinator import catalog
+from wardnet_coordinator.broker import Acknowledged, Attachment, Broker, Ended, Heartbeat, Outgoing
+from wardnet_coordinator.conductor import Conductor
+from wardnet_coordinator.course import Failure, Part, Signed
+from wardnet_coordinator.queries import milliseconds
+from wardnet_coordinator.state import Database
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class LinkService(link_pb2_grpc.LinkServiceServicer):
+    """Hold the hospitals' streams.
+
+    Parameters
+    ----------
+    broker, conductor, database
+        Who they are held for.
+    heartbeat, lease : float
+        Seconds of silence after which we show that we are alive; after which a node is away.
+    """
+
+    def __init__(
+        self,
+        *,
+        broker: Broker,
+        conductor: Conductor,
+        database: Database,
+        heartbeat: float,
+        lease: float,
+    ) -> None:
+        self._broker = broker
+        self._conductor = conductor
+        self._database = database
+        self._heartbeat = heartbeat
+        self._lease = lease
+
+    async def Attach(self, _: object, context: Context) -> None:  # noqa: N802 - the wire's name
+        """Serve one stream until it ends; one task reads, this one writes."""
+        hello = await self._hello(context)
+        attachment = self._broker.attach(hello.hospital, epoch=hello.epoch)
+        try:
+            await self._hold(hello.hospital, hello.announcement)
+            now = link_pb2.Welcome(now_ms=milliseconds(clock.now()))
+            await context.write(link_pb2.AttachResponse(welcome=now))
+            self._conductor.attached(attachment)
+            logs.logger().info("attached", hospital=hello.hospital, epoch=hello.epoch)
+            async with asyncio.TaskGroup() as tasks:
+                listening = tasks.create_task(self._listen(attachment, context))
+                async for message in attachment.outgoing(heartbeat=self._heartbeat):
+                    await context.write(_to_wire(message))
+                listening.cancel()
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            self._broker.detach(attachment)
+            self._conductor.detached(attachment)
+            logs.logger().info("detached", hospital=hello.hospital, epoch=hello.epoch)
+
+    async def _hello(self, context: Context) -> link_pb2.Hello:
+        member = peer(context)
+        first = await self._read(context, member.id)
+        if first is None or first.WhichOneof("message") != "hello":
+            raise WardnetError(Reason.MALFORMED, field="message", rule="the first one is a hello")
+        if first.hello.hospital != member.id:
+            raise WardnetError(Reason.IDENTITY_MISMATCH, identity=first.hello.hospital)
+        return first.hello
+
+    async def _listen(self, attachment: Attachment, context: Context) -> None:
+        while (request := await self._read(context, attachment.hospital)) is not None:
+            # Checked anew with every message: gRPC never looks at a certificate again.
+            peer(context)
+            await self._take(attachment, request)
+        attachment.close()
+
+    async def _read(self, context: Context, hospital: str) -> link_pb2.AttachRequest | None:
+        """Return the next message, or None when the node has ended the stream."""
+        try:
+            async with asyncio.timeout(self._lease):
+                request = await context.read()
+        except TimeoutError:
+            raise WardnetError(
+                Reason.LEASE_ENDED, hospital=hospital, seconds=round(self._lease)
+            ) from None
+        return request if isinstance(request, link_pb2.AttachRequest) else None
+
+    async def _take(self, attachment: Attachment, request: link_pb2.AttachRequest) -> None:
+        match request.WhichOneof("message"):
+            case "heartbeat":
+                pass
+            case "announcement":
+                await self._hold(attachment.hospital, request.announcement)
+            case "part" | "answer" | "refusal" as kind:
+                work = WorkId.parse(getattr(request, kind).work_id)
+                await self._conductor.receive(attachment, work, _result(request))
+            case _:
+                raise WardnetError(Reason.MALFORMED, field="message", rule="it is not expected")
+
+    async def _hold(self, hospital: str, announcement: link_pb2.Announcement) -> None:
+        held = {dataset.name: dataset.dictionary for dataset in announcement.datasets}
+        await self._database.write(
+            lambda connection: catalog.hold(connection, hospital, datasets=held)
+        )
+
+
+def _result(request: link_pb2.AttachRequest) -> Part | Signed | Failure:
+    """Return what a hospital has sent; what cannot be read is a failure, and ends the query."""
+    try:
+        match request.WhichOneof("message"):
+            case "part":
+                part = request.part
+                return Part(sums_from_wire(part.sums), part.snapshot, part.transcript)
+            case "answer":
+                return Signed(envelope_from_wire(request.answer.answer))
+            case _:
+                error = error_from_reason(request.refusal.reason, request.refusal.details)
+    except WardnetError as malformed:
+        error = malformed
+    return Failure(error.reason, error.details)
+
+
+def _to_wire(message: Outgoing) -> link_pb2.AttachResponse:
+    match message:
+        case Acknowledged(work=work):
+            done = link_pb2.Acknowledgement(work_id=str(work))
+            return link_pb2.AttachResponse(acknowledgement=done)
+        case Ended(query=query):
+            return link_pb2.AttachResponse(ended=link_pb2.Ended(query=query))
+        case Heartbeat():
+            return link_pb2.AttachResponse(heartbeat=link_pb2.Heartbeat())
+        case _:
+            return link_pb2.AttachResponse(work=work_to_wire(message))

@@ -1,0 +1,274 @@
+"""The queries in the database: accepted once, brought forward a round at a time, ended once."""
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from wardnet import canonical, clock
+from wardnet.audit import log
+from wardnet.audit.entry import Event, EventType
+from wardnet.audit.entry import Outcome as LogOutcome
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity.envelope import Envelope, Trust, verify
+from wardnet.identity.member import Member, Role
+from wardnet.question import query as questions
+from wardnet.question.query import Query
+from wardnet.transport.convert import (
+    envelope_from_bytes,
+    envelope_to_bytes,
+    total_from_bytes,
+    total_to_bytes,
+)
+from wardnet_coordinator import catalog, registry
+from wardnet_coordinator.course import Course, Failure, Outcome, start
+
+MAXIMUM_RUNNING: Final = 64
+"""Most queries that one researcher may have running."""
+
+MINIMUM_PREFIX: Final = 6
+"""Fewest characters that stand for a query's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Hold what the coordinator knows of a query.
+
+    Parameters
+    ----------
+    query : Query
+        What was signed.
+    envelope : Envelope
+        As it was signed.
+    course : Course
+        How far it is.
+    submitted, ended : int
+        Unix milliseconds; `ended` is 0 while it runs.
+    """
+
+    query: Query
+    envelope: Envelope
+    course: Course
+    submitted: int
+    ended: int = 0
+
+
+def milliseconds(at: datetime) -> int:
+    """Return a moment in Unix milliseconds."""
+    return int(at.timestamp() * 1000)
+
+
+def check(envelope: Envelope, *, caller: Member, trust: Trust, at: datetime) -> Record:
+    """Return the query in an envelope, if its caller is who signed it.
+
+    Raises
+    ------
+    WardnetError
+        `SIGNATURE_INVALID`, `MALFORMED` or `IDENTITY_MISMATCH`.
+    """
+    # 1. The caller, and nobody else, has signed these bytes.
+    if verify(envelope, payload_type=questions.PAYLOAD_TYPE, trust=trust, at=at) != (caller,):
+        raise WardnetError(Reason.IDENTITY_MISMATCH, identity="the query's signer")
+    # 2. Only then they are read, and only to know whom to bring them.
+    query = questions.from_bytes(envelope.payload)
+    # 3. They name the caller too.
+    if (query.network, query.researcher) != (caller.network, caller.id):
+        raise WardnetError(Reason.IDENTITY_MISMATCH, identity="the query's researcher")
+    course = start(canonical.digest(envelope.payload), query)
+    return Record(query, envelope, course, milliseconds(at))
+
+
+def insert(connection: sqlite3.Connection, *, record: Record, at: datetime) -> bool:
+    """Store a checked query; return False, without a change, if it is there already.
+
+    Raises
+    ------
+    WardnetError
+        `QUERY_EXPIRED`, `DATASET_UNAVAILABLE`, `DICTIONARY_OUTDATED`, `PARAMETER_INVALID` for a
+        hospital that nobody knows, or `WORK_LIMIT`.
+    """
+    query = record.query
+    # 1. The same bytes again change nothing.
+    if _rows(connection, "query = ?", record.course.query):
+        return False
+    # 2. Whoever gets it can act on it.
+    if not clock.from_moment(query.not_before) <= at <= clock.from_moment(query.not_after):
+        raise WardnetError(Reason.QUERY_EXPIRED)
+    if catalog.dictionary(connection, query.dataset).digest != query.dictionary:
+        raise WardnetError(Reason.DICTIONARY_OUTDATED, dataset=query.dataset)
+    unknown = sorted(set(query.hospitals) - registry.hospitals(connection))
+    if unknown:
+        rule = f"name {', '.join(unknown)}, unknown in this network"
+        raise WardnetError(
+            Reason.PARAMETER_INVALID, method=query.method, parameter="hospitals", rule=rule
+        )
+    # 3. Nobody takes all places.
+    (running,) = connection.execute(
+        "SELECT count(*) FROM queries WHERE researcher = ? AND outcome = ?",
+        (query.researcher, Outcome.RUNNING),
+    ).fetchone()
+    if running >= MAXIMUM_RUNNING:
+        rule = f"you have {MAXIMUM_RUNNING} queries running"
+        raise WardnetError(Reason.WORK_LIMIT, rule=rule)
+    # 4. Query and log entry, together.
+    connection.execute(
+        "INSERT INTO queries VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, '{}', NULL, NULL)",
+        (
+            record.course.query,
+            query.researcher,
+            record.submitted,
+            envelope_to_bytes(record.envelope),
+            record.course.outcome,
+            record.course.attempt,
+            record.course.round,
+            json.dumps(record.course.hospitals),
+        ),
+    )
+    _log(connection, record, EventType.QUERY_SUBMITTED, LogOutcome.DONE, at=at)
+    return True
+
+
+def keep(connection: sqlite3.Connection, *, before: Record, after: Record, at: datetime) -> None:
+    """Bring a query forward: a new total, a new attempt, or its end."""
+    course = after.course
+    connection.execute(
+        "UPDATE queries SET ended = ?, outcome = ?, attempt = ?, round = ?, hospitals = ?,"
+        " refusals = ?, failure = ?, answer = ? WHERE query = ?",
+        (
+            after.ended,
+            course.outcome,
+            course.attempt,
+            course.round,
+            json.dumps(course.hospitals),
+            json.dumps({name: _failure_json(why) for name, why in course.refusals.items()}),
+            None if course.failure is None else json.dumps(_failure_json(course.failure)),
+            None if course.answer is None else envelope_to_bytes(course.answer),
+            course.query,
+        ),
+    )
+    if not course.running:
+        _log_end(connection, after, at=at)
+    if course.running and course.attempt == before.course.attempt:
+        total = course.totals[-1]
+        connection.execute(
+            "INSERT INTO totals VALUES (?, ?, ?)",
+            (course.query, total.round, total_to_bytes(total)),
+        )
+    else:
+        connection.execute("DELETE FROM totals WHERE query = ?", (course.query,))
+
+
+def running(connection: sqlite3.Connection) -> Sequence[Record]:
+    """Return all queries that still need work, oldest first."""
+    return _rows(connection, "outcome = ? ORDER BY submitted", Outcome.RUNNING)
+
+
+def find(connection: sqlite3.Connection, *, query: str, researcher: str) -> Record:
+    """Return a researcher's query by its id or an unambiguous beginning of it.
+
+    Raises
+    ------
+    WardnetError
+        `QUERY_UNKNOWN`, the same for somebody else's.
+    """
+    found: Sequence[Record] = ()
+    if len(query) >= MINIMUM_PREFIX:
+        found = _rows(
+            connection,
+            "researcher = ? AND substr(query, 1, ?) = ? LIMIT 2",
+            researcher,
+            len(query),
+            query,
+        )
+    if len(found) != 1:
+        raise WardnetError(Reason.QUERY_UNKNOWN, query=query)
+    return found[0]
+
+
+def recent(connection: sqlite3.Connection, *, researcher: str, limit: int) -> Sequence[Record]:
+    """Return a researcher's queries, newest first."""
+    condition = "researcher = ? ORDER BY submitted DESC, query LIMIT ?"
+    return _rows(connection, condition, researcher, limit)
+
+
+_SELECT: Final = (
+    "SELECT query, submitted, ended, envelope, outcome, attempt, round, hospitals, refusals,"
+    " failure, answer FROM queries"
+)
+
+
+def _rows(connection: sqlite3.Connection, condition: str, *values: str | int) -> list[Record]:
+    cursor = connection.execute(f"{_SELECT} WHERE {condition}", values)
+    return [_record(connection, row) for row in cursor.fetchall()]
+
+
+def _record(connection: sqlite3.Connection, row: Sequence[Any]) -> Record:
+    digest, submitted, ended, envelope, outcome, attempt, number, names, refusals, why, answer = row
+    signed = envelope_from_bytes(envelope)
+    query = questions.from_bytes(signed.payload)
+    totals = connection.execute(
+        "SELECT total FROM totals WHERE query = ? ORDER BY round", (digest,)
+    )
+    course = Course(
+        query=digest,
+        asked=query.hospitals,
+        minimum=query.minimum_hospitals,
+        hospitals=tuple(json.loads(names)),
+        attempt=attempt,
+        round=number,
+        totals=tuple(total_from_bytes(total) for (total,) in totals),
+        refusals={name: _failure(refusal) for name, refusal in json.loads(refusals).items()},
+        outcome=Outcome(outcome),
+        failure=None if why is None else _failure(json.loads(why)),
+        answer=None if answer is None else envelope_from_bytes(answer),
+    )
+    return Record(query, signed, course, submitted, ended)
+
+
+def _failure_json(failure: Failure) -> Mapping[str, object]:
+    return {"reason": failure.reason, "details": dict(failure.details)}
+
+
+def _failure(value: Mapping[str, Any]) -> Failure:
+    return Failure(Reason(value["reason"]), value["details"])
+
+
+_ENDS: Final = {
+    Outcome.ANSWERED: (EventType.QUERY_ANSWER, LogOutcome.RELEASED),
+    Outcome.FAILED: (EventType.QUERY_FAILED, LogOutcome.FAILED),
+    Outcome.CANCELLED: (EventType.QUERY_CANCELLED, LogOutcome.DONE),
+}
+
+
+def _log_end(connection: sqlite3.Connection, record: Record, *, at: datetime) -> None:
+    kind, outcome = _ENDS[record.course.outcome]
+    _log(connection, record, kind, outcome, at=at)
+
+
+def _log(
+    connection: sqlite3.Connection,
+    record: Record,
+    kind: EventType,
+    outcome: LogOutcome,
+    *,
+    at: datetime,
+) -> None:
+    query, course = record.query, record.course
+    researcher = Member(query.network, Role.RESEARCHER, query.researcher)
+    answer = course.answer
+    event = Event(
+        type=kind,
+        outcome=outcome,
+        reason=None if course.failure is None else course.failure.reason,
+        node=registry.coordinator(query.network).uri,
+        actor=registry.actor(researcher),
+        request_id=course.query,
+        request_digest=course.query,
+        operation=f"{query.method} {query.method_version}",
+        dataset=query.dataset,
+        result_digest=None if answer is None else canonical.digest(answer.payload),
+        recipient=None if answer is None else researcher.uri,
+    )
+    log.append(connection, event, at=at)

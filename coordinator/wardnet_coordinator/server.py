@@ -1,0 +1,167 @@
+"""Put the rooms together and serve them on one port, mutual TLS only."""
+
+import asyncio
+import fcntl
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Final
+
+import grpc.aio
+
+from wardnet import logs
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity.authority import Authority
+from wardnet.identity.credentials import Credentials
+from wardnet.identity.files import write_private
+from wardnet.transport.channel import SERVER, server_credentials
+from wardnet.transport.interceptors import Guard
+from wardnet.wire.v1 import (
+    catalog_pb2_grpc,
+    enrolment_pb2_grpc,
+    link_pb2_grpc,
+    query_pb2_grpc,
+)
+from wardnet_coordinator.broker import Broker
+from wardnet_coordinator.conductor import Conductor
+from wardnet_coordinator.doors import ALLOWED, CatalogService, EnrolmentService, QueryService
+from wardnet_coordinator.link import LinkService
+from wardnet_coordinator.settings import CoordinatorSettings
+from wardnet_coordinator.state import Database
+
+ADDRESS_FILE: Final = "address"
+"""Where the address stands that it listens on, while it does and after."""
+
+LOCK_FILE: Final = "serve.lock"
+DRAIN_SECONDS: Final = 2.0
+"""How long calls may go on when the process is asked to stop."""
+
+
+def run(
+    home: Path, *, credentials: Credentials, issuing: Authority, settings: CoordinatorSettings
+) -> None:
+    """Serve until the process is asked to stop (SIGTERM, SIGINT).
+
+    Raises
+    ------
+    WardnetError
+        `IN_USE` when another process serves this folder or has the port.
+    """
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_run(home, credentials=credentials, issuing=issuing, settings=settings))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return the faster event loop where it exists: everywhere but on Windows."""
+    if sys.platform == "win32":
+        return None
+    import uvloop  # noqa: PLC0415 - not installed on Windows
+
+    return uvloop.new_event_loop
+
+
+async def _run(
+    home: Path, *, credentials: Credentials, issuing: Authority, settings: CoordinatorSettings
+) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    serving = serve(home, credentials=credentials, issuing=issuing, settings=settings)
+    async with serving as address:
+        logs.logger().info("serving", address=address, network=credentials.member.network)
+        await stop.wait()
+        logs.logger().info("stopping")
+
+
+@asynccontextmanager
+async def serve(
+    home: Path, *, credentials: Credentials, issuing: Authority, settings: CoordinatorSettings
+) -> AsyncIterator[str]:
+    """Serve while the block runs; yield the address, as it is in `<home>/address`."""
+    with _lock(home / LOCK_FILE):
+        database = Database(home)
+        broker = Broker()
+        conductor = Conductor(
+            database=database,
+            broker=broker,
+            trust=credentials.trust,
+            round_deadline=settings.round_deadline,
+        )
+        server = _server(credentials)
+        try:
+            link = LinkService(
+                broker=broker,
+                conductor=conductor,
+                database=database,
+                heartbeat=settings.heartbeat,
+                lease=settings.lease,
+            )
+            link_pb2_grpc.add_LinkServiceServicer_to_server(link, server)
+            enrolment = EnrolmentService(database=database, issuing=issuing)
+            enrolment_pb2_grpc.add_EnrolmentServiceServicer_to_server(enrolment, server)
+            query = QueryService(broker=broker, conductor=conductor)
+            query_pb2_grpc.add_QueryServiceServicer_to_server(query, server)
+            catalog = CatalogService(broker=broker, database=database, trust=credentials.trust)
+            catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, server)
+            address = _bind(server, settings.listen, credentials)
+            await conductor.resume()
+            await server.start()
+            write_private(home / ADDRESS_FILE, f"{address}\n".encode())
+            yield address
+        finally:
+            # Streams first, so that nodes hear of it and look for us again.
+            broker.close()
+            await server.stop(DRAIN_SECONDS)
+            await conductor.close()
+            await database.close()
+
+
+def public_address(home: Path, settings: CoordinatorSettings) -> str:
+    """Return the `host:port` that members dial.
+
+    Raises
+    ------
+    WardnetError
+        `NOT_INITIALISED` when the port is a free one and was never taken.
+    """
+    listen = settings.listen
+    if listen.endswith(":0"):
+        try:
+            listen = (home / ADDRESS_FILE).read_text().strip()
+        except FileNotFoundError:
+            rule = "`wardnet-coordinator serve`"
+            raise WardnetError(Reason.NOT_INITIALISED, path=str(home), rule=rule) from None
+    host = f"[{settings.server_name}]" if ":" in settings.server_name else settings.server_name
+    return f"{host}:{listen.rpartition(':')[2]}"
+
+
+def _server(credentials: Credentials) -> grpc.aio.Server:
+    guard = Guard(network=credentials.member.network, allowed=ALLOWED)
+    return grpc.aio.server(interceptors=[guard], options=SERVER)
+
+
+def _bind(server: grpc.aio.Server, listen: str, credentials: Credentials) -> str:
+    """Take the port and return the address with its number."""
+    try:
+        port = server.add_secure_port(listen, server_credentials(credentials))
+    except RuntimeError as error:
+        raise WardnetError(Reason.IN_USE, path=listen, rule="the port is taken") from error
+    return f"{listen.rpartition(':')[0]}:{port}"
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold a folder's lock; the system frees it when the process ends, however it ends."""
+    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            rule = "another process serves it"
+            raise WardnetError(Reason.IN_USE, path=str(path.parent), rule=rule) from None
+        yield
+    finally:
+        os.close(handle)

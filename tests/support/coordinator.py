@@ -1,0 +1,382 @@
+"""A coordinator in this process, and hospitals and researchers that speak the wire to it."""
+
+import asyncio
+import contextlib
+import secrets
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import grpc.aio
+import numpy as np
+import uvloop
+
+from support.pki import TestNetwork
+from wardnet import clock
+from wardnet.errors import WardnetError
+from wardnet.identity.credentials import Credentials, TlsIdentity
+from wardnet.identity.envelope import sign
+from wardnet.identity.member import Role
+from wardnet.question import answer, dictionary, query
+from wardnet.question.cohort import EVERYONE
+from wardnet.question.dictionary import Column, ColumnType, Dictionary
+from wardnet.question.query import Query
+from wardnet.sums.arrays import Sums
+from wardnet.transport.channel import open_channel
+from wardnet.transport.convert import envelope_to_wire, sums_from_wire, sums_to_wire
+from wardnet.transport.status import error_from_rpc
+from wardnet.wire.v1 import (
+    catalog_pb2,
+    catalog_pb2_grpc,
+    link_pb2,
+    link_pb2_grpc,
+    query_pb2,
+    query_pb2_grpc,
+    sums_pb2,
+)
+from wardnet_coordinator import server, state
+from wardnet_coordinator.settings import CoordinatorSettings
+
+T = TypeVar("T")
+
+SECONDS = 20.0
+"""How long a test waits for anything."""
+
+HEART = Dictionary(
+    name="heart",
+    version=1,
+    columns=(Column(name="age", type=ColumnType.INTEGER, minimum="0", maximum="120"),),
+)
+
+
+def run(scenario: Coroutine[Any, Any, T]) -> T:
+    """Run a scenario on the event loop that the daemons use."""
+
+    async def bounded() -> T:
+        async with asyncio.timeout(60):
+            return await scenario
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(bounded())
+
+
+@asynccontextmanager
+async def serving(
+    network: TestNetwork, home: Path, *, hospitals: Sequence[str] = "abcd", **settings: object
+) -> AsyncIterator[str]:
+    """Serve a coordinator with enrolled hospitals; yield its address."""
+    home.mkdir(parents=True, exist_ok=True)
+    state.create(home)
+    with contextlib.closing(state.connect(home)) as connection:
+        enrol(connection, hospitals)
+    values = CoordinatorSettings(**{"listen": "127.0.0.1:0", **settings})  # type: ignore[arg-type]
+    async with server.serve(
+        home, credentials=network.coordinator(), issuing=network.issuing, settings=values
+    ) as address:
+        yield address
+
+
+def enrol(connection: sqlite3.Connection, hospitals: Sequence[str]) -> None:
+    """Note hospitals as members, whose credentials the test network has made."""
+    with state.transaction(connection):
+        connection.executemany(
+            "INSERT OR IGNORE INTO members VALUES ('node', ?, '2026-01-01T00:00:00.000Z')",
+            [(name,) for name in hospitals],
+        )
+
+
+@asynccontextmanager
+async def calls(address: str, identity: TlsIdentity) -> AsyncIterator[grpc.aio.Channel]:
+    """Open a channel; a failed call raises the error that the coordinator named."""
+    async with open_channel(identity, address) as channel:
+        try:
+            yield channel
+        except grpc.aio.AioRpcError as error:
+            raise error_from_rpc(error, address) from error
+
+
+async def publish(
+    address: str, credentials: Credentials, published: Dictionary = HEART
+) -> str:
+    """Publish a dictionary and return its digest."""
+    envelope = sign(dictionary.PAYLOAD_TYPE, dictionary.to_bytes(published), credentials.signer)
+    async with calls(address, credentials) as channel:
+        response = await catalog_pb2_grpc.CatalogServiceStub(channel).PublishDictionary(
+            catalog_pb2.PublishDictionaryRequest(dictionary=envelope_to_wire(envelope)),
+            timeout=SECONDS,
+        )
+    digest: str = response.digest
+    return digest
+
+
+def question(
+    credentials: Credentials,
+    *,
+    hospitals: Sequence[str] = "abcd",
+    minimum: int | None = None,
+    lasts: timedelta = timedelta(hours=1),
+    **changes: object,
+) -> query_pb2.SubmitRequest:
+    """Return a signed query, ready to submit."""
+    now = clock.now()
+    fields: dict[str, object] = {
+        "version": 1,
+        "network": credentials.member.network,
+        "researcher": credentials.member.id,
+        "dataset": "heart",
+        "dictionary": HEART.digest,
+        "method": "count",
+        "method_version": 1,
+        "parameters": {},
+        "cohort": EVERYONE,
+        "hospitals": tuple(hospitals),
+        "minimum_hospitals": minimum or len(hospitals),
+        "mode": "clear",
+        "nonce": secrets.token_hex(16),
+        "not_before": clock.to_moment(now - timedelta(hours=2)),
+        "not_after": clock.to_moment(now + lasts),
+    }
+    payload = query.to_bytes(Query(**{**fields, **changes}))  # type: ignore[arg-type]
+    envelope = sign(query.PAYLOAD_TYPE, payload, credentials.signer)
+    return query_pb2.SubmitRequest(query=envelope_to_wire(envelope))
+
+
+class FakeNode:
+    """A hospital's end of the control stream; sends what a test tells it to.
+
+    Parameters
+    ----------
+    address : str
+        Of the coordinator.
+    credentials : Credentials
+        Of the node.
+    epoch : int
+        Of its process.
+    datasets : dict of str to str
+        What it announces: name to digest.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        credentials: Credentials,
+        *,
+        epoch: int = 1,
+        datasets: dict[str, str] | None = None,
+    ) -> None:
+        self.name = credentials.member.id
+        self.credentials = credentials
+        self.works: asyncio.Queue[link_pb2.Work] = asyncio.Queue()
+        self.acknowledged: asyncio.Queue[str] = asyncio.Queue()
+        self.ended: asyncio.Queue[str] = asyncio.Queue()
+        self.heartbeats: asyncio.Queue[None] = asyncio.Queue()
+        self.over = asyncio.Event()
+        self.failure: WardnetError | None = None
+        self._address = address
+        held = [
+            link_pb2.HeldDataset(name=name, dictionary=digest)
+            for name, digest in (datasets or {"heart": HEART.digest}).items()
+        ]
+        self.hello = link_pb2.Hello(
+            hospital=self.name, epoch=epoch, announcement=link_pb2.Announcement(datasets=held)
+        )
+
+    async def __aenter__(self) -> Self:
+        """Attach, and wait to be welcomed or turned away."""
+        self._channel = open_channel(self.credentials, self._address)
+        self._stream = link_pb2_grpc.LinkServiceStub(self._channel).Attach()
+        self._reader = asyncio.create_task(self._read())
+        self._welcomed = asyncio.Event()
+        await self._stream.write(link_pb2.AttachRequest(hello=self.hello))
+        async with asyncio.timeout(SECONDS):
+            await self._welcomed.wait()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Go away without a word."""
+        self._reader.cancel()
+        self._stream.cancel()
+        await self._channel.close()
+
+    async def _read(self) -> None:
+        try:
+            async for response in self._stream:
+                self._sort(response)
+        except grpc.aio.AioRpcError as error:
+            self.failure = error_from_rpc(error, self._address)
+        self.over.set()
+        self._welcomed.set()
+
+    def _sort(self, response: link_pb2.AttachResponse) -> None:
+        match response.WhichOneof("message"):
+            case "welcome":
+                self._welcomed.set()
+            case "work":
+                self.works.put_nowait(response.work)
+            case "acknowledgement":
+                self.acknowledged.put_nowait(response.acknowledgement.work_id)
+            case "ended":
+                self.ended.put_nowait(response.ended.query)
+            case "heartbeat":
+                self.heartbeats.put_nowait(None)
+
+    async def work(self) -> link_pb2.Work:
+        """Return the next work."""
+        return await soon(self.works.get())
+
+    async def send(self, **message: Any) -> None:  # noqa: ANN401 - one field of the wire message
+        """Send one message."""
+        await self._stream.write(link_pb2.AttachRequest(**message))
+
+    async def part(self, work: link_pb2.Work, sums: Sums | None = None, **changes: str) -> None:
+        """Send a part; two numbers that depend on the hospital and the round."""
+        value = part_of(self.name, work.round) if sums is None else sums
+        fields = {"snapshot": f"1:{self.name}", "transcript": f"{work.round}" * 64} | changes
+        part = link_pb2.RoundPart(work_id=work.work_id, sums=sums_to_wire(value), **fields)
+        await self.send(part=part)
+
+    async def answer(self, work: link_pb2.Work, payload: bytes = b"{}") -> None:
+        """Send a signed answer."""
+        envelope = sign(answer.PAYLOAD_TYPE, payload, self.credentials.signer)
+        signed = link_pb2.SignedAnswer(work_id=work.work_id, answer=envelope_to_wire(envelope))
+        await self.send(answer=signed)
+
+    async def refuse(self, work: link_pb2.Work, reason: str, **details: str) -> None:
+        """Refuse the work."""
+        refusal = link_pb2.Refusal(work_id=work.work_id, reason=reason, details=details)
+        await self.send(refusal=refusal)
+
+    async def obey(self, *, rounds: int = 2) -> None:
+        """Work for ever: a part in each of so many rounds, then the answer."""
+        while True:
+            work = await self.works.get()
+            if work.round < rounds:
+                await self.part(work)
+            else:
+                await self.answer(work)
+
+
+def part_of(hospital: str, number: int) -> Sums:
+    """Return what a fake hospital sends in a round."""
+    value = ord(hospital[0]) * 100 + number
+    return {"n": np.array([value, 1], np.int64), "wide": np.array([value << 100], object)}
+
+
+def total_of(total: sums_pb2.Total) -> list[int]:
+    """Return the first array of a total."""
+    entries: list[int] = sums_from_wire(total.sums)["n"].tolist()
+    return entries
+
+
+class Researcher:
+    """A researcher's calls, each with a deadline."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = query_pb2_grpc.QueryServiceStub(channel)
+
+    async def submit(self, request: query_pb2.SubmitRequest) -> str:
+        """Submit a query and return its id."""
+        response = await self._stub.Submit(request, timeout=SECONDS)
+        digest: str = response.query
+        return digest
+
+    async def get(self, query_id: str) -> query_pb2.QueryRecord:
+        """Return how a query stands."""
+        response = await self._stub.Get(query_pb2.GetRequest(query=query_id), timeout=SECONDS)
+        record: query_pb2.QueryRecord = response.record
+        return record
+
+    async def recent(self, limit: int = 10) -> list[query_pb2.QueryRecord]:
+        """Return the newest queries."""
+        response = await self._stub.List(query_pb2.ListRequest(limit=limit), timeout=SECONDS)
+        return list(response.records)
+
+    async def cancel(self, query_id: str) -> None:
+        """Cancel a query."""
+        await self._stub.Cancel(query_pb2.CancelRequest(query=query_id), timeout=SECONDS)
+
+    async def watch(self, query_id: str) -> AsyncIterator[query_pb2.QueryRecord]:
+        """Yield how a query stands until it has ended."""
+        async for response in self._stub.Watch(query_pb2.WatchRequest(query=query_id)):
+            yield response.record
+
+    async def end(self, query_id: str) -> query_pb2.QueryRecord:
+        """Return how a query ended."""
+
+        async def last() -> query_pb2.QueryRecord:
+            return [record async for record in self.watch(query_id)][-1]
+
+        return await soon(last())
+
+
+@asynccontextmanager
+async def researcher(address: str, credentials: Credentials) -> AsyncIterator[Researcher]:
+    """Connect a researcher."""
+    async with calls(address, credentials) as channel:
+        yield Researcher(channel)
+
+
+@asynccontextmanager
+async def nodes(
+    address: str, network: TestNetwork, names: Sequence[str] = "abcd"
+) -> AsyncIterator[dict[str, FakeNode]]:
+    """Attach several hospitals."""
+    async with contextlib.AsyncExitStack() as stack:
+        attached = [FakeNode(address, network.node(name)) for name in names]
+        yield {node.name: await stack.enter_async_context(node) for node in attached}
+
+
+@asynccontextmanager
+async def working(
+    each: Sequence[FakeNode], *, rounds: int = 2
+) -> AsyncIterator[None]:
+    """Let hospitals work while the block runs."""
+    tasks = [asyncio.create_task(node.obey(rounds=rounds)) for node in each]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def soon(awaitable: Awaitable[T]) -> T:
+    """Wait for something that must happen."""
+    async with asyncio.timeout(SECONDS):
+        return await awaitable
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for a state that nothing announces."""
+    async with asyncio.timeout(SECONDS):
+        while not await condition():
+            await asyncio.sleep(0.01)
+
+
+__all__ = [
+    "HEART",
+    "FakeNode",
+    "Researcher",
+    "Role",
+    "calls",
+    "nodes",
+    "part_of",
+    "publish",
+    "question",
+    "researcher",
+    "run",
+    "serving",
+    "soon",
+    "total_of",
+    "until",
+    "working",
+]
