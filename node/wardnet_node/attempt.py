@@ -1,0 +1,113 @@
+"""One attempt at a query, as this process knows it; the coordinator's history can rebuild it.
+
+The coordinator only adds. This hospital runs `start` and `step` itself on the totals that come
+back, and refuses a history that changes.
+"""
+
+from dataclasses import replace
+from typing import NoReturn
+
+from wardnet import canonical
+from wardnet.audit.entry import Event, EventType, Outcome
+from wardnet.errors import Reason, WardnetError
+from wardnet.question import answer as answers
+from wardnet.question.answer import Answer, Participant
+from wardnet.statistics.session import Session
+from wardnet.sums import arrays
+from wardnet.sums.arrays import Sums
+from wardnet.transport.convert import Total, Work, WorkId
+from wardnet_node.desk.desk import Opened
+
+
+class Attempt:
+    """Follow the totals of one attempt.
+
+    Parameters
+    ----------
+    opened : Opened
+        The accepted query at its beginning.
+    number : int
+        Of the attempt, from 1.
+    hospitals : tuple of str
+        That take part in it.
+    hospital : str
+        Our own id.
+    """
+
+    def __init__(
+        self, opened: Opened, *, number: int, hospitals: tuple[str, ...], hospital: str
+    ) -> None:
+        self.number = number
+        self.opened = opened
+        self.transcripts = [opened.session.transcript]
+        self._hospitals = hospitals
+        self._own = Participant(hospital=hospital, snapshot=opened.snapshot.id)
+        self._seen: list[tuple[str, tuple[Participant, ...]]] = []
+
+    @property
+    def session(self) -> Session:
+        """Return where the query stands."""
+        return self.opened.session
+
+    def catch_up(self, work: Work) -> None:
+        """Take the totals that came with some work.
+
+        Raises
+        ------
+        WardnetError
+            `ROUNDS_DIVERGED` or `IMPLAUSIBLE_TOTAL`.
+        """
+        # 1. The hospitals of an attempt never change.
+        if work.hospitals != self._hospitals:
+            _diverged("the hospitals changed within an attempt")
+        # 2. Totals that were seen before come again unchanged; new ones follow without a gap.
+        for total in work.totals:
+            self._take(total)
+        # 3. That leads to the round that we are asked for.
+        if self.session.round != work.id.round:
+            _diverged("a total is missing")
+
+    def _take(self, total: Total) -> None:
+        seen = (arrays.digest(total.sums), total.participants)
+        if total.round < len(self._seen):
+            if self._seen[total.round] != seen:
+                _diverged("a total came back changed")
+            return
+        if total.round > len(self._seen):
+            _diverged("a total is missing")
+        # A total rests on exactly the hospitals of the attempt, and on our own pinned snapshot.
+        if tuple(item.hospital for item in total.participants) != self._hospitals:
+            _diverged("a total rests on other hospitals")
+        if self._own not in total.participants:
+            _diverged("a total names another snapshot of ours")
+        self.session.advance(total.sums, total.participants)
+        self._seen.append(seen)
+        self.transcripts.append(self.session.transcript)
+
+    def part_event(self, work_id: WorkId, sums: Sums) -> Event:
+        """Return what the log says about the release of a part."""
+        return replace(
+            self.opened.event,
+            type=EventType.QUERY_PART,
+            outcome=Outcome.RELEASED,
+            request_id=str(work_id),
+            result_digest=arrays.digest(sums),
+        )
+
+    def answer_event(self, work_id: WorkId, answer: Answer) -> Event:
+        """Return what the log says about the signature of an answer."""
+        withheld = () if answer.table is None else answer.table.withheld
+        return replace(
+            self.opened.event,
+            type=EventType.QUERY_ANSWER,
+            outcome=Outcome(answer.outcome),
+            reason=Reason(answer.reason) if answer.reason else None,
+            request_id=str(work_id),
+            cells_withheld=sum(len(item.columns) for item in withheld),
+            result_digest=canonical.digest(answers.to_bytes(answer)),
+            recipient=self.opened.event.actor.subject,
+        )
+
+
+def _diverged(rule: str) -> NoReturn:
+    raise WardnetError(Reason.ROUNDS_DIVERGED, rule=rule)

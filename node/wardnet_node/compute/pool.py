@@ -1,0 +1,122 @@
+"""The daemon's side of the workers: start them warm, deal segments, add parts.
+
+The daemon's own process never opens a segment.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import Self, TypeVar
+
+from wardnet.statistics.session import Part, Tally
+from wardnet.sums.arrays import Sums
+from wardnet_node.compute.process import WorkerProcess
+from wardnet_node.compute.worker import Task
+from wardnet_node.vault.snapshot import Snapshot
+
+T = TypeVar("T")
+
+
+class WorkerPool:
+    """Hold warm worker processes; use it as an async context.
+
+    Parameters
+    ----------
+    workers : int
+        Number of processes, at least 1.
+    memory : int
+        Bytes of decoded rows that each may keep between rounds.
+    """
+
+    def __init__(self, *, workers: int, memory: int) -> None:
+        self._workers = [_Worker(memory) for _ in range(workers)]
+
+    async def __aenter__(self) -> Self:
+        """Start all workers and wait until they are warm."""
+        await asyncio.gather(*(worker.run(worker.warm) for worker in self._workers))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End all workers, whatever they are doing."""
+        for worker in self._workers:
+            worker.close()
+
+    async def tally(self, query: str, *, snapshot: Snapshot, tally: Tally) -> Sums:
+        """Compute a hospital's sums of one round.
+
+        Parameters
+        ----------
+        query : str
+            The query's digest; its decoded rows are kept until `forget`.
+        snapshot : Snapshot
+            The pinned rows; segment i goes to worker i modulo the number of workers.
+        tally : Tally
+            What to compute.
+
+        Returns
+        -------
+        Sums
+            As `tally.specs` declares them.
+
+        Raises
+        ------
+        WardnetError
+            `VAULT_DAMAGED`; `INTERNAL` when a worker failed, which is then replaced.
+        """
+        tasks = {
+            worker: Task(query, replace(snapshot, segments=dealt), tally)
+            for first, worker in enumerate(self._workers)
+            if (dealt := snapshot.segments[first :: len(self._workers)])
+        }
+        parts = await asyncio.gather(
+            *(worker.run(partial(worker.part, task)) for worker, task in tasks.items())
+        )
+        return await asyncio.to_thread(lambda: tally.sums(tally.merge(parts or [tally.part(())])))
+
+    def forget(self, query: str) -> None:
+        """Drop the decoded rows of a query, as soon as the workers are free."""
+        for worker in self._workers:
+            worker.run(partial(worker.forget, query)).add_done_callback(_ignore)
+
+
+class _Worker:
+    """Own one process and the one thread that speaks with it; replace the process when it died."""
+
+    def __init__(self, memory: int) -> None:
+        self._memory = memory
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
+        self._process: WorkerProcess | None = None
+
+    def run(self, function: Callable[[], T]) -> asyncio.Future[T]:
+        """Run one of the next three methods in this worker's thread."""
+        return asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+    def warm(self) -> WorkerProcess:
+        """Return the process, started and warm."""
+        if self._process is None or not self._process.alive:
+            self._process = WorkerProcess(self._memory)
+            self._process.wait_until_warm()
+        return self._process
+
+    def part(self, task: Task) -> Part:
+        """Compute a part in the process."""
+        return self.warm().part(task)
+
+    def forget(self, query: str) -> None:
+        """Drop a query's rows in the process, if there is one."""
+        if self._process is not None and self._process.alive:
+            self._process.forget(query)
+
+    def close(self) -> None:
+        """End the process; a request under way fails."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        if self._process is not None:
+            self._process.close()
+
+
+def _ignore(done: asyncio.Future[None]) -> None:
+    """Take note of a failure: a worker that died has dropped everything already."""
+    if not done.cancelled():
+        done.exception()

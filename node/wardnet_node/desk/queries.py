@@ -1,0 +1,125 @@
+"""What the hospital remembers of the queries it accepted, inside the caller's transaction.
+
+A query stays bound to the snapshot it was accepted with, over all rounds, attempts and restarts;
+and to the totals it has seen: a history that comes back changed is refused.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from wardnet import clock
+from wardnet.audit.log import Connection
+from wardnet.errors import Reason, WardnetError
+
+
+class State(StrEnum):
+    """Say whether a query may still be worked on."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Hold what was decided about one query.
+
+    Parameters
+    ----------
+    query : str
+        Its digest.
+    nonce : str
+        Its nonce, never accepted again with other bytes.
+    envelope : bytes
+        As it was verified.
+    dataset : str
+        What it asks about.
+    snapshot : int
+        Number of the snapshot that it sees.
+    state : State
+        Where it stands.
+    """
+
+    query: str
+    nonce: str
+    envelope: bytes
+    dataset: str
+    snapshot: int
+    state: State = State.ACCEPTED
+
+
+def remember(connection: Connection, accepted: Accepted, *, at: datetime) -> None:
+    """Record that a query was accepted."""
+    connection.execute(
+        "INSERT INTO queries (query, nonce, envelope, dataset, snapshot, state, decided)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            accepted.query,
+            accepted.nonce,
+            accepted.envelope,
+            accepted.dataset,
+            accepted.snapshot,
+            accepted.state.value,
+            clock.to_moment(at),
+        ),
+    )
+
+
+def find(connection: Connection, query: str) -> Accepted | None:
+    """Return what was decided about a query, or None at its first sight."""
+    rows = connection.execute(
+        "SELECT query, nonce, envelope, dataset, snapshot, state FROM queries WHERE query = ?",
+        (query,),
+    )
+    row = rows.fetchone()
+    if row is None:
+        return None
+    digest, nonce, envelope, dataset, snapshot, state = row
+    return Accepted(digest, nonce, envelope, dataset, snapshot, State(state))
+
+
+def nonce_used_by(connection: Connection, nonce: str) -> str | None:
+    """Return the digest of the accepted query that holds a nonce."""
+    row = connection.execute("SELECT query FROM queries WHERE nonce = ?", (nonce,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def leave(connection: Connection, query: str, state: State) -> None:
+    """Record that a query is over here."""
+    connection.execute(
+        "UPDATE queries SET state = ? WHERE query = ? AND state = ?",
+        (state.value, query, State.ACCEPTED.value),
+    )
+
+
+def remember_steps(
+    connection: Connection, query: str, *, attempt: int, transcripts: Sequence[str]
+) -> None:
+    """Record what an attempt has seen, or check it against what was recorded.
+
+    Parameters
+    ----------
+    transcripts : Sequence of str
+        Digest of all totals before round 0, 1, ...
+
+    Raises
+    ------
+    WardnetError
+        `ROUNDS_DIVERGED` when the attempt has seen other totals, or is older than the present one.
+    """
+    newest = "SELECT max(attempt) FROM steps WHERE query = ?"
+    if (connection.execute(newest, (query,)).fetchone()[0] or 0) > attempt:
+        raise WardnetError(Reason.ROUNDS_DIVERGED, rule="an older attempt came back")
+    rows = connection.execute(
+        "SELECT round, transcript FROM steps WHERE query = ? AND attempt = ?", (query, attempt)
+    )
+    known = dict(rows.fetchall())
+    for number, transcript in enumerate(transcripts):
+        if known.setdefault(number, transcript) != transcript:
+            raise WardnetError(Reason.ROUNDS_DIVERGED, rule="the history came back changed")
+        connection.execute(
+            "INSERT OR IGNORE INTO steps (query, attempt, round, transcript) VALUES (?, ?, ?, ?)",
+            (query, attempt, number, transcript),
+        )

@@ -1,0 +1,53 @@
+"""What a node can see to be wrong with itself, in words: its certificate and its clock."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from cryptography import x509
+
+from wardnet import clock, logs
+from wardnet.identity.credentials import Credentials
+
+SOON: Final = timedelta(days=30)
+"""A certificate that ends sooner is worth a warning."""
+
+CLOCK_SLACK: Final = timedelta(seconds=30)
+"""Clocks that differ by more refuse each other's statements sooner or later."""
+
+
+def warn_of_certificate(credentials: Credentials) -> None:
+    """Log a warning when our own certificates end soon, or have ended."""
+    leaves = (
+        x509.load_pem_x509_certificate(credentials.tls_chain_pem),
+        x509.load_der_x509_certificate(credentials.signer.certificates[0]),
+    )
+    left = min(leaf.not_valid_after_utc for leaf in leaves) - clock.now()
+    if left < SOON:
+        logs.logger().warning(
+            "certificate_ends",
+            seconds=int(left.total_seconds()),
+            error="Our certificate ends soon or has ended; the coordinator will refuse it then. "
+            "Ask the coordinator's operator for a new invitation.",
+        )
+
+
+def warn_of_clock(now_ms: int) -> None:
+    """Log a warning when our clock and the coordinator's differ.
+
+    Parameters
+    ----------
+    now_ms : int
+        Unix milliseconds at the coordinator.
+    """
+    try:
+        theirs = datetime.fromtimestamp(now_ms / 1000, UTC)
+    except (OverflowError, OSError, ValueError):
+        theirs = datetime.min.replace(tzinfo=UTC)
+    difference = clock.now() - theirs
+    if abs(difference) > CLOCK_SLACK:
+        logs.logger().warning(
+            "clock_differs",
+            seconds=int(difference.total_seconds()),
+            error="Our clock and the coordinator's differ; queries may seem too early or too late. "
+            "Set both by a time server.",
+        )

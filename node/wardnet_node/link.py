@@ -1,0 +1,228 @@
+"""The node's side of the control stream: dial, introduce itself, work, and dial again.
+
+The outbox is the truth and a stream is only a pipe. Whatever a lost stream did not carry is sent
+again over the next one, and the coordinator sends its work again, from the first total on.
+"""
+
+import asyncio
+import random
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from wardnet import logs
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity.credentials import Credentials
+from wardnet.transport.channel import open_channel
+from wardnet.transport.convert import work_from_wire
+from wardnet.wire.v1.link_pb2 import AttachResponse, Work
+from wardnet.wire.v1.link_pb2_grpc import LinkServiceStub
+from wardnet_node import messages
+from wardnet_node.desk.desk import Desk
+from wardnet_node.desk.thread import DeskThread
+from wardnet_node.health import warn_of_certificate, warn_of_clock
+from wardnet_node.messages import Held
+from wardnet_node.rounds import Rounds
+from wardnet_node.settings import NodeSettings
+from wardnet_node.stream import Stream
+
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 5.0
+"""Seconds; pauses double from the first to the longest, each fully random (full jitter)."""
+
+WATCH_SECONDS: Final = 1.0
+"""How often the node looks whether its datasets have changed."""
+
+FINAL: Final = frozenset(
+    {
+        Reason.SUPERSEDED,
+        Reason.CERTIFICATE_REFUSED,
+        Reason.IDENTITY_MISMATCH,
+        Reason.ROLE_REFUSED,
+        Reason.TLS_TOO_OLD,
+    }
+)
+"""Why it makes no sense to dial again."""
+
+
+class Link:
+    """Keep a node attached to its coordinator.
+
+    Parameters
+    ----------
+    credentials : Credentials
+        The hospital's.
+    settings : NodeSettings
+        Address and times.
+    epoch : int
+        Of this process.
+    desk : DeskThread of Desk
+        Outbox and datasets.
+    rounds : Rounds
+        Does the work.
+    """
+
+    def __init__(
+        self,
+        *,
+        credentials: Credentials,
+        settings: NodeSettings,
+        epoch: int,
+        desk: DeskThread[Desk],
+        rounds: Rounds,
+    ) -> None:
+        self._credentials = credentials
+        self._settings = settings
+        self._epoch = epoch
+        self._desk = desk
+        self._rounds = rounds
+        self._stream: Stream | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._draining = False
+        self._attached = False
+        self._served = False
+
+    async def run(self) -> None:
+        """Stay attached, dialling again after every loss, until `drain` or for ever.
+
+        Raises
+        ------
+        WardnetError
+            When the coordinator will not have this process again, e.g. `SUPERSEDED`.
+        """
+        pause, told = FIRST_PAUSE, ""
+        while not self._draining:
+            warn_of_certificate(self._credentials)
+            try:
+                await self._attach()
+            except WardnetError as error:
+                if error.reason in FINAL:
+                    raise
+                if str(error) != told:  # once, not at every attempt
+                    logs.logger().warning("away", reason=error.reason.value, error=str(error))
+                told = str(error)
+            if self._was_attached():
+                pause, told = FIRST_PAUSE, ""
+            if not self._draining:
+                await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - spreads load
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def drain(self, seconds: float) -> None:
+        """Finish and send the work in hand, within a time, and take no more."""
+        self._draining = True
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        if self._stream is not None:
+            await self._stream.finish()
+
+    @property
+    def attached(self) -> bool:
+        """Say whether there is a stream now."""
+        return self._stream is not None
+
+    def _was_attached(self) -> bool:
+        attached, self._attached = self._attached, False
+        return attached
+
+    async def _attach(self) -> None:
+        """Hold one stream from its beginning to its end."""
+        address = self._settings.coordinator
+        self._rounds.forget_all()
+        held = await self._desk.do(Desk.held)
+        async with open_channel(self._credentials, address) as channel:
+            call = LinkServiceStub(channel).Attach()
+            stream = Stream(call, address=address, lease=self._settings.lease)
+            hello = messages.hello(self._credentials.member.id, epoch=self._epoch, held=held)
+            await stream.send(hello)
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    others = [
+                        tasks.create_task(stream.write_all()),
+                        tasks.create_task(self._beat(stream)),
+                        tasks.create_task(self._watch(stream, held)),
+                    ]
+                    await self._read(stream)
+                    for task in others:
+                        task.cancel()
+            except ExceptionGroup as errors:
+                raise errors.exceptions[0] from None
+            finally:
+                self._stream = None
+                stream.cancel()
+
+    async def _read(self, stream: Stream) -> None:
+        while (response := await stream.read()) is not None:
+            await self._take(stream, response)
+
+    async def _take(self, stream: Stream, response: AttachResponse) -> None:
+        match response.WhichOneof("message"):
+            case "welcome":
+                await self._welcomed(stream, response.welcome.now_ms)
+            case "work" if not self._draining:
+                self._start(self._work(response.work))
+            case "acknowledgement":
+                work_id = response.acknowledgement.work_id
+                stream.acknowledged(work_id)
+                await self._desk.do(lambda desk: desk.acknowledge(work_id))
+            case "ended":
+                self._start(self._end(response.ended.query))
+            case _:
+                pass  # a heartbeat, or what a later version says
+
+    async def _welcomed(self, stream: Stream, now_ms: int) -> None:
+        """Take up the stream: from here on, results go out over it."""
+        warn_of_clock(now_ms)
+        self._attached = True
+        self._stream = stream
+        for result in await self._desk.do(Desk.unacknowledged):
+            await stream.send_result(result)
+        log, address = logs.logger(), self._settings.coordinator
+        log.info("attached", address=address, epoch=self._epoch)
+        if not self._served:
+            self._served = True
+            log.info("serving", hospital=self._credentials.member.id, address=address)
+
+    def _start(self, doing: Coroutine[None, None, None]) -> None:
+        """Do something beside the stream, whatever becomes of it."""
+        task = asyncio.create_task(doing)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, message: Work) -> None:
+        """Do some work and send its result; without a stream it waits in the outbox."""
+        with _logged_errors(message.work_id):
+            result = await self._rounds.do(work_from_wire(message))
+            if result is not None and self._stream is not None:
+                await self._stream.send_result(result)
+
+    async def _end(self, query: str) -> None:
+        with _logged_errors(query):
+            await self._rounds.end(query)
+
+    async def _beat(self, stream: Stream) -> None:
+        while True:
+            await asyncio.sleep(self._settings.heartbeat)
+            await stream.send(messages.heartbeat())
+
+    async def _watch(self, stream: Stream, announced: tuple[Held, ...]) -> None:
+        """Announce the datasets when a command of this hospital has changed them."""
+        changes = await self._desk.do(Desk.changes)
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if (now := await self._desk.do(Desk.changes)) == changes:
+                continue
+            changes, held = now, await self._desk.do(Desk.held)
+            if held != announced:
+                announced = held
+                await stream.send(messages.announcement(held))
+
+
+@contextmanager
+def _logged_errors(work: str) -> Iterator[None]:
+    """Log what nothing can be done about here, e.g. a full disk: nothing was released then."""
+    try:
+        yield
+    except WardnetError as error:
+        logs.logger().error(
+            "work_failed", work=work[:80], reason=error.reason.value, error=str(error)
+        )

@@ -1,0 +1,98 @@
+"""What the node says to the coordinator, as wire messages; results as the bytes that are kept."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from wardnet.errors import WardnetError
+from wardnet.identity.envelope import Envelope
+from wardnet.statistics.methods import METHODS
+from wardnet.sums.arrays import Sums
+from wardnet.transport.convert import WorkId, envelope_to_wire, sums_to_wire
+from wardnet.wire.v1.link_pb2 import (
+    Announcement,
+    AttachRequest,
+    Heartbeat,
+    HeldDataset,
+    Hello,
+    MethodVersion,
+    Refusal,
+    RoundPart,
+    SignedAnswer,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Name a dataset that can be asked here.
+
+    Parameters
+    ----------
+    name : str
+        The dataset.
+    dictionary : str
+        Digest of the dictionary it was adopted under.
+    """
+
+    name: str
+    dictionary: str
+
+
+def hello(hospital: str, *, epoch: int, held: Iterable[Held]) -> AttachRequest:
+    """Introduce this process."""
+    return AttachRequest(
+        hello=Hello(
+            hospital=hospital,
+            epoch=epoch,
+            software_version=version("wardnet"),
+            methods=[
+                MethodVersion(name=method.name, version=method.version)
+                for method in METHODS.values()
+            ],
+            announcement=_announcement(held),
+        )
+    )
+
+
+def heartbeat() -> AttachRequest:
+    """Show that this process is alive."""
+    return AttachRequest(heartbeat=Heartbeat())
+
+
+def announcement(held: Iterable[Held]) -> AttachRequest:
+    """List the datasets after a change."""
+    return AttachRequest(announcement=_announcement(held))
+
+
+def part(work_id: WorkId, sums: Sums, *, snapshot: str, transcript: str) -> bytes:
+    """Write the result of a round."""
+    message = RoundPart(
+        work_id=str(work_id),
+        sums=sums_to_wire(sums),
+        snapshot=snapshot,
+        transcript=transcript,
+    )
+    return AttachRequest(part=message).SerializeToString()
+
+
+def answer(work_id: WorkId, envelope: Envelope) -> bytes:
+    """Write the signed answer."""
+    message = SignedAnswer(work_id=str(work_id), answer=envelope_to_wire(envelope))
+    return AttachRequest(answer=message).SerializeToString()
+
+
+def refusal(work_id: WorkId, error: WardnetError) -> bytes:
+    """Write why the work is not done."""
+    message = Refusal(work_id=str(work_id), reason=error.reason.value, details=error.details)
+    return AttachRequest(refusal=message).SerializeToString()
+
+
+def kept(message: bytes) -> AttachRequest:
+    """Read a result from the outbox."""
+    return AttachRequest.FromString(message)
+
+
+def _announcement(held: Iterable[Held]) -> Announcement:
+    return Announcement(
+        datasets=[HeldDataset(name=item.name, dictionary=item.dictionary) for item in held]
+    )

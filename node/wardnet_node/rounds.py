@@ -1,0 +1,143 @@
+"""One piece of work from start to end: accept, step, compute, make durable; only then return."""
+
+import asyncio
+import secrets
+from dataclasses import dataclass, field
+from functools import partial
+
+from wardnet import logs
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity.credentials import Credentials
+from wardnet.identity.envelope import sign
+from wardnet.question import answer as answers
+from wardnet.transport.channel import MESSAGE_BYTES
+from wardnet.transport.convert import Work
+from wardnet_node import messages
+from wardnet_node.attempt import Attempt
+from wardnet_node.compute.pool import WorkerPool
+from wardnet_node.desk.desk import Desk
+from wardnet_node.desk.thread import DeskThread
+from wardnet_node.outbox import Result
+
+
+@dataclass(slots=True)
+class _Course:
+    """Hold one query; its pieces of work are done one after the other."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    attempt: Attempt | None = None
+
+
+class Rounds:
+    """Do the work of all queries.
+
+    Parameters
+    ----------
+    desk : DeskThread of Desk
+        Decides and records.
+    pool : WorkerPool
+        Computes.
+    credentials : Credentials
+        The hospital's; sign its answers.
+    """
+
+    def __init__(
+        self, *, desk: DeskThread[Desk], pool: WorkerPool, credentials: Credentials
+    ) -> None:
+        self._desk = desk
+        self._pool = pool
+        self._credentials = credentials
+        self._courses: dict[str, _Course] = {}
+
+    async def do(self, work: Work) -> Result | None:
+        """Return the durable result of some work; None when nobody waits for it any more.
+
+        Raises
+        ------
+        WardnetError
+            When nothing could be made durable, e.g. `DISK_FULL`: then nothing may be sent.
+        """
+        course = self._courses.setdefault(work.id.query, _Course())
+        async with course.lock:
+            # 1. What was ever made for this work is sent again as it is, and never made again.
+            made = await self._desk.do(lambda desk: desk.find(work.id))
+            if made is not None:
+                return made if made.message else None
+            # 2. Otherwise it is done, or refused with the reason.
+            try:
+                return await self._result(course, work)
+            except WardnetError as error:
+                refusal = error
+            except Exception as error:  # noqa: BLE001 - a bug ends the query, not the daemon
+                refusal = _incident(error, work)
+            course.attempt = None
+            return await self._desk.do(lambda desk: desk.refuse(work, refusal))
+
+    async def end(self, query: str) -> None:
+        """Forget a query that has ended."""
+        await self._desk.do(lambda desk: desk.end(query))
+        self._courses.pop(query, None)
+        self._pool.forget(query)
+
+    def forget_all(self) -> None:
+        """Forget what the coordinator sends again after a reconnect, from the first total on."""
+        idle = [query for query, course in self._courses.items() if not course.lock.locked()]
+        for query in idle:
+            del self._courses[query]
+            self._pool.forget(query)
+        for course in self._courses.values():
+            course.attempt = None
+
+    async def _result(self, course: _Course, work: Work) -> Result | None:
+        attempt = course.attempt
+        if attempt is None or attempt.number != work.id.attempt:
+            attempt = course.attempt = await self._begin(work)
+        await asyncio.to_thread(attempt.catch_up, work)
+        answer = attempt.session.answer
+        if answer is None:
+            sums = await self._pool.tally(
+                work.id.query, snapshot=attempt.opened.snapshot, tally=attempt.session.tally
+            )
+            message = messages.part(
+                work.id,
+                sums,
+                snapshot=attempt.opened.snapshot.id,
+                transcript=attempt.session.transcript,
+            )
+            event = attempt.part_event(work.id, sums)
+        else:
+            signer = self._credentials.signer
+            envelope = sign(answers.PAYLOAD_TYPE, answers.to_bytes(answer), signer)
+            message = messages.answer(work.id, envelope)
+            event = attempt.answer_event(work.id, answer)
+        if len(message) > MESSAGE_BYTES:
+            raise WardnetError(Reason.MESSAGE_TOO_LARGE, rule=f"{MESSAGE_BYTES >> 20} MiB")
+        release = partial(
+            Desk.release,
+            work_id=work.id,
+            message=message,
+            transcripts=attempt.transcripts,
+            event=event,
+        )
+        return await self._desk.do(release)
+
+    async def _begin(self, work: Work) -> Attempt:
+        opened = await self._desk.do(lambda desk: desk.open(work))
+        return Attempt(
+            opened,
+            number=work.id.attempt,
+            hospitals=work.hospitals,
+            hospital=self._credentials.member.id,
+        )
+
+
+def _incident(error: Exception, work: Work) -> WardnetError:
+    incident = secrets.token_hex(4)
+    logs.logger().error(
+        "incident",
+        incident=incident,
+        work=str(work.id),
+        error=type(error).__name__,
+        place=logs.place(error),
+    )
+    return WardnetError(Reason.INTERNAL, incident=incident)

@@ -1,0 +1,101 @@
+"""The daemon: one per vault, with its workers, its desk and its link to the coordinator."""
+
+import asyncio
+import fcntl
+import os
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import uvloop
+
+from wardnet import logs
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity.credentials import Credentials
+from wardnet.identity.keystore import Keystore
+from wardnet_node.compute.pool import WorkerPool
+from wardnet_node.desk.desk import Desk
+from wardnet_node.desk.thread import DeskThread
+from wardnet_node.link import Link
+from wardnet_node.rounds import Rounds
+from wardnet_node.settings import NodeSettings
+from wardnet_node.vault.catalog import Catalog
+from wardnet_node.vault.vault import Vault
+
+LOCK_FILE: Final = "serve.lock"
+CLOSE_SECONDS: Final = 2.0
+"""How long the coordinator may take to end a stream that we have finished."""
+
+
+def run(home: Path, *, keystore: Keystore, settings: NodeSettings) -> None:
+    """Serve until the process is asked to stop (SIGTERM, SIGINT).
+
+    Raises
+    ------
+    WardnetError
+        `IN_USE` when another daemon serves this vault; `SUPERSEDED` and the like when the
+        coordinator will not have this process any more.
+    """
+    # A crash must not write keys to a core file.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with _lock(home / LOCK_FILE), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(home, keystore=keystore, settings=settings))
+
+
+async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    credentials = Credentials.load(home, keystore)
+    desk = DeskThread(lambda: _desk(home, keystore, credentials))
+    pool = WorkerPool(workers=settings.workers, memory=settings.worker_memory << 20)
+    try:
+        async with pool:
+            epoch = await desk.do(Desk.start)
+            link = Link(
+                credentials=credentials,
+                settings=settings,
+                epoch=epoch,
+                desk=desk,
+                rounds=Rounds(desk=desk, pool=pool, credentials=credentials),
+            )
+            await _until_stopped(link, stop, settings)
+            await desk.do(Desk.stop)
+    finally:
+        desk.close()
+
+
+async def _until_stopped(link: Link, stop: asyncio.Event, settings: NodeSettings) -> None:
+    serving, stopping = asyncio.create_task(link.run()), asyncio.create_task(stop.wait())
+    await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not serving.done():
+        logs.logger().info("stopping")
+        await link.drain(settings.drain)
+        await asyncio.wait((serving,), timeout=CLOSE_SECONDS if link.attached else 0)
+        serving.cancel()
+    with suppress(asyncio.CancelledError):
+        await serving
+
+
+def _desk(home: Path, keystore: Keystore, credentials: Credentials) -> Desk:
+    catalog = Catalog.open(home, keystore)
+    return Desk(catalog=catalog, vault=Vault(home, keystore, catalog), credentials=credentials)
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold a vault's lock; the system frees it when the process ends, however it ends."""
+    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            rule = "another daemon serves it"
+            raise WardnetError(Reason.IN_USE, path=str(path.parent), rule=rule) from None
+        yield
+    finally:
+        os.close(handle)

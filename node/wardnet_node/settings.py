@@ -1,0 +1,35 @@
+"""The node's settings: `settings.toml` in its home and `WARDNET_NODE_*`."""
+
+import os
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from wardnet.settings import Settings
+
+
+class NodeSettings(Settings):
+    """Hold what an operator can change."""
+
+    model_config = SettingsConfigDict(env_prefix="WARDNET_NODE_")
+
+    coordinator: Annotated[str, Field(pattern=r"^[^\s]+:[0-9]{1,5}$")]
+    """Where the coordinator listens, `host:port`; enrolment writes it."""
+
+    workers: Annotated[int, Field(ge=1, le=256)] = Field(
+        default_factory=lambda: len(os.sched_getaffinity(0))
+    )
+    """Processes that compute on patients' rows; as many as there are processors by default."""
+
+    worker_memory: Annotated[int, Field(ge=0, le=1 << 20)] = 512
+    """MiB of decoded rows that each worker keeps between the rounds of a query."""
+
+    heartbeat: Annotated[float, Field(ge=0.1, le=20)] = 20.0
+    """Seconds between two signs of life to the coordinator."""
+
+    lease: Annotated[float, Field(ge=0.5, le=600)] = 60.0
+    """Seconds of the coordinator's silence after which the node dials again."""
+
+    drain: Annotated[float, Field(ge=0, le=3600)] = 30.0
+    """Seconds that the work in hand may take once the process is asked to stop."""

@@ -1,0 +1,95 @@
+"""One control stream to the coordinator, from Hello to its end."""
+
+import asyncio
+from contextlib import suppress
+from typing import Final, TypeAlias
+
+import grpc.aio
+
+from wardnet.errors import Reason, WardnetError
+from wardnet.transport.status import error_from_rpc
+from wardnet.wire.v1.link_pb2 import AttachRequest, AttachResponse
+from wardnet_node import messages
+from wardnet_node.outbox import Result
+
+Call: TypeAlias = grpc.aio.StreamStreamCall[AttachRequest, AttachResponse]
+
+MAXIMUM_WAITING: Final = 4096
+FINISH_SECONDS: Final = 2.0
+"""How long the last messages may take."""
+
+
+class Stream:
+    """Read and write one call; only `write_all` writes to it (two writers kill a call).
+
+    Parameters
+    ----------
+    call : StreamStreamCall
+        Just opened.
+    address : str
+        That was dialled, for messages.
+    lease : float
+        Seconds of silence after which the coordinator counts as away.
+    """
+
+    def __init__(self, call: Call, *, address: str, lease: float) -> None:
+        self._call = call
+        self._address = address
+        self._lease = lease
+        self._waiting: asyncio.Queue[AttachRequest] = asyncio.Queue(MAXIMUM_WAITING)
+        self._sent: set[str] = set()
+
+    async def send(self, message: AttachRequest) -> None:
+        """Queue a message."""
+        await self._waiting.put(message)
+
+    async def send_result(self, result: Result) -> None:
+        """Queue a result, once per stream."""
+        if result.work_id not in self._sent:
+            self._sent.add(result.work_id)
+            await self.send(messages.kept(result.message))
+
+    def acknowledged(self, work_id: str) -> None:
+        """Forget that a result was sent."""
+        self._sent.discard(work_id)
+
+    async def write_all(self) -> None:
+        """Write what is queued until the call ends; its reader hears why."""
+        while True:
+            message = await self._waiting.get()
+            try:
+                await self._call.write(message)
+            except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                return
+            finally:
+                self._waiting.task_done()
+
+    async def read(self) -> AttachResponse | None:
+        """Return the next message, or None when the coordinator has ended the stream.
+
+        Raises
+        ------
+        WardnetError
+            Why the stream broke; `COORDINATOR_AWAY` after a lease without a message.
+        """
+        try:
+            async with asyncio.timeout(self._lease):
+                response = await self._call.read()
+        except TimeoutError:
+            raise WardnetError(
+                Reason.COORDINATOR_AWAY, address=self._address, rule="it shows no sign of life"
+            ) from None
+        except grpc.aio.AioRpcError as error:
+            raise error_from_rpc(error, self._address) from error
+        return response if isinstance(response, AttachResponse) else None
+
+    async def finish(self) -> None:
+        """Write what is queued and say that nothing follows; the coordinator then ends the call."""
+        with suppress(TimeoutError, grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            async with asyncio.timeout(FINISH_SECONDS):
+                await self._waiting.join()
+                await self._call.done_writing()
+
+    def cancel(self) -> None:
+        """End the call at once."""
+        self._call.cancel()
