@@ -25,6 +25,16 @@ async def echo(request: bytes, _: Context) -> bytes:
     return request
 
 
+def unary(channel: grpc.aio.Channel) -> grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]:
+    """Return the unary method of a server that is `serving`."""
+    return channel.unary_unary(UNARY)
+
+
+def stream(channel: grpc.aio.Channel) -> grpc.aio.UnaryStreamMultiCallable[bytes, bytes]:
+    """Return its streaming method."""
+    return channel.unary_stream(STREAM)
+
+
 @asynccontextmanager
 async def serving(
     credentials: TlsIdentity,

@@ -28,10 +28,10 @@ async def relaying(target: str, *, tls: ssl.SSLContext | None = None) -> AsyncIt
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
-            if relay.silent.is_set():
-                continue
-            writer.write(data)
-        writer.close()
+            if not relay.silent.is_set():
+                writer.write(data)
+        if not relay.silent.is_set():  # a black hole does not tell either that one side has left
+            writer.close()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         name = None if tls is None else host

@@ -73,9 +73,8 @@ def test_library_speaks_without_its_text(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_place_names_code_and_no_text() -> None:
     """The frames from outside in, without the error's words."""
-    try:
+    with pytest.raises(ValueError, match=CANARY) as caught:
         int(CANARY)
-    except ValueError as error:
-        place = logs.place(error)
+    place = logs.place(caught.value)
     assert "test_logs.py" in place
     assert CANARY not in place
