@@ -3,8 +3,7 @@
 import asyncio
 import contextlib
 import secrets
-import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -13,14 +12,14 @@ from typing import Any, Self, TypeVar
 
 import grpc.aio
 import numpy as np
+import pytest
 import uvloop
 
 from support.pki import TestNetwork
 from wardnet import clock
-from wardnet.errors import WardnetError
+from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials, TlsIdentity
 from wardnet.identity.envelope import sign
-from wardnet.identity.member import Role
 from wardnet.question import answer, dictionary, query
 from wardnet.question.cohort import EVERYONE
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
@@ -66,23 +65,29 @@ def run(scenario: Coroutine[Any, Any, T]) -> T:
 
 @asynccontextmanager
 async def serving(
-    network: TestNetwork, home: Path, *, hospitals: Sequence[str] = "abcd", **settings: object
+    network: TestNetwork,
+    home: Path,
+    *,
+    round_deadline: float = 60,
+    heartbeat: float = 20,
+    lease: float = 60,
 ) -> AsyncIterator[str]:
-    """Serve a coordinator with enrolled hospitals; yield its address."""
-    home.mkdir(parents=True, exist_ok=True)
-    state.create(home)
-    with contextlib.closing(state.connect(home)) as connection:
-        enrol(connection, hospitals)
-    values = CoordinatorSettings(**{"listen": "127.0.0.1:0", **settings})  # type: ignore[arg-type]
+    """Serve a coordinator with the enrolled hospitals a, b, c and d; yield its address."""
+    prepare(home, "abcd")
+    values = CoordinatorSettings(
+        listen="127.0.0.1:0", round_deadline=round_deadline, heartbeat=heartbeat, lease=lease
+    )
     async with server.serve(
         home, credentials=network.coordinator(), issuing=network.issuing, settings=values
     ) as address:
         yield address
 
 
-def enrol(connection: sqlite3.Connection, hospitals: Sequence[str]) -> None:
-    """Note hospitals as members, whose credentials the test network has made."""
-    with state.transaction(connection):
+def prepare(home: Path, hospitals: Sequence[str]) -> None:
+    """Make a database that knows hospitals, whose credentials the test network makes."""
+    home.mkdir(parents=True, exist_ok=True)
+    state.create(home)
+    with contextlib.closing(state.connect(home)) as connection, state.transaction(connection):
         connection.executemany(
             "INSERT OR IGNORE INTO members VALUES ('node', ?, '2026-01-01T00:00:00.000Z')",
             [(name,) for name in hospitals],
@@ -99,9 +104,7 @@ async def calls(address: str, identity: TlsIdentity) -> AsyncIterator[grpc.aio.C
             raise error_from_rpc(error, address) from error
 
 
-async def publish(
-    address: str, credentials: Credentials, published: Dictionary = HEART
-) -> str:
+async def publish(address: str, credentials: Credentials, published: Dictionary = HEART) -> str:
     """Publish a dictionary and return its digest."""
     envelope = sign(dictionary.PAYLOAD_TYPE, dictionary.to_bytes(published), credentials.signer)
     async with calls(address, credentials) as channel:
@@ -176,7 +179,7 @@ class FakeNode:
         self.heartbeats: asyncio.Queue[None] = asyncio.Queue()
         self.over = asyncio.Event()
         self.failure: WardnetError | None = None
-        self._address = address
+        self.address = address
         held = [
             link_pb2.HeldDataset(name=name, dictionary=digest)
             for name, digest in (datasets or {"heart": HEART.digest}).items()
@@ -187,7 +190,7 @@ class FakeNode:
 
     async def __aenter__(self) -> Self:
         """Attach, and wait to be welcomed or turned away."""
-        self._channel = open_channel(self.credentials, self._address)
+        self._channel = open_channel(self.credentials, self.address)
         self._stream = link_pb2_grpc.LinkServiceStub(self._channel).Attach()
         self._reader = asyncio.create_task(self._read())
         self._welcomed = asyncio.Event()
@@ -212,7 +215,7 @@ class FakeNode:
             async for response in self._stream:
                 self._sort(response)
         except grpc.aio.AioRpcError as error:
-            self.failure = error_from_rpc(error, self._address)
+            self.failure = error_from_rpc(error, self.address)
         self.over.set()
         self._welcomed.set()
 
@@ -336,9 +339,7 @@ async def nodes(
 
 
 @asynccontextmanager
-async def working(
-    each: Sequence[FakeNode], *, rounds: int = 2
-) -> AsyncIterator[None]:
+async def working(each: Sequence[FakeNode], *, rounds: int = 2) -> AsyncIterator[None]:
     """Let hospitals work while the block runs."""
     tasks = [asyncio.create_task(node.obey(rounds=rounds)) for node in each]
     try:
@@ -355,28 +356,10 @@ async def soon(awaitable: Awaitable[T]) -> T:
         return await awaitable
 
 
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for a state that nothing announces."""
-    async with asyncio.timeout(SECONDS):
-        while not await condition():
-            await asyncio.sleep(0.01)
-
-
-__all__ = [
-    "HEART",
-    "FakeNode",
-    "Researcher",
-    "Role",
-    "calls",
-    "nodes",
-    "part_of",
-    "publish",
-    "question",
-    "researcher",
-    "run",
-    "serving",
-    "soon",
-    "total_of",
-    "until",
-    "working",
-]
+async def refused(call: Awaitable[object], reason: Reason) -> WardnetError:
+    """Return the error that a call fails with, which must be for one reason."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    error = error_from_rpc(caught.value, "the coordinator")
+    assert error.reason is reason
+    return error
