@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from demonstration.questions import Question, choose
-from demonstration.reference import Line, Pooled
+from demonstration.reference import Line, Pooled, Row
 from demonstration.table import PATIENT, Table, bundled, from_csv
 from support.network import CommandError, Member, Network, describe
 
@@ -131,9 +131,9 @@ To stop and delete everything: {stop}""")
         return local
 
     def _pooled(self, researcher: Member, local: Path) -> Pooled:
-        columns = researcher.json("dictionary", self.table.name)
+        columns = researcher.json("dictionary", self.table.name)["columns"]
         written = tomllib.loads(local.read_text())["columns"]
-        sources = {name: written[name]["source"] for name in (column["name"] for column in columns)}
+        sources = {name: written.get(name, {}).get("source", name) for name in _names(columns)}
         return Pooled(self.table.pooled, columns, sources)
 
     def _ask(self, researcher: Member, question: Question, pooled: Pooled) -> None:
@@ -164,6 +164,10 @@ To stop and delete everything: {stop}""")
 
     def _print(self, text: str, style: str | None = None) -> None:
         self.console.print(text, style=style, soft_wrap=True)
+
+
+def _names(columns: Sequence[Row]) -> list[str]:
+    return [column["name"] for column in columns]
 
 
 def _texts(line: Line) -> tuple[str, str, str]:

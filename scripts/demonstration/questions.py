@@ -63,7 +63,7 @@ def choose(dataset: str, pooled: Pooled) -> Iterator[Question]:
     if len(groups) > 1:
         yield Question(
             f"{groups[0]} against {groups[1]}.",
-            ("crosstab", dataset, "--rows", groups[0], "--columns", groups[1]),
+            ("crosstab", dataset, groups[0], groups[1]),
             everyone,
         )
     if numbers:

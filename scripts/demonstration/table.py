@@ -73,7 +73,11 @@ def from_csv(path: Path, site: str) -> Table:
     site : str
         Its column that names the hospital; it is left out of what the hospitals load.
     """
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        message = f"{path} cannot be read as CSV: {error}"
+        raise SystemExit(message) from error
     if site not in frame.columns:
         message = f"{path} has no column {site}; it has {', '.join(frame.columns)}"
         raise SystemExit(message)

@@ -5,30 +5,24 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-import numpy as np
 import pandas as pd
 
 from benchmarks.figures import REPEATS, Figure, once, seconds
 from support.network import Network
+from support.tables import DATASET, write
 from wardnet import simulate
 from wardnet.client import connect
 
 HOSPITALS: Final = ("a", "b", "c", "d")
 ROWS: Final = 10_000
-DATASET: Final = "stays"
 
 
 def measure(folder: Path, *, quick: bool) -> Iterator[Figure]:
     """Measure four hospitals of 10 000 rows each, as processes with mutual TLS and durable logs."""
-    frames = {hospital: _rows(number) for number, hospital in enumerate(HOSPITALS)}
-    tables = {hospital: folder / f"{hospital}.csv" for hospital in HOSPITALS}
-    for hospital, frame in frames.items():
-        frame.to_csv(tables[hospital], index=False)
-    pooled = folder / "pooled.csv"
-    pd.concat(frames.values()).to_csv(pooled, index=False)
+    tables, pooled, _ = write(folder, HOSPITALS, rows=ROWS)
     repeats = 1 if quick else REPEATS
     with Network(folder) as network:
-        network.start(tables, dataset=DATASET, table=pooled, patient=None)
+        network.start(tables, dataset=DATASET, table=pooled, patient="record")
         ada = network.enrol_researcher("ada")
         with connect(ada.home, passphrase_file=ada.passphrase_file) as net:
             yield Figure(
@@ -40,7 +34,7 @@ def measure(folder: Path, *, quick: bool) -> Iterator[Figure]:
             )
             answer = net.quantiles(DATASET, "level").answer
             elapsed = seconds(lambda: net.quantiles(DATASET, "level"), repeats=repeats)
-            alone = simulate({"a": frames["a"]}, dataset=DATASET)
+            alone = simulate({"a": pd.read_csv(tables["a"])}, dataset=DATASET)
             local = seconds(lambda: alone.quantiles(DATASET, "level"), repeats=repeats)
         network.stop()
     yield Figure(
@@ -59,15 +53,3 @@ def _first(network: Network, ask: object) -> float:
         node.stop()
         network.serve_node(hospital)
     return once(ask)  # type: ignore[arg-type]
-
-
-def _rows(seed: int) -> pd.DataFrame:
-    """Return made-up rows; `level` has so fine a grid that its quantiles take many rounds."""
-    random = np.random.default_rng(seed)
-    return pd.DataFrame(
-        {
-            "sex": random.choice(["f", "m"], ROWS),
-            "age": random.integers(18, 96, ROWS),
-            "level": random.uniform(0, 1000, ROWS).round(6),
-        }
-    )

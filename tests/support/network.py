@@ -107,6 +107,16 @@ class Member:
             raise CommandError(message)
         return done
 
+    def start(self, *arguments: str | Path) -> subprocess.Popen[bytes]:
+        """Start the command and return at once; its output is lost."""
+        return subprocess.Popen(
+            [self.command, *map(str, arguments)],
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
     def json(self, *arguments: str | Path) -> Any:  # noqa: ANN401 - JSON is read by its keys here
         """Run the command with `--json` and return what it prints."""
         return json.loads(self.run(*arguments, "--json").stdout)
@@ -256,7 +266,13 @@ class Network:
         return researcher
 
     def start(
-        self, tables: Mapping[str, Path], *, dataset: str, table: Path, patient: str | None
+        self,
+        tables: Mapping[str, Path],
+        *,
+        dataset: str,
+        table: Path,
+        patient: str | None,
+        out: Path | None = None,
     ) -> Member:
         """Start a whole network that holds one dataset; return its first node.
 
@@ -270,12 +286,14 @@ class Network:
             The CSV file that the dictionary is drafted from; it has the columns of all.
         patient : str or None
             Column that names the patient.
+        out : Path, optional
+            Where the drafted dictionary is written; beside the table when None.
         """
         self.start_coordinator()
         with ThreadPoolExecutor(max_workers=4) as pool:
             list(pool.map(self.enrol_node, tables))
             first = next(iter(self.nodes.values()))
-            local = describe(first, table, dataset=dataset, patient=patient)
+            local = describe(first, table, dataset=dataset, patient=patient, out=out)
             first.run("dataset", "publish", local.with_name(f"{dataset}.dictionary.toml"))
 
             def load(hospital: str) -> None:
@@ -308,10 +326,12 @@ class Network:
         return path
 
 
-def describe(node: Member, table: Path, *, dataset: str, patient: str | None) -> Path:
+def describe(
+    node: Member, table: Path, *, dataset: str, patient: str | None, out: Path | None = None
+) -> Path:
     """Draft a dictionary from a table; return the path of its local part."""
     named = ("--patient", patient) if patient else ()
-    folder = table.parent
+    folder = out or table.parent
     node.run("dataset", "describe", table, "--name", dataset, *named, "--out", folder)
     return folder / f"{dataset}.local.toml"
 

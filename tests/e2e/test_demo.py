@@ -1,0 +1,80 @@
+"""The demonstration: real processes, every method, answers beside pandas, nothing left behind."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HEART = ROOT.parent / "shared" / "data" / "heart" / "heart920.csv"
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def demonstrate(*arguments: str | Path) -> str:
+    """Run `scripts/demo`; return what it printed."""
+    done = subprocess.run(
+        [ROOT / "scripts" / "demo", *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def remains(folder: str) -> list[str]:
+    """Return the processes whose environment still names a folder."""
+    found = []
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if folder.encode() in environment.read_bytes():
+                found.append(environment.parent.name)
+        except OSError:
+            continue  # it has ended, or is not ours
+    return found
+
+
+def nothing_is_left(output: str) -> None:
+    """Fail unless the folder is gone and no process uses it."""
+    match = re.search(r"stopped 5 daemons, deleted (\S+)", output)
+    assert match is not None
+    assert not Path(match[1]).exists()
+    assert remains(match[1]) == []
+
+
+def test_the_bundled_table_agrees_with_pandas() -> None:
+    """All methods agree, a small cell is withheld by name, and nothing is left behind."""
+    output = demonstrate()
+    for method in ("count", "summary", "quantiles", "histogram", "crosstab"):
+        assert f"wardnet query {method} tumours" in output
+    assert "withheld: fewer than 10 patients" in output
+    assert re.search(r"^passed in \d+ s$", output, re.MULTILINE)
+    nothing_is_left(output)
+
+
+def test_any_other_table_agrees_with_pandas() -> None:
+    """Four hospitals' heart disease rows with missing values agree as well."""
+    if not HEART.exists():
+        pytest.skip("the heart disease table does not lie beside the checkout")
+    output = demonstrate("--data", HEART, "--site", "site")
+    assert "withheld: fewer than 10 patients" in output
+    assert re.search(r"^passed in \d+ s$", output, re.MULTILINE)
+    nothing_is_left(output)
+
+
+@pytest.mark.parametrize("content", ["age,sex\n40,f\n", "", '"'], ids=["column", "empty", "torn"])
+def test_a_table_that_cannot_be_dealt_is_one_sentence(tmp_path: Path, content: str) -> None:
+    """A mistake in the arguments ends at once, before anything is started."""
+    table = tmp_path / "table.csv"
+    table.write_text(content)
+    done = subprocess.run(
+        [ROOT / "scripts" / "demo", "--data", table, "--site", "hospital"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1

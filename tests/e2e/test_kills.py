@@ -1,0 +1,182 @@
+"""`kill -9` in the middle of a query: it completes after the restart, or ends by its rule."""
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+import pytest
+
+from support.network import Member, Network, wait_until
+from support.tables import DATASET, write
+from wardnet.client import connect
+from wardnet.client.ask import Ask
+from wardnet.client.record import State
+from wardnet.client.remote import RemoteNetwork
+from wardnet.client.result import Result
+from wardnet.errors import Reason, WardnetError
+
+HOSPITALS = ("a", "b", "c", "d")
+DEADLINE_SECONDS = 4.0
+QUESTION = Ask("quantiles", DATASET, {"columns": ["level"], "probabilities": [0.5], "by": []})
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Hold a running network, its researcher's connection, and the pooled rows."""
+
+    network: Network
+    net: RemoteNetwork
+    pooled: pd.DataFrame
+
+    def submit_and_stop_within(self) -> str:
+        """Submit a query of many rounds and halt hospital d when some rounds are done."""
+        for _ in range(20):
+            query = self.net.submit(QUESTION)
+            wait_until(lambda query=query: self.net.record(query).round >= 2, seconds=10)
+            self.halt("d")
+            if self.net.record(query).state is State.RUNNING:
+                return query
+            self.resume("d")  # it was faster than us; again
+        pytest.fail("every query ended before it could be interrupted")
+
+    def halt(self, hospital: str) -> None:
+        """Stop the daemon's process group where it is, as if the machine had stalled."""
+        os.killpg(self._pid(hospital), signal.SIGSTOP)
+
+    def resume(self, hospital: str) -> None:
+        """Let a halted daemon go on."""
+        os.killpg(self._pid(hospital), signal.SIGCONT)
+
+    def completes(self, query: str) -> None:
+        """Fail unless the query gives the pooled median, with everybody in it."""
+        result = self.net.wait(query, timeout=60)
+        assert result.absent == ()
+        assert result.hospitals == HOSPITALS
+        assert median_of(result) == pytest.approx(self.pooled["level"].median(), rel=1e-12)
+
+    def _pid(self, hospital: str) -> int:
+        daemon = self.network.nodes[hospital].daemon
+        assert daemon is not None
+        return daemon.pid
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """Start four hospitals."""
+    folder = tmp_path_factory.mktemp("network")
+    tables, table, pooled = write(folder, HOSPITALS, rows=2000)
+    with Network(folder) as network:
+        network.coordinator.settings["ROUND_DEADLINE"] = "60"
+        network.start(tables, dataset=DATASET, table=table, patient="record")
+        ada = network.enrol_researcher("ada")
+        with connect(ada.home, passphrase_file=ada.passphrase_file) as net:
+            yield Bench(network, net, pooled)
+
+
+def median_of(result: Result) -> float:
+    """Return the only quantile of a result."""
+    return float(result.to_frame()["quantile"].item())
+
+
+def released(node: Member) -> list[str]:
+    """Return the work ids that a node's access log says were released, in order."""
+    entries = node.json("log", "show")
+    kinds = {"query_part", "query_answer"}
+    return [entry["request_id"] for entry in entries if entry["type"] in kinds]
+
+
+def test_a_killed_coordinator_takes_the_query_up_again(bench: Bench) -> None:
+    """The same query completes, from the same round on, after the coordinator's restart."""
+    query = bench.submit_and_stop_within()
+    before = bench.net.record(query).round
+    bench.network.coordinator.kill()
+    bench.network.serve_coordinator()
+    assert bench.net.record(query).round == before
+    bench.resume("d")
+    bench.completes(query)
+
+
+def test_a_killed_node_takes_the_query_up_again(bench: Bench) -> None:
+    """The same query completes after the node's restart."""
+    query = bench.submit_and_stop_within()
+    bench.network.nodes["d"].kill()
+    bench.network.serve_node("d")
+    bench.completes(query)
+
+
+def test_coordinator_and_node_killed_together_take_the_query_up_again(bench: Bench) -> None:
+    """The same query completes after both are back."""
+    query = bench.submit_and_stop_within()
+    bench.network.coordinator.kill()
+    bench.network.nodes["d"].kill()
+    bench.network.serve_coordinator()
+    bench.network.serve_node("d")
+    bench.completes(query)
+
+
+def test_a_node_that_stays_dead_costs_one_deadline(bench: Bench) -> None:
+    """The query starts over without it, where that is allowed, and the answer says so."""
+    restart_with_deadline(bench, DEADLINE_SECONDS)
+    try:
+        bench.network.nodes["d"].kill()
+        began = time.monotonic()
+        result = bench.net.quantiles(DATASET, "level", probabilities=[0.5], min_hospitals=3)
+        elapsed = time.monotonic() - began
+        assert DEADLINE_SECONDS <= elapsed < 2 * DEADLINE_SECONDS
+        assert [absent.hospital for absent in result.absent] == ["d"]
+        assert result.hospitals == ("a", "b", "c")
+        rest = bench.pooled[~bench.pooled["record"].str.startswith("3-")]
+        assert median_of(result) == pytest.approx(rest["level"].median(), rel=1e-12)
+    finally:
+        bench.network.serve_node("d")
+        restart_with_deadline(bench, 60.0)
+
+
+def test_a_node_that_stays_dead_ends_a_query_that_needs_it(bench: Bench) -> None:
+    """By default every hospital is needed; the error names who was lost."""
+    restart_with_deadline(bench, DEADLINE_SECONDS)
+    try:
+        bench.network.nodes["d"].kill()
+        with pytest.raises(WardnetError) as caught:
+            bench.net.ask(QUESTION)
+        assert caught.value.reason is Reason.HOSPITALS_LOST
+        assert caught.value.details["hospitals"] == "d"
+    finally:
+        bench.network.serve_node("d")
+        restart_with_deadline(bench, 60.0)
+
+
+def test_no_work_was_released_or_logged_twice(bench: Bench) -> None:
+    """After a query in peace and one with kills, every work id stands once in every log."""
+    bench.completes(bench.net.submit(QUESTION))
+    query = bench.submit_and_stop_within()
+    bench.network.coordinator.kill()
+    bench.network.nodes["d"].kill()
+    bench.network.nodes["a"].kill()
+    bench.network.serve_coordinator()
+    bench.network.serve_node("a")
+    bench.network.serve_node("d")
+    bench.completes(query)
+    for node in bench.network.nodes.values():
+        works = released(node)
+        assert sum(work.startswith(query) for work in works) >= 3
+        assert [work for work, times in Counter(works).items() if times > 1] == []
+        node.run("log", "verify")
+
+
+def restart_with_deadline(bench: Bench, seconds: float) -> None:
+    """Restart the coordinator with another deadline, and wait for the nodes."""
+    bench.network.coordinator.stop()
+    bench.network.coordinator.settings["ROUND_DEADLINE"] = str(seconds)
+    bench.network.serve_coordinator()
+    alive = {name for name, node in bench.network.nodes.items() if node.alive}
+    assert wait_until(
+        lambda: alive <= {item.hospital for item in bench.net.hospitals() if item.connected},
+        seconds=30,
+    )
