@@ -23,6 +23,7 @@ from wardnet.client.network import Network
 from wardnet.client.result import Result, released
 from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import OFF, STANDARD, DisclosureRules
+from wardnet.question import answer as answers
 from wardnet.question import query as queries
 from wardnet.question.dictionary import NEVER_SHARED, Column, Dictionary, Name
 from wardnet.question.query import Id
@@ -84,12 +85,13 @@ class SimulatedNetwork(Network):
             query,
             digest=canonical.digest(queries.to_bytes(query)),
             dictionary=dictionary,
-            hospitals={name: self._batches(name) for name in query.hospitals},
+            hospitals={name: self.batches(name) for name in query.hospitals},
             rules=self._rules,
         )
-        return released(query, answer)
+        return released(query, answers.from_bytes(answers.to_bytes(answer)))  # as if it travelled
 
-    def _batches(self, hospital: str) -> Callable[[], Sequence[Rows]]:
+    def batches(self, hospital: str) -> Callable[[], Sequence[Rows]]:
+        """Return what yields the rows of a hospital."""
         return lambda: (self._rows[hospital],)
 
 

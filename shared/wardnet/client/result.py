@@ -133,7 +133,7 @@ class Result:
         return [
             ("hospitals", ", ".join(self.hospitals)),
             *(("absent", f"{absent.hospital}: {absent.why}") for absent in self.absent),
-            *(("rules", rule) for rule in self.answer.rules),
+            *(("rules", rule) for rule in self.answer.rules or ("none: switched off",)),
             ("query", self.query if self.envelope else "simulated, without signatures"),
         ]
 

@@ -16,6 +16,9 @@ from wardnet.question.answer import Cell
 
 UNDEFINED: Final = "-"
 _DIGITS: Final = 6
+_READABLE: Final = 10**15
+"""Larger numbers are written with an exponent."""
+
 _GAP: Final = 2
 
 
@@ -154,4 +157,7 @@ def numerals(cells: Sequence[Cell], *, withheld: Sequence[str]) -> list[str]:
 def _numeral(cell: Cell) -> str:
     if cell is None:
         return UNDEFINED
-    return f"{cell:.{_DIGITS}g}" if isinstance(cell, float) else str(cell)
+    if not isinstance(cell, float):
+        return str(cell)
+    large = 10**_DIGITS <= abs(cell) < _READABLE
+    return f"{cell:.0f}" if large else f"{cell:.{_DIGITS}g}"

@@ -1,0 +1,99 @@
+"""From what a person asks to the query that is signed."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from wardnet import clock
+from wardnet.client.ask import LIFETIME, Ask, Asker, describe, to_query
+from wardnet.errors import Reason, WardnetError
+from wardnet.question.cohort import EVERYONE, Cohort, Missing, col
+from wardnet.question.dictionary import Column, ColumnType, Dictionary
+from wardnet.question.query import Query
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+ASKER = Asker(network="heartnet", researcher="ada", at=NOON, nonce="0" * 32)
+DICTIONARY = Dictionary(
+    "heart",
+    3,
+    (
+        Column("age", ColumnType.INTEGER, minimum="0", maximum="120"),
+        Column("sex", ColumnType.CATEGORY, levels=("f", "m")),
+        Column("record", ColumnType.IDENTIFIER),
+    ),
+)
+ASK = Ask("count", "heart", {"by": ["sex"]})
+
+
+def asked(ask: Ask = ASK, holders: tuple[str, ...] = ("c", "a", "b")) -> Query:
+    """Make the query."""
+    return to_query(ask, asker=ASKER, dictionary=DICTIONARY, holders=holders)
+
+
+def test_by_default_everybody_is_asked_and_needed() -> None:
+    """All hospitals that hold the dataset, sorted, and no fewer."""
+    query = asked()
+    assert query.hospitals == ("a", "b", "c")
+    assert query.minimum_hospitals == 3
+    assert query.cohort == EVERYONE
+    assert query.dictionary == DICTIONARY.digest
+
+
+def test_a_query_lives_a_quarter_of_an_hour_and_allows_for_other_clocks() -> None:
+    """Hospitals whose clocks are a minute behind can start it, too."""
+    begins, ends = clock.from_moment(asked().not_before), clock.from_moment(asked().not_after)
+    assert ends - begins == LIFETIME == timedelta(minutes=15)
+    assert begins <= NOON - timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("where", "cohort"),
+    [
+        (None, EVERYONE),
+        ("missing(age)", Missing(column="age")),
+        (col("age").missing(), Missing(column="age")),
+    ],
+    ids=str,
+)
+def test_a_condition_is_a_term_a_line_or_nothing(where: object, cohort: Cohort) -> None:
+    """All three mean the same typed filter."""
+    assert asked(replace(ASK, where=where)).cohort == cohort  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("ask", "sentence"),
+    [
+        (replace(ASK, hospitals=["a", "z"]), "hospitals names z, which does not hold heart"),
+        (replace(ASK, hospitals=[]), "hospitals names none"),
+        (replace(ASK, min_hospitals=0), "min_hospitals must lie between 1 and 3"),
+        (replace(ASK, hospitals="a", min_hospitals=2), "must lie between 1 and 1"),
+        (replace(ASK, method="guess"), "guess version"),
+        (replace(ASK, parameters={"by": ["age"]}), "age has none"),
+        (replace(ASK, parameters={"bye": ["sex"]}), "bye"),
+        (replace(ASK, parameters={"by": ["record"]}), "record is not available"),
+        (replace(ASK, where="record == 1"), "record is not available"),
+        (replace(ASK, where="sex == 'x'"), "sex is a category column"),
+        (replace(ASK, where="sex =="), "character 7"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_here_already(ask: Ask, sentence: str) -> None:
+    """The same checks as at every hospital, before anything is signed."""
+    with pytest.raises(WardnetError) as caught:
+        asked(ask)
+    assert sentence in str(caught.value)
+
+
+def test_a_dataset_that_nobody_holds_is_not_available() -> None:
+    """It may be published and loaded nowhere."""
+    with pytest.raises(WardnetError) as caught:
+        asked(holders=())
+    assert caught.value.reason is Reason.DATASET_UNAVAILABLE
+
+
+def test_a_query_reads_as_one_line() -> None:
+    """Lists and titles show it."""
+    assert describe(asked()) == "count of heart by sex"
+    assert describe(asked(Ask("count", "heart", {}, where="age > 3"))) == (
+        "count of heart, where age > 3"
+    )
