@@ -22,7 +22,7 @@ from wardnet.identity import authority
 from wardnet.identity.certificates import Usage, network_of, read_certificate, verify_chain
 from wardnet.identity.envelope import Signer, Trust
 from wardnet.identity.files import write_private
-from wardnet.identity.keystore import Keystore
+from wardnet.identity.keystore import HOW_TO_BEGIN, Keystore
 from wardnet.identity.member import Member
 
 ROOT_FILE: Final = "root.crt"
@@ -200,7 +200,7 @@ def _read_chain(path: Path) -> list[x509.Certificate]:
         return x509.load_pem_x509_certificates(path.read_bytes())
     except FileNotFoundError:
         raise WardnetError(
-            Reason.NOT_INITIALISED, path=str(path.parent), rule="the command that enrols"
+            Reason.NOT_INITIALISED, path=str(path.parent), rule=HOW_TO_BEGIN
         ) from None
     except ValueError as error:
         raise WardnetError(

@@ -3,80 +3,48 @@
 A random root key is wrapped once per *slot* (a passphrase, a recovery key), as in LUKS, so either
 opens it and changing the passphrase touches nothing else. All other keys are derived from the root
 key; small secrets such as private keys are sealed under one of them, in the same file.
-
-References
-----------
-RFC 9106 (Argon2id), RFC 5869 (HKDF), NIST SP 800-38D (GCM).
 """
 
-import base64
-import hashlib
 import secrets
-import unicodedata
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Final, Literal
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass as checked
 
 from wardnet import canonical
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.files import read_private, write_private
 from wardnet.identity.passphrase import read_passphrase
+from wardnet.identity.slots import (
+    KEY_BYTES,
+    Cost,
+    Hex,
+    Slot,
+    decrypt,
+    derive,
+    encrypt,
+    open_with_passphrase,
+    open_with_recovery_key,
+    passphrase_slot,
+    read_recovery_key,
+    recovery_slot,
+)
+from wardnet.question.dictionary import STRICT
 
-__all__ = ["COST", "FILE_NAME", "Cost", "Keystore", "read_passphrase"]
+__all__ = ["COST", "FILE_NAME", "HOW_TO_BEGIN", "Cost", "Keystore", "read_passphrase"]
 
 FILE_NAME: Final = "keystore.json"
-MINIMUM_CHARACTERS: Final = 12
 
-_KEY_BYTES: Final = 32
-_NONCE_BYTES: Final = 12
-_CHECKSUM_BYTES: Final = 3
-_STRICT: Final = ConfigDict(extra="forbid", strict=True)
-
-Hex: TypeAlias = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2})+$")]
-
-
-@checked(frozen=True, config=_STRICT)
-class Cost:
-    """Say what one guess at the passphrase costs; the bounds keep a changed file from hanging us.
-
-    Parameters
-    ----------
-    memory : int
-        KiB, at most 1 GiB.
-    passes : int
-        Over the memory.
-    lanes : int
-        Computed in parallel.
-    """
-
-    memory: Annotated[int, Field(ge=8, le=1 << 20)]
-    passes: Annotated[int, Field(ge=1, le=64)]
-    lanes: Annotated[int, Field(ge=1, le=16)]
-
+HOW_TO_BEGIN: Final = "`wardnet login`, `wardnet-node init` or `wardnet-coordinator init`"
+"""What makes a home, for the message that there is none."""
 
 COST: Final = Cost(memory=64 * 1024, passes=3, lanes=4)
 """Of new passphrase slots: the second recommended option of RFC 9106, section 4."""
 
 
-@checked(frozen=True, config=_STRICT)
-class Slot:
-    """Wrap the root key once."""
-
-    kind: Literal["passphrase", "recovery"]
-    salt: Hex
-    cost: Cost | None
-    wrapped: Hex
-
-
-@checked(frozen=True, config=_STRICT)
+@checked(frozen=True, config=STRICT)
 class _Content:
     """Hold the file: public parts and ciphertexts."""
 
@@ -85,7 +53,7 @@ class _Content:
     secrets: dict[str, Hex]
 
 
-@checked(frozen=True, config=_STRICT)
+@checked(frozen=True, config=STRICT)
 class _File:
     """Hold the content and its SHA-256, so that a bad disk is not taken for a bad passphrase."""
 
@@ -124,8 +92,8 @@ class Keystore:
         path = home / FILE_NAME
         if path.exists():
             raise WardnetError(Reason.ALREADY_EXISTS, path=str(path))
-        keystore = cls(path, secrets.token_bytes(_KEY_BYTES))
-        slot = _passphrase_slot(keystore.root_key, passphrase)
+        keystore = cls(path, secrets.token_bytes(KEY_BYTES))
+        slot = passphrase_slot(keystore.root_key, passphrase, cost=COST)
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(path, _Content(version=1, slots=(slot,), secrets={}))
         return keystore
@@ -141,10 +109,9 @@ class Keystore:
         """
         path = home / FILE_NAME
         for slot in _read(path).slots:
-            if slot.kind == "passphrase":
-                root_key = _unwrap(slot, _stretch(passphrase, slot.salt, slot.cost or COST))
-                if root_key is not None:
-                    return cls(path, root_key)
+            root_key = open_with_passphrase(slot, passphrase)
+            if root_key is not None:
+                return cls(path, root_key)
         raise WardnetError(Reason.PASSPHRASE_WRONG, path=str(path))
 
     @classmethod
@@ -157,16 +124,15 @@ class Keystore:
             `NOT_INITIALISED`, `FILE_MODE`, `STATE_DAMAGED` or `RECOVERY_KEY_WRONG`.
         """
         path = home / FILE_NAME
-        content = _read(path)
-        key = _read_recovery_key(recovery_key, path)
-        for slot in content.slots:
-            if slot.kind == "recovery":
-                root_key = _unwrap(slot, _stretch_recovery(key, slot.salt))
-                if root_key is not None:
-                    return cls(path, root_key)
-        raise WardnetError(
-            Reason.RECOVERY_KEY_WRONG, path=str(path), rule="it was made for another keystore"
-        )
+        slots = _read(path).slots
+        key = read_recovery_key(recovery_key)
+        if key is None:
+            raise _wrong_key(path, rule="a character is missing or mistyped")
+        for slot in slots:
+            root_key = open_with_recovery_key(slot, key)
+            if root_key is not None:
+                return cls(path, root_key)
+        raise _wrong_key(path, rule="it was made for another keystore")
 
     def derive(self, purpose: str) -> bytes:
         """Return the 32-byte key of one purpose (HKDF-SHA256 of the root key).
@@ -176,7 +142,7 @@ class Keystore:
         purpose : str
             `catalog`, `wrapping`, `pseudonym` or `identity`; each gives an independent key.
         """
-        return _derive(self.root_key, f"wardnet keystore v1 {purpose}")
+        return derive(self.root_key, f"wardnet keystore v1 {purpose}")
 
     def set_passphrase(self, passphrase: str) -> None:
         """Make `passphrase` the only passphrase.
@@ -186,7 +152,7 @@ class Keystore:
         WardnetError
             `PASSPHRASE_WEAK`.
         """
-        slot = _passphrase_slot(self.root_key, passphrase)
+        slot = passphrase_slot(self.root_key, passphrase, cost=COST)
         content = _read(self.path)
         kept = tuple(other for other in content.slots if other.kind != "passphrase")
         _write(self.path, replace(content, slots=(slot, *kept)))
@@ -199,16 +165,15 @@ class Keystore:
         str
             8 groups of 7 characters (256 random bits and a checksum).
         """
-        key = secrets.token_bytes(_KEY_BYTES)
+        slot, recovery_key = recovery_slot(self.root_key)
         content = _read(self.path)
-        slots = (*content.slots, _recovery_slot(self.root_key, key))
-        _write(self.path, replace(content, slots=slots))
-        return _print_recovery_key(key)
+        _write(self.path, replace(content, slots=(*content.slots, slot)))
+        return recovery_key
 
     def seal(self, name: str, data: bytes) -> None:
         """Keep a small secret in the file under `name`, in place of an older one."""
         content = _read(self.path)
-        sealed = _encrypt(self.derive("identity"), data, f"secret {name}".encode())
+        sealed = encrypt(self.derive("identity"), data, context=f"secret {name}")
         _write(self.path, replace(content, secrets={**content.secrets, name: sealed.hex()}))
 
     def open(self, name: str) -> bytes:
@@ -221,89 +186,12 @@ class Keystore:
         """
         sealed = _read(self.path).secrets.get(name)
         if sealed is None:
-            raise WardnetError(
-                Reason.NOT_INITIALISED, path=str(self.path), rule="the command that enrols"
-            )
-        data = _decrypt(self.derive("identity"), bytes.fromhex(sealed), f"secret {name}".encode())
+            raise WardnetError(Reason.NOT_INITIALISED, path=str(self.path), rule=HOW_TO_BEGIN)
+        key = self.derive("identity")
+        data = decrypt(key, bytes.fromhex(sealed), context=f"secret {name}")
         if data is None:
             raise _damaged(self.path, rule=f"the secret {name} was changed")
         return data
-
-
-def _passphrase_slot(root_key: bytes, passphrase: str) -> Slot:
-    if len(passphrase) < MINIMUM_CHARACTERS:
-        raise WardnetError(
-            Reason.PASSPHRASE_WEAK, rule=f"it needs at least {MINIMUM_CHARACTERS} characters"
-        )
-    salt = secrets.token_hex(16)
-    wrapped = _encrypt(_stretch(passphrase, salt, COST), root_key, b"slot passphrase")
-    return Slot(kind="passphrase", salt=salt, cost=COST, wrapped=wrapped.hex())
-
-
-def _recovery_slot(root_key: bytes, key: bytes) -> Slot:
-    salt = secrets.token_hex(16)
-    wrapped = _encrypt(_stretch_recovery(key, salt), root_key, b"slot recovery")
-    return Slot(kind="recovery", salt=salt, cost=None, wrapped=wrapped.hex())
-
-
-def _stretch(passphrase: str, salt: str, cost: Cost) -> bytes:
-    """Return a passphrase's wrapping key; every keyboard gives the same one (NFC, RFC 8265)."""
-    kdf = Argon2id(
-        salt=bytes.fromhex(salt),
-        length=_KEY_BYTES,
-        iterations=cost.passes,
-        lanes=cost.lanes,
-        memory_cost=cost.memory,
-    )
-    return kdf.derive(unicodedata.normalize("NFC", passphrase).encode())
-
-
-def _stretch_recovery(key: bytes, salt: str) -> bytes:
-    """Return a recovery key's wrapping key; 256 random bits need no slow function."""
-    return _derive(key, f"wardnet keystore v1 recovery {salt}")
-
-
-def _unwrap(slot: Slot, wrapping_key: bytes) -> bytes | None:
-    return _decrypt(wrapping_key, bytes.fromhex(slot.wrapped), f"slot {slot.kind}".encode())
-
-
-def _derive(key: bytes, info: str) -> bytes:
-    return HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=info.encode()).derive(key)
-
-
-def _encrypt(key: bytes, data: bytes, context: bytes) -> bytes:
-    """Return nonce and AES-256-GCM ciphertext; a key seals few messages, so nonces are random."""
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, data, context)
-
-
-def _decrypt(key: bytes, sealed: bytes, context: bytes) -> bytes | None:
-    try:
-        return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context)
-    except (InvalidTag, ValueError):
-        return None
-
-
-def _print_recovery_key(key: bytes) -> str:
-    text = base64.b32encode(key + _recovery_checksum(key)).decode().lower()
-    return "-".join(text[start : start + 7] for start in range(0, len(text), 7))
-
-
-def _read_recovery_key(text: str, path: Path) -> bytes:
-    try:
-        data = base64.b32decode("".join(text.split()).replace("-", "").upper())
-    except ValueError:
-        data = b""
-    key, checksum = data[:_KEY_BYTES], data[_KEY_BYTES:]
-    if len(key) != _KEY_BYTES or checksum != _recovery_checksum(key):
-        raise WardnetError(
-            Reason.RECOVERY_KEY_WRONG, path=str(path), rule="a character is missing or mistyped"
-        )
-    return key
-
-
-def _recovery_checksum(key: bytes) -> bytes:
-    return hashlib.sha256(b"wardnet recovery key" + key).digest()[:_CHECKSUM_BYTES]
 
 
 def _read(path: Path) -> _Content:
@@ -312,7 +200,7 @@ def _read(path: Path) -> _Content:
         data = read_private(path)
     except FileNotFoundError:
         raise WardnetError(
-            Reason.NOT_INITIALISED, path=str(path.parent), rule="the command that enrols"
+            Reason.NOT_INITIALISED, path=str(path.parent), rule=HOW_TO_BEGIN
         ) from None
     # 2. A damaged file is not a wrong passphrase.
     try:
@@ -331,3 +219,7 @@ def _write(path: Path, content: _Content) -> None:
 
 def _damaged(path: Path, *, rule: str) -> WardnetError:
     return WardnetError(Reason.STATE_DAMAGED, path=str(path), rule=rule)
+
+
+def _wrong_key(path: Path, *, rule: str) -> WardnetError:
+    return WardnetError(Reason.RECOVERY_KEY_WRONG, path=str(path), rule=rule)

@@ -8,7 +8,8 @@ RFC 8446 (TLS 1.3); gRPC auth context properties `ssl_tls_version`, `peer_uri`, 
 import functools
 import inspect
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any, Final, NoReturn, cast
 
@@ -156,13 +157,14 @@ def _guarded_coroutine(
 
 
 def _guarded_generator(
-    behaviour: Callable[..., AsyncIterator[object]], method: str, check: Callable[[Context], None]
+    behaviour: Callable[..., AsyncGenerator[object]], method: str, check: Callable[[Context], None]
 ) -> Callable[..., Any]:
     async def run(request: object, context: Context) -> AsyncIterator[object]:
         try:
             check(context)
-            async for response in behaviour(request, context):
-                yield response
+            async with aclosing(behaviour(request, context)) as responses:
+                async for response in responses:
+                    yield response
         except Exception as error:  # noqa: BLE001 - nothing of it may reach the caller
             await _abort(context, method, error)
 
