@@ -23,7 +23,7 @@ RARE = 7331.739
 CANARIES = {
     "name": [NAME.encode(), b"Quackenbush", NAME.encode("utf-16-le")],
     "record number": [RECORD.encode(), b"7391826455", RECORD.encode("utf-16-le")],
-    "rare value": [b"7331.739", b"7331,739", struct.pack("<d", RARE), struct.pack("<i", 7331739)],
+    "rare value": [b"7331.739", b"7331,739", struct.pack("<d", RARE)],
 }
 
 pytestmark = pytest.mark.timeout(300)
@@ -135,9 +135,10 @@ def _words(done: subprocess.CompletedProcess[str]) -> str:
 def test_no_file_holds_a_canary(bench: Bench, canary: str) -> None:
     """Vault, catalog, logs, reports, temporary files, the coordinator's disk: all searched."""
     files = [path for path in bench.folder.rglob("*") if path.is_file()]
+    files += [path for path in bench.sources.iterdir() if path.suffix != ".csv"]
     assert any(path.suffix == ".log" for path in files)
     holding = {
-        str(path.relative_to(bench.folder))
+        str(path)
         for path in files
         for spelling in CANARIES[canary]
         if spelling in path.read_bytes()

@@ -254,6 +254,7 @@ class Network:
     def enrol_node(self, hospital: str) -> Member:
         """Invite and enrol a hospital."""
         node = Member(hospital, "wardnet-node", self.folder, watch=self._watch)
+        node.settings["WORKERS"] = "1"  # all hospitals share this machine
         node.run("init", self._invite("node", hospital))
         self.nodes[hospital] = node
         return node
