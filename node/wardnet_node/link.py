@@ -126,7 +126,7 @@ class Link:
 
     async def _attach(self) -> None:
         """Hold one stream from its beginning to its end."""
-        address = self._settings.coordinator
+        address = self._settings.address
         self._rounds.forget_all()
         held = await self._desk.do(Desk.held)
         async with open_channel(self._credentials, address) as channel:
@@ -176,7 +176,7 @@ class Link:
         self._stream = stream
         for result in await self._desk.do(Desk.unacknowledged):
             await stream.send_result(result)
-        log, address = logs.logger(), self._settings.coordinator
+        log, address = logs.logger(), self._settings.address
         log.info("attached", address=address, epoch=self._epoch)
         if not self._served:
             self._served = True

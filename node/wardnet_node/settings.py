@@ -14,7 +14,7 @@ class NodeSettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix="WARDNET_NODE_")
 
-    coordinator: Annotated[str, Field(pattern=r"^[^\s]+:[0-9]{1,5}$")]
+    address: Annotated[str, Field(pattern=r"^\S+:[0-9]{1,5}$")]
     """Where the coordinator listens, `host:port`; enrolment writes it."""
 
     workers: Annotated[int, Field(ge=1, le=256)] = Field(

@@ -1,16 +1,17 @@
 """Enrolment: redeem an invitation for certificates. The keys are made here and never travel.
 
-    invitation = Invitation.from_line(line)
+    invitation = read_invitation(source)
     check_invitation(invitation, roles={Role.NODE}, fingerprint=fingerprint)
     credentials, keystore = enrol(invitation, home, passphrase)
 
-`home` then holds the keystore, the certificates, and in `settings.toml` the line `coordinator =
-"host:port"`.
+`home` then holds the keystore, the certificates, and in `settings.toml` the line `address =
+"host:port"`: where the coordinator listens.
 """
 
 import json
 import secrets
 import shutil
+import sys
 import tomllib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from wardnet.identity import keystore
 from wardnet.identity.certificates import check_fingerprint, read_certificate
 from wardnet.identity.credentials import Credentials, Keys
 from wardnet.identity.files import write_private
-from wardnet.identity.invitation import Invitation
+from wardnet.identity.invitation import PREFIX, Invitation
 from wardnet.identity.keystore import Keystore
 from wardnet.identity.member import Role
 from wardnet.transport.channel import open_blocking_channel
@@ -33,6 +34,30 @@ from wardnet.transport.status import error_from_rpc
 from wardnet.wire.v1 import enrolment_pb2, enrolment_pb2_grpc
 
 DEADLINE_SECONDS: Final = 30.0
+
+
+def read_invitation(source: str) -> Invitation:
+    """Read an invitation from wherever it is.
+
+    Parameters
+    ----------
+    source : str
+        The line itself, `-` for standard input, or the path of a file.
+
+    Raises
+    ------
+    WardnetError
+        `FILE_UNREADABLE` or `INVITATION_MALFORMED`.
+    """
+    if source.startswith(PREFIX):
+        return Invitation.from_line(source)
+    if source == "-":
+        return Invitation.from_line(sys.stdin.read())
+    try:
+        return Invitation.from_line(Path(source).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        rule = getattr(error, "strerror", None) or "it is not text"
+        raise WardnetError(Reason.FILE_UNREADABLE, file=source, rule=rule) from error
 
 
 def check_invitation(
@@ -128,7 +153,7 @@ def _settings(home: Path, address: str) -> bytes:
         raise WardnetError(
             Reason.WRONG_SETTING, setting=path.name, path=str(path), rule="it is not TOML"
         ) from error
-    line = "" if "coordinator" in known else f"coordinator = {json.dumps(address)}\n"
+    line = "" if "address" in known else f"address = {json.dumps(address)}\n"
     return f"{line}{text}".encode()
 
 
