@@ -36,7 +36,7 @@ def choose(dataset: str, pooled: Pooled) -> Iterator[Question]:
     """Yield a question for every method, one with a filter, one with a cell too small to show."""
     everyone = pd.Series(data=True, index=pooled.labels.index)
     groups = [name for name in pooled.grouping if len(pooled.columns[name]["levels"]) <= FEW_LEVELS]
-    numbers = pooled.measured or list(pooled.numbers)
+    numbers = pooled.measured or [str(name) for name in pooled.numbers]
     by = ("--by", groups[0]) if groups else ()
     in_words = f" by {groups[0]}" if groups else ""
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -32,13 +32,16 @@ class Line:
         By the network, and by pandas; None where withheld or undefined.
     withheld : bool
         Whether the network withheld it.
+    small : bool or None
+        Whether it had to: too few patients stand behind it. None where it is not looked at.
     """
 
     keys: tuple[str, ...]
     statistic: str
     answered: float | None
     expected: float | None
-    withheld: bool = False
+    withheld: bool
+    small: bool | None
 
     @property
     def difference(self) -> float:
@@ -55,7 +58,9 @@ class Line:
 
     @property
     def agrees(self) -> bool:
-        """Say whether the two are equal: exactly for counts, within the tolerance for others."""
+        """Say whether the rules were kept, and the two are equal: counts exactly."""
+        if self.small is not None and self.withheld is not self.small:
+            return False
         counts = isinstance(self.answered, int) and isinstance(self.expected, int)
         return self.difference <= (0.0 if counts else TOLERANCE)
 
@@ -97,7 +102,7 @@ class Pooled:
     @property
     def measured(self) -> list[str]:
         """Return the columns of numbers that have no levels."""
-        return [name for name in self.numbers if not self.columns[name]["levels"]]
+        return [str(name) for name in self.numbers if not self.columns[name]["levels"]]
 
     def compare(self, answer: Row, cohort: "pd.Series[bool]") -> Iterator[Line]:
         """Yield every number of an answer beside what pandas makes of the pooled rows.
@@ -123,16 +128,8 @@ class Pooled:
                     answered=row[statistic],
                     expected=_number(value),
                     withheld=statistic in withheld,
+                    small=_small(statistic, expected),
                 )
-
-    def too_few(self, answer: Row, cohort: "pd.Series[bool]") -> int:
-        """Return how many cells of an answer hold fewer patients than may be shown."""
-        grouping = [key for key in answer["keys"] if key in self.columns]
-        sizes = [
-            sum(cohort & (self.labels[grouping] == [row[key] for key in grouping]).all(axis=1))
-            for row in answer["rows"]
-        ]
-        return sum(size < SMALLEST_CELL for size in sizes)
 
     def _expect(self, answer: Row, row: Row, rows: "pd.Series[bool]") -> dict[str, Any]:
         parameters = answer["parameters"]
@@ -146,14 +143,15 @@ class Pooled:
                 return {"quantile": values.quantile(row["probability"], interpolation="linear")}
             case "histogram":
                 values = self.numbers.loc[rows, parameters["column"]].dropna()
-                return {"patients": _in_bin(values, row)}
+                inside = values.between(row["low"], row["high"], inclusive=_inclusive(row))
+                return {"rows": int(inside.sum()), "patients": int(inside.sum())}
         message = f"no reference for {answer['method']}"
         raise ValueError(message)
 
 
 def _summary(values: "pd.Series[float]") -> dict[str, Any]:
     n = int(values.count())
-    adjusted, excess = values.skew(), values.kurt()
+    adjusted, excess = (float(value) for value in values.agg(["skew", "kurt"]))
     return {
         "n": n,
         "missing": int(values.isna().sum()),
@@ -168,8 +166,17 @@ def _summary(values: "pd.Series[float]") -> dict[str, Any]:
     }
 
 
-def _in_bin(values: "pd.Series[float]", row: Row) -> int:
-    return int(values.between(float(row["lower"]), float(row["upper"]), inclusive="left").sum())
+def _inclusive(row: Row) -> Literal["both", "left"]:
+    """Only the last bin holds its upper edge; its name ends with a bracket."""
+    return "both" if row["bin"].endswith("]") else "left"
+
+
+def _small(statistic: str, expected: Mapping[str, Any]) -> bool | None:
+    """Say whether so few patients stand behind a number that it must be withheld."""
+    if statistic == "missing":
+        return bool(0 < expected["missing"] < SMALLEST_CELL)
+    patients = expected.get("patients", expected.get("n"))
+    return None if patients is None else bool(patients < SMALLEST_CELL)
 
 
 def _labels(text: "pd.Series[str]", column: Row) -> "pd.Series[str]":

@@ -51,7 +51,9 @@ def table(rows: int, *, seed: int) -> pd.DataFrame:
             "marker": random.uniform(0, 9000, rows).round(3),
         }
     )
-    frame.loc[rows // 2, ["record", "name", "marker"]] = [RECORD, NAME, RARE]
+    frame.loc[rows // 2, "record"] = RECORD
+    frame.loc[rows // 2, "name"] = NAME
+    frame.loc[rows // 2, "marker"] = RARE
     return frame
 
 

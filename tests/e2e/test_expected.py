@@ -61,7 +61,7 @@ def expected() -> Answer:
     return answers
 
 
-def row(answer: Answer, **keys: str) -> Answer:
+def row(answer: Answer, **keys: str | float) -> Answer:
     """Return the only row of an answer with these keys."""
     (found,) = (
         row for row in answer["rows"] if all(row[name] == key for name, key in keys.items())
