@@ -83,7 +83,8 @@ async def _until_stopped(link: Link, stop: asyncio.Event, settings: NodeSettings
 
 def _desk(home: Path, keystore: Keystore, credentials: Credentials) -> Desk:
     catalog = Catalog.open(home, keystore)
-    return Desk(catalog=catalog, vault=Vault(home, keystore, catalog), credentials=credentials)
+    vault = Vault(home, keystore, catalog, member=credentials.member)
+    return Desk(catalog=catalog, vault=vault, credentials=credentials)
 
 
 @contextmanager

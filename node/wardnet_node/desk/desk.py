@@ -94,7 +94,7 @@ class Desk:
         return tuple(
             Held(summary.name, summary.dictionary)
             for summary in self._vault.datasets()
-            if summary.snapshot is not None
+            if summary.snapshot
         )
 
     def changes(self) -> int:

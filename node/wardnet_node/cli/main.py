@@ -1,0 +1,91 @@
+"""`wardnet-node` itself: join a network, serve, and look after keys and settings."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from wardnet import logs
+from wardnet.command import Command, home_options, json_option, print_json, print_records
+from wardnet.identity.member import Role
+from wardnet.settings import effective
+from wardnet.transport.enrol import check_invitation, read_invitation
+from wardnet_node import enrol, server
+from wardnet_node.cli.dataset import dataset
+from wardnet_node.cli.log import log
+from wardnet_node.cli.place import Place
+
+RECOVERY: str = (
+    "This key opens the vault when the passphrase is lost. It is shown once and kept nowhere: write "
+    "it down and lock it away."
+)
+
+
+@click.group(cls=Command)
+@home_options("WARDNET_NODE_", "~/.wardnet-node")
+@click.version_option(package_name="wardnet")
+@click.pass_context
+def main(context: click.Context, home: Path, passphrase_file: Path | None) -> None:
+    """Run a hospital's node: it keeps the data, decides on questions and computes."""
+    context.obj = Place(home, passphrase_file)
+
+
+@main.command()
+@click.argument("invitation")
+@click.option("--fingerprint", help="Of the network, as its operator told you on another way.")
+@json_option
+@click.pass_obj
+def init(place: Place, *, invitation: str, fingerprint: str | None, as_json: bool) -> None:
+    """Join a network by an INVITATION: the line itself, a file that holds it, or - for stdin."""
+    opened = read_invitation(invitation)
+    check_invitation(opened, roles={Role.NODE}, fingerprint=fingerprint)
+    if fingerprint is None:
+        click.echo(f"The network's fingerprint is\n  {opened.fingerprint}", err=True)
+        if sys.stdin.isatty():
+            click.confirm("Is it what the network's operator told you?", abort=True, err=True)
+    credentials, key = enrol.join(opened, place.home, place.new_passphrase())
+    member = credentials.member
+    if as_json:
+        print_json({"hospital": member.id, "network": member.network, "recovery_key": key})
+        return
+    click.echo(f"This is now the node of {member.id} in {member.network}; home: {place.home}.")
+    click.echo(f"Recovery key of the vault:\n  {key}\n{RECOVERY}")
+
+
+@main.command()
+@click.pass_obj
+def serve(place: Place) -> None:
+    """Answer questions until SIGTERM or Ctrl-C; the work in hand is finished first."""
+    settings, keystore = place.settings, place.keystore
+    logs.configure("wardnet-node")
+    server.run(place.home, keystore=keystore, settings=settings)
+
+
+@main.command()
+@json_option
+@click.pass_obj
+def config(place: Place, *, as_json: bool) -> None:
+    """Show every setting, its value, and where it comes from."""
+    print_records([asdict(item) for item in effective(place.settings)], as_json=as_json)
+
+
+@main.group()
+def vault() -> None:
+    """Look after the vault as a whole."""
+
+
+@vault.command("backup-key")
+@json_option
+@click.pass_obj
+def backup_key(place: Place, *, as_json: bool) -> None:
+    """Make one more recovery key of the vault and print it, once."""
+    key = enrol.add_recovery_key(place.home, place.keystore, place.credentials.member)
+    if as_json:
+        print_json({"recovery_key": key})
+    else:
+        click.echo(f"{key}\n{RECOVERY}")
+
+
+main.add_command(dataset)
+main.add_command(log)

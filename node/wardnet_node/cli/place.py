@@ -1,0 +1,72 @@
+"""Where a command works: the home that was named before the subcommand, and how it is opened."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from wardnet import settings
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity.credentials import Credentials
+from wardnet.identity.keystore import FILE_NAME, Keystore, read_passphrase
+from wardnet_node.settings import NodeSettings
+from wardnet_node.vault.catalog import Catalog
+from wardnet_node.vault.vault import Vault
+
+
+@dataclass(frozen=True)
+class Place:
+    """Open what a command needs, and only that.
+
+    Parameters
+    ----------
+    home : Path
+        The node's folder.
+    passphrase_file : Path or None
+        File whose first line is the passphrase.
+    """
+
+    home: Path
+    passphrase_file: Path | None
+
+    def new_passphrase(self) -> str:
+        """Return the passphrase for a keystore that is about to be made."""
+        path = self.home / FILE_NAME
+        if path.exists():
+            raise WardnetError(Reason.ALREADY_EXISTS, path=str(path))
+        return read_passphrase(path, self.passphrase_file, confirm=True)
+
+    @cached_property
+    def keystore(self) -> Keystore:
+        """Unlock the keystore."""
+        path = self.home / FILE_NAME
+        if not path.exists():  # before anybody is asked for a passphrase
+            rule = "`wardnet-node init`"
+            raise WardnetError(Reason.NOT_INITIALISED, path=str(self.home), rule=rule)
+        return Keystore.unlock(self.home, read_passphrase(path, self.passphrase_file))
+
+    @property
+    def settings(self) -> NodeSettings:
+        """Read the settings."""
+        return settings.load(NodeSettings, self.home)
+
+    @property
+    def credentials(self) -> Credentials:
+        """Read keys and certificates."""
+        return Credentials.load(self.home, self.keystore)
+
+    @contextmanager
+    def catalog(self) -> Iterator[Catalog]:
+        """Open the catalog."""
+        catalog = Catalog.open(self.home, self.keystore)
+        try:
+            yield catalog
+        finally:
+            catalog.close()
+
+    @contextmanager
+    def vault(self) -> Iterator[Vault]:
+        """Open the vault."""
+        with self.catalog() as catalog:
+            yield Vault(self.home, self.keystore, catalog, member=self.credentials.member)

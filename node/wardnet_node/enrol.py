@@ -1,0 +1,42 @@
+"""How a hospital's node joins a network and gets its vault."""
+
+from pathlib import Path
+
+from wardnet import clock
+from wardnet.audit import log
+from wardnet.audit.entry import EventType
+from wardnet.identity.credentials import Credentials
+from wardnet.identity.invitation import Invitation
+from wardnet.identity.keystore import Keystore
+from wardnet.identity.member import Member
+from wardnet.transport import enrol
+from wardnet_node.desk.events import by_operator
+from wardnet_node.vault.catalog import Catalog
+
+
+def join(invitation: Invitation, home: Path, passphrase: str) -> tuple[Credentials, str]:
+    """Enrol, make an empty catalog, and return the credentials and the vault's recovery key.
+
+    Raises
+    ------
+    WardnetError
+        As `wardnet.transport.enrol.enrol`; nothing is left in `home` then.
+    """
+    credentials, keystore = enrol.enrol(invitation, home, passphrase)
+    _record(home, keystore, credentials.member, EventType.MEMBER_ENROLLED)
+    return credentials, add_recovery_key(home, keystore, credentials.member)
+
+
+def add_recovery_key(home: Path, keystore: Keystore, member: Member) -> str:
+    """Return a new recovery key of the vault; it is kept nowhere, but that it was made is logged."""
+    _record(home, keystore, member, EventType.KEY_CREATED)
+    return keystore.add_recovery_key()
+
+
+def _record(home: Path, keystore: Keystore, member: Member, kind: EventType) -> None:
+    catalog = Catalog.open(home, keystore)
+    try:
+        with catalog.transaction() as connection:
+            log.append(connection, by_operator(member, kind), at=clock.now())
+    finally:
+        catalog.close()
