@@ -128,6 +128,17 @@ class DisclosureRules:
         small = patients < self.minimum_patients
         return small & (patients > 0) if empty_allowed else small
 
+    def too_few_beyond(self, patients: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which quantiles have too few patients on a side, same shape as `patients`.
+
+        Parameters
+        ----------
+        patients : ndarray of int64
+            Patients at or beyond the nearest record on the side that has fewer of them. One of them
+            may be that record, so it does not count.
+        """
+        return patients - 1 < self.minimum_patients
+
     @property
     def cell_rule(self) -> str:
         """Return the cell rule in words, as answers quote it."""

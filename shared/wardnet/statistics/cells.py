@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals, Output
-from wardnet.question.answer import Cell, Table, Withheld
+from wardnet.question.answer import Cell, Table
 from wardnet.question.rows import Rows
 from wardnet.statistics.method import Method, Part, Question
+from wardnet.statistics.tables import Line, table
 from wardnet.sums.accumulate import MAXIMUM_ROWS
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import Index, count
@@ -119,18 +120,16 @@ class CellCounts(Method[F, Counting[F]]):
 def _table(state: Counting[F], rows: NDArray[np.int64]) -> Table:
     frame = state.frame
     patients = state.guards.patients[CELLS]
-    hidden = state.guards.withheld[CELLS]
-    lines: list[tuple[Cell, ...]] = []
-    withheld: list[Withheld] = []
-    for cell, (labels, facts) in enumerate(zip(frame.labels, frame.known, strict=True)):
-        counts = (None, None) if hidden[cell] else (int(rows[cell]), int(patients[cell]))
-        lines.append((*labels, *facts, *counts))
-        if hidden[cell]:
-            name = dict(zip(frame.keys, labels, strict=True))
-            withheld.append(Withheld(cell=name, columns=COUNTS, rule=state.rule))
-    return Table(
+    small = state.guards.withheld[CELLS]
+    return table(
         keys=frame.keys,
         values=(*frame.facts, *COUNTS),
-        rows=tuple(lines),
-        withheld=tuple(withheld),
+        lines=(
+            Line(
+                labels,
+                (*facts, int(rows[cell]), int(patients[cell])),
+                dict.fromkeys(COUNTS, state.rule) if small[cell] else {},
+            )
+            for cell, (labels, facts) in enumerate(zip(frame.labels, frame.known, strict=True))
+        ),
     )

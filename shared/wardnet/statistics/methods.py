@@ -5,10 +5,13 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from wardnet.statistics.count import Count
+from wardnet.statistics.crosstab import Crosstab
+from wardnet.statistics.histogram import Histogram
 from wardnet.statistics.method import Method
+from wardnet.statistics.quantiles import Quantiles
 from wardnet.statistics.summary import Summary
 
 METHODS: Final[Mapping[str, Method[Any, Any]]] = MappingProxyType(
-    {method.name: method for method in (Count(), Summary())}
+    {method.name: method for method in (Count(), Summary(), Quantiles(), Histogram(), Crosstab())}
 )
 """Every method by its name."""

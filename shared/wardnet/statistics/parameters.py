@@ -33,7 +33,7 @@ def read(method: str, adapter: TypeAdapter[T], parameters: Mapping[str, JsonValu
         return adapter.validate_json(canonical.encode(dict(parameters)), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        parameter = ".".join(str(part) for part in first["loc"]) or "parameters"
+        parameter = str(first["loc"][0]) if first["loc"] else "parameters"
         refuse(method, parameter, f"is not accepted ({first['msg'].lower()})")
 
 

@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue, TypeAdapter
 from pydantic.dataclasses import dataclass as checked
 
 from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals, Output
-from wardnet.question.answer import Cell, Table, Withheld
+from wardnet.question.answer import Table
 from wardnet.question.dictionary import STRICT, Dictionary, Name
 from wardnet.question.rows import Rows
 from wardnet.statistics import parameters as read
@@ -18,6 +18,7 @@ from wardnet.statistics.groups import Groups
 from wardnet.statistics.measures import Batch, Measure, Measured, measure
 from wardnet.statistics.method import Method, Part, Question, settle
 from wardnet.statistics.moments import MOMENTS, describe
+from wardnet.statistics.tables import Line, table
 from wardnet.statistics.variables import Variable
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import Index, where_not
@@ -160,21 +161,26 @@ class Summary(Method[Asked, State]):
 
 def _table(state: State, done: Sequence[Measured]) -> Table:
     """Return one row per variable and group."""
-    rows: list[tuple[Cell, ...]] = []
-    withheld: list[Withheld] = []
-    keys = ("variable", *state.asked.groups.keys)
-    for variable, measured in zip(state.asked.variables, done, strict=True):
-        small = state.guards.withheld[variable.present]
-        few_missing = state.guards.withheld[variable.absent]
-        for group, labels in enumerate(state.asked.groups.labels):
-            row = (variable.name, *labels)
-            cell = dict(zip(keys, row, strict=True))
-            if small[group]:
-                rows.append((*row, *(None,) * len(STATISTICS)))
-                withheld.append(Withheld(cell=cell, columns=STATISTICS, rule=state.rule))
-                continue
-            missing = None if few_missing[group] else int(measured.missing[group])
-            if missing is None:
-                withheld.append(Withheld(cell=cell, columns=("missing",), rule=state.rule))
-            rows.append((*row, int(measured.n[group]), missing, *describe(measured.powers[group])))
-    return Table(keys=keys, values=STATISTICS, rows=tuple(rows), withheld=tuple(withheld))
+    return table(
+        keys=("variable", *state.asked.groups.keys),
+        values=STATISTICS,
+        lines=(
+            _line(state, variable, measured, group)
+            for variable, measured in zip(state.asked.variables, done, strict=True)
+            for group in range(state.asked.groups.size)
+        ),
+    )
+
+
+def _line(state: State, variable: Variable, measured: Measured, group: int) -> Line:
+    hidden: tuple[str, ...] = ()
+    if state.guards.withheld[variable.present][group]:
+        hidden = STATISTICS
+    elif state.guards.withheld[variable.absent][group]:
+        hidden = ("missing",)
+    counts = int(measured.n[group]), int(measured.missing[group])
+    return Line(
+        (variable.name, *state.asked.groups.labels[group]),
+        (*counts, *describe(measured.powers[group])),
+        dict.fromkeys(hidden, state.rule),
+    )

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wardnet.question.dictionary import Column
 from wardnet.question.rows import Rows, is_missing
-from wardnet.statistics.rounding import power_of_two
+from wardnet.statistics.rounding import nearest, power_of_two
 from wardnet.sums.accumulate import Piece
 
 
@@ -56,6 +57,10 @@ class Variable:
         """Return the distance between x and x + 1 in values."""
         return self.column.step if self.cells is not None and self.column.step else Fraction(1)
 
+    def value(self, x: int) -> float:
+        """Return the double nearest to the value at x."""
+        return nearest(self.origin + self.step * x)
+
     @property
     def low(self) -> Fraction:
         """Return the lower bound of x."""
@@ -66,12 +71,12 @@ class Variable:
         """Return the upper bound of x."""
         return self.column.top if self.cells is None else Fraction(self.cells - 1)
 
-    @property
+    @cached_property
     def scale(self) -> Fraction:
         """Return the power of two that brings every x to at most 1 in magnitude."""
         return power_of_two(max(abs(self.low), abs(self.high)))
 
-    @property
+    @cached_property
     def width(self) -> Fraction:
         """Return the power of two that brings every x minus a mean to at most 1 in magnitude."""
         return power_of_two(self.high - self.low)

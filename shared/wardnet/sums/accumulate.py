@@ -102,7 +102,9 @@ class Piece:
     order : ndarray of intp, shape (rows,)
         Where the rows stand in the batch, group by group; rows in no group are left out.
     starts : ndarray of intp, shape (segments,)
-        Where each segment starts in `order`; a segment has at most `BLOCK` rows of one group.
+        Where each segment, rows of one group, starts in `order`.
+    lengths : ndarray of intp, shape (segments,)
+        How many rows each segment has, at most `BLOCK`.
     group : ndarray of intp, shape (segments,)
         The group of each segment.
     groups : int
@@ -111,12 +113,13 @@ class Piece:
 
     order: NDArray[np.intp]
     starts: NDArray[np.intp]
+    lengths: NDArray[np.intp]
     group: NDArray[np.intp]
     groups: int
 
     def spread(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return each row's entry, shape (rows,), of `values`, shape (groups,)."""
-        return np.repeat(values[self.group], np.diff(self.starts, append=self.order.size))
+        return np.repeat(values[self.group], self.lengths)
 
     def add_up(self, terms: NDArray[np.float64]) -> NDArray[np.int64]:
         """Add terms up exactly per group.
@@ -134,11 +137,12 @@ class Piece:
         limbs = np.zeros((4, self.groups, len(terms)), np.int64)
         rounded = np.empty_like(terms)
         for level, sigma in enumerate(_SIGMAS, start=1):
+            if level > 1:
+                np.subtract(terms, rounded, out=terms)
             np.add(terms, sigma, out=rounded)
             np.subtract(rounded, sigma, out=rounded)
             sums = np.add.reduceat(rounded, self.starts, axis=1) * 2.0 ** (_SLICE * level)
             np.add.at(limbs[level], self.group, sums.T.astype(np.int64))
-            np.subtract(terms, rounded, out=terms)
         for level in (3, 2, 1):
             limbs[level - 1] += limbs[level] >> _SLICE
             limbs[level] &= (1 << _SLICE) - 1
@@ -160,11 +164,11 @@ def pieces(index: Index, *, groups: int) -> Iterator[Piece]:
         order = np.argsort(some, kind="stable")
         ends = np.searchsorted(some[order], np.arange(groups + 1))
         order = order[ends[0] :]
-        ends = ends - ends[0]
         if order.size:
-            starts = np.union1d(ends, np.arange(0, order.size, BLOCK))
-            starts = starts[starts < order.size]
-            yield Piece(order + first, starts, some[order[starts]].astype(np.intp), groups)
+            cuts = np.union1d(ends - ends[0], np.arange(0, order.size, BLOCK))
+            starts = cuts[:-1]
+            group = some[order[starts]].astype(np.intp)
+            yield Piece(order + first, starts, np.diff(cuts), group, groups)
 
 
 def integers(limbs: NDArray[np.int64]) -> NDArray[np.object_]:
