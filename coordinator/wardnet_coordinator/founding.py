@@ -1,4 +1,4 @@
-"""Found a network: its root of trust, the issuing authority, and the coordinator itself.
+"""Found a network, or nothing: its root of trust, the issuing authority, the coordinator itself.
 
 <home>/root/         the root key in a keystore of its own, to be moved offline at once
 <home>/keystore.json the issuing key and the coordinator's own keys
@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from cryptography import x509
@@ -67,22 +68,31 @@ def found(
     member = registry.coordinator(network)
     for name in server_names:
         _check_server_name(name)
-    if (home / keystore.FILE_NAME).exists():
-        raise WardnetError(Reason.ALREADY_EXISTS, path=str(home / keystore.FILE_NAME))
+    for path in (home / keystore.FILE_NAME, home / ROOT_FOLDER):
+        if path.exists():
+            raise WardnetError(Reason.ALREADY_EXISTS, path=str(path))
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # 2. The root, apart from everything else.
-    root = create_root(network, at=at)
-    _keep_authority(home / ROOT_FOLDER, Keystore.create(home / ROOT_FOLDER, passphrase), root)
-    # 3. The issuing authority, and with it the coordinator.
-    issuing = create_issuing(root, at=at)
-    secrets = Keystore.create(home, passphrase)
-    _keep_authority(home, secrets, issuing)
-    credentials = _certify(member, server_names, root=root, issuing=issuing, at=at)
-    credentials.save(home, secrets)
-    # 4. Where it is reached, and what it remembers.
-    text = f"listen = {json.dumps(listen)}\nserver_name = {json.dumps(server_names[0])}\n"
-    write_private(home / settings.FILE_NAME, text.encode())
-    state.create(home)
+    with TemporaryDirectory(prefix=".founding-", dir=home) as folder:
+        workshop = Path(folder)
+        # 2. The root, apart from everything else.
+        root = create_root(network, at=at)
+        safe = Keystore.create(workshop / ROOT_FOLDER, passphrase)
+        safe.seal("authority", private_der(root.key))
+        _write(workshop / ROOT_FOLDER / ROOT_FILE, root.certificate)
+        # 3. The issuing authority, and with it the coordinator.
+        issuing = create_issuing(root, at=at)
+        secrets = Keystore.create(workshop, passphrase)
+        secrets.seal("authority", private_der(issuing.key))
+        _write(workshop / ISSUING_FILE, issuing.certificate)
+        credentials = _certify(member, server_names, root=root, issuing=issuing, at=at)
+        credentials.save(workshop, secrets)
+        # 4. Where it is reached, and what it remembers.
+        text = f"listen = {json.dumps(listen)}\nserver_name = {json.dumps(server_names[0])}\n"
+        write_private(workshop / settings.FILE_NAME, text.encode())
+        state.create(workshop)
+        # 5. The keystore comes last: a home is a home when it has one.
+        for made in sorted(workshop.iterdir(), key=lambda path: path.name == keystore.FILE_NAME):
+            made.replace(home / made.name)
     return root.certificate
 
 
@@ -108,10 +118,8 @@ def load_issuing(home: Path, secrets: Keystore) -> Authority:
     return Authority(certificate, key)
 
 
-def _keep_authority(home: Path, secrets: Keystore, authority: Authority) -> None:
-    secrets.seal("authority", private_der(authority.key))
-    name = ROOT_FILE if home.name == ROOT_FOLDER else ISSUING_FILE
-    write_private(home / name, authority.certificate.public_bytes(Encoding.PEM))
+def _write(path: Path, certificate: x509.Certificate) -> None:
+    write_private(path, certificate.public_bytes(Encoding.PEM))
 
 
 def _certify(

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -81,8 +81,15 @@ async def serve(
     home: Path, *, credentials: Credentials, issuing: Authority, settings: CoordinatorSettings
 ) -> AsyncIterator[str]:
     """Serve while the block runs; yield the address, as it is in `<home>/address`."""
-    with _lock(home / LOCK_FILE):
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_lock(home / LOCK_FILE))
+        server = grpc.aio.server(
+            interceptors=[Guard(network=credentials.member.network, allowed=ALLOWED)],
+            options=SERVER,
+        )
+        address = _bind(server, settings.listen, credentials)
         database = Database(home)
+        stack.push_async_callback(database.close)
         broker = Broker()
         conductor = Conductor(
             database=database,
@@ -90,33 +97,28 @@ async def serve(
             trust=credentials.trust,
             round_deadline=settings.round_deadline,
         )
-        server = _server(credentials)
-        try:
-            link = LinkService(
-                broker=broker,
-                conductor=conductor,
-                database=database,
-                heartbeat=settings.heartbeat,
-                lease=settings.lease,
-            )
-            link_pb2_grpc.add_LinkServiceServicer_to_server(link, server)
-            enrolment = EnrolmentService(database=database, issuing=issuing)
-            enrolment_pb2_grpc.add_EnrolmentServiceServicer_to_server(enrolment, server)
-            query = QueryService(broker=broker, conductor=conductor)
-            query_pb2_grpc.add_QueryServiceServicer_to_server(query, server)
-            catalog = CatalogService(broker=broker, database=database, trust=credentials.trust)
-            catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, server)
-            address = _bind(server, settings.listen, credentials)
-            await conductor.resume()
-            await server.start()
-            write_private(home / ADDRESS_FILE, f"{address}\n".encode())
-            yield address
-        finally:
-            # Streams first, so that nodes hear of it and look for us again.
-            broker.close()
-            await server.stop(DRAIN_SECONDS)
-            await conductor.close()
-            await database.close()
+        stack.push_async_callback(conductor.close)
+        link = LinkService(
+            broker=broker,
+            conductor=conductor,
+            database=database,
+            heartbeat=settings.heartbeat,
+            lease=settings.lease,
+        )
+        link_pb2_grpc.add_LinkServiceServicer_to_server(link, server)
+        enrolment = EnrolmentService(database=database, issuing=issuing)
+        enrolment_pb2_grpc.add_EnrolmentServiceServicer_to_server(enrolment, server)
+        query = QueryService(broker=broker, conductor=conductor)
+        query_pb2_grpc.add_QueryServiceServicer_to_server(query, server)
+        catalog = CatalogService(broker=broker, database=database, trust=credentials.trust)
+        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, server)
+        await conductor.resume()
+        await server.start()
+        # Streams end first, so that nodes hear of it and look for us again.
+        stack.push_async_callback(server.stop, DRAIN_SECONDS)
+        stack.callback(broker.close)
+        write_private(home / ADDRESS_FILE, f"{address}\n".encode())
+        yield address
 
 
 def public_address(home: Path, settings: CoordinatorSettings) -> str:
@@ -136,11 +138,6 @@ def public_address(home: Path, settings: CoordinatorSettings) -> str:
             raise WardnetError(Reason.NOT_INITIALISED, path=str(home), rule=rule) from None
     host = f"[{settings.server_name}]" if ":" in settings.server_name else settings.server_name
     return f"{host}:{listen.rpartition(':')[2]}"
-
-
-def _server(credentials: Credentials) -> grpc.aio.Server:
-    guard = Guard(network=credentials.member.network, allowed=ALLOWED)
-    return grpc.aio.server(interceptors=[guard], options=SERVER)
 
 
 def _bind(server: grpc.aio.Server, listen: str, credentials: Credentials) -> str:

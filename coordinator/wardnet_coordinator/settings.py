@@ -1,8 +1,9 @@
 """The coordinator's settings: `settings.toml` in its home and `WARDNET_COORDINATOR_*`."""
 
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Final
 
 from pydantic import Field
+from pydantic_settings import SettingsConfigDict
 
 from wardnet.settings import Settings
 
@@ -13,7 +14,7 @@ LISTEN: Final = r"^([^\s:]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}$"
 class CoordinatorSettings(Settings):
     """Hold what an operator can change."""
 
-    prefix: ClassVar[str] = "WARDNET_COORDINATOR_"
+    model_config = SettingsConfigDict(env_prefix="WARDNET_COORDINATOR_")
 
     listen: Annotated[str, Field(pattern=LISTEN)] = "0.0.0.0:7443"
     """Where it listens, `host:port`; port 0 takes any free one."""
