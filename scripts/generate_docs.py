@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from wardnet.client.cli import main as wardnet
+from wardnet.client.home import ClientSettings
 from wardnet.errors import CATALOGUE
 from wardnet.settings import FILE_NAME, Settings
 from wardnet.statistics.methods import METHODS
@@ -27,6 +28,7 @@ PROGRAMS: Final[Mapping[str, click.Command]] = {
     "wardnet-coordinator": wardnet_coordinator,
 }
 SETTINGS: Final[Mapping[str, type[Settings]]] = {
+    "wardnet": ClientSettings,
     "wardnet-node": NodeSettings,
     "wardnet-coordinator": CoordinatorSettings,
 }

@@ -140,7 +140,9 @@ class Pooled:
                 return _summary(self.numbers.loc[rows, row["variable"]])
             case "quantiles":
                 values = self.numbers.loc[rows, row["variable"]]
-                return {"quantile": values.quantile(row["probability"], interpolation="linear")}
+                levels = {str(level): float(level) for level in parameters["probabilities"]}
+                found = {name: values.quantile(level) for name, level in levels.items()}
+                return {"n": int(values.count()), **found}
             case "histogram":
                 values = self.numbers.loc[rows, parameters["column"]].dropna()
                 inside = values.between(row["low"], row["high"], inclusive=_inclusive(row))
@@ -175,6 +177,8 @@ def _small(statistic: str, expected: Mapping[str, Any]) -> bool | None:
     """Say whether so few patients stand behind a number that it must be withheld."""
     if statistic == "missing":
         return bool(0 < expected["missing"] < SMALLEST_CELL)
+    if statistic[0].isdigit():  # a quantile: the patients on both its sides count
+        return None
     patients = expected.get("patients", expected.get("n"))
     return None if patients is None else bool(patients < SMALLEST_CELL)
 

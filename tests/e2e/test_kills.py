@@ -86,7 +86,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 def median_of(result: Result) -> float:
     """Return the only quantile of a result."""
-    return float(result.to_frame()["quantile"].item())
+    return float(result.to_frame()["0.5"].item())
 
 
 def released(node: Member) -> list[str]:
