@@ -28,7 +28,7 @@ def join(invitation: Invitation, home: Path, passphrase: str) -> tuple[Credentia
 
 
 def add_recovery_key(home: Path, keystore: Keystore, member: Member) -> str:
-    """Return a new recovery key of the vault; it is kept nowhere, but that it was made is logged."""
+    """Return a new recovery key of the vault: kept nowhere, but that it was made is logged."""
     _record(home, keystore, member, EventType.KEY_CREATED)
     return keystore.add_recovery_key()
 

@@ -10,7 +10,17 @@ from wardnet.canonical import Json
 from wardnet.command import json_option, print_record, print_records
 from wardnet_node.cli.place import Place
 
-SHOWN = ("seq", "time", "type", "outcome", "reason", "subject", "operation", "dataset", "request_id")
+SHOWN = (
+    "seq",
+    "time",
+    "type",
+    "outcome",
+    "reason",
+    "subject",
+    "operation",
+    "dataset",
+    "request_id",
+)
 
 
 @click.group()
@@ -25,8 +35,8 @@ def log() -> None:
 @click.pass_obj
 def show(place: Place, *, start: int, limit: int | None, as_json: bool) -> None:
     """Show the entries, oldest first."""
-    with place.catalog() as catalog:
-        entries = list(access_log.entries(catalog.db.conn, start=start, limit=limit or -1))
+    with place.catalog() as catalog, catalog.reading() as connection:
+        entries = list(access_log.entries(connection, start=start, limit=limit or -1))
     print_records([_record(entry) for entry in entries], as_json=as_json, columns=SHOWN)
 
 
@@ -35,8 +45,8 @@ def show(place: Place, *, start: int, limit: int | None, as_json: bool) -> None:
 @click.pass_obj
 def verify(place: Place, *, as_json: bool) -> None:
     """Check that no entry was changed, moved or taken out; print the head."""
-    with place.catalog() as catalog:
-        head = access_log.verify(catalog.db.conn)
+    with place.catalog() as catalog, catalog.reading() as connection:
+        head = access_log.verify(connection)
     print_record({"entries": head.size, "head": head.leaf}, as_json=as_json)
 
 

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -16,9 +17,9 @@ from wardnet_node.cli.dataset import dataset
 from wardnet_node.cli.log import log
 from wardnet_node.cli.place import Place
 
-RECOVERY: str = (
-    "This key opens the vault when the passphrase is lost. It is shown once and kept nowhere: write "
-    "it down and lock it away."
+RECOVERY: Final = (
+    "This key opens the vault when the passphrase is lost. It is shown once and kept nowhere:\n"
+    "write it down and lock it away."
 )
 
 

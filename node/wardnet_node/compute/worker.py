@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TypeAlias
 
-from wardnet import logs
 from wardnet.errors import WardnetError
 from wardnet.question.rows import Rows
 from wardnet.statistics.session import Part, Tally
@@ -105,6 +104,8 @@ def _reply(request: Request, cache: RowsCache) -> Reply:
     except WardnetError as error:
         return error
     except Exception as error:  # noqa: BLE001 - the daemon gives it an incident id
+        from wardnet import logs  # noqa: PLC0415 - costs a worker's start 0.2 s
+
         return Bug(type(error).__name__, logs.place(error))
 
 

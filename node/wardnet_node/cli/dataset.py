@@ -1,0 +1,216 @@
+"""`wardnet-node dataset`: describe, publish, adopt, load, list and drop datasets."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from pydantic import TypeAdapter, ValidationError
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from wardnet.command import Record, console, json_option, print_record, print_records
+from wardnet.errors import Reason, WardnetError
+from wardnet.question.dictionary import Name
+from wardnet_node import published
+from wardnet_node.cli.place import Place
+from wardnet_node.intake import describe as drafts
+from wardnet_node.intake import dictionary_file, local_part
+from wardnet_node.intake.local_part import LocalPart
+
+file_argument = click.argument("file", type=click.Path(path_type=Path))
+
+
+def _name(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    try:
+        return TypeAdapter[str](Name).validate_python(value)
+    except ValidationError:
+        message = "takes a letter, then letters, digits and underscores."
+        raise click.BadParameter(message) from None
+
+
+@click.group()
+def dataset() -> None:
+    """Look after the hospital's datasets."""
+
+
+@dataset.command()
+@file_argument
+@click.option(
+    "--name",
+    required=True,
+    callback=_name,
+    help="Of the dataset, the same in the whole network.",
+)
+@click.option("--patient", metavar="COLUMN", help="Column of FILE that names the patient.")
+@click.option("--label", default="", help="One line for people.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=Path(),
+    help="Folder for the two drafts.  [default: here]",
+)
+@json_option
+def describe(
+    *, file: Path, name: str, patient: str | None, label: str, out: Path, as_json: bool
+) -> None:
+    """Draft both parts of a dictionary from FILE (CSV), to be edited before they are used."""
+    shared, local = out / f"{name}.dictionary.toml", out / f"{name}.local.toml"
+    for path in (shared, local):
+        if path.exists():
+            raise WardnetError(Reason.ALREADY_EXISTS, path=str(path))
+    with _progress(f"Reading {file.name}") as progress:
+        parts = drafts.describe(file, name, patient=patient, label=label, progress=progress)
+    shared.write_text(dictionary_file.write(parts[0]), encoding="utf-8")
+    local.write_text(local_part.write(parts[1]), encoding="utf-8")
+    print_record({"shared_part": str(shared), "local_part": str(local)}, as_json=as_json)
+
+
+@dataset.command()
+@file_argument
+@json_option
+@click.pass_obj
+def publish(place: Place, *, file: Path, as_json: bool) -> None:
+    """Publish the shared part in FILE to the network, signed by this hospital."""
+    dictionary = dictionary_file.read(file)
+    published.publish(dictionary, credentials=place.credentials, address=place.settings.address)
+    print_record(
+        {"name": dictionary.name, "version": dictionary.version, "digest": dictionary.digest},
+        as_json=as_json,
+    )
+
+
+@dataset.command()
+@click.argument("name")
+@click.option(
+    "--local", type=click.Path(path_type=Path), help="The local part; without it FILE is plain CSV."
+)
+@json_option
+@click.pass_obj
+def adopt(place: Place, *, name: str, local: Path | None, as_json: bool) -> None:
+    """Take the network's shared part of NAME, with this hospital's own part."""
+    own = LocalPart() if local is None else local_part.read(local)
+    dictionary = published.fetch(
+        name, credentials=place.credentials, address=place.settings.address
+    )
+    with place.vault() as vault:
+        vault.adopt(dictionary, own)
+    print_record(
+        {"name": dictionary.name, "version": dictionary.version, "digest": dictionary.digest},
+        as_json=as_json,
+    )
+
+
+@dataset.command()
+@click.argument("name")
+@file_argument
+@click.option("--append/--replace", help="Keep the rows so far, or not.  [default: replace]")
+@click.option(
+    "--max-rejects",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Most records that may be left out.",
+)
+@json_option
+@click.pass_obj
+def load(
+    place: Place, *, name: str, file: Path, append: bool, max_rejects: int, as_json: bool
+) -> None:
+    """Read FILE (CSV) into a new snapshot of NAME: all of it, or nothing."""
+    with place.vault() as vault, _progress(f"Loading {name}") as progress:
+        report = vault.load(
+            name, file, append=append, maximum_rejects=max_rejects, progress=progress
+        )
+    snapshot = report.snapshot
+    print_record(
+        {
+            "dataset": report.dataset,
+            "snapshot": snapshot.id,
+            "rows": snapshot.rows,
+            "patients": snapshot.patients,
+            "left_out": snapshot.quality.rejected,
+            "rejects_report": None if report.rejects_report is None else str(report.rejects_report),
+            "quality": asdict(snapshot.quality),
+        },
+        as_json=as_json,
+    )
+
+
+@dataset.command("list")
+@json_option
+@click.pass_obj
+def list_datasets(place: Place, *, as_json: bool) -> None:
+    """List the datasets that were adopted."""
+    with place.vault() as vault:
+        records = [asdict(summary) for summary in vault.datasets()]
+    shown = ("name", "version", "snapshot", "rows", "patients", "bytes", "loaded")
+    print_records(records, as_json=as_json, columns=shown)
+
+
+@dataset.command()
+@click.argument("name")
+@json_option
+@click.pass_obj
+def show(place: Place, *, name: str, as_json: bool) -> None:
+    """Show the columns of NAME and where they stand in this hospital's file."""
+    with place.vault() as vault:
+        adopted = vault.adopted(name)
+    records: list[Record] = [
+        {
+            **asdict(column),
+            "type": column.type.value,
+            "out_of_bounds": column.out_of_bounds.value,
+            "levels": list(column.levels),
+            "source": adopted.local.source(column.name),
+        }
+        for column in adopted.dictionary.columns
+    ]
+    shown = ("name", "type", "unit", "minimum", "maximum", "resolution", "levels", "source")
+    print_records(records, as_json=as_json, columns=shown)
+
+
+@dataset.command()
+@click.argument("name")
+@json_option
+@click.pass_obj
+def snapshots(place: Place, *, name: str, as_json: bool) -> None:
+    """List the snapshots of NAME that can be read: the present one, and those that queries use."""
+    with place.vault() as vault:
+        records = [
+            {
+                "number": snapshot.number,
+                "id": snapshot.id,
+                "rows": snapshot.rows,
+                "patients": snapshot.patients,
+                "loaded": snapshot.loaded,
+                "quality": asdict(snapshot.quality),
+            }
+            for snapshot in vault.snapshots(name)
+        ]
+    print_records(records, as_json=as_json, columns=("number", "id", "rows", "patients", "loaded"))
+
+
+@dataset.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def drop(place: Place, *, name: str, yes: bool) -> None:
+    """Destroy the key of NAME: its rows cannot be read again, in no copy and no backup of them."""
+    with place.vault() as vault:
+        vault.adopted(name)
+        if not yes:
+            click.confirm(f"Destroy all rows of {name} for good?", abort=True, err=True)
+        vault.drop(name)
+    click.echo(f"{name} is destroyed.", err=True)
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on a terminal."""
+    columns = (TextColumn(title), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    output = console(stderr=True)
+    with Progress(*columns, console=output, transient=True, disable=not output.is_terminal) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

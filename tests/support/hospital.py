@@ -1,0 +1,115 @@
+"""A hospital on disk and its node in this process, for tests."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+
+from support.pki import TestNetwork
+from support.questions import DICTIONARY
+from wardnet.audit import log
+from wardnet.audit.entry import Entry
+from wardnet.identity.member import Role
+from wardnet.question.rows import Rows
+from wardnet_node.compute.pool import WorkerPool
+from wardnet_node.desk.desk import Desk
+from wardnet_node.desk.thread import DeskThread
+from wardnet_node.intake.local_part import LocalPart
+from wardnet_node.link import Link
+from wardnet_node.rounds import Rounds
+from wardnet_node.settings import NodeSettings
+from wardnet_node.vault.catalog import Catalog
+from wardnet_node.vault.vault import Vault
+
+WOMEN, MEN = 30, 20
+
+
+class Hospital:
+    """A node's home with one loaded dataset, `cardiology`.
+
+    Parameters
+    ----------
+    network : TestNetwork
+        That it belongs to.
+    home : Path
+        A new folder.
+    name : str
+        The hospital's id.
+    """
+
+    def __init__(self, network: TestNetwork, home: Path, *, name: str = "a") -> None:
+        self.home = home
+        self.keystore = network.settle(home, Role.NODE, name)
+        self.credentials = network.node(name)
+        with self.vault() as vault:
+            vault.adopt(DICTIONARY, LocalPart())
+        self.load({"female": WOMEN, "male": MEN})
+
+    def load(self, patients: Mapping[str, int], *, append: bool = False) -> None:
+        """Load so many patients per sex, of ages 20, 21, ..."""
+        lines = [f"{sex},{20 + age}" for sex, count in patients.items() for age in range(count)]
+        table = self.home / "table.csv"
+        table.write_text("\n".join(["sex,age", *lines, ""]))
+        with self.vault() as vault:
+            vault.load(DICTIONARY.name, table, append=append)
+        table.unlink()
+
+    @contextmanager
+    def catalog(self) -> Iterator[Catalog]:
+        """Open the catalog, as a command does."""
+        catalog = Catalog.open(self.home, self.keystore)
+        try:
+            yield catalog
+        finally:
+            catalog.close()
+
+    @contextmanager
+    def vault(self) -> Iterator[Vault]:
+        """Open the vault, as a command does."""
+        with self.catalog() as catalog:
+            yield Vault(self.home, self.keystore, catalog, member=self.credentials.member)
+
+    def entries(self) -> list[Entry]:
+        """Return the access log, verified."""
+        with self.catalog() as catalog:
+            log.verify(catalog.db.conn)
+            return list(log.entries(catalog.db.conn))
+
+    @asynccontextmanager
+    async def serving(self, address: str, *, drain: float = 5.0) -> AsyncIterator[Link]:
+        """Run the node in this process while the block runs, and stop it in order."""
+        settings = NodeSettings(address=address, workers=1, heartbeat=0.2, lease=5.0)
+        desk = DeskThread(self._desk)
+        pool = WorkerPool(workers=settings.workers, memory=1 << 20)
+        async with pool:
+            link = Link(
+                credentials=self.credentials,
+                settings=settings,
+                epoch=await desk.do(Desk.start),
+                desk=desk,
+                rounds=Rounds(desk=desk, pool=pool, credentials=self.credentials),
+            )
+            running = asyncio.create_task(link.run())
+            try:
+                yield link
+                await link.drain(drain)
+            finally:
+                running.cancel()
+                with suppress(asyncio.CancelledError):
+                    await running
+                desk.close()
+
+    def _desk(self) -> Desk:
+        catalog = Catalog.open(self.home, self.keystore)
+        vault = Vault(self.home, self.keystore, catalog, member=self.credentials.member)
+        return Desk(catalog=catalog, vault=vault, credentials=self.credentials)
+
+
+def rows(patients: Mapping[str, int]) -> Rows:
+    """Return what `Hospital.load` loads, as rows."""
+    column = DICTIONARY.column("sex")
+    codes = np.repeat([column.code(sex) for sex in patients], list(patients.values()))
+    ages = np.concatenate([20 + np.arange(count) for count in patients.values()])
+    return Rows(codes.size, {"sex": codes.astype(np.int8), "age": ages.astype(np.int16)})

@@ -1,0 +1,138 @@
+"""A coordinator that only does what a test tells it to: it delivers, and notes what it gets."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc.aio
+
+from support.pki import TestNetwork
+from wardnet import clock
+from wardnet.errors import WardnetError
+from wardnet.identity.envelope import Envelope
+from wardnet.identity.member import Role
+from wardnet.transport.channel import SERVER, server_credentials
+from wardnet.transport.convert import Total, Work, WorkId, work_to_wire
+from wardnet.transport.interceptors import Guard
+from wardnet.wire.v1.link_pb2 import (
+    Acknowledgement,
+    AttachRequest,
+    AttachResponse,
+    Ended,
+    Hello,
+    Welcome,
+)
+from wardnet.wire.v1.link_pb2_grpc import (
+    LinkServiceServicer,
+    add_LinkServiceServicer_to_server,
+)
+
+ATTACH = "/wardnet.wire.v1.LinkService/Attach"
+SECONDS = 20.0
+
+
+class Attached:
+    """One stream of one node."""
+
+    def __init__(self, hello: Hello) -> None:
+        self.hello = hello
+        self.outgoing: asyncio.Queue[AttachResponse | WardnetError | None] = asyncio.Queue()
+        self.incoming: asyncio.Queue[AttachRequest | None] = asyncio.Queue()
+
+    async def ask(
+        self,
+        envelope: Envelope,
+        work_id: WorkId,
+        *,
+        hospitals: Sequence[str] = ("a", "b"),
+        totals: Sequence[Total] = (),
+    ) -> None:
+        """Deliver some work."""
+        work = work_to_wire(Work(work_id, envelope, tuple(hospitals), tuple(totals)))
+        await self.outgoing.put(AttachResponse(work=work))
+
+    async def acknowledge(self, work_id: WorkId) -> None:
+        """Deliver an acknowledgement."""
+        done = Acknowledgement(work_id=str(work_id))
+        await self.outgoing.put(AttachResponse(acknowledgement=done))
+
+    async def end(self, query: str) -> None:
+        """Deliver the end of a query."""
+        await self.outgoing.put(AttachResponse(ended=Ended(query=query)))
+
+    async def break_off(self, error: WardnetError) -> None:
+        """End the stream with an error."""
+        await self.outgoing.put(error)
+
+    async def next(self, kind: str) -> Any:  # noqa: ANN401 - one of the messages of the link
+        """Return the next message of a kind; others before it are passed over."""
+        async with asyncio.timeout(SECONDS):
+            while (message := await self.incoming.get()) is not None:
+                if message.WhichOneof("message") == kind:
+                    return getattr(message, kind)
+        ended = f"the node has ended the stream before it sent a {kind}"
+        raise AssertionError(ended)
+
+    async def over(self) -> None:
+        """Wait until the node has ended the stream."""
+        async with asyncio.timeout(SECONDS):
+            while await self.incoming.get() is not None:
+                pass
+
+
+class Post(LinkServiceServicer):
+    """Serve the link; every stream goes to the test."""
+
+    def __init__(self) -> None:
+        self._attached: asyncio.Queue[Attached] = asyncio.Queue()
+
+    async def attached(self) -> Attached:
+        """Return the next stream."""
+        async with asyncio.timeout(SECONDS):
+            return await self._attached.get()
+
+    async def Attach(  # noqa: N802 - the wire's name
+        self, requests: AsyncIterator[AttachRequest], _: object
+    ) -> AsyncIterator[AttachResponse]:
+        """Hold one stream."""
+        first = await anext(requests)
+        stream = Attached(first.hello)
+        listening = asyncio.create_task(_listen(requests, stream))
+        now_ms = int(clock.now().timestamp() * 1000)
+        yield AttachResponse(welcome=Welcome(now_ms=now_ms))
+        self._attached.put_nowait(stream)
+        try:
+            while (message := await stream.outgoing.get()) is not None:
+                if isinstance(message, WardnetError):
+                    raise message
+                yield message
+        finally:
+            listening.cancel()
+
+
+async def _listen(requests: AsyncIterator[AttachRequest], stream: Attached) -> None:
+    try:
+        async for request in requests:
+            stream.incoming.put_nowait(request)
+    finally:
+        stream.incoming.put_nowait(None)
+        stream.outgoing.put_nowait(None)
+
+
+@asynccontextmanager
+async def post_office(
+    network: TestNetwork, *, address: str = "127.0.0.1:0"
+) -> AsyncIterator[tuple[Post, str]]:
+    """Serve while the block runs; give the post and its address. Streams break at the end."""
+    credentials = network.coordinator()
+    guard = Guard(network=network.name, allowed={ATTACH: frozenset({Role.NODE})})
+    server = grpc.aio.server(interceptors=[guard], options=SERVER)
+    post = Post()
+    add_LinkServiceServicer_to_server(post, server)
+    port = server.add_secure_port(address, server_credentials(credentials))
+    await server.start()
+    try:
+        yield post, f"127.0.0.1:{port}"
+    finally:
+        await server.stop(None)
