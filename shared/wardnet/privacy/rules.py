@@ -128,16 +128,16 @@ class DisclosureRules:
         small = patients < self.minimum_patients
         return small & (patients > 0) if empty_allowed else small
 
-    def too_few_beyond(self, patients: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return which quantiles have too few patients on a side, same shape as `patients`.
+    def too_few_beyond(self, patients: int) -> bool:
+        """Say whether a quantile has too few patients on a side.
 
         Parameters
         ----------
-        patients : ndarray of int64
-            Patients at or beyond the nearest record on the side that has fewer of them. One of them
-            may be that record, so it does not count.
+        patients : int
+            At or beyond the nearest record, on the side that has fewer of them. One of them may be
+            that record's patient, who does not count.
         """
-        return patients - 1 < self.minimum_patients
+        return max(patients - 1, 0) < self.minimum_patients
 
     @property
     def cell_rule(self) -> str:

@@ -6,7 +6,6 @@ from itertools import chain
 from math import floor
 from typing import Annotated, ClassVar, Final
 
-import numpy as np
 from pydantic import Field, JsonValue, TypeAdapter
 from pydantic.dataclasses import dataclass as checked
 
@@ -118,7 +117,8 @@ class Quantiles(Method[Asked, State]):
                 read.refuse(self.name, "columns", f"needs a resolution; {column.name} has none")
         if len(set(given.probabilities)) != len(given.probabilities):
             read.refuse(self.name, "probabilities", "names a probability twice")
-        read.check_size(self.name, "columns", len(columns) * groups.size)
+        cells = len(columns) * groups.size * len(given.probabilities)
+        read.check_size(self.name, "columns", cells)
         return Asked(tuple(Variable(column) for column in columns), given.probabilities, groups)
 
     def columns(self, parameters: Asked) -> frozenset[str]:
@@ -179,7 +179,7 @@ class Quantiles(Method[Asked, State]):
 
 def _table(state: State, done: Sequence[Found]) -> Table:
     """Return one row per variable and group, one column per probability."""
-    names = [str(probability) for probability in state.asked.probabilities]
+    names = tuple(str(probability) for probability in state.asked.probabilities)
     return table(
         keys=("variable", *state.asked.groups.keys),
         values=("n", *names),
@@ -192,17 +192,17 @@ def _table(state: State, done: Sequence[Found]) -> Table:
 
 
 def _line(state: State, found: Found, group: int, names: Sequence[str]) -> Line:
-    beyond = np.minimum(found.low_side[group], found.high_side[group])
     hidden = {
         name: state.rules.quantile_rule
-        for name, few in zip(names, state.rules.too_few_beyond(beyond), strict=True)
-        if few
+        for name, patients in zip(names, found.beyond[group], strict=True)
+        if state.rules.too_few_beyond(int(patients))
     }
     if state.guards.withheld[found.variable.present][group]:
         hidden = dict.fromkeys(("n", *names), state.rules.cell_rule)
     n = int(found.n[group])
-    entries = (n, *(_quantile(found, group, each) if n else None for each in range(len(names))))
-    return Line((found.variable.name, *state.asked.groups.labels[group]), entries, hidden)
+    quantiles = (_quantile(found, group, each) if n else None for each in range(len(names)))
+    labels = (found.variable.name, *state.asked.groups.labels[group])
+    return Line(labels, (n, *quantiles), hidden)
 
 
 def _quantile(found: Found, group: int, each: int) -> float:

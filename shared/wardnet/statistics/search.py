@@ -53,6 +53,11 @@ class Found:
     high_side: NDArray[np.int64]
 
     @property
+    def beyond(self) -> NDArray[np.int64]:
+        """Return how many are on the side that has fewer, shape (groups, probabilities)."""
+        return np.minimum(self.low_side, self.high_side)
+
+    @property
     def names(self) -> list[str]:
         """Return the names of the arrays of patients on each side, first all lower sides."""
         quantiles = range(self.place.shape[1])
@@ -93,8 +98,8 @@ class Search:
         On a grid.
     probabilities : tuple of float
         Between 0 and 1.
-    width : int
-        Codes in a part of an interval.
+    length : int
+        Codes in every target's interval.
     low, below : ndarray of int64, shape (groups, 2 * probabilities)
         First code of each target's interval, and rows below it; first all lower targets.
     inside : ndarray of int64, same shape, or None
@@ -105,11 +110,16 @@ class Search:
 
     variable: Variable
     probabilities: tuple[float, ...]
-    width: int
+    length: int
     low: NDArray[np.int64]
     below: NDArray[np.int64]
     inside: NDArray[np.int64] | None = None
     n: NDArray[np.int64] | None = None
+
+    @property
+    def width(self) -> int:
+        """Return the codes in a part; the last parts of an interval may be short or empty."""
+        return -(-self.length // PARTS)
 
     @property
     def name(self) -> str:
@@ -144,8 +154,8 @@ class Search:
         within, up_to = _pick(counts, part), _pick(cumulative, part)
         low, below = self.low + part * self.width, up_to - within
         if self.width > 1:
-            width = -(-self.width // PARTS)
-            return replace(self, width=width, low=low, below=below, inside=within, n=n)
+            length = self.width
+            return replace(self, length=length, low=low, below=below, inside=within, n=n)
         half = len(self.probabilities)
         return Found(
             variable=self.variable,
@@ -161,19 +171,16 @@ class Search:
         self, codes: NDArray[np.int64], group: Index, low: NDArray[np.int64]
     ) -> NDArray[np.int64]:
         """Count rows in the parts of one interval per group, shape (groups, PARTS)."""
-        part = codes - low[group]
-        nowhere = (part < 0) | (codes < 0) | (group < 0)
-        part //= self.width
-        nowhere |= part >= PARTS
-        index = where_not(nowhere, group.astype(np.int64) * PARTS + part)
+        place = codes - low[group]
+        nowhere = (place < 0) | (place >= self.length) | (codes < 0) | (group < 0)
+        index = where_not(nowhere, group.astype(np.int64) * PARTS + place // self.width)
         return count(index, cells=low.size * PARTS).reshape(low.size, PARTS)
 
 
 def search(variable: Variable, *, groups: int, probabilities: tuple[float, ...]) -> Search:
     """Open the search for one variable's quantiles in every group."""
     start = np.zeros((groups, 2 * len(probabilities)), np.int64)
-    width = -(-(variable.cells or 1) // PARTS)
-    return Search(variable, probabilities, width, low=start, below=start)
+    return Search(variable, probabilities, length=variable.cells or 1, low=start, below=start)
 
 
 def _pick(values: NDArray[np.int64], part: NDArray[np.int64]) -> NDArray[np.int64]:
