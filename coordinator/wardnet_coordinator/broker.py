@@ -7,7 +7,7 @@ beginning.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -92,7 +92,7 @@ class Attachment:
             self._waiting.clear()
         self._wake.set()
 
-    async def outgoing(self, *, heartbeat: float) -> AsyncIterator[Outgoing]:
+    async def outgoing(self, *, heartbeat: float) -> AsyncGenerator[Outgoing, None]:
         """Yield what is to be sent until the stream is closed.
 
         Parameters

@@ -83,8 +83,6 @@ class Conductor:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for run in self._runs.values():
-            run.announce()
 
     async def submit(self, envelope: Envelope, caller: Member) -> str:
         """Store a signed query durably, open its first round, and return its id.

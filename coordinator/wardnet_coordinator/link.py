@@ -7,7 +7,9 @@ import grpc.aio
 
 from wardnet import clock, logs
 from wardnet.errors import Reason, WardnetError
+from wardnet.transport.channel import MESSAGE_BYTES
 from wardnet.transport.convert import (
+    Work,
     WorkId,
     envelope_from_wire,
     sums_from_wire,
@@ -65,7 +67,7 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
             async with asyncio.TaskGroup() as tasks:
                 listening = tasks.create_task(self._listen(attachment, context))
                 async for message in attachment.outgoing(heartbeat=self._heartbeat):
-                    await context.write(_to_wire(message))
+                    await self._send(attachment, message, context)
                 listening.cancel()
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
@@ -73,6 +75,15 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
             self._broker.detach(attachment)
             self._conductor.detached(attachment)
             logs.logger().info("detached", hospital=hello.hospital, epoch=hello.epoch)
+
+    async def _send(self, attachment: Attachment, message: Outgoing, context: Context) -> None:
+        response = _to_wire(message)
+        if isinstance(message, Work) and response.ByteSize() > MESSAGE_BYTES:
+            # It could never be delivered: the query ends instead of losing every hospital.
+            failure = Failure(Reason.MESSAGE_TOO_LARGE, {"rule": f"{MESSAGE_BYTES >> 20} MiB"})
+            await self._conductor.receive(attachment, message.id, failure)
+        else:
+            await context.write(response)
 
     async def _hello(self, context: Context) -> link_pb2.Hello:
         member = peer(context)
@@ -145,5 +156,5 @@ def _to_wire(message: Outgoing) -> link_pb2.AttachResponse:
             return link_pb2.AttachResponse(ended=link_pb2.Ended(query=query))
         case Heartbeat():
             return link_pb2.AttachResponse(heartbeat=link_pb2.Heartbeat())
-        case _:
+        case Work():
             return link_pb2.AttachResponse(work=work_to_wire(message))

@@ -4,13 +4,13 @@ import asyncio
 import fcntl
 import os
 import signal
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
 
 import grpc.aio
+import uvloop
 
 from wardnet import logs
 from wardnet.errors import Reason, WardnetError
@@ -50,17 +50,8 @@ def run(
     WardnetError
         `IN_USE` when another process serves this folder or has the port.
     """
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(home, credentials=credentials, issuing=issuing, settings=settings))
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return the faster event loop where it exists: everywhere but on Windows."""
-    if sys.platform == "win32":
-        return None
-    import uvloop  # noqa: PLC0415 - not installed on Windows
-
-    return uvloop.new_event_loop
 
 
 async def _run(

@@ -1,0 +1,140 @@
+"""When things go wrong inside the coordinator: no query is lost, none hangs, none lies."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support.coordinator import (
+    FakeNode,
+    nodes,
+    publish,
+    question,
+    refused,
+    researcher,
+    run,
+    serving,
+    working,
+)
+from support.pki import TestNetwork
+from wardnet.errors import Reason, WardnetError
+from wardnet.wire.v1 import query_pb2
+from wardnet_coordinator import conductor, queries
+
+
+def asked(home: Path, *, rounds: int = 2) -> query_pb2.QueryRecord:
+    """Return how a query to four working hospitals ends."""
+
+    async def scenario() -> query_pb2.QueryRecord:
+        network = TestNetwork()
+        async with serving(network, home) as address:
+            await publish(address, network.node("a"))
+            async with (
+                nodes(address, network) as hospitals,
+                researcher(address, network.researcher()) as ada,
+                working(list(hospitals.values()), rounds=rounds),
+            ):
+                return await ada.end(await ada.submit(question(network.researcher())))
+
+    return run(scenario())
+
+
+def test_a_commit_that_fails_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk stops the query until there is space; nothing is acknowledged before."""
+    keep, failures = queries.keep, iter(range(3))
+
+    def failing(*arguments: object, **named: object) -> None:
+        if next(failures, None) is not None:
+            raise WardnetError(Reason.DISK_FULL, path="coordinator.db")
+        keep(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(queries, "keep", failing)
+    monkeypatch.setattr(conductor, "RETRY_SECONDS", 0.01)
+    record = asked(tmp_path)
+    assert (record.state, record.attempt) == (query_pb2.QUERY_STATE_ANSWERED, 1)
+    assert next(failures, None) is None
+
+
+def test_a_bug_ends_the_query_with_an_incident(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The researcher gets an id to report and no text of the exception."""
+
+    def broken(*_: object) -> None:
+        message = "a patient's value"
+        raise ValueError(message)
+
+    monkeypatch.setattr(conductor, "step", broken)
+    record = asked(tmp_path)
+    assert (record.state, record.reason) == (query_pb2.QUERY_STATE_FAILED, Reason.INTERNAL)
+    assert len(record.details["incident"]) == 8
+    assert "patient" not in str(record)
+
+
+def test_totals_that_no_longer_fit_into_a_message_end_the_query(tmp_path: Path) -> None:
+    """Work that could never be delivered would lose every hospital."""
+
+    async def scenario() -> None:
+        network = TestNetwork()
+        async with serving(network, tmp_path) as address:
+            await publish(address, network.node("a"))
+            async with (
+                nodes(address, network) as hospitals,
+                researcher(address, network.researcher()) as ada,
+            ):
+                digest = await ada.submit(question(network.researcher()))
+                large = {"n": np.zeros(300_000, np.int64)}
+                for _ in range(2):
+                    for node in hospitals.values():
+                        await node.part(await node.work(), large)
+                async with FakeNode(address, network.node("a")):
+                    record = await ada.end(digest)
+        assert record.reason == Reason.HOSPITAL_REFUSED
+        assert record.hospitals[0].reason == Reason.MESSAGE_TOO_LARGE
+
+    run(scenario())
+
+
+def test_a_researcher_may_not_take_all_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit counts running queries; an ended one gives its place back."""
+    monkeypatch.setattr(queries, "MAXIMUM_RUNNING", 2)
+
+    async def scenario() -> None:
+        network = TestNetwork()
+        async with serving(network, tmp_path) as address:
+            await publish(address, network.node("a"))
+            async with researcher(address, network.researcher()) as ada:
+                first = await ada.submit(question(network.researcher()))
+                await ada.submit(question(network.researcher()))
+                await refused(ada.submit(question(network.researcher())), Reason.WORK_LIMIT)
+                await ada.cancel(first)
+                await ada.submit(question(network.researcher()))
+
+    run(scenario())
+
+
+def test_many_queries_at_once_all_end(tmp_path: Path) -> None:
+    """Forty queries over the same four hospitals, each in its own time."""
+
+    async def scenario() -> None:
+        network = TestNetwork()
+        async with serving(network, tmp_path) as address:
+            await publish(address, network.node("a"))
+            async with contextlib.AsyncExitStack() as stack:
+                hospitals = await stack.enter_async_context(nodes(address, network))
+                await stack.enter_async_context(working(list(hospitals.values())))
+                ada = await stack.enter_async_context(researcher(address, network.researcher()))
+                digests = await asyncio.gather(
+                    *(ada.submit(question(network.researcher())) for _ in range(40))
+                )
+                records = await asyncio.gather(*(ada.end(digest) for digest in digests))
+                assert {record.state for record in records} == {query_pb2.QUERY_STATE_ANSWERED}
+                assert len(await ada.recent(100)) == 40
+
+    run(scenario())
