@@ -212,8 +212,8 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         ),
         Reason.FILE_QUOTES: Row(
             _S.INVALID_ARGUMENT,
-            "{file}, line {line}: a quote stands inside a cell. Declare the file's quote, or none, in "
-            "the local part and load again; nothing was stored.",
+            "{file}, line {line}: a quote stands inside a cell. Declare the file's quote, or "
+            "none, in the local part and load again; nothing was stored.",
         ),
         Reason.FILE_HEADER: Row(
             _S.INVALID_ARGUMENT,
@@ -337,9 +337,7 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             "they are back, or allow fewer with --min-hospitals.",
             retry=True,
         ),
-        Reason.HOSPITAL_REFUSED: Row(
-            _S.PERMISSION_DENIED, "{hospital} refused the query: {rule}"
-        ),
+        Reason.HOSPITAL_REFUSED: Row(_S.PERMISSION_DENIED, "{hospital} refused the query: {rule}"),
         Reason.ROUNDS_DIVERGED: Row(
             _S.ABORTED, "The hospitals did not reach the same state: {rule}. The query was ended."
         ),

@@ -119,10 +119,10 @@ def encode(
             return _booleans(column, array)
         case ColumnType.DATE | ColumnType.DATETIME:
             floats, bad = times(array, column.type, date_format)
-            return _place(column, floats, bad, rule=NOT_A_TIME, rounds=round_to_resolution)
+            return place(column, floats, bad, rule=NOT_A_TIME, rounds=round_to_resolution)
         case _:
             floats, bad = numbers(array)
-            return _place(column, floats, bad, rule=NOT_A_NUMBER, rounds=round_to_resolution)
+            return place(column, floats, bad, rule=NOT_A_NUMBER, rounds=round_to_resolution)
 
 
 def code_type(cells: int) -> np.dtype[np.signedinteger[Any]]:
@@ -251,8 +251,20 @@ def _found(column: Column, array: pa.Array, codes: pa.Array, rule: str) -> Encod
     return Encoded(values, _problems((rule, (values < 0) & _known(array))))
 
 
-def _place(column: Column, floats: Floats, bad: Mask, *, rule: str, rounds: bool) -> Encoded:
-    """Apply the bounds, then the grid."""
+def place(column: Column, floats: Floats, bad: Mask, *, rule: str, rounds: bool) -> Encoded:
+    """Encode a number or time column from floats: apply the bounds, then the grid.
+
+    Parameters
+    ----------
+    column : Column
+        Of numbers or times.
+    floats : ndarray of float64, shape (rows,)
+        On the column's scale (in its unit, days or seconds); NaN where missing or bad.
+    bad : ndarray of bool, shape (rows,)
+        Where `rule` was broken already.
+    rounds : bool
+        Whether to round to the resolution.
+    """
     floats, outside, adjusted = _within(column, floats)
     found = [(rule, bad), (OUT_OF_BOUNDS, outside)]
     if column.cells is None or column.step is None:

@@ -1,0 +1,48 @@
+"""The shared part of a dictionary as a TOML file that a steward edits and publishes."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter
+
+from wardnet.question.dictionary import Action, Dictionary
+from wardnet_node.intake import toml
+
+_ADAPTER: Final = TypeAdapter(Dictionary)
+_HEADER: Final = """\
+# The shared part of a dictionary. Edit it before you publish it: labels, units (UCUM), levels,
+# bounds and resolutions are the same for the whole network, and every hospital can read them.
+# A column of type identifier or text is never shared. out_of_bounds: reject, missing or clamp.
+
+"""
+
+
+def read(path: Path) -> Dictionary:
+    """Read the shared part.
+
+    Raises
+    ------
+    WardnetError
+        `FILE_UNREADABLE`, or `DICTIONARY_INVALID` naming the file, the field and the rule.
+    """
+    return toml.read(_ADAPTER, path)
+
+
+def write(dictionary: Dictionary) -> str:
+    """Return the file's text; what is empty or usual is left out."""
+    columns = [
+        {
+            key: str(value) if key in {"type", "out_of_bounds"} else value
+            for key, value in asdict(column).items()
+            if value not in ("", (), Action.REJECT)
+        }
+        for column in dictionary.columns
+    ]
+    patient: dict[str, toml.Toml] = {"patient": dictionary.patient} if dictionary.patient else {}
+    head: dict[str, toml.Toml] = {
+        "name": dictionary.name,
+        "version": dictionary.version,
+        "label": dictionary.label,
+    }
+    return _HEADER + toml.write({**head, **patient, "columns": columns})

@@ -1,0 +1,92 @@
+"""TOML files for people to edit: read with the place of every mistake, written readably."""
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from wardnet.errors import Reason, WardnetError
+
+T = TypeVar("T")
+Toml: TypeAlias = (
+    "bool | int | str | Sequence[str] | Mapping[str, Toml] | Sequence[Mapping[str, Toml]]"
+)
+
+
+def read(adapter: TypeAdapter[T], path: Path) -> T:
+    """Read a file into a typed value, refusing unknown fields.
+
+    Raises
+    ------
+    WardnetError
+        `FILE_UNREADABLE`, or `DICTIONARY_INVALID` naming the file, the field and the rule.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise WardnetError(
+            Reason.FILE_UNREADABLE, file=str(path), rule=error.strerror or "it cannot be opened"
+        ) from error
+    except UnicodeDecodeError:
+        raise _invalid(path, "the document", "it is not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise _invalid(path, "the document", str(error)) from None
+    try:
+        return adapter.validate_json(json.dumps(document, default=str), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        raise _invalid(path, _field(document, first["loc"]), first["msg"]) from None
+
+
+def write(document: Mapping[str, Toml]) -> str:
+    """Write a document: plain values first, then a section per table and per list entry."""
+    return "\n".join(_lines(document, ())) + "\n"
+
+
+def _lines(table: Mapping[str, Toml], place: tuple[str, ...]) -> Iterator[str]:
+    for key, value in table.items():
+        if not _is_section(value):
+            yield f"{_key(key)} = {_value(value)}"
+    for key, value in table.items():
+        inner = (*place, key)
+        name = ".".join(_key(part) for part in inner)
+        if isinstance(value, Mapping):
+            yield from ("", f"[{name}]")
+            yield from _lines(value, inner)
+        elif _is_section(value) and isinstance(value, Sequence):
+            for entry in value:
+                yield from ("", f"[[{name}]]")
+                yield from _lines(entry if isinstance(entry, Mapping) else {}, inner)
+
+
+def _is_section(value: Toml) -> bool:
+    if isinstance(value, str | bool | int):
+        return False
+    return isinstance(value, Mapping) or any(isinstance(entry, Mapping) for entry in value)
+
+
+def _key(key: str) -> str:
+    bare = key.isascii() and key.replace("_", "").replace("-", "").isalnum()
+    return key if bare else _value(key)
+
+
+def _value(value: Toml) -> str:
+    """Write a value; a JSON string is a TOML basic string once DEL is escaped."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _field(document: Mapping[str, object], place: Sequence[int | str]) -> str:
+    """Name a place by the column's own name rather than its number."""
+    columns = document.get("columns")
+    if len(place) > 1 and place[0] == "columns" and isinstance(columns, list):
+        entry = columns[int(place[1])]
+        name = entry.get("name") if isinstance(entry, dict) else None
+        return ", ".join([f"column {name or int(place[1]) + 1}", *map(str, place[2:])])
+    return ".".join(map(str, place)) or "the document"
+
+
+def _invalid(path: Path, field: str, rule: str) -> WardnetError:
+    return WardnetError(Reason.DICTIONARY_INVALID, path=str(path), field=field, rule=rule)

@@ -1,0 +1,216 @@
+"""The catalog: one encrypted SQLite database for all that a node must remember.
+
+It says which segments make up which snapshot and holds their wrapped keys; the access log, the
+outbox and the node's queries lie in it too, so that one transaction covers a decision and its
+record. SQLCipher encrypts and authenticates every page, its write-ahead log included.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Self, cast
+
+import sqlcipher3
+import sqlite_utils
+
+from wardnet.audit import log
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity.keystore import Keystore
+from wardnet_node.vault.disk import disk_errors
+
+FILE_NAME: Final = "catalog.db"
+
+MIGRATIONS: Final[Sequence[Sequence[str]]] = (
+    (
+        """
+        CREATE TABLE datasets (
+            id TEXT PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE,
+            dictionary BLOB NOT NULL,
+            local BLOB NOT NULL,
+            pseudonyms BLOB NOT NULL,
+            head INTEGER NOT NULL,
+            dropped INTEGER NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE segments (
+            position INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            dataset TEXT NOT NULL REFERENCES datasets (id),
+            kind TEXT NOT NULL,
+            rows INTEGER NOT NULL,
+            size INTEGER NOT NULL,
+            digest TEXT NOT NULL,
+            aad TEXT NOT NULL,
+            key BLOB NOT NULL,
+            born INTEGER NOT NULL,
+            died INTEGER
+        ) STRICT
+        """,
+        "CREATE INDEX segments_by_dataset ON segments (dataset)",
+        """
+        CREATE TABLE snapshots (
+            dataset TEXT NOT NULL REFERENCES datasets (id),
+            number INTEGER NOT NULL,
+            manifest TEXT NOT NULL,
+            dictionary BLOB NOT NULL,
+            rows INTEGER NOT NULL,
+            patients INTEGER NOT NULL,
+            loaded TEXT NOT NULL,
+            quality BLOB NOT NULL,
+            PRIMARY KEY (dataset, number)
+        ) STRICT
+        """,
+        log.SCHEMA,
+        """
+        CREATE TABLE outbox (
+            work_id TEXT PRIMARY KEY,
+            query TEXT NOT NULL,
+            message BLOB NOT NULL,
+            released INTEGER NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE queries (
+            query TEXT PRIMARY KEY,
+            nonce TEXT NOT NULL UNIQUE,
+            envelope BLOB NOT NULL,
+            dataset TEXT NOT NULL,
+            snapshot INTEGER NOT NULL,
+            state TEXT NOT NULL,
+            decided TEXT NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE steps (
+            query TEXT NOT NULL,
+            attempt INTEGER NOT NULL,
+            round INTEGER NOT NULL,
+            transcript TEXT NOT NULL,
+            PRIMARY KEY (query, attempt, round)
+        ) STRICT
+        """,
+        "CREATE TABLE node (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
+    ),
+)
+"""Each brings a catalog from one version to the next; they are only ever added to."""
+
+
+class Catalog:
+    """Hold the open catalog; several processes may, and several threads of each.
+
+    Parameters
+    ----------
+    path : Path
+        Of the database.
+    key : bytes
+        32 bytes.
+    """
+
+    def __init__(self, path: Path, key: bytes) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # SQLite gives its own files the rights of this one.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        connection = sqlcipher3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            self._connection = _prepared(connection, key, path)
+            self._migrate()
+        except BaseException:
+            connection.close()
+            raise
+        self.db = sqlite_utils.Database(connection)
+
+    @classmethod
+    def open(cls, home: Path, keystore: Keystore) -> Self:
+        """Open the catalog of a node's home; make it when there is none.
+
+        Raises
+        ------
+        WardnetError
+            `VAULT_DAMAGED` when it is not a catalog under this keystore.
+        """
+        return cls(home / FILE_NAME, keystore.derive("catalog"))
+
+    def close(self) -> None:
+        """Close the database."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Run the block as one writing transaction: all of it durable at the end, or nothing.
+
+        Raises
+        ------
+        WardnetError
+            `DISK_FULL`, or `IN_USE` when another process writes for too long.
+        """
+        with self._lock, disk_errors(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # A full disk may have rolled back already.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Run the block as one reading transaction: it sees one moment and keeps nobody waiting."""
+        with self._lock, disk_errors(self.path):
+            if self._connection.in_transaction:
+                yield self._connection
+                return
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                self._connection.execute("ROLLBACK")
+
+    def forget(self) -> None:
+        """Write over what was deleted, in the write-ahead log too."""
+        with self._lock:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _migrate(self) -> None:
+        with self.transaction() as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version > len(MIGRATIONS):
+                raise _damaged(self.path, "a newer version of the software wrote it")
+            for statements in MIGRATIONS[version:]:
+                for statement in statements:
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _prepared(connection: object, key: bytes, path: Path) -> sqlite3.Connection:
+    """Give the key first, then see whether it opens the file."""
+    prepared = cast("sqlite3.Connection", connection)
+    prepared.execute("PRAGMA cipher_log_level = NONE")  # its errors are raised, not printed too
+    prepared.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+    try:
+        prepared.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlcipher3.DatabaseError as error:
+        raise _damaged(path, "it is not a catalog under this keystore") from error
+    for pragma in (
+        "busy_timeout = 30000",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "secure_delete = ON",
+        "foreign_keys = ON",
+        "temp_store = MEMORY",
+    ):
+        prepared.execute(f"PRAGMA {pragma}").fetchall()
+    return prepared
+
+
+def _damaged(path: Path, rule: str) -> WardnetError:
+    return WardnetError(Reason.VAULT_DAMAGED, path=str(path), rule=rule)

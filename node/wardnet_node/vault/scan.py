@@ -1,0 +1,55 @@
+"""Scanning: encrypted segments become rows, batch by batch, in constant memory."""
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Final
+
+from wardnet.question.dictionary import Dictionary
+from wardnet.question.rows import Rows
+from wardnet_node.vault import segments as files
+from wardnet_node.vault.snapshot import PATIENT, SegmentRef
+
+BATCH_ROWS: Final = 1 << 18
+
+
+def scan(
+    segments: Iterable[SegmentRef],
+    columns: Collection[str],
+    *,
+    dictionary: Dictionary,
+    with_patient: bool,
+    batch_rows: int = BATCH_ROWS,
+) -> Iterator[Rows]:
+    """Decode the named columns of the segments, in order.
+
+    Parameters
+    ----------
+    segments : iterable of SegmentRef
+        Of one snapshot.
+    columns : collection of str
+        Names in the dictionary; none gives rows with a size only.
+    dictionary : Dictionary
+        That the snapshot was loaded under.
+    with_patient : bool
+        Whether to decode the patient index too, where the dataset has one.
+    batch_rows : int
+        Most rows at once.
+
+    Yields
+    ------
+    Rows
+        On-grid columns as narrow as they are stored.
+
+    Raises
+    ------
+    WardnetError
+        `VAULT_DAMAGED` when a file was changed, swapped or is missing; `COLUMN_UNAVAILABLE`.
+    """
+    names = sorted(dictionary.column(name).name for name in columns)
+    indexed = with_patient and dictionary.patient is not None
+    stored = [*names, PATIENT] if indexed else names
+    for segment in segments:
+        with files.opened(segment) as file:
+            for batch in file.iter_batches(batch_rows, columns=stored):
+                arrays = {name: batch.column(name).to_numpy() for name in stored}
+                patient = arrays.pop(PATIENT, None)
+                yield Rows(batch.num_rows, arrays, patient)

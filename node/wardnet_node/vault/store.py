@@ -1,0 +1,135 @@
+"""The vault's parts together: catalog, keyring and files, and what keeps them in step."""
+
+import secrets
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from sqlite3 import Connection
+from typing import Final
+
+from wardnet import clock
+from wardnet.audit import log
+from wardnet.audit.entry import Actor, Event, EventType, Outcome
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity.keystore import Keystore
+from wardnet.identity.member import Member
+from wardnet.question.dictionary import Dictionary
+from wardnet_node.intake.local_part import LocalPart
+from wardnet_node.vault import segments as files
+from wardnet_node.vault import tables
+from wardnet_node.vault.catalog import Catalog
+from wardnet_node.vault.disk import exclusive_lock
+from wardnet_node.vault.keys import KEY_BYTES, DatasetKey, Keyring
+from wardnet_node.vault.snapshot import SegmentRef
+from wardnet_node.vault.tables import DatasetRecord, SegmentRecord
+
+_AT_THE_MACHINE: Final = Actor(subject="operator")
+_PSEUDONYMS: Final = "v1|pseudonym key"
+
+
+class Store:
+    """Hold the parts of one node's vault; `vault.Vault` has the same parameters."""
+
+    def __init__(self, home: Path, keystore: Keystore, catalog: Catalog, *, member: Member) -> None:
+        self.catalog = catalog
+        self.keyring = Keyring(home, keystore)
+        self.member = member
+        self.folder = home / "vault" / "seg"
+        self.reports = home / "reports"
+        self.lock = home / "vault" / "lock"
+        """Shared while a load is under way, exclusive while files are removed."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def new_dataset(self, dictionary: Dictionary, local: LocalPart) -> DatasetRecord:
+        """Make the keys of a new dataset, inside the caller's transaction."""
+        dataset_id = str(uuid.uuid4())
+        self.keyring.create(dataset_id)
+        pseudonyms = secrets.token_bytes(KEY_BYTES)
+        return DatasetRecord(
+            id=dataset_id,
+            name=dictionary.name,
+            dictionary=dictionary,
+            local=local,
+            pseudonyms=self.keyring.key(dataset_id).wrap(pseudonyms, _PSEUDONYMS),
+            head=0,
+        )
+
+    def pseudonym_key(self, record: DatasetRecord) -> bytes:
+        """Return the key that a dataset's patients get their pseudonyms under."""
+        return self.keyring.key(record.id).unwrap(record.pseudonyms, _PSEUDONYMS)
+
+    def refs(self, stored: Iterable[SegmentRecord], key: DatasetKey) -> tuple[SegmentRef, ...]:
+        """Return what opens the segments."""
+        return tuple(
+            SegmentRef(
+                path=files.path_of(self.folder, segment.id),
+                key=key.unwrap(segment.key, segment.aad),
+                aad=segment.aad.encode(),
+                rows=segment.rows,
+            )
+            for segment in stored
+        )
+
+    def recover(self) -> None:
+        """Finish drops and remove files in no snapshot, unless a load is under way somewhere."""
+        with exclusive_lock(self.lock) as alone:
+            if not alone:
+                return
+            self.finish_drops()
+            with self.catalog.reading() as connection:
+                known = tables.segment_ids(connection)
+            for path in self.folder.iterdir():
+                if path.suffix != files.SUFFIX or path.stem not in known:
+                    path.unlink(missing_ok=True)
+
+    def finish_drops(self) -> None:
+        """Destroy the keys of datasets whose drop was logged, and all the catalog knows of them."""
+        with self.catalog.transaction() as connection:
+            dropped = tables.datasets(connection, dropped=True)
+            for record in dropped:
+                self.keyring.destroy(record.id)
+                tables.delete_dataset(connection, record.id)
+        if dropped:
+            self.catalog.forget()
+
+    def log(
+        self,
+        connection: Connection,
+        kind: EventType,
+        dataset: str,
+        *,
+        operation: str,
+        snapshot: str | None = None,
+        dictionary: str | None = None,
+    ) -> None:
+        """Log what was done to a dataset, inside the caller's transaction."""
+        event = Event(
+            type=kind,
+            outcome=Outcome.DONE,
+            node=self.member.uri,
+            actor=_AT_THE_MACHINE,
+            dataset=dataset,
+            snapshot=snapshot,
+            operation=operation,
+            parameter_digest=dictionary,
+        )
+        log.append(connection, event, at=clock.now())
+
+
+def held(connection: Connection, name: str) -> DatasetRecord:
+    """Return an adopted dataset.
+
+    Raises
+    ------
+    WardnetError
+        `DATASET_UNAVAILABLE`.
+    """
+    record = tables.dataset(connection, name)
+    if record is None:
+        raise unavailable(name)
+    return record
+
+
+def unavailable(name: str) -> WardnetError:
+    """Return the error of a dataset, or snapshot, that is not here."""
+    return WardnetError(Reason.DATASET_UNAVAILABLE, dataset=name)

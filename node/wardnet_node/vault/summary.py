@@ -1,0 +1,90 @@
+"""What the vault says about its datasets to people and to the daemon."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from sqlite3 import Connection
+
+from wardnet.question.dictionary import Dictionary
+from wardnet_node.intake.local_part import LocalPart
+from wardnet_node.vault import tables
+from wardnet_node.vault.tables import DatasetRecord, SnapshotRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """Hold what the hospital adopted.
+
+    Parameters
+    ----------
+    dictionary : Dictionary
+        The shared part.
+    local : LocalPart
+        The hospital's own part.
+    """
+
+    dictionary: Dictionary
+    local: LocalPart
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSummary:
+    """Describe a dataset by its present snapshot.
+
+    Parameters
+    ----------
+    name : str
+        Of the dataset.
+    version, dictionary : int, str
+        Version and digest of the dictionary that the snapshot was loaded under, or of the adopted
+        one while there is no snapshot.
+    snapshot, rows, patients, bytes : int
+        0 while there is no snapshot; `bytes` on disk.
+    loaded : str
+        Moment; empty while there is no snapshot.
+    """
+
+    name: str
+    version: int
+    dictionary: str
+    snapshot: int = 0
+    rows: int = 0
+    patients: int = 0
+    bytes: int = 0
+    loaded: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """Describe a load that succeeded.
+
+    Parameters
+    ----------
+    dataset : str
+        Its name.
+    snapshot : SnapshotRecord
+        That it made, with its quality report.
+    rejects_report : Path or None
+        The file that names what was left out; None when everything fitted.
+    """
+
+    dataset: str
+    snapshot: SnapshotRecord
+    rejects_report: Path | None
+
+
+def summarise(connection: Connection, record: DatasetRecord) -> DatasetSummary:
+    """Describe one dataset, inside the caller's transaction."""
+    present = tables.snapshot(connection, record.id, number=record.head)
+    if present is None:
+        return DatasetSummary(record.name, record.dictionary.version, record.dictionary.digest)
+    stored = tables.segments(connection, record.id, number=record.head)
+    return DatasetSummary(
+        name=record.name,
+        version=present.dictionary.version,
+        dictionary=present.dictionary.digest,
+        snapshot=present.number,
+        rows=present.rows,
+        patients=present.patients,
+        bytes=sum(segment.size for segment in stored),
+        loaded=present.loaded,
+    )

@@ -1,0 +1,207 @@
+"""The vault: a hospital's datasets, encrypted on its own disk.
+
+    <home>/catalog.db        what there is (SQLCipher)
+    <home>/keyring.json      a wrapped key per dataset; destroying one destroys its dataset
+    <home>/vault/seg/*.pme   immutable encrypted segments
+    <home>/reports/          rejects reports: lines, columns and rules, no values
+
+A load is visible in one step or not at all. Segments are durable before the catalog names them;
+what a crash leaves behind is in no snapshot and is removed when the vault is opened.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from wardnet import clock
+from wardnet.audit.entry import EventType
+from wardnet.identity.keystore import Keystore
+from wardnet.identity.member import Member
+from wardnet.question.dictionary import Dictionary
+from wardnet_node.intake import batches, local_part
+from wardnet_node.intake.blocks import Progress
+from wardnet_node.intake.local_part import LocalPart
+from wardnet_node.intake.rejects import RejectsReport
+from wardnet_node.vault import loading, tables
+from wardnet_node.vault.catalog import Catalog
+from wardnet_node.vault.disk import disk_errors, shared_lock
+from wardnet_node.vault.snapshot import Snapshot
+from wardnet_node.vault.store import Store, held, unavailable
+from wardnet_node.vault.summary import Adopted, DatasetSummary, LoadReport, summarise
+from wardnet_node.vault.tables import ROWS, SnapshotRecord
+
+
+class Vault:
+    """Keep a node's datasets.
+
+    Opening removes what an interrupted load left behind and finishes an interrupted drop.
+
+    Parameters
+    ----------
+    home : Path
+        Of the node.
+    keystore : Keystore
+        Unlocked.
+    catalog : Catalog
+        Open, of the same home.
+    member : Member
+        The node: its files are bound to it, and its log says so.
+    """
+
+    def __init__(self, home: Path, keystore: Keystore, catalog: Catalog, *, member: Member) -> None:
+        self._store = Store(home, keystore, catalog, member=member)
+        self._catalog = catalog
+        self._store.recover()
+
+    def adopt(self, dictionary: Dictionary, local: LocalPart) -> None:
+        """Take up a dataset's shared part, with the hospital's own part; rows stay as they are.
+
+        Raises
+        ------
+        WardnetError
+            `DICTIONARY_MISMATCH` when the parts do not fit each other.
+        """
+        local_part.check(local, dictionary)
+        with self._catalog.transaction() as connection:
+            record = tables.dataset(connection, dictionary.name)
+            record = record or self._store.new_dataset(dictionary, local)
+            tables.put_dataset(connection, replace(record, dictionary=dictionary, local=local))
+            self._store.log(
+                connection,
+                EventType.DATASET_ADOPTED,
+                dictionary.name,
+                operation=f"version {dictionary.version}",
+                dictionary=dictionary.digest,
+            )
+
+    def adopted(self, name: str) -> Adopted:
+        """Return the parts of an adopted dataset.
+
+        Raises
+        ------
+        WardnetError
+            `DATASET_UNAVAILABLE`.
+        """
+        with self._catalog.reading() as connection:
+            record = held(connection, name)
+        return Adopted(record.dictionary, record.local)
+
+    def load(
+        self,
+        name: str,
+        path: Path,
+        *,
+        append: bool = False,
+        maximum_rejects: int = 0,
+        progress: Progress | None = None,
+    ) -> LoadReport:
+        """Read a file into a new snapshot, in place of the rows so far or after them.
+
+        Parameters
+        ----------
+        name : str
+            An adopted dataset.
+        path : Path
+            A CSV file, as the local part describes it.
+        append : bool
+            Whether the rows so far stay.
+        maximum_rejects : int
+            Most records that may be left out.
+        progress : callable or None
+            Called with the bytes done and the bytes in all.
+
+        Raises
+        ------
+        WardnetError
+            The reasons of `batches.read`; `ROWS_REJECTED` with the first reject and the path of
+            the report; `DATASET_UNAVAILABLE`; `DICTIONARY_MISMATCH` when rows would be appended
+            under another dictionary; `IN_USE` when another load came first; `DISK_FULL`. Nothing
+            is stored then.
+        """
+        store, loaded = self._store, clock.to_moment(clock.now())
+        report = store.reports / f"{name}-{loaded.replace(':', '')}.rejects.csv"
+        with shared_lock(store.lock), disk_errors(store.folder):
+            # 1. Note what the load starts from.
+            base = loading.begin(store, name, append=append)
+            parts = base.dataset
+            read = batches.read(path, parts.dictionary, local=parts.local, progress=progress)
+            with loading.open_load(store, base) as load:
+                # 2. Write segments that no snapshot holds yet.
+                with RejectsReport(report) as rejects:
+                    load.take(read, rejects=rejects, file=path, maximum_rejects=maximum_rejects)
+                # 3. Make them a snapshot, if nothing changed meanwhile.
+                made = loading.commit(store, base, load, rejects=rejects.by_rule, loaded=loaded)
+                load.keep()
+        # 4. Remove the files of snapshots that were forgotten.
+        store.recover()
+        return LoadReport(name, made, report if rejects.first else None)
+
+    def datasets(self) -> tuple[DatasetSummary, ...]:
+        """Return all adopted datasets, by name."""
+        with self._catalog.reading() as connection:
+            return tuple(summarise(connection, record) for record in tables.datasets(connection))
+
+    def snapshots(self, name: str) -> tuple[SnapshotRecord, ...]:
+        """Return the snapshots that can be read, oldest first, each with its quality report.
+
+        Raises
+        ------
+        WardnetError
+            `DATASET_UNAVAILABLE`.
+        """
+        with self._catalog.reading() as connection:
+            return tables.snapshots(connection, held(connection, name).id)
+
+    def pin(self, name: str, number: int | None = None) -> Snapshot:
+        """Return a snapshot with the keys of its segments.
+
+        Parameters
+        ----------
+        name : str
+            The dataset.
+        number : int or None
+            Which snapshot; None for the present one.
+
+        Raises
+        ------
+        WardnetError
+            `DATASET_UNAVAILABLE`, also for a number that is not kept; `VAULT_DAMAGED`.
+        """
+        with self._catalog.reading() as connection:
+            record = held(connection, name)
+            number = record.head if number is None else number
+            found = tables.snapshot(connection, record.id, number=number)
+            stored = tables.segments(connection, record.id, number=number)
+        if found is None:
+            raise unavailable(name)
+        rows = [segment for segment in stored if segment.kind == ROWS]
+        return Snapshot(
+            dataset=name,
+            number=number,
+            id=found.id,
+            dictionary=found.dictionary,
+            segments=self._store.refs(rows, self._store.keyring.key(record.id)),
+            rows=found.rows,
+            patients=found.patients,
+        )
+
+    def drop(self, name: str) -> None:
+        """Destroy a dataset's key, and with it every copy of its rows; then remove what is left.
+
+        Raises
+        ------
+        WardnetError
+            `DATASET_UNAVAILABLE`.
+        """
+        # 1. Log first. From here on the drop will be finished, whatever happens.
+        with self._catalog.transaction() as connection:
+            record = held(connection, name)
+            tables.mark_dropped(connection, record.id)
+            self._store.log(
+                connection,
+                EventType.DATASET_DROPPED,
+                name,
+                operation="destroyed the key, so that no copy of the rows opens again",
+            )
+        # 2. Then destroy, and remove the files.
+        self._store.finish_drops()
+        self._store.recover()
