@@ -1,7 +1,9 @@
 """A coordinator in this process, and hospitals and researchers that speak the wire to it."""
 
 import asyncio
+import atexit
 import contextlib
+import functools
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -52,6 +54,14 @@ HEART = Dictionary(
 )
 
 
+@functools.cache
+def _runner() -> asyncio.Runner:
+    """Return one event loop for all scenarios: gRPC's late events must find theirs open."""
+    runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    atexit.register(runner.close)
+    return runner
+
+
 def run(scenario: Coroutine[Any, Any, T]) -> T:
     """Run a scenario on the event loop that the daemons use."""
 
@@ -59,8 +69,7 @@ def run(scenario: Coroutine[Any, Any, T]) -> T:
         async with asyncio.timeout(60):
             return await scenario
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(bounded())
+    return _runner().run(bounded())
 
 
 @asynccontextmanager
