@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
+import numpy as np
+
 from wardnet.question.dictionary import Dictionary
 from wardnet.question.rows import Rows
 from wardnet_node.vault import segments as files
@@ -50,6 +52,7 @@ def scan(
     for segment in segments:
         with files.opened(segment) as file:
             for batch in file.iter_batches(batch_rows, columns=stored):
-                arrays = {name: batch.column(name).to_numpy() for name in stored}
+                # Not `to_numpy`: it imports pandas, which costs a worker's first round a second.
+                arrays = {name: np.from_dlpack(batch.column(name)) for name in stored}
                 patient = arrays.pop(PATIENT, None)
                 yield Rows(batch.num_rows, arrays, patient)
