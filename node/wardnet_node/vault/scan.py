@@ -1,9 +1,10 @@
 """Scanning: encrypted segments become rows, batch by batch, in constant memory."""
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wardnet.question.dictionary import Dictionary
 from wardnet.question.rows import Rows
@@ -53,6 +54,7 @@ def scan(
         with files.opened(segment) as file:
             for batch in file.iter_batches(batch_rows, columns=stored):
                 # Not `to_numpy`: it imports pandas, which costs a worker's first round a second.
+                arrays: dict[str, NDArray[Any]]
                 arrays = {name: np.from_dlpack(batch.column(name)) for name in stored}
                 patient = arrays.pop(PATIENT, None)
                 yield Rows(batch.num_rows, arrays, patient)
