@@ -16,15 +16,17 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import reduce
 from math import floor, log10
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from wardnet.question.dictionary import Column, ColumnType, Dictionary, decimal_text
 from wardnet.question.values import SLACK, Floats, Values, numbers, times, to_arrow
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAXIMUM_INTEGER_LEVELS: Final = 20
 MAXIMUM_LEVELS: Final = 64
@@ -168,12 +170,13 @@ def describe(
 
 
 def draft(
-    frame: pd.DataFrame, name: str, *, patient: str | None = None, label: str = ""
+    frame: "pd.DataFrame", name: str, *, patient: str | None = None, label: str = ""
 ) -> tuple[Dictionary, Mapping[str, str]]:
     """Draft the dictionary of a pandas table; see `describe`.
 
     Examples
     --------
+    >>> import pandas as pd
     >>> dictionary, sources = draft(pd.DataFrame({"mean radius": [17.99, 20.57, 12.4]}), "tumours")
     >>> column = dictionary.column("mean_radius")
     >>> column.minimum, column.maximum, column.resolution, sources["mean_radius"]

@@ -15,16 +15,18 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from functools import lru_cache
 from math import floor
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from wardnet.question.dictionary import NEVER_SHARED, Action, Column, ColumnType
 from wardnet.question.rows import MISSING_CODE
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Values: TypeAlias = "pa.Array | pa.ChunkedArray | pd.Series[Any] | NDArray[Any]"
 Floats: TypeAlias = NDArray[np.float64]
@@ -148,6 +150,8 @@ def to_arrow(values: Values) -> pa.Array:
 
 
 def _as_text(values: Iterable[object]) -> pa.Array:
+    import pandas as pd  # noqa: PLC0415 - slow to load, and only mixed columns need it
+
     texts = [None if pd.isna(value) is True else str(value) for value in values]  # type: ignore[call-overload]
     return pa.array(texts, type=pa.string())
 
