@@ -1,8 +1,8 @@
 """Find the values on either side of quantiles, in rounds of counting twenty parts of an interval.
 
-Every target, a rank in a group, starts with the whole grid. Each round counts the rows in twenty
-parts of its interval, and the part that holds the rank is its next interval, until that is a single
-code.
+Every target, a rank in a group, starts with an interval that holds the whole grid. Each round
+counts the rows in twenty parts of it, and the part that holds the rank is the next interval, until
+that is a single code.
 """
 
 from collections.abc import Sequence
@@ -98,8 +98,8 @@ class Search:
         On a grid.
     probabilities : tuple of float
         Between 0 and 1.
-    length : int
-        Codes in every target's interval.
+    width : int
+        Codes in a part of an interval, a power of `PARTS`.
     low, below : ndarray of int64, shape (groups, 2 * probabilities)
         First code of each target's interval, and rows below it; first all lower targets.
     inside : ndarray of int64, same shape, or None
@@ -110,16 +110,11 @@ class Search:
 
     variable: Variable
     probabilities: tuple[float, ...]
-    length: int
+    width: int
     low: NDArray[np.int64]
     below: NDArray[np.int64]
     inside: NDArray[np.int64] | None = None
     n: NDArray[np.int64] | None = None
-
-    @property
-    def width(self) -> int:
-        """Return the codes in a part; the last parts of an interval may be short or empty."""
-        return -(-self.length // PARTS)
 
     @property
     def name(self) -> str:
@@ -154,8 +149,8 @@ class Search:
         within, up_to = _pick(counts, part), _pick(cumulative, part)
         low, below = self.low + part * self.width, up_to - within
         if self.width > 1:
-            length = self.width
-            return replace(self, length=length, low=low, below=below, inside=within, n=n)
+            width = self.width // PARTS
+            return replace(self, width=width, low=low, below=below, inside=within, n=n)
         half = len(self.probabilities)
         return Found(
             variable=self.variable,
@@ -172,7 +167,7 @@ class Search:
     ) -> NDArray[np.int64]:
         """Count rows in the parts of one interval per group, shape (groups, PARTS)."""
         place = codes - low[group]
-        nowhere = (place < 0) | (place >= self.length) | (codes < 0) | (group < 0)
+        nowhere = (place < 0) | (place >= self.width * PARTS) | (codes < 0) | (group < 0)
         index = where_not(nowhere, group.astype(np.int64) * PARTS + place // self.width)
         return count(index, cells=low.size * PARTS).reshape(low.size, PARTS)
 
@@ -180,7 +175,10 @@ class Search:
 def search(variable: Variable, *, groups: int, probabilities: tuple[float, ...]) -> Search:
     """Open the search for one variable's quantiles in every group."""
     start = np.zeros((groups, 2 * len(probabilities)), np.int64)
-    return Search(variable, probabilities, length=variable.cells or 1, low=start, below=start)
+    width = 1
+    while width * PARTS < (variable.cells or 1):
+        width *= PARTS
+    return Search(variable, probabilities, width, low=start, below=start)
 
 
 def _pick(values: NDArray[np.int64], part: NDArray[np.int64]) -> NDArray[np.int64]:
