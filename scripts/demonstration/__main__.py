@@ -16,6 +16,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table as Grid
@@ -23,9 +24,11 @@ from rich.table import Table as Grid
 from demonstration.questions import Question, choose
 from demonstration.reference import Line, Pooled, Row
 from demonstration.table import PATIENT, Table, bundled, from_csv
-from support.network import CommandError, Member, Network, describe
+from support.network import CommandError, Member, Network, at_once, describe
 
-RESEARCHER = "ada"
+RESEARCHER: Final = "ada"
+WIDTH: Final = 110
+"""Columns of the output where it goes to a file or a pipe."""
 
 
 class Demonstration:
@@ -60,8 +63,7 @@ class Demonstration:
         for question in choose(self.table.name, pooled):
             self._ask(researcher, question, pooled)
         self._title("What a hospital's access log says")
-        shown = self.network.nodes[self._first].run("log", "show").stdout.splitlines()
-        self._print("\n".join([shown[0], *shown[-6:]]))
+        self._tell(self.network.nodes[self._first], "log", "show", last=6)
         self._tell(self.network.nodes[self._first], "log", "verify")
 
     def stop(self) -> None:
@@ -118,16 +120,19 @@ To stop and delete everything: {stop}""")
         """Enrol all hospitals; the first publishes the dictionary, all adopt it and load."""
         pooled, parts = self.table.write(self.folder)
         dataset = self.table.name
-        for hospital in parts:
-            self.network.enrol_node(hospital)
+        self.network.enrol_nodes(parts)
         first = self.network.nodes[self._first]
         local = describe(first, pooled, dataset=dataset, patient=PATIENT)
         self._tell(first, "dataset", "publish", local.with_name(f"{dataset}.dictionary.toml"))
-        for hospital, path in parts.items():
+
+        def load(hospital: str) -> None:
             node = self.network.nodes[hospital]
             node.run("dataset", "adopt", dataset, "--local", local)
-            self._tell(node, "dataset", "load", dataset, path)
+            node.run("dataset", "load", dataset, parts[hospital])
             self.network.serve_node(hospital)
+
+        at_once(load, parts)
+        self._tell(first, "dataset", "list")
         return local
 
     def _pooled(self, researcher: Member, local: Path) -> Pooled:
@@ -151,13 +156,17 @@ To stop and delete everything: {stop}""")
             self._print(f"withheld: {rule}")
 
     def _show(self, member: Member, words: Sequence[str]) -> None:
-        text = shlex.join(words).replace(f"{self.folder}/", "")
+        text = shlex.join(words).replace(f"{self.folder}/", "").replace(str(self.folder), ".")
         if words[0] == "invite":
             text += f" > {words[-1]}.invitation"
         self._print(f"\n{member.name}$ {member.program} {text}", style="bold cyan")
 
-    def _tell(self, member: Member, *arguments: str | Path) -> None:
-        self._print(member.run(*arguments).stdout.rstrip().replace(f"{self.folder}/", ""))
+    def _tell(self, member: Member, *arguments: str | Path, last: int | None = None) -> None:
+        """Run a command and print what it says: all of it, or the heading and the last lines."""
+        lines = member.run(*arguments).stdout.replace(f"{self.folder}/", "").splitlines()
+        if last is not None:
+            lines = [lines[0], "...", *lines[-last:]]
+        self._print("\n".join(line.rstrip() for line in lines))
 
     def _title(self, text: str) -> None:
         self._print(f"\n== {text}", style="bold")
@@ -174,7 +183,7 @@ def _texts(line: Line) -> tuple[str, str, str]:
     if line.withheld:
         return "withheld", "", ""
     numbers = (line.answered, line.expected)
-    texts = ["-" if number is None else f"{number:.15g}" for number in numbers]
+    texts = ["-" if number is None else f"{number:.12g}" for number in numbers]
     mark = "" if line.agrees else "  TOO LARGE"
     return texts[0], texts[1], f"{line.difference:.1e}{mark}" if line.difference else "0"
 
@@ -191,7 +200,9 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _leave)
     began = time.monotonic()
     table = bundled() if options.data is None else from_csv(options.data, options.site)
-    demonstration = Demonstration(table, Console(highlight=False, markup=False, emoji=False))
+    width = None if sys.stdout.isatty() else WIDTH
+    console = Console(highlight=False, markup=False, emoji=False, width=width)
+    demonstration = Demonstration(table, console)
     try:
         demonstration.run()
         if options.keep:

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -251,13 +251,16 @@ class Network:
         node.serve()
         node.wait_for("attached", times=before + 1)
 
-    def enrol_node(self, hospital: str) -> Member:
-        """Invite and enrol a hospital."""
-        node = Member(hospital, "wardnet-node", self.folder, watch=self._watch)
-        node.settings["WORKERS"] = "1"  # all hospitals share this machine
-        node.run("init", self._invite("node", hospital))
-        self.nodes[hospital] = node
-        return node
+    def enrol_nodes(self, hospitals: Iterable[str]) -> None:
+        """Invite and enrol hospitals, all at the same time."""
+        for hospital in hospitals:
+            node = Member(hospital, "wardnet-node", self.folder, watch=self._watch)
+            node.settings["WORKERS"] = "1"  # all hospitals share this machine
+            self.nodes[hospital] = node
+        at_once(self._enrol_node, self.nodes)
+
+    def _enrol_node(self, hospital: str) -> None:
+        self.nodes[hospital].run("init", self._invite("node", hospital))
 
     def enrol_researcher(self, person: str) -> Member:
         """Invite a researcher and log her in."""
@@ -291,19 +294,18 @@ class Network:
             Where the drafted dictionary is written; beside the table when None.
         """
         self.start_coordinator()
-        with ThreadPoolExecutor(max_workers=4) as pool:
-            list(pool.map(self.enrol_node, tables))
-            first = next(iter(self.nodes.values()))
-            local = describe(first, table, dataset=dataset, patient=patient, out=out)
-            first.run("dataset", "publish", local.with_name(f"{dataset}.dictionary.toml"))
+        self.enrol_nodes(tables)
+        first = next(iter(self.nodes.values()))
+        local = describe(first, table, dataset=dataset, patient=patient, out=out)
+        first.run("dataset", "publish", local.with_name(f"{dataset}.dictionary.toml"))
 
-            def load(hospital: str) -> None:
-                node = self.nodes[hospital]
-                node.run("dataset", "adopt", dataset, "--local", local)
-                node.run("dataset", "load", dataset, tables[hospital])
-                self.serve_node(hospital)
+        def load(hospital: str) -> None:
+            node = self.nodes[hospital]
+            node.run("dataset", "adopt", dataset, "--local", local)
+            node.run("dataset", "load", dataset, tables[hospital])
+            self.serve_node(hospital)
 
-            list(pool.map(load, tables))
+        at_once(load, tables)
         return first
 
     def stop(self) -> None:
@@ -342,6 +344,12 @@ def write_private(path: Path, text: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
+
+
+def at_once(act: Callable[[str], object], hospitals: Iterable[str]) -> None:
+    """Let all hospitals do the same at the same time; raise what the first of them raises."""
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        list(pool.map(act, hospitals))
 
 
 def count(log: Path, event: str) -> int:
