@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import JsonValue
 
 from wardnet import clock
 from wardnet.client.ask import LIFETIME, Ask, Asker, describe, to_query
@@ -97,3 +98,23 @@ def test_a_query_reads_as_one_line() -> None:
     assert describe(asked(Ask("count", "heart", {}, where="age > 3"))) == (
         "count of heart, where age > 3"
     )
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters", "line"),
+    [
+        ("summary", {"columns": ["age"], "by": ["sex"]}, "summary of heart: age by sex"),
+        ("histogram", {"column": "age", "bins": 3}, "histogram of heart: age"),
+        ("crosstab", {"rows": "sex", "columns": "smoker"}, "crosstab of heart: sex by smoker"),
+        (
+            "summary",
+            {"columns": list("abcdefgh")},
+            "summary of heart: a, b, c, d, e, f and 2 more",
+        ),
+    ],
+)
+def test_the_line_names_the_columns(
+    method: str, parameters: dict[str, JsonValue], line: str
+) -> None:
+    """What is described, and by what."""
+    assert describe(replace(asked(), method=method, parameters=parameters)) == line

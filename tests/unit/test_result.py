@@ -64,7 +64,7 @@ def test_it_prints_everything_that_must_be_known() -> None:
     """Numbers, withheld cells and why, who took part, who did not and why, rules, question."""
     text = result().sheet().text(100)
     assert text.split("\n") == [
-        "summary of heart by sex, where age >= 40",
+        "summary of heart: age by sex, where age >= 40",
         "",
         "variable  sex            n      mean        sd",
         "age       female       120   53.5109       9.4",

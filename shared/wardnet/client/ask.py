@@ -22,6 +22,9 @@ LIFETIME: Final = timedelta(minutes=15)
 SKEW: Final = timedelta(minutes=1)
 """How far the clocks of others may be behind ours."""
 
+_BINS: Final = 10
+_LISTED: Final = 6
+
 Where: TypeAlias = Term | str | None
 """A condition (`col("age") >= 40`), a line of the cohort's grammar, or None for everyone."""
 
@@ -133,16 +136,49 @@ def to_cohort(where: Where) -> Cohort:
 
 
 def describe(query: Query) -> str:
-    """Return a query in one line, e.g. `summary of heart by sex, where age >= 40`."""
-    by = query.parameters.get("by")
-    grouped = f" by {', '.join(map(str, by))}" if isinstance(by, list) and by else ""
+    """Return a query in one line, e.g. `summary of heart: age by sex, where age >= 40`."""
+    given = query.parameters
+    crossed = "rows" in given
+    about = _listed(given, "rows") if crossed else _listed(given, "column", "columns")
+    by = _listed(given, "columns") if crossed else _listed(given, "by")
     where = where_of(query)
-    return f"{query.method} of {query.dataset}{grouped}" + (f", where {where}" if where else "")
+    return (
+        f"{query.method} of {query.dataset}"
+        + (f": {about}" if about else "")
+        + (f" by {by}" if by else "")
+        + (f", where {where}" if where else "")
+    )
+
+
+def _listed(parameters: Parameters, *fields: str) -> str:
+    listed: list[str] = []
+    for field in fields:
+        value = parameters.get(field, [])
+        listed += map(str, value if isinstance(value, list) else [value])
+    more = len(listed) - _LISTED
+    return ", ".join(listed[:_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def where_of(query: Query) -> str | None:
     """Return the condition of a query as text; None for everyone."""
     return None if isinstance(query.cohort, Everyone) else write(query.cohort)
+
+
+def to_bins(*, bins: int | None, edges: Sequence[float] | None) -> JsonValue:
+    """Return the bins of a histogram: their number, or their edges.
+
+    Raises
+    ------
+    WardnetError
+        `PARAMETER_INVALID` when both are given.
+    """
+    if edges is None:
+        return _BINS if bins is None else int(bins)
+    if bins is not None:
+        raise WardnetError(
+            Reason.PARAMETER_INVALID, method="histogram", parameter="bins", rule="excludes edges"
+        )
+    return [float(edge) for edge in edges]
 
 
 def names(value: Names) -> list[JsonValue]:

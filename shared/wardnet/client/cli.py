@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import click
 
 from wardnet.client import display, home
-from wardnet.client.ask import Ask, Parameters
+from wardnet.client.ask import Ask, Parameters, to_bins
 from wardnet.client.listing import Listing
 from wardnet.client.record import State
 from wardnet.client.remote import RemoteNetwork
@@ -22,13 +22,8 @@ from wardnet.settings import effective, load
 T = TypeVar("T")
 
 
-def split(value: str) -> list[str]:
-    """Return the names in a text with commas."""
-    return [name.strip() for name in value.split(",") if name.strip()]
-
-
 def _names(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> list[str]:
-    return [name for value in values for name in split(value)]
+    return [name.strip() for value in values for name in value.split(",") if name.strip()]
 
 
 def _numbers(
@@ -76,7 +71,10 @@ timeout_option: Final = click.option(
 @click.option("--fingerprint", help="Of the network, as its operator told you on another way.")
 @click.pass_obj
 def login(places: tuple[Path, Path | None], invitation: str, fingerprint: str | None) -> None:
-    """Join a network by an INVITATION: the line itself, a file that holds it, or - for stdin."""
+    """Join a network by an INVITATION.
+
+    INVITATION is the line itself, a file that holds it, or - for standard input.
+    """
     folder, passphrase_file = places
     opened = Invitation.from_line(home.invitation_line(invitation))
     if fingerprint is None:
@@ -102,7 +100,10 @@ def datasets(network: RemoteNetwork, *, as_json: bool) -> None:
 @json_option
 @connected
 def dictionary(network: RemoteNetwork, dataset: str, *, as_json: bool) -> None:
-    """List the columns of DATASET that questions may name."""
+    """List the columns of DATASET.
+
+    Only those that questions may name; with --json the whole description.
+    """
     columns = network.dictionary(dataset)
     if as_json:
         print_json(columns.to_json())
@@ -133,7 +134,7 @@ def config(places: tuple[Path, Path | None], *, as_json: bool) -> None:
 
 @main.group()
 def query() -> None:
-    """Ask a question, or look after those that were asked."""
+    """Ask, or look after what was asked."""
 
 
 def asking(describe: Callable[..., Parameters]) -> Callable[..., None]:
@@ -208,7 +209,10 @@ def count(by: Sequence[str]) -> Parameters:
 @columns_argument
 @by_option
 def summary(columns: Sequence[str], by: Sequence[str]) -> Parameters:
-    """Describe COLUMNS of DATASET: n, missing, mean, variance, sd, skewness, kurtosis."""
+    """Describe COLUMNS of DATASET.
+
+    N, missing, mean, variance, standard deviation, skewness and kurtosis.
+    """
     return {"columns": list(columns), "by": list(by)}
 
 
@@ -234,7 +238,7 @@ def quantiles(
 @query.command()
 @asking
 @click.argument("column")
-@click.option("--bins", type=int, help="How many, of equal width.")
+@click.option("--bins", type=int, help="How many, of equal width; 10 by default.")
 @click.option(
     "--edges", callback=_numbers, metavar="NUMBERS", help="Where bins begin and end: 20,40,60."
 )
@@ -242,13 +246,8 @@ def quantiles(
 def histogram(
     column: str, bins: int | None, edges: Sequence[float] | None, by: Sequence[str]
 ) -> Parameters:
-    """Count the values of COLUMN of DATASET in bins."""
-    parameters: Parameters = {"column": column, "by": list(by)}
-    if bins is not None:
-        parameters["bins"] = bins
-    if edges is not None:
-        parameters["edges"] = list(edges)
-    return parameters
+    """Count values of COLUMN of DATASET in bins."""
+    return {"column": column, "bins": to_bins(bins=bins, edges=edges), "by": list(by)}
 
 
 @query.command()
@@ -256,8 +255,11 @@ def histogram(
 @click.argument("rows")
 @click.argument("columns")
 def crosstab(rows: str, columns: str) -> Parameters:
-    """Count the patients of DATASET in a table of ROWS by COLUMNS (names, with commas)."""
-    return {"rows": list(split(rows)), "columns": list(split(columns))}
+    """Cross two columns of DATASET.
+
+    ROWS is the column whose levels go down, COLUMNS the one whose levels go across.
+    """
+    return {"rows": rows, "columns": columns}
 
 
 @query.command("list")
@@ -274,7 +276,10 @@ def list_queries(network: RemoteNetwork, *, limit: int, as_json: bool) -> None:
 @json_option
 @connected
 def show_query(network: RemoteNetwork, query_id: str, *, as_json: bool) -> None:
-    """Show QUERY: its answer, or how far it is (its id may be shortened)."""
+    """Show the answer of QUERY, or how far it is.
+
+    QUERY is an id of `wardnet query list`; its first six characters or more are enough.
+    """
     record = network.record(query_id)
     if record.state is State.ANSWERED:
         _show_result(network.result(record), as_json=as_json)
@@ -292,7 +297,10 @@ def show_query(network: RemoteNetwork, query_id: str, *, as_json: bool) -> None:
 def wait_query(
     network: RemoteNetwork, query_id: str, *, timeout: float | None, as_json: bool
 ) -> None:
-    """Wait for the answer of QUERY (its id may be shortened)."""
+    """Wait for the answer of QUERY.
+
+    QUERY is an id of `wardnet query list`; its first six characters or more are enough.
+    """
     _wait(network, query_id, timeout=timeout, as_json=as_json)
 
 
@@ -300,7 +308,10 @@ def wait_query(
 @click.argument("query_id", metavar="QUERY")
 @connected
 def cancel_query(network: RemoteNetwork, query_id: str) -> None:
-    """Cancel QUERY (its id may be shortened); one that has ended stays as it is."""
+    """Cancel QUERY; one that has ended stays.
+
+    QUERY is an id of `wardnet query list`; its first six characters or more are enough.
+    """
     network.cancel(query_id)
     record = network.record(query_id)
     click.echo(f"query {record.query[:12]} is {record.state}", err=True)

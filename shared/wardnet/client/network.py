@@ -2,14 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TypeAlias
 
-from wardnet.client.ask import Ask, Names, Parameters, Where, names
+from wardnet.client.ask import Ask, Names, Parameters, Where, names, to_bins
 from wardnet.client.listing import Columns, Dataset, Hospital, Listing
 from wardnet.client.result import Result
-
-Edge: TypeAlias = int | float | str
-"""An edge of a histogram: a number, or an ISO date or UTC datetime."""
 
 
 class Network(ABC):
@@ -143,7 +139,7 @@ class Network(ABC):
         column: str,
         *,
         bins: int | None = None,
-        edges: Sequence[Edge] | None = None,
+        edges: Sequence[float] | None = None,
         by: Names = (),
         where: Where = None,
         hospitals: Names | None = None,
@@ -154,19 +150,17 @@ class Network(ABC):
         Parameters
         ----------
         bins : int or None
-            How many bins of equal width between the dictionary's bounds.
-        edges : sequence or None
-            The edges of the bins instead; the last bin includes its upper edge.
+            How many bins of equal width between the dictionary's bounds; 10 when nothing is said.
+        edges : sequence of float or None
+            Where bins begin and end instead; the last bin holds its upper edge, too.
         by : str or sequence of str
             At most one column with levels.
         """
-        parameters: Parameters = {"column": column, "by": names(by)}
-        if bins is not None:
-            parameters["bins"] = int(bins)
-        if edges is not None:
-            parameters["edges"] = [
-                edge if isinstance(edge, int | str) else float(edge) for edge in edges
-            ]
+        parameters: Parameters = {
+            "column": column,
+            "bins": to_bins(bins=bins, edges=edges),
+            "by": names(by),
+        }
         return self.ask(
             Ask(
                 "histogram",
@@ -181,21 +175,21 @@ class Network(ABC):
     def crosstab(
         self,
         dataset: str,
-        rows: Names,
-        columns: Names,
+        rows: str,
+        columns: str,
         *,
         where: Where = None,
         hospitals: Names | None = None,
         min_hospitals: int | None = None,
     ) -> Result:
-        """Count patients in every combination of the levels of columns.
+        """Count patients in every combination of the levels of two columns.
 
         Parameters
         ----------
-        rows, columns : str or sequence of str
+        rows, columns : str
             Columns with levels: down and across.
         """
-        parameters: Parameters = {"rows": names(rows), "columns": names(columns)}
+        parameters: Parameters = {"rows": rows, "columns": columns}
         return self.ask(
             Ask(
                 "crosstab",

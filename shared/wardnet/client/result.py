@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from wardnet.canonical import Json
 from wardnet.client.ask import describe, where_of
+from wardnet.client.printed import printed
 from wardnet.client.sheet import UNDEFINED, Sheet, numerals
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
@@ -112,21 +113,21 @@ class Result:
 
     def sheet(self) -> Sheet:
         """Return the table as a person sees it, with what must be known beside it."""
-        rules = list(dict.fromkeys(held.rule for held in self.table.withheld))
-        marks = _marks(self.table, rules)
-        keys = len(self.table.keys)
+        table = printed(self.table, method=self.answer.method)
+        rules = list(dict.fromkeys(held.rule for held in table.withheld))
+        marks = _marks(table, rules)
         columns = [
             numerals(column, withheld=mark)
             for column, mark in zip(
-                zip(*self.table.rows, strict=True), zip(*marks, strict=True), strict=True
+                zip(*table.rows, strict=True), zip(*marks, strict=True), strict=True
             )
         ]
         return Sheet(
             describe(self.question),
-            (*self.table.keys, *self.table.values),
+            (*table.keys, *table.values),
             tuple(zip(*columns, strict=True)),
-            keys=keys,
-            notes=(*_legend(self.table, marks, rules), *self._notes()),
+            keys=len(table.keys),
+            notes=(*_legend(table, marks, rules), *self._notes()),
         )
 
     def _notes(self) -> list[tuple[str, str]]:

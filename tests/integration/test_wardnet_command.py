@@ -1,0 +1,249 @@
+"""The command `wardnet` as a researcher types it, against a coordinator over mutual TLS."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from support.pki import PASSPHRASE, TestNetwork
+from support.postoffice import PostOffice, honest
+from wardnet.client import RemoteNetwork, cli
+from wardnet.errors import CATALOGUE, Reason
+from wardnet.identity.member import Role
+from wardnet.simulation import simulate
+
+FRAME = pd.DataFrame(
+    {
+        "age": [30 + number % 40 for number in range(90)],
+        "sex": ["female", "male", "male"] * 30,
+        "smoker": [number % 2 == 0 for number in range(90)],
+    }
+)
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def pki() -> TestNetwork:
+    """Make one network's keys for all tests of this file."""
+    return TestNetwork()
+
+
+@pytest.fixture
+def office(pki: TestNetwork) -> Iterator[PostOffice]:
+    """Run a coordinator with two hospitals."""
+    simulated = simulate({"a": FRAME[:20], "b": FRAME[20:]}, dataset="heart")
+    with PostOffice(pki, simulated) as office:
+        yield office
+
+
+@pytest.fixture
+def home(pki: TestNetwork, office: PostOffice, tmp_path: Path) -> Path:
+    """Make the home of a researcher who has joined."""
+    pki.settle(tmp_path, Role.RESEARCHER, "ada")
+    (tmp_path / "settings.toml").write_text(f'address = "{office.address}"\n')
+    passphrase = tmp_path / "passphrase"
+    passphrase.touch(mode=0o600)
+    passphrase.write_text(PASSPHRASE + "\n")
+    return tmp_path
+
+
+@pytest.fixture
+def wardnet(home: Path) -> Run:
+    """Run `wardnet` with that home."""
+
+    def run(*words: str) -> Result:
+        options = ["--home", str(home), "--passphrase-file", str(home / "passphrase")]
+        return CliRunner().invoke(cli.main, [*options, *words])
+
+    return run
+
+
+def exit_code(reason: Reason) -> int:
+    """Return what a command that fails for this reason leaves with."""
+    return CATALOGUE[reason].exit_code
+
+
+def test_an_answer_is_printed_as_a_table(wardnet: Run) -> None:
+    """Numbers on stdout, everything else on stderr."""
+    done = wardnet("query", "summary", "heart", "age", "--by", "sex", "--where", "age >= 35")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("summary of heart: age by sex, where age >= 35\n\nvariable  sex")
+    assert "hospitals  a, b" in done.stdout
+    assert done.stderr.startswith("query ")
+
+
+def test_an_answer_is_printed_as_json(wardnet: Run) -> None:
+    """Programs read the same as `Result.to_dict()`."""
+    done = wardnet("query", "count", "heart", "--by", "sex", "--json")
+    answer = json.loads(done.stdout)
+    assert answer["rows"] == [
+        {"sex": "female", "rows": 30, "patients": 30},
+        {"sex": "male", "rows": 60, "patients": 60},
+    ]
+    assert [each["hospital"] for each in answer["hospitals"]] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("words", "method", "parameters"),
+    [
+        (["count", "heart"], "count", {"by": []}),
+        (["count", "heart", "--by", "sex,smoker"], "count", {"by": ["sex", "smoker"]}),
+        (
+            ["count", "heart", "--by", "sex", "--by", "smoker"],
+            "count",
+            {"by": ["sex", "smoker"]},
+        ),
+        (["count", "heart", "--by", "sex"], "count", {"by": ["sex"]}),
+        (["summary", "heart", "age"], "summary", {"columns": ["age"], "by": []}),
+        (
+            ["quantiles", "heart", "age", "--probabilities", "0.1,0.5", "--by", "sex"],
+            "quantiles",
+            {"columns": ["age"], "probabilities": [0.1, 0.5], "by": ["sex"]},
+        ),
+        (
+            ["histogram", "heart", "age", "--bins", "4"],
+            "histogram",
+            {"column": "age", "bins": 4, "by": []},
+        ),
+        (
+            ["histogram", "heart", "age", "--edges", "30,50,70"],
+            "histogram",
+            {"column": "age", "bins": [30, 50, 70], "by": []},
+        ),
+        (["histogram", "heart", "age"], "histogram", {"column": "age", "bins": 10, "by": []}),
+        (
+            ["crosstab", "heart", "sex", "smoker"],
+            "crosstab",
+            {"rows": "sex", "columns": "smoker"},
+        ),
+    ],
+)
+def test_words_become_the_parameters_that_are_signed(
+    wardnet: Run, words: list[str], method: str, parameters: object
+) -> None:
+    """Every statistic has its command."""
+    answer = json.loads(wardnet("query", *words, "--json").stdout)
+    assert (answer["method"], answer["parameters"]) == (method, parameters)
+
+
+def test_a_condition_that_cannot_be_read_is_pointed_at(wardnet: Run) -> None:
+    """The caret stands below the character, and nothing is sent."""
+    done = wardnet("query", "count", "heart", "--where", "age >= forty")
+    assert done.exit_code == exit_code(Reason.COHORT_SYNTAX)
+    shown, caret, error = done.stderr.splitlines()
+    assert shown == "  age >= forty"
+    assert caret == "         ^"
+    assert error.startswith("Error: The cohort cannot be read at character 8: expected a value")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["query", "count", "lungs"], Reason.DATASET_UNAVAILABLE),
+        (["query", "summary", "heart", "bmi"], Reason.COLUMN_UNAVAILABLE),
+        (["query", "crosstab", "heart", "sex", "age"], Reason.PARAMETER_INVALID),
+        (
+            ["query", "histogram", "heart", "age", "--bins", "3", "--edges", "1,2"],
+            Reason.PARAMETER_INVALID,
+        ),
+        (["query", "count", "heart", "--hospitals", "z"], Reason.PARAMETER_INVALID),
+        (["query", "count", "heart", "--min-hospitals", "9"], Reason.PARAMETER_INVALID),
+        (["query", "count", "heart", "--where", "age == 30"], Reason.COHORT_TOO_SMALL),
+        (["query", "show", "abcdef"], Reason.QUERY_UNKNOWN),
+        (["query", "wait", "abcdef"], Reason.QUERY_UNKNOWN),
+        (["query", "cancel", "abcdef"], Reason.QUERY_UNKNOWN),
+        (["dictionary", "lungs"], Reason.DATASET_UNAVAILABLE),
+        (["login", "nowhere.txt"], Reason.FILE_UNREADABLE),
+        (["login", "wardnet-invitation-v1:abc"], Reason.INVITATION_MALFORMED),
+    ],
+)
+def test_an_error_is_one_sentence_and_an_exit_code(
+    wardnet: Run, words: list[str], reason: Reason
+) -> None:
+    """Both from the catalogue; stdout stays empty."""
+    done = wardnet(*words)
+    assert done.exit_code == exit_code(reason)
+    assert done.stdout == ""
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("Error: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_home_without_keys_says_what_to_do(tmp_path: Path) -> None:
+    """Before anybody is asked for a passphrase."""
+    done = CliRunner().invoke(cli.main, ["--home", str(tmp_path / "none"), "datasets"])
+    assert done.exit_code == exit_code(Reason.NOT_INITIALISED)
+    assert "Run `wardnet login` first." in done.stderr
+
+
+def test_a_wrong_passphrase_is_told(home: Path) -> None:
+    """And nothing else happens."""
+    wrong = home / "wrong"
+    wrong.touch(mode=0o600)
+    wrong.write_text("not the passphrase\n")
+    words = ["--home", str(home), "--passphrase-file", str(wrong), "datasets"]
+    assert CliRunner().invoke(cli.main, words).exit_code == exit_code(Reason.PASSPHRASE_WRONG)
+
+
+def test_what_the_network_holds_is_listed(wardnet: Run) -> None:
+    """Datasets, dictionaries, hospitals, settings: as tables and as JSON."""
+    assert "a, b" in wardnet("datasets").stdout
+    assert json.loads(wardnet("datasets", "--json").stdout)[0]["name"] == "heart"
+    assert "female, male" in wardnet("dictionary", "heart").stdout
+    columns = json.loads(wardnet("dictionary", "heart", "--json").stdout)["columns"]
+    assert [column["name"] for column in columns] == ["age", "sex", "smoker"]
+    assert json.loads(wardnet("hospitals", "--json").stdout)[0] == {
+        "hospital": "a",
+        "connected": True,
+    }
+    assert json.loads(wardnet("config", "--json").stdout)[0]["source"] == "file"
+
+
+def test_a_query_can_be_left_and_taken_up(wardnet: Run) -> None:
+    """Closing the laptop loses nothing."""
+    query = wardnet("query", "count", "heart", "--no-wait").stdout.strip()
+    assert len(query) == 64
+    assert json.loads(wardnet("query", "count", "heart", "--no-wait", "--json").stdout)["query"]
+    assert "running" in wardnet("query", "show", query[:8]).stdout
+    waited = wardnet("query", "wait", query[:8])
+    shown = wardnet("query", "show", query[:8])
+    assert waited.stdout == shown.stdout
+    assert "patients" in shown.stdout
+    listed = wardnet("query", "list")
+    assert query[:12] in listed.stdout
+    assert "count of heart" in listed.stdout
+    assert wardnet("query", "list", "--json", "--limit", "1").stdout.count('"query"') == 1
+
+
+def test_waiting_has_an_end_that_says_how_to_go_on(wardnet: Run, office: PostOffice) -> None:
+    """The query itself goes on."""
+    office.records = lambda office, envelope: honest(office, envelope)[:1]
+    done = wardnet("query", "count", "heart", "--timeout", "0.05")
+    assert done.exit_code == exit_code(Reason.WAIT_TOO_LONG)
+    assert "wardnet query wait" in done.stderr
+
+
+def test_ctrl_c_leaves_the_query_running_and_says_how_to_go_on(
+    wardnet: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever stops waiting does not stop the question."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RemoteNetwork, "wait", interrupt)
+    done = wardnet("query", "count", "heart")
+    assert done.exit_code == 1
+    assert "The query goes on; `wardnet query wait " in done.stderr
+
+
+def test_a_cancelled_query_is_told(wardnet: Run) -> None:
+    """Its state is shown, and waiting for it ends with the reason."""
+    query = wardnet("query", "count", "heart", "--no-wait").stdout.strip()
+    assert "is cancelled" in wardnet("query", "cancel", query[:8]).stderr
+    assert wardnet("query", "wait", query).exit_code == exit_code(Reason.QUERY_CANCELLED)
+    assert "cancelled" in wardnet("query", "show", query).stdout

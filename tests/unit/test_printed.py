@@ -1,0 +1,69 @@
+"""Tables as they are printed."""
+
+from itertools import pairwise
+
+from wardnet.client.printed import printed
+from wardnet.question.answer import Table, Withheld
+
+SMALL = "fewer than 10 patients"
+
+
+def test_a_cross_table_goes_across_the_page() -> None:
+    """One line per level of the first column; what is withheld stays named."""
+    table = Table(
+        keys=("sex", "smoker"),
+        values=("rows", "patients"),
+        rows=(
+            ("f", "no", 30, 20),
+            ("f", "yes", None, None),
+            ("m", "no", 40, 30),
+            ("m", "yes", 50, 40),
+        ),
+        withheld=(
+            Withheld(cell={"sex": "f", "smoker": "yes"}, columns=("rows", "patients"), rule=SMALL),
+        ),
+    )
+    assert printed(table, method="crosstab") == Table(
+        keys=("sex",),
+        values=("no", "yes"),
+        rows=(("f", 20, None), ("m", 30, 40)),
+        withheld=(Withheld(cell={"sex": "f"}, columns=("yes",), rule=SMALL),),
+    )
+
+
+def bins(*edges: float) -> Table:
+    """Make a histogram whose first bin is withheld."""
+    names = [f"[{low!r}, {high!r})" for low, high in pairwise(edges)]
+    rows = [
+        (name, low, high, 10 * number or None, 10 * number or None)
+        for number, (name, low, high) in enumerate(zip(names, edges[:-1], edges[1:], strict=True))
+    ]
+    return Table(
+        keys=("bin",),
+        values=("low", "high", "rows", "patients"),
+        rows=tuple(rows),
+        withheld=(Withheld(cell={"bin": names[0]}, columns=("rows", "patients"), rule=SMALL),),
+    )
+
+
+def test_bins_are_named_by_edges_of_six_digits() -> None:
+    """Nobody reads seventeen."""
+    assert printed(bins(-3.0, -1.5714285714285714, 0.25), method="histogram") == Table(
+        keys=("bin",),
+        values=("rows", "patients"),
+        rows=(("[-3, -1.57143)", None, None), ("[-1.57143, 0.25)", 10, 10)),
+        withheld=(
+            Withheld(cell={"bin": "[-3, -1.57143)"}, columns=("rows", "patients"), rule=SMALL),
+        ),
+    )
+
+
+def test_bins_that_six_digits_do_not_tell_apart_keep_their_names() -> None:
+    """A short name must not join two bins."""
+    table = bins(1.0, 1.00000001, 1.00000002)
+    assert printed(table, method="histogram") == table
+
+
+def test_other_tables_are_printed_as_they_are() -> None:
+    """Only what reads better is rearranged."""
+    assert printed(bins(1.0, 2.0), method="summary") == bins(1.0, 2.0)
