@@ -189,6 +189,13 @@ class Broker:
         if self._streams.get(attachment.hospital) is attachment:
             del self._streams[attachment.hospital]
 
+    def forget(self, hospital: str) -> None:
+        """Let a hospital that has enrolled anew count its processes from the beginning."""
+        self._epochs.pop(hospital, None)
+        older = self._streams.get(hospital)
+        if older is not None:
+            older.close(_superseded(hospital))
+
     def find(self, hospital: str) -> Attachment | None:
         """Return the hospital's stream, or None when it is away."""
         return self._streams.get(hospital)

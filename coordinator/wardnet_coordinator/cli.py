@@ -122,9 +122,14 @@ def init(
 @click.option(
     "--days", type=click.IntRange(1, 90), default=7, show_default=True, help="How long it is valid."
 )
+@click.option(
+    "--again", is_flag=True, help="Also if there is such a member, e.g. one whose disk was lost."
+)
 @json_option
 @click.pass_obj
-def invite(options: _Options, *, role: str, name: str, days: int, as_json: bool) -> None:
+def invite(
+    options: _Options, *, role: str, name: str, days: int, again: bool, as_json: bool
+) -> None:
     """Print an invitation: one line, for one person or hospital, to be used once."""
     settings, keystore, at = options.settings(), options.unlock(), clock.now()
     credentials = Credentials.load(options.home, keystore)
@@ -139,6 +144,7 @@ def invite(options: _Options, *, role: str, name: str, days: int, as_json: bool)
             issuing=founding.load_issuing(options.home, keystore),
             at=at,
             until=until,
+            again=again,
         )
     connection.close()
     if as_json:

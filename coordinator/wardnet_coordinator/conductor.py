@@ -7,7 +7,7 @@ acknowledged, and everything else is in the database.
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -94,9 +94,8 @@ class Conductor:
         """
         at = clock.now()
         record = queries.check(envelope, caller=caller, trust=self._trust, at=at)
-        insert = partial(queries.insert, record=record, at=at)
-        if await self._database.write(insert):
-            self._start(record)
+        # A caller that hangs up now must not leave a stored query that nobody runs.
+        await asyncio.shield(self._spawn(self._accept(record, at=at)))
         return record.course.query
 
     async def cancel(self, query: str, researcher: str) -> None:
@@ -137,7 +136,7 @@ class Conductor:
             changed = run.changed
             yield run.record
             await changed.wait()
-        yield await self.find(query, researcher)
+        yield await self.find(record.course.query, researcher)
 
     def attached(self, attachment: Attachment) -> None:
         """Give a hospital that has just attached all its work."""
@@ -184,12 +183,20 @@ class Conductor:
         run = self._runs.get(record.course.query)
         return record if run is None else run.record
 
+    async def _accept(self, record: Record, *, at: datetime) -> None:
+        if await self._database.write(partial(queries.insert, record=record, at=at)):
+            self._start(record)
+
     def _start(self, record: Record) -> None:
         self._runs[record.course.query] = run = _Run(record)
         self._tell(run)
-        task = asyncio.get_running_loop().create_task(self._conduct(run))
+        self._spawn(self._conduct(run))
+
+    def _spawn(self, doing: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(doing)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _conduct(self, run: _Run) -> None:
         loop = asyncio.get_running_loop()

@@ -56,7 +56,8 @@ MAXIMUM_LIST_BYTES: Final = 3 << 20
 class EnrolmentService(enrolment_pb2_grpc.EnrolmentServiceServicer):
     """Make members of those who were invited."""
 
-    def __init__(self, *, database: Database, issuing: Authority) -> None:
+    def __init__(self, *, broker: Broker, database: Database, issuing: Authority) -> None:
+        self._broker = broker
         self._database = database
         self._issuing = issuing
 
@@ -76,6 +77,8 @@ class EnrolmentService(enrolment_pb2_grpc.EnrolmentServiceServicer):
         enrolment = await self._database.write(enrol)
         if enrolment is None:
             raise WardnetError(Reason.INVITATION_REFUSED)
+        if enrolment.member.role is Role.NODE:
+            self._broker.forget(enrolment.member.id)
         return enrolment_pb2.EnrolResponse(
             tls_certificates=enrolment.tls, signing_certificates=enrolment.signing
         )

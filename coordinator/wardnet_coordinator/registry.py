@@ -85,6 +85,7 @@ def invite(
     issuing: Authority,
     at: datetime,
     until: datetime,
+    again: bool = False,
 ) -> Invitation:
     """Invite somebody to become one exact member, once; earlier invitations of theirs end.
 
@@ -100,6 +101,8 @@ def invite(
         Certifies the key in the invitation, so that its holder can connect at all.
     until : datetime
         When it ends.
+    again : bool
+        Also invite a member who has lost the keys, or never got the certificates.
 
     Raises
     ------
@@ -109,7 +112,8 @@ def invite(
     if member.role not in INVITABLE:
         raise WardnetError(Reason.ROLE_REFUSED, role=member.role)
     key = (member.role, member.id)
-    if connection.execute("SELECT 1 FROM members WHERE (role, id) = (?, ?)", key).fetchone():
+    known = connection.execute("SELECT 1 FROM members WHERE (role, id) = (?, ?)", key).fetchone()
+    if known and not again:
         raise WardnetError(Reason.ALREADY_EXISTS, path=f"The {member.role} {member.id}")
     token, tls_key = secrets.token_bytes(TOKEN_BYTES), ec.generate_private_key(ec.SECP256R1())
     chain = issue(
@@ -177,7 +181,9 @@ def enrol(
     log.append(connection, event, at=at)
     if member is None:
         return None
-    connection.execute("INSERT INTO members VALUES (?, ?, ?)", (member.role, member.id, moment))
+    connection.execute(
+        "INSERT OR REPLACE INTO members VALUES (?, ?, ?)", (member.role, member.id, moment)
+    )
     tls, signing = (
         issue(requested, member=member, usage=usage, issuing=issuing, at=at)
         for requested, usage in ((tls_request, Usage.TLS), (signing_request, Usage.SIGNING))

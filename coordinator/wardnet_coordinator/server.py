@@ -97,7 +97,7 @@ async def serve(
             lease=settings.lease,
         )
         link_pb2_grpc.add_LinkServiceServicer_to_server(link, server)
-        enrolment = EnrolmentService(database=database, issuing=issuing)
+        enrolment = EnrolmentService(broker=broker, database=database, issuing=issuing)
         enrolment_pb2_grpc.add_EnrolmentServiceServicer_to_server(enrolment, server)
         query = QueryService(broker=broker, conductor=conductor)
         query_pb2_grpc.add_QueryServiceServicer_to_server(query, server)

@@ -2,26 +2,39 @@
 
 import asyncio
 import contextlib
+import sqlite3
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from support.coordinator import (
+    HEART,
     FakeNode,
     nodes,
+    prepare,
     publish,
     question,
     refused,
     researcher,
     run,
     serving,
+    soon,
     working,
 )
 from support.pki import TestNetwork
+from wardnet import clock
 from wardnet.errors import Reason, WardnetError
+from wardnet.identity.credentials import Credentials
+from wardnet.identity.envelope import sign
+from wardnet.question import dictionary
+from wardnet.transport.convert import Work, envelope_from_wire
 from wardnet.wire.v1 import query_pb2
-from wardnet_coordinator import conductor, queries
+from wardnet_coordinator import catalog, conductor, queries, state
+from wardnet_coordinator.broker import Broker
+from wardnet_coordinator.conductor import Conductor
+from wardnet_coordinator.state import Database
 
 
 def asked(home: Path, *, rounds: int = 2) -> query_pb2.QueryRecord:
@@ -138,3 +151,45 @@ def test_many_queries_at_once_all_end(tmp_path: Path) -> None:
                 assert len(await ada.recent(100)) == 40
 
     run(scenario())
+
+
+def test_a_caller_that_hangs_up_leaves_no_query_that_nobody_runs(tmp_path: Path) -> None:
+    """What is stored is run, whoever still waits for the answer to Submit."""
+
+    async def scenario() -> None:
+        network, gate = TestNetwork(), threading.Event()
+        ada = network.researcher()
+        prepare(tmp_path, "abcd")
+        with contextlib.closing(state.connect(tmp_path)) as connection:
+            publish_directly(connection, network.node("a"))
+        database, broker = Database(tmp_path), Broker()
+        office = Conductor(database=database, broker=broker, trust=network.trust, round_deadline=60)
+        holding = asyncio.create_task(database.write(lambda _: gate.wait(10)))
+        envelope = envelope_from_wire(question(ada).query)
+        calling = asyncio.create_task(office.submit(envelope, ada.member))
+        await asyncio.sleep(0.01)
+        calling.cancel()
+        await asyncio.wait([calling])
+        attachment = broker.attach("a", epoch=1)
+        gate.set()
+        await holding
+        work = await soon(anext(attachment.outgoing(heartbeat=60)))
+        assert isinstance(work, Work)
+        assert work.query == envelope
+        await office.close()
+        await database.close()
+
+    run(scenario())
+
+
+def publish_directly(connection: sqlite3.Connection, publisher: Credentials) -> None:
+    """Publish the dictionary without a server."""
+    payload = dictionary.to_bytes(HEART)
+    with state.transaction(connection):
+        catalog.publish(
+            connection,
+            envelope=sign(dictionary.PAYLOAD_TYPE, payload, publisher.signer),
+            dictionary=HEART,
+            publisher=publisher.member,
+            at=clock.now(),
+        )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.coordinator import SECONDS, calls, prepare, refused, run, serving
+from support.coordinator import SECONDS, FakeNode, calls, prepare, refused, run, serving, soon
 from support.pki import CHEAP, PASSPHRASE, TestNetwork
 from wardnet import clock
 from wardnet.audit import log
@@ -39,6 +39,7 @@ def invite(
     name: str = "north",
     lasts: timedelta = WEEK,
     address: str = "127.0.0.1:1",
+    again: bool = False,
 ) -> Invitation:
     """Invite somebody, as the command does."""
     now = clock.now()
@@ -51,6 +52,7 @@ def invite(
             issuing=network.issuing,
             at=now + lasts - WEEK,
             until=now + lasts,
+            again=again,
         )
 
 
@@ -251,6 +253,28 @@ def test_a_member_is_not_invited_again(tmp_path: Path) -> None:
         invite(TestNetwork(), tmp_path)
     assert caught.value.reason is Reason.ALREADY_EXISTS
     assert invite(TestNetwork(), tmp_path, role=Role.STEWARD).member.role is Role.STEWARD
+
+
+def test_a_hospital_that_lost_its_disk_enrols_again(tmp_path: Path) -> None:
+    """Its new process begins at epoch 1; the old one, wherever it runs, is fenced."""
+
+    async def scenario() -> None:
+        network = TestNetwork()
+        async with (
+            serving(network, tmp_path) as address,
+            FakeNode(address, network.node("a"), epoch=7) as old,
+        ):
+            invitation = invite(network, tmp_path, name="a", again=True)
+            async with calls(address, invitation.tls) as channel:
+                stub = enrolment_pb2_grpc.EnrolmentServiceStub(channel)
+                await stub.Enrol(redeem(invitation.token), timeout=SECONDS)
+            await soon(old.over.wait())
+            assert old.failure is not None
+            assert old.failure.reason is Reason.SUPERSEDED
+            async with FakeNode(address, network.node("a"), epoch=1) as new:
+                assert not new.over.is_set()
+
+    run(scenario())
 
 
 @pytest.mark.parametrize("role", [Role.COORDINATOR, Role.INVITED])
