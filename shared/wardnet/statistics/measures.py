@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from wardnet.statistics.method import Part, Settled
 from wardnet.statistics.moments import PowerSums
 from wardnet.statistics.rounding import nearest
 from wardnet.statistics.variables import Variable
-from wardnet.sums.accumulate import MAXIMUM_ROWS, UNIT, Piece, integers, pieces, power_sums
+from wardnet.sums.accumulate import MAXIMUM_ROWS, SLICE, Piece, integers, pieces, power_sums
 from wardnet.sums.arrays import ArraySpec, IntegerArray, Sums
 from wardnet.sums.members import Index, count, where_not
 
@@ -105,10 +105,15 @@ class Measure(ABC):
         """Return the name of the array that is not a count."""
         return f"sums:{self.variable.name}"
 
-    def declare(self, *, powers: int, limit: int, unit: int = 0) -> ArraySpec:
+    def declare_sums(self, *, powers: int, limit: int, unit: int = 0) -> ArraySpec:
         """Declare sums of so many powers, each term at most `limit * 2**-unit`."""
         shape = (self.groups, powers)
         return ArraySpec(self.sums, shape, limit * MAXIMUM_ROWS, self.variable.present, unit)
+
+    def declare_real(self, slices: Sequence[int]) -> ArraySpec:
+        """Declare sums of real terms, each at most 1."""
+        unit = SLICE * slices[-1]
+        return self.declare_sums(powers=len(slices), limit=1 << unit, unit=unit)
 
     def declare_counts(self) -> list[ArraySpec]:
         """Declare the rows with and without a value."""
@@ -135,7 +140,7 @@ class Counted(Measure):
     def arrays(self) -> Sequence[ArraySpec]:
         """Declare n, missing and four power sums of the codes."""
         largest = max(1, int(self.variable.high)) ** 4
-        return [*self.declare_counts(), self.declare(powers=4, limit=largest)]
+        return [*self.declare_counts(), self.declare_sums(powers=4, limit=largest)]
 
     def local(self, batch: Batch) -> Part:
         """Count the codes of a batch."""
@@ -159,7 +164,7 @@ class Counted(Measure):
         """Read the power sums of the codes."""
         n = total[self.variable.present]
         powers = tuple(
-            PowerSums(int(count), self.variable.origin, self.variable.step, _fractions(entries, 0))
+            PowerSums(int(count), self.variable.origin, self.variable.step, _fractions(entries))
             for count, entries in zip(n, total[self.sums], strict=True)
         )
         if any(power.spread < 0 for power in powers):
@@ -170,20 +175,22 @@ class Counted(Measure):
 class Summed(Measure):
     """Count and add up the values, for their mean."""
 
+    slices: ClassVar[tuple[int, ...]] = (3,)
+
     def arrays(self) -> Sequence[ArraySpec]:
         """Declare n, missing and the sum of the scaled values."""
-        return [*self.declare_counts(), self.declare(powers=1, limit=1 << UNIT, unit=UNIT)]
+        return [*self.declare_counts(), self.declare_real(self.slices)]
 
     def local(self, batch: Batch) -> Part:
         """Count a batch's values and add them up exactly."""
         missing = self.variable.missing(batch.rows)
-        limbs = np.zeros((4, self.groups, 1), np.int64)
+        limbs = np.zeros((1 + self.slices[-1], self.groups, 1), np.int64)
         origin = np.zeros(self.groups)
         for piece in batch.pieces:
             terms = self.variable.terms(
                 batch.rows, piece, centres=origin, scale=self.variable.scale
             )
-            limbs += piece.add_up(terms[np.newaxis])
+            limbs += piece.add_up(terms[np.newaxis], slices=self.slices)
         return {
             self.variable.present: count(where_not(missing, batch.group), cells=self.groups),
             self.variable.absent: count(where_not(~missing, batch.group), cells=self.groups),
@@ -198,7 +205,9 @@ class Summed(Measure):
     def step(self, total: Sums) -> "Centred":
         """Take the mean of each group, correctly rounded, as the centre of the second round."""
         n = total[self.variable.present]
-        totals = (self.variable.scale * each for each in _fractions(total[self.sums][:, 0], UNIT))
+        totals = (
+            self.variable.scale * each for each in _fractions(total[self.sums][:, 0], self.slices)
+        )
         return Centred(self.variable, self.groups, n, total[self.variable.absent], tuple(totals))
 
 
@@ -213,6 +222,9 @@ class Centred(Measure):
     totals : tuple of Fraction
         The exact sum of the values of each group.
     """
+
+    slices: ClassVar[tuple[int, ...]] = (3, 4, 5)
+    """More for higher powers, so that they keep their digits where the bounds are wide."""
 
     n: IntegerArray
     missing: IntegerArray
@@ -229,11 +241,11 @@ class Centred(Measure):
 
     def arrays(self) -> Sequence[ArraySpec]:
         """Declare the second to fourth power sums of the scaled distances."""
-        return [self.declare(powers=3, limit=1 << UNIT, unit=UNIT)]
+        return [self.declare_real(self.slices)]
 
     def local(self, batch: Batch) -> Part:
         """Add up the powers of a batch's distances exactly; powers by multiplication only."""
-        limbs = np.zeros((4, self.groups, 3), np.int64)
+        limbs = np.zeros((1 + self.slices[-1], self.groups, 3), np.int64)
         for piece in batch.pieces:
             distance = self.variable.terms(
                 batch.rows, piece, centres=self.centres, scale=self.variable.width
@@ -242,7 +254,7 @@ class Centred(Measure):
             np.multiply(distance, distance, out=powers[0])
             np.multiply(powers[0], distance, out=powers[1])
             np.multiply(powers[0], powers[0], out=powers[2])
-            limbs += piece.add_up(powers)
+            limbs += piece.add_up(powers, slices=self.slices)
         return {self.sums: limbs}
 
     def finish(self, part: Settled) -> Sums:
@@ -260,10 +272,12 @@ class Centred(Measure):
             first = (value_total - int(n) * exact) / width
             origin = self.variable.origin + self.variable.step * exact
             scale = self.variable.step * width
-            powers.append(PowerSums(int(n), origin, scale, (first, *_fractions(entries, UNIT))))
+            powers.append(
+                PowerSums(int(n), origin, scale, (first, *_fractions(entries, self.slices)))
+            )
         return Measured(self.n, self.missing, tuple(powers))
 
 
-def _fractions(entries: NDArray[Any], unit: int) -> tuple[Fraction, ...]:
-    """Return integers in units of `2**-unit` as numbers."""
-    return tuple(Fraction(int(entry), 1 << unit) for entry in entries)
+def _fractions(entries: NDArray[Any], slices: Sequence[int] = (0,)) -> tuple[Fraction, ...]:
+    """Return sums of terms of so many slices, of whole numbers by default, as numbers."""
+    return tuple(Fraction(int(entry), 1 << SLICE * slices[-1]) for entry in entries)

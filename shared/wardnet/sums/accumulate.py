@@ -2,10 +2,10 @@
 
 *Grid columns* are counted value by value, and their power sums follow exactly from the counts.
 
-*Real terms* are put on the grid of `2**-UNIT` row by row, so adding them is integer addition. Each
-term is cut into three slices by adding and subtracting a large constant; every slice is a multiple
-of `2**-40` (then `2**-80`, `2**-120`), and a sum of `BLOCK` slices fits the 53 bits of a double, so
-`numpy` adds them without rounding in whatever order it likes.
+*Real terms* are cut row by row into slices of 40 bits by adding and subtracting a large constant:
+multiples of `2**-40`, then of `2**-80`, and so on. A sum of `BLOCK` slices fits the 53 bits of a
+double, so numpy adds them without rounding in whatever order it likes. What is left of a row's term
+below the last slice is rounded away, always in the same way.
 
 References
 ----------
@@ -13,7 +13,8 @@ Rump, Ogita, Oishi (2008), Accurate floating-point summation part I, algorithm 3
 Demmel, Nguyen (2015), Parallel reproducible summation.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,17 +26,15 @@ from wardnet.sums.members import Index
 MAXIMUM_ROWS: Final = 1 << 40
 """Most rows that one hospital may hold; limits of sums are declared with it."""
 
-UNIT: Final = 120
-"""Real sums are integers in units of `2**-UNIT`."""
-
 BLOCK: Final = 8192
 """Most slices that are added in one go: `8192 * 2**40 = 2**53`."""
 
 _PIECE: Final = 4 * BLOCK
 """Rows worked on at a time, so that their terms stay in the processor's cache."""
 
-_SLICE: Final = 40
-_SIGMAS: Final = (1.5 * 2.0**12, 1.5 * 2.0**-28, 1.5 * 2.0**-68)
+SLICE: Final = 40
+"""Bits in a slice of a real term; sums of k slices are integers in units of `2**-(40 * k)`."""
+
 _POWER_BITS: Final = 16
 _COUNT_BITS: Final = 20
 
@@ -121,31 +120,34 @@ class Piece:
         """Return each row's entry, shape (rows,), of `values`, shape (groups,)."""
         return np.repeat(values[self.group], self.lengths)
 
-    def add_up(self, terms: NDArray[np.float64]) -> NDArray[np.int64]:
+    def add_up(self, terms: NDArray[np.float64], *, slices: Sequence[int]) -> NDArray[np.int64]:
         """Add terms up exactly per group.
 
         Parameters
         ----------
         terms : ndarray of float64, shape (kinds, rows)
             Each at most 1 in magnitude, in the order of `order`. Used up.
+        slices : sequence of int
+            Into how many slices the terms of each kind are cut, ascending, at most 5.
 
         Returns
         -------
-        ndarray of int64, shape (4, groups, kinds)
+        ndarray of int64, shape (1 + most slices, groups, kinds)
             Limbs for `integers`; those of `2**23` pieces can be added before any of them wraps.
         """
-        limbs = np.zeros((4, self.groups, len(terms)), np.int64)
+        limbs = np.zeros((1 + slices[-1], self.groups, len(terms)), np.int64)
         rounded = np.empty_like(terms)
-        for level, sigma in enumerate(_SIGMAS, start=1):
-            if level > 1:
-                np.subtract(terms, rounded, out=terms)
-            np.add(terms, sigma, out=rounded)
-            np.subtract(rounded, sigma, out=rounded)
-            sums = np.add.reduceat(rounded, self.starts, axis=1) * 2.0 ** (_SLICE * level)
-            np.add.at(limbs[level], self.group, sums.T.astype(np.int64))
-        for level in (3, 2, 1):
-            limbs[level - 1] += limbs[level] >> _SLICE
-            limbs[level] &= (1 << _SLICE) - 1
+        for level in range(1, len(limbs)):
+            kinds = bisect_left(slices, level)  # from this one on, all need the slice
+            sigma = 1.5 * 2.0 ** (52 - SLICE * level)
+            np.add(terms[kinds:], sigma, out=rounded[kinds:])
+            np.subtract(rounded[kinds:], sigma, out=rounded[kinds:])
+            sums = np.add.reduceat(rounded[kinds:], self.starts, axis=1) * 2.0 ** (SLICE * level)
+            np.add.at(limbs[level, :, kinds:], self.group, sums.T.astype(np.int64))
+            np.subtract(terms[kinds:], rounded[kinds:], out=terms[kinds:])
+        for level in range(slices[-1], 0, -1):
+            limbs[level - 1] += limbs[level] >> SLICE
+            limbs[level] &= (1 << SLICE) - 1
         return limbs
 
 
@@ -172,8 +174,8 @@ def pieces(index: Index, *, groups: int) -> Iterator[Piece]:
 
 
 def integers(limbs: NDArray[np.int64]) -> NDArray[np.object_]:
-    """Return sums of real terms as integers in units of `2**-UNIT`, shape (groups, kinds)."""
+    """Return sums of real terms, shape (groups, kinds), as integers in units of the last limb."""
     whole = np.full(limbs.shape[1:], 0, np.object_)
     for limb in limbs:
-        whole = whole * (1 << _SLICE) + limb.astype(np.object_)
+        whole = whole * (1 << SLICE) + limb.astype(np.object_)
     return whole
