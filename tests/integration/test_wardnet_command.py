@@ -1,19 +1,27 @@
 """The command `wardnet` as a researcher types it, against a coordinator over mutual TLS."""
 
+import asyncio
+import contextlib
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from support.pki import PASSPHRASE, TestNetwork
+from support.coordinator import run, serving
+from support.pki import CHEAP, PASSPHRASE, TestNetwork
 from support.postoffice import PostOffice, honest
+from wardnet import clock
 from wardnet.client import RemoteNetwork, cli
 from wardnet.errors import CATALOGUE, Reason
-from wardnet.identity.member import Role
+from wardnet.identity import keystore
+from wardnet.identity.invitation import Invitation
+from wardnet.identity.member import Member, Role
 from wardnet.simulation import simulate
+from wardnet_coordinator import registry, state
 
 FRAME = pd.DataFrame(
     {
@@ -247,3 +255,64 @@ def test_a_cancelled_query_is_told(wardnet: Run) -> None:
     assert "is cancelled" in wardnet("query", "cancel", query[:8]).stderr
     assert wardnet("query", "wait", query).exit_code == exit_code(Reason.QUERY_CANCELLED)
     assert "cancelled" in wardnet("query", "show", query).stdout
+
+
+@pytest.mark.parametrize("role", [Role.RESEARCHER, Role.STEWARD, Role.AUDITOR])
+def test_an_invitation_makes_a_member_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: Role
+) -> None:
+    """`wardnet login` makes keys, has them certified, and remembers where the coordinator is."""
+    monkeypatch.setattr(keystore, "COST", CHEAP)
+    passphrase = tmp_path / "passphrase"
+    passphrase.touch(mode=0o600)
+    passphrase.write_text(PASSPHRASE + "\n")
+
+    def login(home: str, line: str, *words: str) -> Result:
+        options = ["--home", str(tmp_path / home), "--passphrase-file", str(passphrase)]
+        return CliRunner().invoke(cli.main, [*options, "login", "-", *words], input=line)
+
+    async def scenario() -> None:
+        network = TestNetwork()
+        async with serving(network, tmp_path / "coordinator") as address:
+            invitation = invite(network, tmp_path / "coordinator", role, address)
+            line = invitation.to_line() + "\n"
+            wrong = await asyncio.to_thread(login, "ada", line, "--fingerprint", "00 11")
+            assert wrong.exit_code == exit_code(Reason.FINGERPRINT_MISMATCH)
+            done = await asyncio.to_thread(login, "ada", line, "--json")
+            assert json.loads(done.stdout) == {"network": "heartnet", "role": role, "id": "ada"}
+            assert invitation.fingerprint in done.stderr
+            again = await asyncio.to_thread(login, "ada", line)
+            assert again.exit_code == exit_code(Reason.ALREADY_EXISTS)
+            used = await asyncio.to_thread(login, "eve", line)
+            assert used.exit_code == exit_code(Reason.INVITATION_REFUSED)
+        assert f'address = "{address}"' in (tmp_path / "ada" / "settings.toml").read_text()
+        assert not (tmp_path / "eve").exists()
+
+    run(scenario())
+
+
+def test_a_node_cannot_log_in_as_a_person(tmp_path: Path) -> None:
+    """Its invitation is for another program."""
+
+    async def scenario() -> None:
+        network = TestNetwork()
+        async with serving(network, tmp_path / "coordinator") as address:
+            line = invite(network, tmp_path / "coordinator", Role.NODE, address).to_line()
+        done = CliRunner().invoke(cli.main, ["--home", str(tmp_path / "home"), "login", line])
+        assert done.exit_code == exit_code(Reason.ROLE_REFUSED)
+
+    run(scenario())
+
+
+def invite(network: TestNetwork, home: Path, role: Role, address: str) -> Invitation:
+    """Invite Ada."""
+    with contextlib.closing(state.connect(home)) as connection, state.transaction(connection):
+        return registry.invite(
+            connection,
+            Member(network.name, role, "ada"),
+            address=address,
+            root=network.root.certificate,
+            issuing=network.issuing,
+            at=clock.now(),
+            until=clock.now() + timedelta(days=1),
+        )

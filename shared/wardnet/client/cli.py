@@ -1,43 +1,16 @@
 """The command `wardnet`: for researchers, stewards and auditors."""
 
 import sys
-from collections.abc import Callable, Sequence
-from functools import wraps
 from pathlib import Path
-from typing import Final, TypeVar
 
 import click
 
 from wardnet.client import display, home
-from wardnet.client.ask import Ask, Parameters, to_bins
-from wardnet.client.listing import Listing
-from wardnet.client.record import State
+from wardnet.client.cli_query import connected, query, show_listing
 from wardnet.client.remote import RemoteNetwork
-from wardnet.client.result import Result
 from wardnet.command import Command, home_options, json_option, print_json, print_records
-from wardnet.identity.invitation import Invitation
-from wardnet.question.cohort import Term
 from wardnet.settings import effective, load
-
-T = TypeVar("T")
-
-
-def _names(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> list[str]:
-    return [name.strip() for value in values for name in value.split(",") if name.strip()]
-
-
-def _numbers(
-    _context: click.Context, _option: click.Parameter, value: str | None
-) -> list[float] | None:
-    try:
-        return None if value is None else [float(number) for number in value.split(",")]
-    except ValueError:
-        message = "takes numbers separated by commas."
-        raise click.BadParameter(message) from None
-
-
-def _condition(_context: click.Context, _option: click.Parameter, value: str | None) -> Term | None:
-    return None if value is None else display.condition(value)
+from wardnet.transport.enrol import check_invitation, read_invitation
 
 
 @click.group(cls=Command)
@@ -49,42 +22,30 @@ def main(context: click.Context, home: Path, passphrase_file: Path | None) -> No
     context.obj = (home, passphrase_file)
 
 
-def connected(function: Callable[..., None]) -> Callable[..., None]:
-    """Open the network before a command, as its first argument, and close it after."""
-
-    @wraps(function)
-    def run(**options: object) -> None:
-        folder, passphrase_file = click.get_current_context().obj
-        with home.connect(folder, passphrase_file=passphrase_file) as network:
-            function(network, **options)
-
-    return run
-
-
-timeout_option: Final = click.option(
-    "--timeout", type=float, metavar="SECONDS", help="How long to wait; the query itself goes on."
-)
-
-
 @main.command()
 @click.argument("invitation")
 @click.option("--fingerprint", help="Of the network, as its operator told you on another way.")
+@json_option
 @click.pass_obj
-def login(places: tuple[Path, Path | None], invitation: str, fingerprint: str | None) -> None:
+def login(
+    places: tuple[Path, Path | None], *, invitation: str, fingerprint: str | None, as_json: bool
+) -> None:
     """Join a network by an INVITATION.
 
     INVITATION is the line itself, a file that holds it, or - for standard input.
     """
     folder, passphrase_file = places
-    opened = Invitation.from_line(home.invitation_line(invitation))
+    opened = read_invitation(invitation)
+    check_invitation(opened, roles=home.ROLES, fingerprint=fingerprint)
     if fingerprint is None:
         click.echo(f"The network's fingerprint is\n  {opened.fingerprint}", err=True)
         if sys.stdin.isatty():
             click.confirm("Is it what the network's operator told you?", abort=True, err=True)
-    member = home.login(
-        opened, folder, passphrase_file=passphrase_file, fingerprint=fingerprint
-    ).member
-    click.echo(f"You are {member.role} {member.id} of {member.network}; keys are in {folder}.")
+    member = home.login(opened, folder, passphrase_file=passphrase_file)
+    if as_json:
+        print_json({"network": member.network, "role": member.role.value, "id": member.id})
+    else:
+        click.echo(f"You are {member.role} {member.id} in {member.network}; home: {folder}.")
 
 
 @main.command()
@@ -92,7 +53,7 @@ def login(places: tuple[Path, Path | None], invitation: str, fingerprint: str | 
 @connected
 def datasets(network: RemoteNetwork, *, as_json: bool) -> None:
     """List the network's datasets."""
-    _show_listing(network.datasets(), as_json=as_json)
+    show_listing(network.datasets(), as_json=as_json)
 
 
 @main.command()
@@ -116,7 +77,7 @@ def dictionary(network: RemoteNetwork, dataset: str, *, as_json: bool) -> None:
 @connected
 def hospitals(network: RemoteNetwork, *, as_json: bool) -> None:
     """List the network's hospitals."""
-    _show_listing(network.hospitals(), as_json=as_json)
+    show_listing(network.hospitals(), as_json=as_json)
 
 
 @main.command()
@@ -132,213 +93,4 @@ def config(places: tuple[Path, Path | None], *, as_json: bool) -> None:
     print_records(records, as_json=as_json)
 
 
-@main.group()
-def query() -> None:
-    """Ask, or look after what was asked."""
-
-
-def asking(describe: Callable[..., Parameters]) -> Callable[..., None]:
-    """Add what all questions have in common, and ask the one that a command describes."""
-
-    @click.argument("dataset")
-    @click.option("--where", callback=_condition, help="Whose rows, e.g. 'age >= 40'.")
-    @click.option(
-        "--hospitals",
-        multiple=True,
-        callback=_names,
-        metavar="NAMES",
-        help="Who is asked; by default all that hold the dataset.",
-    )
-    @click.option("--min-hospitals", type=int, help="Fewest hospitals an answer may rest on.")
-    @click.option("--no-wait", is_flag=True, help="Print the query's id and leave.")
-    @timeout_option
-    @json_option
-    @wraps(describe)
-    @connected
-    def run(
-        network: RemoteNetwork,
-        *,
-        dataset: str,
-        where: Term | None,
-        hospitals: Sequence[str],
-        min_hospitals: int | None,
-        no_wait: bool,
-        timeout: float | None,
-        as_json: bool,
-        **own: object,
-    ) -> None:
-        ask = Ask(
-            describe.__name__,
-            dataset,
-            describe(**own),
-            where=where,
-            hospitals=hospitals or None,
-            min_hospitals=min_hospitals,
-        )
-        query = network.submit(ask)
-        if not no_wait:
-            _wait(network, query, timeout=timeout, as_json=as_json)
-        elif as_json:
-            print_json({"query": query})
-        else:
-            click.echo(query)
-
-    return run
-
-
-columns_argument: Final = click.argument("columns", nargs=-1, required=True)
-by_option: Final = click.option(
-    "--by",
-    multiple=True,
-    callback=_names,
-    metavar="NAMES",
-    help="Columns with levels; one row per combination.",
-)
-
-
-@query.command()
-@asking
-@by_option
-def count(by: Sequence[str]) -> Parameters:
-    """Count the rows and patients of DATASET."""
-    return {"by": list(by)}
-
-
-@query.command()
-@asking
-@columns_argument
-@by_option
-def summary(columns: Sequence[str], by: Sequence[str]) -> Parameters:
-    """Describe COLUMNS of DATASET.
-
-    N, missing, mean, variance, standard deviation, skewness and kurtosis.
-    """
-    return {"columns": list(columns), "by": list(by)}
-
-
-@query.command()
-@asking
-@columns_argument
-@click.option(
-    "--probabilities",
-    default="0.25,0.5,0.75",
-    show_default=True,
-    callback=_numbers,
-    metavar="NUMBERS",
-    help="Which, from 0.05 to 0.95.",
-)
-@by_option
-def quantiles(
-    columns: Sequence[str], probabilities: Sequence[float], by: Sequence[str]
-) -> Parameters:
-    """Find quantiles of COLUMNS of DATASET."""
-    return {"columns": list(columns), "probabilities": list(probabilities), "by": list(by)}
-
-
-@query.command()
-@asking
-@click.argument("column")
-@click.option("--bins", type=int, help="How many, of equal width; 10 by default.")
-@click.option(
-    "--edges", callback=_numbers, metavar="NUMBERS", help="Where bins begin and end: 20,40,60."
-)
-@by_option
-def histogram(
-    column: str, bins: int | None, edges: Sequence[float] | None, by: Sequence[str]
-) -> Parameters:
-    """Count values of COLUMN of DATASET in bins."""
-    return {"column": column, "bins": to_bins(bins=bins, edges=edges), "by": list(by)}
-
-
-@query.command()
-@asking
-@click.argument("rows")
-@click.argument("columns")
-def crosstab(rows: str, columns: str) -> Parameters:
-    """Cross two columns of DATASET.
-
-    ROWS is the column whose levels go down, COLUMNS the one whose levels go across.
-    """
-    return {"rows": rows, "columns": columns}
-
-
-@query.command("list")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
-@json_option
-@connected
-def list_queries(network: RemoteNetwork, *, limit: int, as_json: bool) -> None:
-    """List my queries, newest first."""
-    _show_listing(network.queries(limit=limit), as_json=as_json)
-
-
-@query.command("show")
-@click.argument("query_id", metavar="QUERY")
-@json_option
-@connected
-def show_query(network: RemoteNetwork, query_id: str, *, as_json: bool) -> None:
-    """Show the answer of QUERY, or how far it is.
-
-    QUERY is an id of `wardnet query list`; its first six characters or more are enough.
-    """
-    record = network.record(query_id)
-    if record.state is State.ANSWERED:
-        _show_result(network.result(record), as_json=as_json)
-    elif as_json:
-        print_json(record.to_dict())
-    else:
-        display.show(record.sheet())
-
-
-@query.command("wait")
-@click.argument("query_id", metavar="QUERY")
-@timeout_option
-@json_option
-@connected
-def wait_query(
-    network: RemoteNetwork, query_id: str, *, timeout: float | None, as_json: bool
-) -> None:
-    """Wait for the answer of QUERY.
-
-    QUERY is an id of `wardnet query list`; its first six characters or more are enough.
-    """
-    _wait(network, query_id, timeout=timeout, as_json=as_json)
-
-
-@query.command("cancel")
-@click.argument("query_id", metavar="QUERY")
-@connected
-def cancel_query(network: RemoteNetwork, query_id: str) -> None:
-    """Cancel QUERY; one that has ended stays.
-
-    QUERY is an id of `wardnet query list`; its first six characters or more are enough.
-    """
-    network.cancel(query_id)
-    record = network.record(query_id)
-    click.echo(f"query {record.query[:12]} is {record.state}", err=True)
-
-
-def _wait(network: RemoteNetwork, query_id: str, *, timeout: float | None, as_json: bool) -> None:
-    click.echo(f"query {query_id}", err=True)
-    try:
-        with display.progress() as progress:
-            result = network.wait(query_id, timeout=timeout, progress=progress)
-    except KeyboardInterrupt:
-        click.echo(
-            f"The query goes on; `wardnet query wait {query_id[:12]}` takes it up.", err=True
-        )
-        raise
-    _show_result(result, as_json=as_json)
-
-
-def _show_result(result: Result, *, as_json: bool) -> None:
-    if as_json:
-        print_json(result.to_dict())
-    else:
-        display.show(result.sheet())
-
-
-def _show_listing(listing: Listing[T], *, as_json: bool) -> None:
-    if as_json:
-        print_json([dict(record) for record in listing.to_dict()])
-    else:
-        display.show(listing.sheet())
+main.add_command(query)
