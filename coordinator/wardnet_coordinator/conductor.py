@@ -266,7 +266,11 @@ def _step(course: Course, event: Event) -> Step:
     except Exception as error:  # noqa: BLE001 - logged here, once
         incident = secrets.token_hex(4)
         logs.logger().error(
-            "bug", incident=incident, error=type(error).__name__, place=logs.place(error)
+            "incident",
+            incident=incident,
+            query=course.query,
+            error=type(error).__name__,
+            place=logs.place(error),
         )
         failure = Failure(Reason.INTERNAL, {"incident": incident})
         ended = replace(course, outcome=Outcome.FAILED, failure=failure, totals=())

@@ -1,0 +1,155 @@
+"""The command `wardnet-coordinator`: founding, inviting, showing; every refusal is a sentence."""
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from support.pki import CHEAP, PASSPHRASE
+from wardnet.errors import CATALOGUE, Reason
+from wardnet.identity import keystore
+from wardnet.identity.certificates import fingerprint
+from wardnet.identity.credentials import Credentials
+from wardnet.identity.invitation import Invitation
+from wardnet.identity.keystore import Keystore
+from wardnet.identity.member import Member, Role
+from wardnet_coordinator import founding
+from wardnet_coordinator.cli import main
+
+Run = Callable[..., Result]
+FOUND = ("init", "--network", "heartnet", "--server-name", "post.example", "--server-name", "::1")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return what runs the command on one home."""
+    monkeypatch.setattr(keystore, "COST", CHEAP)
+    passphrase = tmp_path / "passphrase"
+    passphrase.touch(mode=0o600)
+    passphrase.write_text(PASSPHRASE)
+    before = ("--home", str(tmp_path / "home"), "--passphrase-file", str(passphrase))
+    return lambda *words: CliRunner().invoke(main, [*before, *words])
+
+
+def refused(result: Result, reason: Reason) -> None:
+    """Check that a command failed for one reason, in one sentence."""
+    assert result.exit_code == CATALOGUE[reason].exit_code
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_init_makes_a_network_that_can_be_believed(run: Run, tmp_path: Path) -> None:
+    """Everything is under one root, and everything private is its owner's only."""
+    result = run(*FOUND, "--json")
+    assert result.exit_code == 0
+    home = tmp_path / "home"
+    kept = Keystore.unlock(home, PASSPHRASE)
+    credentials = Credentials.load(home, kept)
+    assert credentials.member == Member("heartnet", Role.COORDINATOR, "coordinator")
+    assert founding.load_issuing(home, kept).certificate.issuer == credentials.root.subject
+    said = json.loads(result.stdout)
+    assert said["fingerprint"] == fingerprint(credentials.root)
+    assert said["root_key"] == str(home / "root")
+    assert "offline" in result.stderr
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in home.rglob("*") if path.is_file()}
+    assert modes == {0o600}
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+
+
+def test_serving_and_inviting_never_need_the_root_key(run: Run, tmp_path: Path) -> None:
+    """It can be moved offline at once."""
+    run(*FOUND)
+    (tmp_path / "home" / "root").rename(tmp_path / "offline")
+    assert run("invite", "--role", "node", "--id", "north").exit_code == 0
+    assert Keystore.unlock(tmp_path / "offline", PASSPHRASE).open("authority")
+
+
+def test_an_invitation_is_the_only_thing_on_stdout(run: Run) -> None:
+    """It can be piped; what people should know stands on stderr."""
+    run(*FOUND)
+    result = run("invite", "--role", "researcher", "--id", "ada")
+    invitation = Invitation.from_line(result.stdout)
+    assert invitation.member == Member("heartnet", Role.RESEARCHER, "ada")
+    assert invitation.address == "post.example:7443"
+    assert invitation.fingerprint in result.stderr
+    as_json = json.loads(run("invite", "--role", "node", "--id", "north", "--json").stdout)
+    assert Invitation.from_line(as_json["invitation"]).member.id == "north"
+    assert as_json["fingerprint"] == invitation.fingerprint
+
+
+def test_a_free_port_is_known_only_after_serving(run: Run, tmp_path: Path) -> None:
+    """Until then an invitation could name no address."""
+    run(*FOUND, "--listen", "[::1]:0")
+    refused(run("invite", "--role", "node", "--id", "north"), Reason.NOT_INITIALISED)
+    (tmp_path / "home" / "address").write_text("[::1]:4711\n")
+    line = run("invite", "--role", "node", "--id", "north").stdout
+    assert Invitation.from_line(line).address == "post.example:4711"
+
+
+def test_members_log_and_settings_are_shown(run: Run) -> None:
+    """As tables for people and as JSON for programs; the log is checked before."""
+    run(*FOUND)
+    run("invite", "--role", "node", "--id", "north")
+    assert json.loads(run("members", "--json").stdout) == []
+    (entry,) = json.loads(run("log", "--json").stdout)
+    assert (entry["type"], entry["recipient"]) == (
+        "member_invited",
+        "wardnet://heartnet/node/north",
+    )
+    assert "member_invited" in run("log").stdout
+    settings = {row["name"]: row for row in json.loads(run("config", "--json").stdout)}
+    assert settings["server_name"] == {
+        "name": "server_name",
+        "value": "post.example",
+        "source": "file",
+    }
+    assert settings["round_deadline"]["source"] == "default"
+
+
+def test_founding_twice_changes_nothing(run: Run, tmp_path: Path) -> None:
+    """A network's root is made once."""
+    run(*FOUND)
+    before = (tmp_path / "home" / "keystore.json").read_bytes()
+    refused(run(*FOUND), Reason.ALREADY_EXISTS)
+    assert (tmp_path / "home" / "keystore.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("init", "--network", "HeartNet", "--server-name", "localhost"),
+        ("init", "--network", "heartnet", "--server-name", "localhost:7443"),
+    ],
+    ids=["network", "server name"],
+)
+def test_a_wrong_name_makes_nothing(run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Refused before the first file is written."""
+    refused(run(*words), Reason.PARAMETER_INVALID)
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_wrong_address_is_a_usage_error(run: Run) -> None:
+    """Exit code 2, as for every misused option."""
+    assert run(*FOUND, "--listen", "7443").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("serve",), ("members",), ("log",), ("invite", "--role", "node", "--id", "a")],
+    ids=lambda words: words[0],
+)
+def test_without_init_there_is_nothing(run: Run, words: tuple[str, ...]) -> None:
+    """The sentence says what to run first."""
+    result = run(*words)
+    refused(result, Reason.NOT_INITIALISED)
+    assert "wardnet-coordinator init" in result.stderr
+
+
+def test_a_wrong_passphrase_opens_nothing(run: Run, tmp_path: Path) -> None:
+    """Serving needs the passphrase of the online keystore."""
+    run(*FOUND)
+    (tmp_path / "passphrase").write_text("incorrect horse battery")
+    refused(run("serve"), Reason.PASSPHRASE_WRONG)
