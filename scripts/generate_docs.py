@@ -67,8 +67,9 @@ def settings() -> Iterator[str]:
         yield "| setting | environment | default | what |"
         yield "|---|---|---|---|"
         for field, info in kind.model_fields.items():
-            default = info.get_default(call_default_factory=True)
-            shown = "(needed)" if info.is_required() else f"`{default}`"
+            # What a factory returns depends on the machine; the description says how.
+            default = "" if info.default_factory else f"`{info.default}`"
+            shown = "(needed)" if info.is_required() else default
             what = _cell(info.description or "")
             yield f"| `{field}` | `{prefix}{field.upper()}` | {shown} | {what} |"
 
@@ -100,8 +101,9 @@ def _command(command: click.Command, path: str, *, level: int) -> Iterator[str]:
         yield f"\n{'#' * min(level, 4)} `{path}`\n"
         yield f"`{path} {usage}`\n"
         yield inspect.cleandoc(command.help or "").replace("\b\n", "")
-        options = [parameter.get_help_record(context) for parameter in command.get_params(context)]
-        rows = [record for record in options if record is not None and record[0] != "--help"]
+        options = [item for item in command.get_params(context) if isinstance(item, click.Option)]
+        records = [option.get_help_record(context) for option in options]
+        rows = [record for record in records if record is not None and record[0] != "--help"]
         if rows:
             yield ""
             yield "| option | what |"

@@ -101,7 +101,7 @@ def _mistakes(node: Member, sources: Path) -> list[str]:
         "level": re.sub(rf"{NAME},[fm]", f"{NAME},{NAME}", text),
         "width": text.replace(NAME, f"{NAME},{RECORD}"),
         "torn": text[: text.index(NAME) + 30] + '"',
-        "header": text.replace("name", NAME, 1),
+        "header": text.replace("marker", NAME, 1),
     }
     said = []
     for what, content in wrong.items():
