@@ -90,9 +90,9 @@ class Link:
         WardnetError
             When the coordinator will not have this process again, e.g. `SUPERSEDED`.
         """
+        warn_of_certificate(self._credentials)
         pause, told = FIRST_PAUSE, ""
         while not self._draining:
-            warn_of_certificate(self._credentials)
             try:
                 await self._attach()
             except WardnetError as error:
@@ -100,6 +100,7 @@ class Link:
                     raise
                 if str(error) != told:  # once, not at every attempt
                     logs.logger().warning("away", reason=error.reason.value, error=str(error))
+                    warn_of_certificate(self._credentials)
                 told = str(error)
             if self._was_attached():
                 pause, told = FIRST_PAUSE, ""

@@ -75,9 +75,9 @@ class Rounds:
 
     async def end(self, query: str) -> None:
         """Forget a query that has ended."""
-        await self._desk.do(lambda desk: desk.end(query))
         self._courses.pop(query, None)
         self._pool.forget(query)
+        await self._desk.do(lambda desk: desk.end(query))
 
     def forget_all(self) -> None:
         """Forget what the coordinator sends again after a reconnect, from the first total on."""

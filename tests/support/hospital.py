@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,14 @@ from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.vault import Vault
 
 WOMEN, MEN = 30, 20
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Hold a node that runs in this process, and its task."""
+
+    link: Link
+    task: asyncio.Task[None]
 
 
 class Hospital:
@@ -73,12 +82,12 @@ class Hospital:
 
     def entries(self) -> list[Entry]:
         """Return the access log, verified."""
-        with self.catalog() as catalog:
-            log.verify(catalog.db.conn)
-            return list(log.entries(catalog.db.conn))
+        with self.catalog() as catalog, catalog.reading() as connection:
+            log.verify(connection)
+            return list(log.entries(connection))
 
     @asynccontextmanager
-    async def serving(self, address: str, *, drain: float = 5.0) -> AsyncIterator[Link]:
+    async def serving(self, address: str, *, drain: float = 5.0) -> AsyncIterator[Node]:
         """Run the node in this process while the block runs, and stop it in order."""
         settings = NodeSettings(address=address, workers=1, heartbeat=0.2, lease=5.0)
         desk = DeskThread(self._desk)
@@ -93,7 +102,7 @@ class Hospital:
             )
             running = asyncio.create_task(link.run())
             try:
-                yield link
+                yield Node(link, running)
                 await link.drain(drain)
             finally:
                 running.cancel()

@@ -14,7 +14,6 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import Name
 from wardnet_node import published
 from wardnet_node.cli.place import Place
-from wardnet_node.intake import describe as drafts
 from wardnet_node.intake import dictionary_file, local_part
 from wardnet_node.intake.local_part import LocalPart
 
@@ -59,6 +58,8 @@ def describe(
     for path in (shared, local):
         if path.exists():
             raise WardnetError(Reason.ALREADY_EXISTS, path=str(path))
+    from wardnet_node.intake import describe as drafts  # noqa: PLC0415 - it imports pandas
+
     with _progress(f"Reading {file.name}") as progress:
         parts = drafts.describe(file, name, patient=patient, label=label, progress=progress)
     shared.write_text(dictionary_file.write(parts[0]), encoding="utf-8")
@@ -178,7 +179,7 @@ def show(place: Place, *, name: str, as_json: bool) -> None:
 def snapshots(place: Place, *, name: str, as_json: bool) -> None:
     """List the snapshots of NAME that can be read: the present one, and those that queries use."""
     with place.vault() as vault:
-        records = [
+        records: list[Record] = [
             {
                 "number": snapshot.number,
                 "id": snapshot.id,

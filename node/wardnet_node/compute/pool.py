@@ -95,7 +95,10 @@ class _Worker:
 
     def warm(self) -> WorkerProcess:
         """Return the process, started and warm."""
-        if self._process is None or not self._process.alive:
+        if self._process is not None and not self._process.alive:
+            self._process.close()
+            self._process = None
+        if self._process is None:
             self._process = WorkerProcess(self._memory)
             self._process.wait_until_warm()
         return self._process
@@ -111,9 +114,9 @@ class _Worker:
 
     def close(self) -> None:
         """End the process; a request under way fails."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
         if self._process is not None:
             self._process.close()
+        self._thread.shutdown(cancel_futures=True)
 
 
 def _ignore(done: asyncio.Future[None]) -> None:

@@ -7,7 +7,6 @@ sent only after its fsync.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 
 from wardnet import canonical, clock
 from wardnet.audit import log
@@ -99,15 +98,18 @@ class Desk:
 
     def changes(self) -> int:
         """Return a number that changes when another process has written to the catalog."""
-        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+        with self._catalog.reading() as connection:
+            return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
     def find(self, work_id: WorkId) -> Result | None:
         """Return what was made for some work, if anything ever was."""
-        return outbox.find(self._connection, str(work_id))
+        with self._catalog.reading() as connection:
+            return outbox.find(connection, str(work_id))
 
     def unacknowledged(self) -> tuple[Result, ...]:
         """Return the results that the coordinator may not have."""
-        return outbox.unacknowledged(self._connection)
+        with self._catalog.reading() as connection:
+            return outbox.unacknowledged(connection)
 
     def acknowledge(self, work_id: str) -> None:
         """Drop the message of a result that is durable at the coordinator.
@@ -131,7 +133,8 @@ class Desk:
             What `accept`, `check_attempt` and `Session` refuse; `ROUNDS_DIVERGED` when the query
             was over before.
         """
-        accepted = queries.find(self._connection, work.id.query)
+        with self._catalog.reading() as connection:
+            accepted = queries.find(connection, work.id.query)
         opened = self._accept(work) if accepted is None else self._reopen(accepted)
         check_attempt(opened.query, hospital=self._member.id, hospitals=work.hospitals)
         return opened
@@ -195,7 +198,7 @@ class Desk:
             trust=self._credentials.trust,
             hospital=self._member.id,
             at=at,
-            nonce_used_by=partial(queries.nonce_used_by, self._connection),
+            nonce_used_by=self._nonce_used_by,
             adopted=self._adopted,
         )
         opened = self._opened(query, work.query, self._vault.pin(query.dataset))
@@ -237,9 +240,9 @@ class Desk:
             yield connection
         self._acknowledged.clear()
 
-    @property
-    def _connection(self) -> Connection:
-        return self._catalog.db.conn
+    def _nonce_used_by(self, nonce: str) -> str | None:
+        with self._catalog.reading() as connection:
+            return queries.nonce_used_by(connection, nonce)
 
     def _adopted(self, dataset: str) -> str | None:
         return {item.name: item.dictionary for item in self.held()}.get(dataset)

@@ -10,16 +10,19 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Final, Self, cast
+from typing import TYPE_CHECKING, Final, Self, cast
 
 import sqlcipher3
-import sqlite_utils
 
 from wardnet.audit import log
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.keystore import Keystore
 from wardnet_node.vault.disk import disk_errors
+
+if TYPE_CHECKING:
+    import sqlite_utils
 
 FILE_NAME: Final = "catalog.db"
 
@@ -124,7 +127,6 @@ class Catalog:
         except BaseException:
             connection.close()
             raise
-        self.db = sqlite_utils.Database(connection)
 
     @classmethod
     def open(cls, home: Path, keystore: Keystore) -> Self:
@@ -136,6 +138,13 @@ class Catalog:
             `VAULT_DAMAGED` when it is not a catalog under this keystore.
         """
         return cls(home / FILE_NAME, keystore.derive("catalog"))
+
+    @cached_property
+    def db(self) -> "sqlite_utils.Database":
+        """Return the database as sqlite-utils sees it, for whoever looks around in it."""
+        import sqlite_utils  # noqa: PLC0415 - it imports pandas, a second that no command has
+
+        return sqlite_utils.Database(self._connection)
 
     def close(self) -> None:
         """Close the database."""

@@ -1,0 +1,309 @@
+"""A node on its link: what it sends, sends again, refuses and logs."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from support.hospital import MEN, WOMEN, Hospital
+from support.pki import TestNetwork
+from support.post import Attached, post_office
+from support.questions import DICTIONARY, count_query, signed
+from wardnet import canonical, clock
+from wardnet.audit.entry import EventType, Outcome
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity.envelope import Envelope, verify
+from wardnet.question import answer as answers
+from wardnet.question.answer import Participant
+from wardnet.question.query import to_bytes
+from wardnet.transport.convert import Total, WorkId, envelope_from_wire, sums_from_wire
+from wardnet.wire.v1.link_pb2 import RoundPart
+
+
+@pytest.fixture
+def network() -> TestNetwork:
+    """Return a network."""
+    return TestNetwork()
+
+
+@pytest.fixture
+def hospital(network: TestNetwork, tmp_path: Path) -> Hospital:
+    """Return hospital a, with 30 women and 20 men."""
+    return Hospital(network, tmp_path / "a")
+
+
+def query(
+    network: TestNetwork, *, at: datetime | None = None, **changes: object
+) -> tuple[Envelope, str]:
+    """Return a signed query and its digest."""
+    envelope = signed(network, count_query(network, at=at, **changes))
+    return envelope, canonical.digest(envelope.payload)
+
+
+def total(part: RoundPart, number: int = 0, *, b: str = "1:bb") -> Total:
+    """Return the total of a round in which b has what a has, in a snapshot of b."""
+    sums = {name: array * 2 for name, array in sums_from_wire(part.sums).items()}
+    participants = (Participant("a", part.snapshot), Participant("b", b))
+    return Total(number, sums, participants)
+
+
+def logged(hospital: Hospital) -> list[tuple[str, str]]:
+    """Return what the access log says about queries: type, and attempt and round."""
+    entries = [entry for entry in hospital.entries() if entry.type.startswith("query")]
+    return [(entry.type.value, (entry.request_id or "")[65:]) for entry in entries]
+
+
+async def guard_round(stream: Attached, envelope: Envelope, query: str) -> RoundPart:
+    """Ask for the guard round of the first attempt and return its part."""
+    await stream.ask(envelope, WorkId(query, 1, 0))
+    part: RoundPart = await stream.next("part")
+    return part
+
+
+def test_a_query_goes_from_its_first_sight_to_a_signed_answer(
+    network: TestNetwork, hospital: Hospital
+) -> None:
+    """Guard sums, then the answer, each logged once, and the answer carries our signature."""
+    envelope, digest = query(network)
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address), hospital.serving(address):
+            stream = await post.attached()
+            assert (stream.hello.hospital, stream.hello.epoch) == ("a", 1)
+            held = [(item.name, item.dictionary) for item in stream.hello.announcement.datasets]
+            assert held == [(DICTIONARY.name, DICTIONARY.digest)]
+
+            part = await guard_round(stream, envelope, digest)
+            assert int(sums_from_wire(part.sums)["cohort"][0]) == WOMEN + MEN
+
+            await stream.ask(envelope, WorkId(digest, 1, 1), totals=[total(part)])
+            answer = envelope_from_wire((await stream.next("answer")).answer)
+            kind = answers.PAYLOAD_TYPE
+            members = verify(answer, payload_type=kind, trust=network.trust, at=clock.now())
+            assert members == (hospital.credentials.member,)
+            assert answers.from_bytes(answer.payload).outcome == "released"
+
+    asyncio.run(scenario())
+    assert logged(hospital) == [
+        ("query_accepted", ""),
+        ("query_part", "1/0"),
+        ("query_answer", "1/1"),
+    ]
+
+
+def test_a_result_is_sent_again_to_the_byte_after_a_lost_stream(
+    network: TestNetwork, hospital: Hospital
+) -> None:
+    """The outbox keeps it; nothing is computed or logged a second time, though asked again."""
+    envelope, digest = query(network)
+
+    async def scenario() -> None:
+        async with AsyncExitStack() as stack:
+            async with post_office(network) as (post, address):
+                await stack.enter_async_context(hospital.serving(address))
+                part = await guard_round(await post.attached(), envelope, digest)
+            async with post_office(network, address=address) as (post, _):
+                stream = await post.attached()
+                assert await stream.next("part") == part
+                await stream.ask(envelope, WorkId(digest, 1, 0))
+                await stream.ask(envelope, WorkId(digest, 1, 1), totals=[total(part)])
+                await stream.next("answer")
+                await stack.aclose()
+
+    asyncio.run(scenario())
+    assert logged(hospital) == [
+        ("query_accepted", ""),
+        ("query_part", "1/0"),
+        ("query_answer", "1/1"),
+    ]
+
+
+def test_an_acknowledged_result_is_never_made_again(
+    network: TestNetwork, hospital: Hospital
+) -> None:
+    """Asked again for it, the node says nothing; the bytes are gone and the work id stays."""
+    envelope, digest = query(network)
+    first, second = WorkId(digest, 1, 0), WorkId(digest, 1, 1)
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address), hospital.serving(address):
+            stream = await post.attached()
+            part = await guard_round(stream, envelope, digest)
+            await stream.acknowledge(first)
+            await stream.ask(envelope, second, totals=[total(part)])
+            await stream.next("answer")  # its transaction took the acknowledgement along
+            await stream.ask(envelope, first)
+            await stream.next("heartbeat")
+            await stream.next("heartbeat")
+            assert stream.incoming.empty()
+
+    asyncio.run(scenario())
+    assert logged(hospital).count(("query_part", "1/0")) == 1
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["same process", "after a restart"])
+def test_a_history_that_comes_back_changed_is_refused(
+    network: TestNetwork, hospital: Hospital, *, restart: bool
+) -> None:
+    """Two totals for one round would be two answers; the refusal is logged and ends the query."""
+    envelope, digest = query(network, method="summary", parameters={"columns": ["age"], "by": []})
+    second, third = WorkId(digest, 1, 1), WorkId(digest, 1, 2)
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address):
+            async with hospital.serving(address):
+                stream = await post.attached()
+                part = await guard_round(stream, envelope, digest)
+                await stream.ask(envelope, second, totals=[total(part)])
+                moments = await stream.next("part")
+                if not restart:
+                    await refuses(stream, part, moments)
+            if restart:
+                async with hospital.serving(address):
+                    await refuses(await post.attached(), part, moments)
+
+    async def refuses(stream: Attached, part: RoundPart, moments: RoundPart) -> None:
+        other = [total(part, 0, b="2:cc"), total(moments, 1, b="2:cc")]
+        await stream.ask(envelope, third, totals=other)
+        refusal = await stream.next("refusal")
+        assert (refusal.work_id, refusal.reason) == (str(third), Reason.ROUNDS_DIVERGED.value)
+        await stream.ask(envelope, WorkId(digest, 2, 0))
+        assert (await stream.next("refusal")).reason == Reason.ROUNDS_DIVERGED.value
+
+    asyncio.run(scenario())
+    assert ("query_failed", "1/2") in logged(hospital)
+    assert ("query_answer", "1/2") not in logged(hospital)
+
+
+def test_a_query_keeps_its_snapshot_over_loads_restarts_and_attempts(
+    network: TestNetwork, hospital: Hospital
+) -> None:
+    """Rows that came later are not in it; a new query sees them."""
+    envelope, digest = query(network, minimum_hospitals=1)
+    later, later_digest = query(network, nonce="1" * 32)
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address):
+            async with hospital.serving(address):
+                first = await guard_round(await post.attached(), envelope, digest)
+            hospital.load({"female": 10}, append=True)
+            async with hospital.serving(address):
+                stream = await post.attached()
+                await stream.next("part")  # the first one again
+                await stream.ask(envelope, WorkId(digest, 2, 0), hospitals=["a"])
+                second = await stream.next("part")
+                assert (second.snapshot, second.sums) == (first.snapshot, first.sums)
+                third = await guard_round(stream, later, later_digest)
+                assert third.snapshot != first.snapshot
+                assert int(sums_from_wire(third.sums)["cohort"][0]) == WOMEN + MEN + 10
+
+    asyncio.run(scenario())
+
+
+def test_a_query_about_what_is_not_here_is_refused_and_logged(
+    network: TestNetwork, hospital: Hospital
+) -> None:
+    """The log names the researcher and the reason; the refusal names no more than was asked."""
+    envelope, digest = query(network, dataset="oncology")
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address), hospital.serving(address):
+            stream = await post.attached()
+            await stream.ask(envelope, WorkId(digest, 1, 0))
+            refusal = await stream.next("refusal")
+            assert refusal.reason == Reason.DATASET_UNAVAILABLE.value
+            assert dict(refusal.details) == {"dataset": "oncology"}
+
+    asyncio.run(scenario())
+    (entry,) = [entry for entry in hospital.entries() if entry.type is EventType.QUERY_FAILED]
+    assert (entry.outcome, entry.reason) == (Outcome.REFUSED, Reason.DATASET_UNAVAILABLE)
+    assert entry.actor.subject == "wardnet://heartnet/researcher/ada"
+
+
+def test_a_forged_query_is_refused_and_its_claims_are_not_logged(
+    network: TestNetwork, hospital: Hospital
+) -> None:
+    """What nobody has signed may not stand in the log as somebody's."""
+    envelope, _ = query(network)
+    forged = replace(envelope, payload=to_bytes(count_query(network, nonce="f" * 32)))
+    digest = canonical.digest(forged.payload)
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address), hospital.serving(address):
+            stream = await post.attached()
+            await stream.ask(forged, WorkId(digest, 1, 0))
+            assert (await stream.next("refusal")).reason == Reason.SIGNATURE_INVALID.value
+
+    asyncio.run(scenario())
+    (entry,) = [entry for entry in hospital.entries() if entry.type is EventType.QUERY_FAILED]
+    assert (entry.actor.subject, entry.dataset) == ("unknown", None)
+
+
+def test_an_ended_query_is_over(network: TestNetwork, hospital: Hospital) -> None:
+    """After its end nothing is computed for it, whatever the coordinator asks."""
+    envelope, digest = query(network)
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address), hospital.serving(address):
+            stream = await post.attached()
+            part = await guard_round(stream, envelope, digest)
+            await stream.end(digest)
+            await stream.ask(envelope, WorkId(digest, 1, 1), totals=[total(part)])
+            assert (await stream.next("refusal")).reason == Reason.ROUNDS_DIVERGED.value
+
+    asyncio.run(scenario())
+
+
+def test_a_superseded_node_stops(network: TestNetwork, hospital: Hospital) -> None:
+    """A newer process of the hospital has taken over; two must not release side by side."""
+    error = WardnetError(Reason.SUPERSEDED, identity="a")
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address), hospital.serving(address) as node:
+            await (await post.attached()).break_off(error)
+            await asyncio.wait([node.task], timeout=5)
+
+    with pytest.raises(WardnetError) as caught:
+        asyncio.run(scenario())
+    assert caught.value.reason is Reason.SUPERSEDED
+
+
+def test_the_node_announces_what_a_command_has_changed(
+    network: TestNetwork, hospital: Hospital
+) -> None:
+    """A dataset that another process drops is not offered any longer."""
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address), hospital.serving(address):
+            stream = await post.attached()
+            await asyncio.to_thread(drop)
+            assert list((await stream.next("announcement")).datasets) == []
+
+    def drop() -> None:
+        with hospital.vault() as vault:
+            vault.drop(DICTIONARY.name)
+
+    asyncio.run(scenario())
+
+
+def test_a_node_that_stops_sends_what_it_has_in_hand(
+    network: TestNetwork, hospital: Hospital
+) -> None:
+    """The part comes before the end of the stream."""
+    envelope, digest = query(network)
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address):
+            async with hospital.serving(address) as node:
+                stream = await post.attached()
+                await stream.ask(envelope, WorkId(digest, 1, 0))
+                while not node.link._tasks:  # noqa: ASYNC110 - no event tells
+                    await asyncio.sleep(0)
+            await stream.next("part")
+            await stream.over()
+
+    asyncio.run(scenario())
+    assert ("query_part", "1/0") in logged(hospital)
