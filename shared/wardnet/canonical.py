@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from wardnet.errors import Reason, WardnetError
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 T = TypeVar("T")
 
 MAXIMUM_BYTES: Final = 1 << 20
@@ -53,7 +53,9 @@ def decode(data: bytes, *, maximum_bytes: int = MAXIMUM_BYTES) -> Json:
     # 2. Parse strictly.
     try:
         value: Json = json.loads(
-            data.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant
+            data.decode("utf-8"),
+            object_pairs_hook=_without_duplicates,
+            parse_constant=_refuse_constant,
         )
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, ValueError) as error:
         if isinstance(error, WardnetError):

@@ -1,6 +1,7 @@
 """Sums add exactly, refuse what was not declared, and travel as exact bytes."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,7 +76,7 @@ def test_zeros_are_as_declared() -> None:
     [{"width": 16}, {"data": b"\0" * 23}, {"shape": (4,)}, {"shape": (2**62, 2**62)}],
     ids=repr,
 )
-def test_malformed_arrays_are_refused(change: dict[str, object]) -> None:
+def test_malformed_arrays_are_refused(change: dict[str, Any]) -> None:
     """Lengths are checked before anything is built."""
     packed = pack({"n": np.array([1, 2, 3])})[0]
     with pytest.raises(WardnetError) as caught:

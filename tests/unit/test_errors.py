@@ -33,5 +33,5 @@ def test_missing_and_unknown_details_are_bugs() -> None:
 def test_an_error_survives_the_way_from_a_worker_process() -> None:
     """Reason and details come back unchanged from our own workers."""
     error = WardnetError(Reason.PASSPHRASE_WEAK, rule="short")
-    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    again = pickle.loads(pickle.dumps(error))
     assert (again.reason, again.details) == (error.reason, error.details)

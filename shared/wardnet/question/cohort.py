@@ -176,9 +176,7 @@ def _truth(cohort: Cohort, dictionary: Dictionary, rows: Rows) -> tuple[Mask, Ma
             return true, known & ~true
 
 
-def _truths(
-    parts: Iterable[Cohort], dictionary: Dictionary, rows: Rows
-) -> list[tuple[Mask, Mask]]:
+def _truths(parts: Iterable[Cohort], dictionary: Dictionary, rows: Rows) -> list[tuple[Mask, Mask]]:
     truths = [_truth(part, dictionary, rows) for part in parts]
     if not truths:
         raise WardnetError(
@@ -210,27 +208,27 @@ _FLOATS: Final[Mapping[Operator, Callable[[NDArray[np.generic], float], Mask]]] 
 }
 
 
-def _compare(
-    column: Column, operator: Operator, literal: str, values: NDArray[np.generic]
-) -> Mask:
-    """Compare exactly: codes with the literal's place on the grid, floats with its nearest double."""
+def _compare(column: Column, operator: Operator, literal: str, values: NDArray[np.generic]) -> Mask:
+    """Compare exactly: codes with the literal's place on the grid, floats with its double."""
     place = _place(column, operator, literal)
     if column.cells is None:
         return _FLOATS[operator](values, float(place))
     below, above = floor(place), ceil(place)  # equal when the literal lies on the grid
+    found: Mask
     match operator:
         case "==":
-            return np.equal(values, below) & (below == above)
+            found = np.equal(values, below) & (below == above)
         case "!=":
-            return np.not_equal(values, below) | (below != above)
+            found = np.not_equal(values, below) | (below != above)
         case "<":
-            return np.less(values, above)
+            found = np.less(values, above)
         case "<=":
-            return np.less_equal(values, below)
+            found = np.less_equal(values, below)
         case ">":
-            return np.greater(values, below)
+            found = np.greater(values, below)
         case ">=":
-            return np.greater_equal(values, above)
+            found = np.greater_equal(values, above)
+    return found
 
 
 def _place(column: Column, operator: Operator, literal: str) -> Fraction:
@@ -238,9 +236,11 @@ def _place(column: Column, operator: Operator, literal: str) -> Fraction:
     try:
         if column.type in NUMBERS | TIMES:
             value = number(column.type, literal)
-            return value if column.step is None or column.cells is None else (
-                value - column.origin
-            ) / column.step
+            return (
+                value
+                if column.step is None or column.cells is None
+                else (value - column.origin) / column.step
+            )
         if operator not in {"==", "!="}:
             _refuse(column, f"has no order; {operator} cannot be used")
         return Fraction(column.code(literal))
@@ -250,9 +250,7 @@ def _place(column: Column, operator: Operator, literal: str) -> Fraction:
 
 
 def _refuse(column: Column, rule: str) -> None:
-    raise WardnetError(
-        Reason.PARAMETER_INVALID, method="cohort", parameter=column.name, rule=rule
-    )
+    raise WardnetError(Reason.PARAMETER_INVALID, method="cohort", parameter=column.name, rule=rule)
 
 
 def _no_rows(cohort: Cohort, dictionary: Dictionary) -> Rows:

@@ -43,4 +43,6 @@ class Rows:
 
 def is_missing(column: Column, values: NDArray[np.generic]) -> NDArray[np.bool_]:
     """Return where the values of `column` are missing, same shape."""
-    return np.isnan(values) if column.cells is None else np.less(values, 0)
+    missing: NDArray[np.bool_]
+    missing = np.isnan(values) if column.cells is None else np.less(values, 0)
+    return missing
