@@ -84,7 +84,7 @@ class Column:
     levels : tuple of str
         The allowed values of a category, or of an integer column that may also group; in order.
     minimum, maximum : str
-        Bounds, inclusive: decimal text, or an ISO date or UTC datetime; numbers and times need them.
+        Bounds, inclusive: decimal text, ISO date or UTC datetime. Numbers and times need them.
     resolution : str
         Step of the grid as decimal text, in `unit`; `1` for integers; days for dates; seconds for
         datetimes. Empty only for an off-grid real column.
