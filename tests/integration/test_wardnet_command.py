@@ -254,7 +254,9 @@ def test_a_cancelled_query_is_told(wardnet: Run) -> None:
     query = wardnet("query", "count", "heart", "--no-wait").stdout.strip()
     assert "is cancelled" in wardnet("query", "cancel", query[:8]).stderr
     assert wardnet("query", "wait", query).exit_code == exit_code(Reason.QUERY_CANCELLED)
-    assert "cancelled" in wardnet("query", "show", query).stdout
+    shown = wardnet("query", "show", query).stdout
+    assert "count of heart: cancelled" in shown
+    assert "computing" not in shown
 
 
 @pytest.mark.parametrize("role", [Role.RESEARCHER, Role.STEWARD, Role.AUDITOR])

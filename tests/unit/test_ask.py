@@ -9,7 +9,8 @@ from pydantic import JsonValue
 from wardnet import clock
 from wardnet.client.ask import LIFETIME, Ask, Asker, describe, to_query
 from wardnet.errors import Reason, WardnetError
-from wardnet.question.cohort import EVERYONE, Cohort, Missing, col
+from wardnet.question import query as queries
+from wardnet.question.cohort import EVERYONE, Cohort, Missing, Term, col
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.question.query import Query
 
@@ -83,6 +84,30 @@ def test_what_cannot_be_asked_is_refused_here_already(ask: Ask, sentence: str) -
     with pytest.raises(WardnetError) as caught:
         asked(ask)
     assert sentence in str(caught.value)
+
+
+def nested(depth: int) -> Term:
+    """Build a condition as deep as asked for."""
+    term = col("age") > 0
+    for number in range(depth):
+        term = (col("age") > number) & term if number % 2 else (col("age") > number) | term
+    return term
+
+
+def test_a_condition_too_deep_for_a_signed_query_is_refused() -> None:
+    """What passes here passes the canonical bytes, and what does not is told in words."""
+    deepest = asked(replace(ASK, where=nested(14)))
+    assert queries.from_bytes(queries.to_bytes(deepest)) == deepest
+    with pytest.raises(WardnetError) as caught:
+        asked(replace(ASK, where=nested(15)))
+    assert "nested too deeply" in str(caught.value)
+
+
+def test_a_hospital_whose_id_is_none_is_refused() -> None:
+    """The coordinator's list is not believed either."""
+    with pytest.raises(WardnetError) as caught:
+        asked(holders=("a", "B!"))
+    assert caught.value.reason is Reason.MALFORMED
 
 
 def test_a_dataset_that_nobody_holds_is_not_available() -> None:

@@ -7,9 +7,10 @@ from typing import Final, TypeAlias
 
 from pydantic import JsonValue
 
+from wardnet import canonical
 from wardnet.clock import to_moment
 from wardnet.errors import Reason, WardnetError
-from wardnet.question.cohort import EVERYONE, Cohort, Everyone, Term
+from wardnet.question.cohort import EVERYONE, And, Cohort, Everyone, Not, Or, Term
 from wardnet.question.cohort import check as check_cohort
 from wardnet.question.dictionary import Dictionary
 from wardnet.question.grammar import parse, write
@@ -103,22 +104,25 @@ def to_query(ask: Ask, *, asker: Asker, dictionary: Dictionary, holders: Sequenc
     check_cohort(cohort, dictionary)
     method.bind(ask.parameters, dictionary)
     hospitals = _hospitals(ask, holders)
-    return Query(
-        version=1,
-        network=asker.network,
-        researcher=asker.researcher,
-        dataset=dictionary.name,
-        dictionary=dictionary.digest,
-        method=method.name,
-        method_version=method.version,
-        parameters=dict(ask.parameters),
-        cohort=cohort,
-        hospitals=hospitals,
-        minimum_hospitals=_minimum(ask, hospitals),
-        mode="clear",
-        nonce=asker.nonce,
-        not_before=to_moment(asker.at - SKEW),
-        not_after=to_moment(asker.at - SKEW + LIFETIME),
+    minimum = _minimum(ask, hospitals)
+    return canonical.validated(  # the coordinator may list hospitals whose ids are none
+        lambda: Query(
+            version=1,
+            network=asker.network,
+            researcher=asker.researcher,
+            dataset=dictionary.name,
+            dictionary=dictionary.digest,
+            method=method.name,
+            method_version=method.version,
+            parameters=dict(ask.parameters),
+            cohort=cohort,
+            hospitals=hospitals,
+            minimum_hospitals=minimum,
+            mode="clear",
+            nonce=asker.nonce,
+            not_before=to_moment(asker.at - SKEW),
+            not_after=to_moment(asker.at - SKEW + LIFETIME),
+        )
     )
 
 
@@ -128,11 +132,30 @@ def to_cohort(where: Where) -> Cohort:
     Raises
     ------
     WardnetError
-        `COHORT_SYNTAX`.
+        `COHORT_SYNTAX`, or `PARAMETER_INVALID` when it is nested deeper than a signed query may be.
     """
     if where is None:
         return EVERYONE
-    return where.cohort if isinstance(where, Term) else parse(where)
+    cohort = where.cohort if isinstance(where, Term) else parse(where)
+    if 1 + _nesting(cohort) > canonical.MAXIMUM_DEPTH:
+        raise WardnetError(
+            Reason.PARAMETER_INVALID,
+            method="cohort",
+            parameter="the condition",
+            rule="is nested too deeply; write it flatter",
+        )
+    return cohort
+
+
+def _nesting(cohort: Cohort) -> int:
+    """Return how deep the brackets of the cohort's JSON are nested."""
+    match cohort:
+        case Not(of=inner):
+            return 1 + _nesting(inner)
+        case And(of=parts) | Or(of=parts):
+            return 2 + max(map(_nesting, parts), default=0)
+        case _:
+            return 2
 
 
 def describe(query: Query) -> str:

@@ -113,11 +113,12 @@ class Record:
         """Return the record as a person sees it."""
         how_far = f", round {self.round}" if self.state is State.RUNNING else ""
         why = () if self.failure is None else (("why", str(self.failure)),)
+        told = self.state in {State.RUNNING, State.FAILED}
         return Sheet(
             f"{describe(self.question)}: {self.state}{how_far}",
-            ("hospital", "state", "why"),
-            tuple((each.hospital, each.state.value, each.why) for each in self.hospitals),
-            keys=3,
+            ("hospital", "state", "why") if told else (),
+            tuple((each.hospital, each.state.value, each.why) for each in self.hospitals if told),
+            keys=3 if told else 0,
             notes=(*why, ("query", self.query)),
         )
 
