@@ -3,11 +3,26 @@
 from datetime import UTC, datetime
 from typing import Annotated, TypeAlias
 
-from pydantic import StringConstraints
+from pydantic import AfterValidator, StringConstraints
+
+
+def _exists(moment: str) -> str:
+    try:
+        datetime.fromisoformat(moment)
+    except ValueError:
+        message = "there is no such moment"
+        raise ValueError(message) from None
+    return moment
+
 
 Moment: TypeAlias = Annotated[
-    str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$")
+    str,
+    StringConstraints(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
+    ),
+    AfterValidator(_exists),
 ]
+"""A moment as text; the order of the texts is that of the moments."""
 
 
 def now() -> datetime:
