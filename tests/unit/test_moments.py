@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.definitions import exact_moments
 from support.examples import DIGEST, ask
 from wardnet.privacy.rules import OFF
 from wardnet.question.answer import Cell
 from wardnet.question.dictionary import Column, ColumnType, Dictionary, decimal_text
 from wardnet.question.rows import Rows
-from wardnet.statistics.rounding import nearest, power_of_two, root
+from wardnet.statistics.rounding import power_of_two, root
 from wardnet.statistics.session import run
 
 MICHELSO = [299.85, 299.74, 299.90, 300.07, 299.93] * 20
@@ -66,31 +67,6 @@ def summary(values: Sequence[float], described: Column) -> dict[str, Cell]:
     return dict(zip((*found.keys, *found.values), found.rows[0], strict=True))
 
 
-def exact(values: Sequence[Fraction]) -> dict[str, float]:
-    """Return the same statistics by definition, in fractions until the last step."""
-    n = len(values)
-    mean = sum(values, Fraction(0)) / n
-    second, third, fourth = (
-        sum(((v - mean) ** k for v in values), Fraction(0)) / n for k in (2, 3, 4)
-    )
-    squared = third**2 / second**3
-    skewness = math.copysign(root(squared), third)
-    return {
-        "n": n,
-        "mean": nearest(mean),
-        "variance": nearest(second * n / (n - 1)),
-        "sd": root(second * n / (n - 1)),
-        "skewness": skewness,
-        "kurtosis": nearest(fourth / second**2 - 3),
-        "skewness_adjusted": math.copysign(
-            root(squared * Fraction(n * (n - 1), (n - 2) ** 2)), third
-        ),
-        "kurtosis_adjusted": nearest(
-            ((n + 1) * (fourth / second**2 - 3) + 6) * (n - 1) / ((n - 2) * (n - 3))
-        ),
-    }
-
-
 SERIES = pytest.mark.parametrize(
     ("values", "resolution"),
     [(MICHELSO, "0.01"), (MAVRO, "0.00001"), (NUMACC3, "0.1"), (NUMACC4, "0.1")],
@@ -104,7 +80,7 @@ def test_on_a_small_grid_every_statistic_is_correctly_rounded(
 ) -> None:
     """The decimals that a person wrote down are what is summarised, not their doubles."""
     found = summary(values, narrow(values, resolution))
-    expected = exact([Fraction(repr(value)) for value in values])
+    expected = exact_moments([Fraction(repr(value)) for value in values])
     assert {name: found[name] for name in expected} == expected
 
 
@@ -114,7 +90,7 @@ def test_on_a_large_grid_fourteen_digits_are_right(
 ) -> None:
     """Bounds that are ten million times wider than the values cost nothing."""
     found = summary(values, column(values, resolution))
-    expected = exact([Fraction(repr(value)) for value in values])
+    expected = exact_moments([Fraction(repr(value)) for value in values])
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-14)
 
 
@@ -122,7 +98,7 @@ def test_on_a_large_grid_fourteen_digits_are_right(
 def test_off_the_grid_fourteen_digits_are_right(values: Sequence[float]) -> None:
     """The reference are the doubles themselves, in exact fractions."""
     found = summary(values, column(values))
-    expected = exact([Fraction(value) for value in values])
+    expected = exact_moments([Fraction(value) for value in values])
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-14)
 
 

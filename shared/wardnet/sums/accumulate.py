@@ -29,7 +29,7 @@ MAXIMUM_ROWS: Final = 1 << 40
 BLOCK: Final = 8192
 """Most slices that are added in one go: `8192 * 2**40 = 2**53`."""
 
-_PIECE: Final = 4 * BLOCK
+_PIECE: Final = 8 * BLOCK
 """Rows worked on at a time, so that their terms stay in the processor's cache."""
 
 SLICE: Final = 40
