@@ -59,19 +59,22 @@ class Rounds:
         """
         course = self._courses.setdefault(work.id.query, _Course())
         async with course.lock:
-            # 1. What was ever made for this work is sent again as it is, and never made again.
             made = await self._desk.do(lambda desk: desk.find(work.id))
-            if made is not None:
-                return made if made.message else None
-            # 2. Otherwise it is done, or refused with the reason.
+            if made is not None and not made.message:
+                return None
             try:
-                return await self._result(course, work)
+                # 1. Take the totals, also those of work that was done before a reconnect: they do
+                # not come again with later work.
+                attempt = await self._follow(course, work)
+                # 2. What was ever made for this work is sent again, and never made again.
+                return made or await self._result(attempt, work)
             except WardnetError as error:
                 refusal = error
             except Exception as error:  # noqa: BLE001 - a bug ends the query, not the daemon
                 refusal = _incident(error, work)
+            # 3. Otherwise it is refused with the reason.
             course.attempt = None
-            return await self._desk.do(lambda desk: desk.refuse(work, refusal))
+            return made or await self._desk.do(lambda desk: desk.refuse(work, refusal))
 
     async def end(self, query: str) -> None:
         """Forget a query that has ended."""
@@ -88,11 +91,14 @@ class Rounds:
         for course in self._courses.values():
             course.attempt = None
 
-    async def _result(self, course: _Course, work: Work) -> Result | None:
+    async def _follow(self, course: _Course, work: Work) -> Attempt:
         attempt = course.attempt
         if attempt is None or attempt.number != work.id.attempt:
             attempt = course.attempt = await self._begin(work)
         await asyncio.to_thread(attempt.catch_up, work)
+        return attempt
+
+    async def _result(self, attempt: Attempt, work: Work) -> Result | None:
         answer = attempt.session.answer
         if answer is None:
             sums = await self._pool.tally(
