@@ -1,59 +1,257 @@
-"""A query's way from the guard round to its answer."""
+"""A query's way from the guard round to its answer, and what stops it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial, reduce
 
 import numpy as np
-from pydantic import JsonValue
+import pytest
 
+from support.examples import AGE, DIGEST, PERSON, SEX, ask
+from wardnet.errors import Reason, WardnetError
+from wardnet.privacy.rules import OFF, STANDARD, DisclosureRules, Output
 from wardnet.question import answer as answers
-from wardnet.question.cohort import EVERYONE, Cohort
-from wardnet.question.dictionary import Column, ColumnType, Dictionary
+from wardnet.question.answer import Answer, Participant
+from wardnet.question.cohort import EVERYONE, Cohort, Term, col
+from wardnet.question.dictionary import Dictionary
 from wardnet.question.query import Query
 from wardnet.question.rows import Rows
-from wardnet.statistics.session import run
+from wardnet.statistics.session import COHORT, DATASET, Session, run
+from wardnet.sums import arrays
+from wardnet.sums.arrays import Sums
 
-SEX = Column(name="sex", type=ColumnType.CATEGORY, levels=("female", "male"))
-AGE = Column(name="age", type=ColumnType.INTEGER, minimum="0", maximum="120")
-PEOPLE = Dictionary(name="people", version=1, columns=(SEX, AGE))
-DIGEST = "a" * 64
-
-
-def query(cohort: Cohort = EVERYONE, **parameters: JsonValue) -> Query:
-    """Ask `count` of two hospitals."""
-    return Query(
-        version=1,
-        network="test",
-        researcher="ada",
-        dataset="people",
-        dictionary=PEOPLE.digest,
-        method="count",
-        method_version=1,
-        parameters=parameters,
-        cohort=cohort,
-        hospitals=("a", "b"),
-        minimum_hospitals=2,
-        mode="clear",
-        nonce="0" * 32,
-        not_before="2026-01-01T00:00:00.000Z",
-        not_after="2026-01-01T00:15:00.000Z",
-    )
+PEOPLE = Dictionary(name="people", version=1, columns=(SEX, AGE, PERSON))
+VISITS = replace(PEOPLE, patient="person")
+HERE = Participant("a", "1:abc")
+THERE = Participant("b", "4:def")
 
 
-def people(sex: Sequence[int], age: Sequence[int] = ()) -> Callable[[], list[Rows]]:
-    """Return one batch of people."""
-    ages = age or [50] * len(sex)
-    rows = Rows(len(sex), {"sex": np.array(sex, np.int8), "age": np.array(ages, np.int16)})
-    return lambda: [rows]
+def rows(sex: Sequence[int], *, age: Sequence[int] = (), who: Sequence[int] = ()) -> Rows:
+    """Return rows; everybody is 60 where no codes of ages are given."""
+    ages = age or [65] * len(sex)
+    patient = np.array(who, np.uint32) if who else None
+    return Rows(len(sex), {"sex": np.array(sex, np.int8), "age": np.array(ages, np.int16)}, patient)
 
 
-def test_count_adds_hospitals_and_withholds_small_cells_by_name() -> None:
-    """Twelve women and nine men: the men are withheld."""
-    hospitals = {"a": people([0] * 7 + [1] * 9), "b": people([0] * 5 + [-1] * 3)}
-    answer = run(query(by=["sex"]), digest=DIGEST, dictionary=PEOPLE, hospitals=hospitals)
+def asked(query: Query, *held: Rows, rules: DisclosureRules = STANDARD) -> Answer:
+    """Ask hospitals that hold one batch each."""
+    dictionary = PEOPLE if query.dictionary == PEOPLE.digest else VISITS
+    hospitals = {name: partial(iter, [part]) for name, part in zip("abcd", held, strict=False)}
+    return run(query, digest=DIGEST, dictionary=dictionary, hospitals=hospitals, rules=rules)
+
+
+def count(cohort: Cohort = EVERYONE, *, dictionary: Dictionary = PEOPLE) -> Query:
+    """Ask how many there are of each sex."""
+    return ask("count", {"by": ["sex"]}, dictionary=dictionary, cohort=cohort)
+
+
+def session(query: Query | None = None) -> Session:
+    """Open a question."""
+    return Session(query or count(), digest=DIGEST, dictionary=PEOPLE)
+
+
+def guard_total(found: Session, *held: Rows) -> Sums:
+    """Return the total of the present round."""
+    return reduce(arrays.add, (found.tally.sums(found.tally.part([part])) for part in held))
+
+
+def test_hospitals_are_added_and_small_cells_withheld_by_name() -> None:
+    """Twelve women and nine men: the men and those of another sex are withheld."""
+    answer = asked(count(), rows([0] * 7 + [1] * 9), rows([0] * 5 + [-1] * 3))
     assert answer.table is not None
-    assert answer.table.rows == (("female", 12, 12), ("male", None, None))
-    assert [(w.cell, w.rule) for w in answer.table.withheld] == [
-        ({"sex": "male"}, "fewer than 10 patients")
+    assert answer.table.rows == (("female", 12, 12), ("male", None, None), ("other", None, None))
+    assert [(held.cell, held.rule) for held in answer.table.withheld] == [
+        ({"sex": "male"}, "fewer than 10 patients"),
+        ({"sex": "other"}, "fewer than 10 patients"),
     ]
     assert answer.rounds == 1
+    assert answer.rules == STANDARD.describe(Output.COUNTS)
     assert answers.from_bytes(answers.to_bytes(answer)) == answer
+
+
+def test_patients_are_counted_not_rows() -> None:
+    """Twenty visits by two women are two patients, and too few."""
+    few = asked(count(dictionary=VISITS), rows([0] * 40, who=[1, 2] * 20))
+    assert few.outcome == "refused"
+    many = asked(count(dictionary=VISITS), rows([0] * 40, who=[*range(20)] * 2))
+    assert many.table is not None
+    assert many.table.rows[0] == ("female", 40, 20)
+    assert many.rounds == 2
+
+
+@pytest.mark.parametrize(
+    ("cohort", "reason"),
+    [
+        (col("age") > 90, Reason.COHORT_TOO_SMALL),
+        (col("age") < 90, Reason.COMPLEMENT_TOO_SMALL),
+        (col("age") > 0, Reason.COMPLEMENT_TOO_SMALL),
+    ],
+)
+def test_a_refusal_is_an_answer_without_numbers(cohort: Term, reason: Reason) -> None:
+    """Nine of thirty are over ninety: neither they nor the others alone may be asked about."""
+    held = rows([0] * 30, age=[100] * 9 + [50] * 21)
+    answer = asked(count(cohort.cohort), held)
+    assert (answer.outcome, answer.reason, answer.table) == ("refused", reason.value, None)
+    assert answer.rounds == 1
+    assert asked(count(cohort.cohort), held, rules=OFF).outcome == "released"
+
+
+def test_missing_values_of_one_to_nine_patients_are_withheld() -> None:
+    """None missing is shown, and so are ten; a cell that is small hides its missing ones too."""
+    sexes = [0] * 30 + [1] * 30 + [2] * 30
+    ages = [65] * 30 + [-1] * 9 + [65] * 21 + [-1] * 21 + [65] * 9
+    query = ask("summary", {"columns": ["age"], "by": ["sex"]}, dictionary=PEOPLE)
+    table = asked(query, rows(sexes, age=ages)).table
+    assert table is not None
+    assert [row[2:4] for row in table.rows] == [(30, 0), (21, None), (None, None)]
+    assert [(held.cell["sex"], len(held.columns)) for held in table.withheld] == [
+        ("male", 1),
+        ("other", 9),
+    ]
+
+
+def test_quantiles_near_the_ends_are_withheld_by_name() -> None:
+    """Among 101 patients the 5th centile has five on one side, the median fifty."""
+    query = ask(
+        "quantiles", {"columns": ["age"], "probabilities": [0.05, 0.5, 0.95]}, dictionary=PEOPLE
+    )
+    table = asked(query, rows([0] * 101, age=[*range(101)])).table
+    assert table is not None
+    assert table.rows == (("age", 101, None, 45.0, None),)
+    assert [(held.columns, held.rule) for held in table.withheld] == [
+        (("0.05", "0.95"), "fewer than 10 other patients on one side")
+    ]
+
+
+def test_a_value_that_many_share_is_nobodys_record() -> None:
+    """The lowest value may be a quantile when more than ten patients have it."""
+    query = ask("quantiles", {"columns": ["age"], "probabilities": [0.05]}, dictionary=PEOPLE)
+    table = asked(query, rows([0] * 100, age=[0] * 20 + [*range(20, 100)])).table
+    assert table is not None
+    assert table.rows[0][2] == -5.0
+
+
+def test_the_sides_of_a_quantile_are_counted_in_patients() -> None:
+    """One patient with half of all visits does not stand for ten."""
+    query = ask("quantiles", {"columns": ["age"], "probabilities": [0.5]}, dictionary=VISITS)
+    ages = [10] * 50 + [*range(20, 70)]
+    one_patient = asked(query, rows([0] * 100, age=ages, who=[0] * 50 + [*range(1, 51)]))
+    many_patients = asked(query, rows([0] * 100, age=ages, who=[*range(100)]))
+    assert one_patient.table is not None
+    assert many_patients.table is not None
+    assert one_patient.table.rows == (("age", 100, None),)
+    assert many_patients.table.rows == (("age", 100, 10.0),)
+
+
+def test_the_transcript_tells_histories_apart() -> None:
+    """It starts from the query and changes with every total and every participant."""
+    held = rows([0] * 20)
+    found: set[str] = set()
+    for digest, part, who in [
+        (DIGEST, held, HERE),
+        ("b" * 64, held, HERE),
+        (DIGEST, rows([1] * 20), HERE),
+        (DIGEST, held, replace(HERE, snapshot="2:abc")),
+        (DIGEST, held, THERE),
+    ]:
+        one = Session(count(), digest=digest, dictionary=PEOPLE)
+        assert one.transcript == digest
+        one.advance(guard_total(one, part), [who])
+        assert one.answer is not None
+        assert one.answer.transcript == one.transcript
+        found.add(one.transcript)
+    assert len(found) == 5
+
+
+def test_hospitals_may_not_change_between_rounds() -> None:
+    """Totals never mix sets of hospitals, nor snapshots of one."""
+    found = session(ask("summary", {"columns": ["age"]}, dictionary=PEOPLE))
+    held = rows([0] * 20)
+    found.advance(guard_total(found, held, held), [HERE, THERE])
+    total = guard_total(found, held, held)
+    for others in ([HERE], [HERE, replace(THERE, snapshot="5:fed")]):
+        with pytest.raises(WardnetError) as refusal:
+            found.advance(total, others)
+        assert refusal.value.reason is Reason.ROUNDS_DIVERGED
+    assert found.round == 1
+    found.advance(total, [HERE, THERE])
+    assert found.answer is not None
+
+
+def test_nothing_follows_the_answer() -> None:
+    """A total after the last round is no part of the query."""
+    found = session()
+    total = guard_total(found, rows([0] * 20))
+    found.advance(total, [HERE])
+    with pytest.raises(WardnetError) as refusal:
+        found.advance(total, [HERE])
+    assert refusal.value.reason is Reason.ROUNDS_DIVERGED
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {COHORT: np.array([21])},
+        {DATASET: np.array([19])},
+        {"cells": np.array([21, 0, 0])},
+        {"cells": np.array([5, -1, 0])},
+        {"cells": np.array([1 << 41, 0, 0])},
+        {"cells": np.array([20, 0])},
+        {"cells": np.array([20, 0, 0], np.object_)},
+        {"other": np.array([1])},
+    ],
+    ids=str,
+)
+def test_an_impossible_guard_total_ends_the_query(change: Sums) -> None:
+    """Cells are at most the cohort, the cohort at most the dataset, and nothing is below 0."""
+    found = session()
+    total = guard_total(found, rows([0] * 20))
+    with pytest.raises(WardnetError) as refusal:
+        found.advance({**total, **change}, [HERE])
+    assert refusal.value.reason is Reason.IMPLAUSIBLE_TOTAL
+    assert found.round == 0
+
+
+@pytest.mark.parametrize(
+    ("array", "entry"), [("n:age", 19), ("sums:age", -1)], ids=["rows", "squares"]
+)
+def test_an_impossible_summary_ends_the_query(array: str, entry: int) -> None:
+    """A cell has as many rows as patients, and squares add up to enough."""
+    found = session(ask("summary", {"columns": ["age"]}, dictionary=PEOPLE))
+    held = rows([0] * 20, age=[*range(20)])
+    found.advance(guard_total(found, held), [HERE])
+    total = dict(guard_total(found, held))
+    total[array] = np.full_like(total[array], entry)
+    with pytest.raises(WardnetError) as refusal:
+        found.advance(total, [HERE])
+    assert refusal.value.reason is Reason.IMPLAUSIBLE_TOTAL
+
+
+def test_an_impossible_part_of_a_quantile_ends_the_query() -> None:
+    """An interval holds as many rows as it held as a part of the interval before."""
+    found = session(ask("quantiles", {"columns": ["age"]}, dictionary=PEOPLE))
+    held = rows([0] * 40, age=[*range(40)])
+    found.advance(guard_total(found, held), [HERE])
+    found.advance(guard_total(found, held), [HERE])
+    total = {name: array + 1 for name, array in guard_total(found, held).items()}
+    with pytest.raises(WardnetError) as refusal:
+        found.advance(total, [HERE])
+    assert refusal.value.reason is Reason.IMPLAUSIBLE_TOTAL
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"method": "mode"}, Reason.METHOD_UNKNOWN),
+        ({"method_version": 2}, Reason.METHOD_UNKNOWN),
+        ({"dictionary": "f" * 64}, Reason.DICTIONARY_OUTDATED),
+        ({"dataset": "animals"}, Reason.DICTIONARY_OUTDATED),
+        ({"cohort": (col("height") > 2).cohort}, Reason.COLUMN_UNAVAILABLE),
+        ({"cohort": (col("age") > "old").cohort}, Reason.PARAMETER_INVALID),
+    ],
+)
+def test_a_question_that_does_not_fit_is_refused(change: dict[str, object], reason: Reason) -> None:
+    """Before any data is touched."""
+    with pytest.raises(WardnetError) as refusal:
+        session(replace(count(), **change))  # type: ignore[arg-type]
+    assert refusal.value.reason is reason

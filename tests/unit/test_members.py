@@ -1,0 +1,50 @@
+"""Distinct patients per cell, however their rows are spread."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wardnet.sums.members import FEW_CELLS, count, members, where_not
+
+
+@given(
+    pairs=st.lists(st.tuples(st.integers(-1, 3), st.integers(0, 2**32 - 1)), max_size=40),
+    cut=st.integers(0, 40),
+)
+def test_a_patient_counts_once_per_cell(pairs: list[tuple[int, int]], cut: int) -> None:
+    """Also when her rows stand in two parts."""
+    index = np.array([cell for cell, _ in pairs], np.int8)
+    patient = np.array([who for _, who in pairs], np.uint32)
+    parts = (
+        members(index[some], cells=4, patient=patient[some])
+        for some in (slice(None, cut), slice(cut, None))
+    )
+    left, right = parts
+    expected = [len({who for at, who in pairs if at == cell}) for cell in range(4)]
+    assert (left + right).total().tolist() == (right + left).total().tolist() == expected
+
+
+def test_rows_without_patients_are_patients() -> None:
+    """Two hospitals' kinds of parts can be joined: counted rows and named patients."""
+    index = np.array([0, 1, 1, -1], np.int8)
+    named = members(index, cells=2, patient=np.array([7, 7, 7, 7], np.uint32))
+    assert (members(index, cells=2) + named).total().tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("cells", [1, 2, FEW_CELLS, FEW_CELLS + 1, 300])
+def test_both_ways_to_count_agree(cells: int) -> None:
+    """Few and many cells are counted differently, and the same."""
+    index = np.random.default_rng(1).integers(-1, cells, 5000).astype(np.int16)
+    expected = [int(np.sum(index == cell)) for cell in range(cells)]
+    assert count(index, cells=cells).tolist() == expected
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int64])
+def test_hidden_rows_are_in_no_cell(dtype: type[np.signedinteger]) -> None:
+    """For every width of an index."""
+    index = np.array([0, 5, 100, -1], dtype)
+    hidden = np.array([True, False, True, False])
+    found = where_not(hidden, index)
+    assert found.tolist() == [-1, 5, -1, -1]
+    assert found.dtype == dtype

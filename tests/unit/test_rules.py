@@ -1,0 +1,67 @@
+"""The disclosure rules on totals."""
+
+import numpy as np
+import pytest
+
+from wardnet.errors import Reason, WardnetError
+from wardnet.privacy.rules import OFF, STANDARD, Guard, Output
+
+
+@pytest.mark.parametrize(
+    ("patients", "dataset", "filtered", "reason"),
+    [
+        (0, 0, False, Reason.COHORT_TOO_SMALL),
+        (9, 9, False, Reason.COHORT_TOO_SMALL),
+        (10, 10, False, None),
+        (0, 100, True, Reason.COHORT_TOO_SMALL),
+        (9, 100, True, Reason.COHORT_TOO_SMALL),
+        (10, 100, True, None),
+        (90, 100, True, None),
+        (91, 100, True, Reason.COMPLEMENT_TOO_SMALL),
+        (100, 100, True, Reason.COMPLEMENT_TOO_SMALL),
+        (100, 100, False, None),
+    ],
+)
+def test_a_cohort_and_what_it_leaves_out_hold_ten(
+    *, patients: int, dataset: int, filtered: bool, reason: Reason | None
+) -> None:
+    """Nobody and nobody-left-out are small, too; only the unfiltered cohort may hold everybody."""
+    if reason is None:
+        STANDARD.check_cohort(patients=patients, dataset=dataset, filtered=filtered)
+        return
+    with pytest.raises(WardnetError) as refusal:
+        STANDARD.check_cohort(patients=patients, dataset=dataset, filtered=filtered)
+    assert refusal.value.reason is reason
+    assert not refusal.value.details
+
+
+def test_small_cells_are_withheld_and_their_counts_forgotten() -> None:
+    """No method sees what the rules withhold."""
+    guards = {"cells": Guard(4), "missing": Guard(4, empty_allowed=True)}
+    totals = {name: np.array([0, 1, 9, 10]) for name in guards}
+    held = STANDARD.withhold(guards, totals)
+    assert held.withheld["cells"].tolist() == [True, True, True, False]
+    assert held.patients["cells"].tolist() == [0, 0, 0, 10]
+    assert held.withheld["missing"].tolist() == [False, True, True, False]
+    assert held.patients["missing"].tolist() == [0, 0, 0, 10]
+
+
+def test_a_quantile_needs_ten_others_beside_the_record_it_may_be() -> None:
+    """Ten at or beyond it may be nine and the patient herself."""
+    assert STANDARD.too_few_beyond(10)
+    assert not STANDARD.too_few_beyond(11)
+
+
+def test_switched_off_nothing_is_withheld_or_listed() -> None:
+    """The simulation's switch."""
+    OFF.check_cohort(patients=0, dataset=0, filtered=True)
+    held = OFF.withhold({"cells": Guard(2)}, {"cells": np.array([0, 1])})
+    assert not held.withheld["cells"].any()
+    assert not OFF.too_few_beyond(0)
+    assert OFF.describe(Output.QUANTILES) == ()
+
+
+def test_the_answer_lists_the_rules_of_its_kind() -> None:
+    """Only quantiles have the rule of the two sides."""
+    assert len(STANDARD.describe(Output.COUNTS)) == len(STANDARD.describe(Output.MOMENTS)) == 2
+    assert "10 other patients" in STANDARD.describe(Output.QUANTILES)[-1]
