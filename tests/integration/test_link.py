@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.coordinator import run
 from support.hospital import MEN, WOMEN, Hospital
 from support.pki import TestNetwork
 from support.post import Attached, post_office
@@ -86,7 +87,7 @@ def test_a_query_goes_from_its_first_sight_to_a_signed_answer(
             assert members == (hospital.credentials.member,)
             assert answers.from_bytes(answer.payload).outcome == "released"
 
-    asyncio.run(scenario())
+    run(scenario())
     assert logged(hospital) == [
         ("query_accepted", ""),
         ("query_part", "1/0"),
@@ -113,7 +114,7 @@ def test_a_result_is_sent_again_to_the_byte_after_a_lost_stream(
                 await stream.next("answer")
                 await stack.aclose()
 
-    asyncio.run(scenario())
+    run(scenario())
     assert logged(hospital) == [
         ("query_accepted", ""),
         ("query_part", "1/0"),
@@ -140,7 +141,7 @@ def test_an_acknowledged_result_is_never_made_again(
             await stream.next("heartbeat")
             assert stream.incoming.empty()
 
-    asyncio.run(scenario())
+    run(scenario())
     assert logged(hospital).count(("query_part", "1/0")) == 1
 
 
@@ -173,7 +174,7 @@ def test_a_history_that_comes_back_changed_is_refused(
         await stream.ask(envelope, WorkId(digest, 2, 0))
         assert (await stream.next("refusal")).reason == Reason.ROUNDS_DIVERGED.value
 
-    asyncio.run(scenario())
+    run(scenario())
     assert ("query_failed", "1/2") in logged(hospital)
     assert ("query_answer", "1/2") not in logged(hospital)
 
@@ -200,7 +201,7 @@ def test_a_query_keeps_its_snapshot_over_loads_restarts_and_attempts(
                 assert third.snapshot != first.snapshot
                 assert int(sums_from_wire(third.sums)["cohort"][0]) == WOMEN + MEN + 10
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_a_query_about_what_is_not_here_is_refused_and_logged(
@@ -217,7 +218,7 @@ def test_a_query_about_what_is_not_here_is_refused_and_logged(
             assert refusal.reason == Reason.DATASET_UNAVAILABLE.value
             assert dict(refusal.details) == {"dataset": "oncology"}
 
-    asyncio.run(scenario())
+    run(scenario())
     (entry,) = [entry for entry in hospital.entries() if entry.type is EventType.QUERY_FAILED]
     assert (entry.outcome, entry.reason) == (Outcome.REFUSED, Reason.DATASET_UNAVAILABLE)
     assert entry.actor.subject == "wardnet://heartnet/researcher/ada"
@@ -237,7 +238,7 @@ def test_a_forged_query_is_refused_and_its_claims_are_not_logged(
             await stream.ask(forged, WorkId(digest, 1, 0))
             assert (await stream.next("refusal")).reason == Reason.SIGNATURE_INVALID.value
 
-    asyncio.run(scenario())
+    run(scenario())
     (entry,) = [entry for entry in hospital.entries() if entry.type is EventType.QUERY_FAILED]
     assert (entry.actor.subject, entry.dataset) == ("unknown", None)
 
@@ -254,7 +255,7 @@ def test_an_ended_query_is_over(network: TestNetwork, hospital: Hospital) -> Non
             await stream.ask(envelope, WorkId(digest, 1, 1), totals=[total(part)])
             assert (await stream.next("refusal")).reason == Reason.ROUNDS_DIVERGED.value
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_a_superseded_node_stops(network: TestNetwork, hospital: Hospital) -> None:
@@ -267,7 +268,7 @@ def test_a_superseded_node_stops(network: TestNetwork, hospital: Hospital) -> No
             await asyncio.wait([node.task], timeout=5)
 
     with pytest.raises(WardnetError) as caught:
-        asyncio.run(scenario())
+        run(scenario())
     assert caught.value.reason is Reason.SUPERSEDED
 
 
@@ -286,7 +287,7 @@ def test_the_node_announces_what_a_command_has_changed(
         with hospital.vault() as vault:
             vault.drop(DICTIONARY.name)
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_a_node_that_stops_sends_what_it_has_in_hand(
@@ -305,5 +306,5 @@ def test_a_node_that_stops_sends_what_it_has_in_hand(
             await stream.next("part")
             await stream.over()
 
-    asyncio.run(scenario())
+    run(scenario())
     assert ("query_part", "1/0") in logged(hospital)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from support.coordinator import run
 from support.hospital import Hospital, rows
 from support.pki import TestNetwork
 from support.questions import DICTIONARY, count_query
@@ -49,11 +50,11 @@ def tally() -> Tally:
 def with_pool(workers: int, scenario: Callable[[WorkerPool], Coroutine[None, None, Sums]]) -> Sums:
     """Run a scenario with warm workers."""
 
-    async def run() -> Sums:
+    async def through() -> Sums:
         async with WorkerPool(workers=workers, memory=1 << 20) as pool:
             return await scenario(pool)
 
-    return asyncio.run(run())
+    return run(through())
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -1,0 +1,185 @@
+"""Joining a network, seen from the joining home: all of it, or nothing."""
+
+import asyncio
+import contextlib
+import io
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from support.coordinator import prepare, run, serving
+from support.pki import CHEAP, PASSPHRASE, TestNetwork
+from wardnet import clock, settings
+from wardnet.audit.entry import EventType
+from wardnet.audit.log import entries
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity import keystore
+from wardnet.identity.credentials import Credentials
+from wardnet.identity.invitation import Invitation
+from wardnet.identity.keystore import Keystore
+from wardnet.identity.member import Member, Role
+from wardnet.transport.enrol import check_invitation, enrol, read_invitation
+from wardnet_coordinator import registry, state
+from wardnet_node.enrol import join
+from wardnet_node.settings import NodeSettings
+from wardnet_node.vault.catalog import Catalog
+
+
+@pytest.fixture(autouse=True)
+def _cheap_passphrases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make passphrases cost nothing."""
+    monkeypatch.setattr(keystore, "COST", CHEAP)
+
+
+@pytest.fixture
+def network() -> TestNetwork:
+    """Return a network."""
+    return TestNetwork()
+
+
+def invite(network: TestNetwork, coordinator: Path, address: str) -> Invitation:
+    """Invite the hospital `north`."""
+    at = clock.now()
+    with (
+        contextlib.closing(state.connect(coordinator)) as connection,
+        state.transaction(connection),
+    ):
+        return registry.invite(
+            connection,
+            Member(network.name, Role.NODE, "north"),
+            address=address,
+            root=network.root.certificate,
+            issuing=network.issuing,
+            at=at,
+            until=at + timedelta(days=1),
+        )
+
+
+def test_a_node_joins_and_gets_its_vault(network: TestNetwork, tmp_path: Path) -> None:
+    """Home holds keys, certificates, address and log; the recovery key opens it too."""
+    home = tmp_path / "north"
+
+    async def scenario() -> str:
+        async with serving(network, tmp_path / "c") as address:
+            invitation = invite(network, tmp_path / "c", address)
+            credentials, recovery = await asyncio.to_thread(join, invitation, home, PASSPHRASE)
+            assert credentials.member == Member(network.name, Role.NODE, "north")
+            assert settings.load(NodeSettings, home).address == address
+            return recovery
+
+    recovery = run(scenario())
+    kept = Keystore.recover(home, recovery)
+    assert Credentials.load(home, kept).member.id == "north"
+    with contextlib.closing(Catalog.open(home, kept)) as catalog, catalog.reading() as connection:
+        types = [entry.type for entry in entries(connection)]
+    assert types == [EventType.MEMBER_ENROLLED, EventType.KEY_CREATED]
+
+
+def test_settings_that_were_there_stay(network: TestNetwork, tmp_path: Path) -> None:
+    """An operator may write settings before the node joins."""
+    home = tmp_path / "north"
+    home.mkdir()
+    (home / settings.FILE_NAME).write_text("workers = 3\n")
+
+    async def scenario() -> None:
+        async with serving(network, tmp_path / "c") as address:
+            invitation = invite(network, tmp_path / "c", address)
+            await asyncio.to_thread(enrol, invitation, home, PASSPHRASE)
+            read = settings.load(NodeSettings, home)
+            assert (read.address, read.workers) == (address, 3)
+
+    run(scenario())
+
+
+def test_a_used_invitation_leaves_nothing_behind(network: TestNetwork, tmp_path: Path) -> None:
+    """The folder that was made for it is gone again."""
+
+    async def scenario() -> None:
+        async with serving(network, tmp_path / "c") as address:
+            invitation = invite(network, tmp_path / "c", address)
+            await asyncio.to_thread(enrol, invitation, tmp_path / "first", PASSPHRASE)
+            with pytest.raises(WardnetError) as caught:
+                await asyncio.to_thread(enrol, invitation, tmp_path / "second", PASSPHRASE)
+            assert caught.value.reason is Reason.INVITATION_REFUSED
+            assert not (tmp_path / "second").exists()
+
+    run(scenario())
+
+
+def test_a_short_passphrase_does_not_use_up_the_invitation(
+    network: TestNetwork, tmp_path: Path
+) -> None:
+    """What can be refused here is refused before the coordinator hears of it."""
+    home = tmp_path / "north"
+
+    async def scenario() -> None:
+        async with serving(network, tmp_path / "c") as address:
+            invitation = invite(network, tmp_path / "c", address)
+            with pytest.raises(WardnetError) as caught:
+                await asyncio.to_thread(enrol, invitation, home, "short")
+            assert caught.value.reason is Reason.PASSPHRASE_WEAK
+            await asyncio.to_thread(enrol, invitation, home, PASSPHRASE)
+
+    run(scenario())
+
+
+def test_a_home_is_not_enrolled_twice(network: TestNetwork, tmp_path: Path) -> None:
+    """The keys that are there open a vault; nothing may take their place."""
+    home = tmp_path / "north"
+
+    async def scenario() -> None:
+        async with serving(network, tmp_path / "c") as address:
+            invitation = invite(network, tmp_path / "c", address)
+            await asyncio.to_thread(enrol, invitation, home, PASSPHRASE)
+            before = {path: path.read_bytes() for path in home.iterdir()}
+            with pytest.raises(WardnetError) as caught:
+                await asyncio.to_thread(enrol, invitation, home, PASSPHRASE)
+            assert caught.value.reason is Reason.ALREADY_EXISTS
+            assert {path: path.read_bytes() for path in home.iterdir()} == before
+
+    run(scenario())
+
+
+def test_a_coordinator_that_is_away_leaves_nothing_behind(
+    network: TestNetwork, tmp_path: Path
+) -> None:
+    """Somebody else's files in the folder stay as they are."""
+    prepare(tmp_path / "c", "")
+    home = tmp_path / "north"
+    home.mkdir()
+    (home / "note").write_text("mine")
+    with pytest.raises(WardnetError) as caught:
+        enrol(invite(network, tmp_path / "c", "127.0.0.1:1"), home, PASSPHRASE)
+    assert caught.value.reason is Reason.COORDINATOR_AWAY
+    assert [path.name for path in home.iterdir()] == ["note"]
+
+
+def test_an_invitation_is_checked_before_it_is_used(network: TestNetwork, tmp_path: Path) -> None:
+    """It is for this kind of member, and from the network whose fingerprint was told."""
+    prepare(tmp_path / "c", "")
+    invitation = invite(network, tmp_path / "c", "127.0.0.1:1")
+    check_invitation(invitation, roles={Role.NODE}, fingerprint=invitation.fingerprint)
+    with pytest.raises(WardnetError) as wrong_role:
+        check_invitation(invitation, roles={Role.RESEARCHER})
+    assert wrong_role.value.reason is Reason.ROLE_REFUSED
+    other = invite(TestNetwork(), tmp_path / "c", "127.0.0.1:1")
+    with pytest.raises(WardnetError) as wrong_network:
+        check_invitation(invitation, roles={Role.NODE}, fingerprint=other.fingerprint)
+    assert wrong_network.value.reason is Reason.FINGERPRINT_MISMATCH
+
+
+def test_an_invitation_is_read_from_wherever_it_is(
+    network: TestNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line itself, a file, or standard input."""
+    prepare(tmp_path / "c", "")
+    invitation = invite(network, tmp_path / "c", "127.0.0.1:1")
+    file = tmp_path / "invitation"
+    file.write_text(invitation.to_line() + "\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO(invitation.to_line()))
+    for source in (invitation.to_line(), str(file), "-"):
+        assert read_invitation(source) == invitation
+    with pytest.raises(WardnetError) as caught:
+        read_invitation(str(tmp_path / "nowhere"))
+    assert caught.value.reason is Reason.FILE_UNREADABLE
