@@ -122,6 +122,32 @@ def test_a_result_is_sent_again_to_the_byte_after_a_lost_stream(
     ]
 
 
+def test_totals_that_come_with_work_done_before_are_taken(
+    network: TestNetwork, hospital: Hospital
+) -> None:
+    """A new stream carries each total once, even with work whose result is in the outbox."""
+    envelope, digest = query(network, method="summary", parameters={"columns": ["age"], "by": []})
+    second, third = WorkId(digest, 1, 1), WorkId(digest, 1, 2)
+
+    async def scenario() -> None:
+        async with AsyncExitStack() as stack:
+            async with post_office(network) as (post, address):
+                await stack.enter_async_context(hospital.serving(address))
+                stream = await post.attached()
+                part = await guard_round(stream, envelope, digest)
+                await stream.ask(envelope, second, totals=[total(part)])
+                moments = await stream.next("part")
+            async with post_office(network, address=address) as (post, _):
+                stream = await post.attached()
+                await stream.ask(envelope, second, totals=[total(part)])
+                await stream.ask(envelope, third, totals=[total(moments, 1)])
+                await stream.next("answer")
+                await stack.aclose()
+
+    run(scenario())
+    assert [what for what, _ in logged(hospital)].count("query_part") == 2
+
+
 def test_an_acknowledged_result_is_never_made_again(
     network: TestNetwork, hospital: Hospital
 ) -> None:
