@@ -48,6 +48,7 @@ class Reason(StrEnum):
     WRONG_SETTING = "wrong_setting"
     COHORT_SYNTAX = "cohort_syntax"
     DICTIONARY_INVALID = "dictionary_invalid"
+    STUDY_INVALID = "study_invalid"
     PARAMETER_INVALID = "parameter_invalid"
     MESSAGE_TOO_LARGE = "message_too_large"
     DEADLINE_MISSING = "deadline_missing"
@@ -83,6 +84,20 @@ class Reason(StrEnum):
     QUERY_REPLAYED = "query_replayed"
     QUERY_NOT_FOR_US = "query_not_for_us"
     ALREADY_EXISTS = "already_exists"
+    KEY_REVOKED = "key_revoked"
+    # permission
+    AGREEMENT_MISSING = "agreement_missing"
+    AGREEMENT_TOO_WIDE = "agreement_too_wide"
+    AGREEMENT_SUPERSEDED = "agreement_superseded"
+    AGREEMENT_ENDED = "agreement_ended"
+    AGREEMENT_REVOKED = "agreement_revoked"
+    APPROVAL_MISSING = "approval_missing"
+    RESEARCHER_NOT_NAMED = "researcher_not_named"
+    RESEARCHER_NOT_VOUCHED = "researcher_not_vouched"
+    OUTSIDE_AGREEMENT = "outside_agreement"
+    QUOTA_USED_UP = "quota_used_up"
+    REVOCATIONS_STALE = "revocations_stale"
+    REVOCATIONS_ROLLED_BACK = "revocations_rolled_back"
     # versions
     METHOD_UNKNOWN = "method_unknown"
     DICTIONARY_OUTDATED = "dictionary_outdated"
@@ -185,6 +200,10 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         Reason.DICTIONARY_INVALID: Row(
             _S.INVALID_ARGUMENT,
             "The dictionary {path} is not valid at {field}: {rule}. Edit the file and try again.",
+        ),
+        Reason.STUDY_INVALID: Row(
+            _S.INVALID_ARGUMENT,
+            "The study {path} is not valid at {field}: {rule}. Edit the file and try again.",
         ),
         Reason.PARAMETER_INVALID: Row(
             _S.INVALID_ARGUMENT, "{method} cannot be asked this way: {parameter} {rule}."
@@ -309,6 +328,61 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         ),
         Reason.ALREADY_EXISTS: Row(
             _S.ALREADY_EXISTS, "{path} exists already. Choose another place or name."
+        ),
+        Reason.KEY_REVOKED: Row(
+            _S.UNAUTHENTICATED,
+            "The signing key of {identity} was revoked. Ask your organisation for a new one.",
+        ),
+        Reason.AGREEMENT_MISSING: Row(
+            _S.PERMISSION_DENIED,
+            "{hospital} has not agreed to this study. Ask its steward.",
+        ),
+        Reason.AGREEMENT_TOO_WIDE: Row(
+            _S.FAILED_PRECONDITION,
+            "The agreement goes beyond its study at {field}: {rule}. Narrow it and sign it again.",
+        ),
+        Reason.AGREEMENT_SUPERSEDED: Row(
+            _S.FAILED_PRECONDITION,
+            "{hospital} has a newer agreement to this study. Ask again under that one.",
+        ),
+        Reason.AGREEMENT_ENDED: Row(
+            _S.FAILED_PRECONDITION,
+            "{hospital}'s agreement has ended. Ask its steward for a new one.",
+        ),
+        Reason.AGREEMENT_REVOKED: Row(
+            _S.PERMISSION_DENIED, "{hospital} has revoked its agreement. Ask its steward."
+        ),
+        Reason.APPROVAL_MISSING: Row(
+            _S.PERMISSION_DENIED, "This needs the signatures of {rule}. Nothing was done."
+        ),
+        Reason.RESEARCHER_NOT_NAMED: Row(
+            _S.PERMISSION_DENIED,
+            "The study does not name {identity} with this signing key. Ask with the key that it "
+            "names, or propose a new study.",
+        ),
+        Reason.RESEARCHER_NOT_VOUCHED: Row(
+            _S.PERMISSION_DENIED,
+            "Nobody whom {hospital} knows has vouched for {identity}. Let a steward of your "
+            "organisation sign the study, or give {hospital} your key's fingerprint.",
+        ),
+        Reason.OUTSIDE_AGREEMENT: Row(
+            _S.PERMISSION_DENIED,
+            "{hospital}'s agreement does not cover the query at {field}: {rule}. Ask for less.",
+        ),
+        Reason.QUOTA_USED_UP: Row(
+            _S.RESOURCE_EXHAUSTED,
+            "All queries that {hospital} agreed to have been asked. Ask its steward for more.",
+        ),
+        Reason.REVOCATIONS_STALE: Row(
+            _S.FAILED_PRECONDITION,
+            "{hospital} has no list of what {identity} revoked that is younger than a day. Try "
+            "again when it has come.",
+            retry=True,
+        ),
+        Reason.REVOCATIONS_ROLLED_BACK: Row(
+            _S.UNAUTHENTICATED,
+            "A list of what {identity} revoked would take something back: {rule}. The one before "
+            "it stays in force.",
         ),
         Reason.METHOD_UNKNOWN: Row(
             _S.FAILED_PRECONDITION,
