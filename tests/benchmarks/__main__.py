@@ -15,7 +15,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import rounds, storage, summary
+from benchmarks import permission, rounds, storage, summary
 from benchmarks.figures import REPEATS, Figure
 
 LATEST: Final = Path(__file__).resolve().parents[2] / "benchmarks" / "latest.json"
@@ -24,6 +24,7 @@ SUITES: Final[Mapping[str, Callable[..., Iterator[Figure]]]] = {
     "rounds": rounds.measure,
     "summary": summary.measure,
     "storage": storage.measure,
+    "permission": permission.measure,
 }
 
 
