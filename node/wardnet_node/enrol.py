@@ -1,5 +1,6 @@
 """How a hospital's node joins a network and gets its vault."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from wardnet import clock
@@ -31,6 +32,24 @@ def add_recovery_key(home: Path, keystore: Keystore, member: Member) -> str:
     """Return a new recovery key of the vault: kept nowhere, but that it was made is logged."""
     _record(home, keystore, member, EventType.KEY_CREATED)
     return keystore.add_recovery_key()
+
+
+def reset_passphrase(home: Path, recovery_key: str, passphrase: Callable[[], str]) -> None:
+    """Set a new passphrase with a recovery key; the log says so.
+
+    Parameters
+    ----------
+    passphrase : Callable
+        Gives the new one; asked only when the key holds.
+
+    Raises
+    ------
+    WardnetError
+        `RECOVERY_KEY_WRONG` or `PASSPHRASE_WEAK`.
+    """
+    keystore = Keystore.recover(home, recovery_key)
+    keystore.set_passphrase(passphrase())
+    _record(home, keystore, Credentials.load(home, keystore).member, EventType.KEY_CREATED)
 
 
 def _record(home: Path, keystore: Keystore, member: Member, kind: EventType) -> None:

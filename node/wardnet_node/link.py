@@ -227,3 +227,7 @@ def _logged_errors(work: str) -> Iterator[None]:
         logs.logger().error(
             "work_failed", work=work[:80], reason=error.reason.value, error=str(error)
         )
+    except Exception as error:  # noqa: BLE001 - a bug ends this piece of work, not the daemon
+        logs.logger().error(
+            "work_failed", work=work[:80], error=type(error).__name__, place=logs.place(error)
+        )

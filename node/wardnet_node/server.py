@@ -53,8 +53,8 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
     desk = DeskThread(lambda: _desk(home, keystore, credentials))
     pool = WorkerPool(workers=settings.workers, memory=settings.worker_memory << 20)
     try:
+        epoch = await desk.do(Desk.start)
         async with pool:
-            epoch = await desk.do(Desk.start)
             link = Link(
                 credentials=credentials,
                 settings=settings,
@@ -63,8 +63,8 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
                 rounds=Rounds(desk=desk, pool=pool, credentials=credentials),
             )
             await _until_stopped(link, stop, settings)
-            await desk.do(Desk.stop)
     finally:
+        await desk.do(Desk.stop)
         desk.close()
 
 

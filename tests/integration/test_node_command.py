@@ -114,6 +114,21 @@ def test_another_recovery_key_opens_the_vault(run: Run, hospital: Hospital) -> N
     assert hospital.entries()[-1].type == "key_created"
 
 
+def test_a_lost_passphrase_is_replaced_with_a_recovery_key(run: Run, tmp_path: Path) -> None:
+    """The old passphrase opens nothing then; a mistyped key changes nothing."""
+    key = tmp_path / "key"
+    key.write_text(printed(run("vault", "backup-key", "--json"))["recovery_key"])
+    new = tmp_path / "new"
+    new.touch(mode=0o600)
+    new.write_text("another long passphrase")
+    run("vault", "recover", "--key-file", key, passphrase="new")
+    run("dataset", "list", passphrase="new")
+    run("dataset", "list", code=CATALOGUE[Reason.PASSPHRASE_WRONG].exit_code)
+    key.write_text("mistyped")
+    code = CATALOGUE[Reason.RECOVERY_KEY_WRONG].exit_code
+    run("vault", "recover", "--key-file", key, passphrase="new", code=code)
+
+
 def test_a_wrong_passphrase_opens_nothing(run: Run, tmp_path: Path) -> None:
     """Nothing is asked, nothing is changed."""
     wrong = tmp_path / "wrong"

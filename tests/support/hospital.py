@@ -108,6 +108,7 @@ class Hospital:
                 running.cancel()
                 with suppress(asyncio.CancelledError):
                     await running
+                await desk.do(Desk.stop)
                 desk.close()
 
     def _desk(self) -> Desk:

@@ -196,15 +196,16 @@ def snapshots(place: Place, *, name: str, as_json: bool) -> None:
 @dataset.command()
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
 @click.pass_obj
-def drop(place: Place, *, name: str, yes: bool) -> None:
+def drop(place: Place, *, name: str, yes: bool, as_json: bool) -> None:
     """Destroy the key of NAME: its rows cannot be read again, in no copy and no backup of them."""
     with place.vault() as vault:
         vault.adopted(name)
         if not yes:
             click.confirm(f"Destroy all rows of {name} for good?", abort=True, err=True)
         vault.drop(name)
-    click.echo(f"{name} is destroyed.", err=True)
+    print_record({"destroyed": name}, as_json=as_json)
 
 
 @contextmanager

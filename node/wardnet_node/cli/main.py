@@ -3,7 +3,7 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 import click
 
@@ -86,6 +86,19 @@ def backup_key(place: Place, *, as_json: bool) -> None:
         print_json({"recovery_key": key})
     else:
         click.echo(f"{key}\n{RECOVERY}")
+
+
+@vault.command()
+@click.option("--key-file", type=click.File(), help="Holds the recovery key; - for stdin.")
+@click.pass_obj
+def recover(place: Place, *, key_file: TextIO | None) -> None:
+    """Give the vault a new passphrase, with a recovery key when the old one is lost."""
+    if key_file is None:
+        key = click.prompt("Recovery key", hide_input=True, err=True)
+    else:
+        key = key_file.read()
+    enrol.reset_passphrase(place.home, key, place.next_passphrase)
+    click.echo("The vault has a new passphrase.", err=True)
 
 
 main.add_command(dataset)

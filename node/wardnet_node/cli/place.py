@@ -35,7 +35,11 @@ class Place:
         path = self.home / FILE_NAME
         if path.exists():
             raise WardnetError(Reason.ALREADY_EXISTS, path=str(path))
-        return read_passphrase(path, self.passphrase_file, confirm=True)
+        return self.next_passphrase()
+
+    def next_passphrase(self) -> str:
+        """Return the passphrase that is to be set."""
+        return read_passphrase(self.home / FILE_NAME, self.passphrase_file, confirm=True)
 
     @cached_property
     def keystore(self) -> Keystore:

@@ -84,9 +84,10 @@ class Desk:
         return int(row[0])
 
     def stop(self) -> None:
-        """Record that the daemon ends in order."""
+        """Record that the daemon ends, and close the catalog."""
         with self._transaction() as connection:
             log.append(connection, by_operator(self._member, EventType.STOPPED), at=clock.now())
+        self._catalog.close()
 
     def held(self) -> tuple[Held, ...]:
         """Return the datasets that can be asked here."""
