@@ -65,9 +65,9 @@ def read_blocks(path: Path, *, encoding: str, quote: str) -> Iterator[Block]:
         if not end and len(rest) > MAXIMUM_RECORD:
             raise _open_quote(path, line)
         block, rest = rest[:end], rest[end:]
-        if block:
+        if block.strip():
             yield Block(block, line, done, last=last)
-            line += block.count(_NEWLINE)
+        line += block.count(_NEWLINE)
 
 
 def check_utf_8(block: Block, *, file: Path, encoding: str) -> None:

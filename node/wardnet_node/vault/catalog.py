@@ -207,6 +207,8 @@ def _prepared(connection: object, key: bytes, path: Path) -> sqlite3.Connection:
     prepared.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
     try:
         prepared.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlcipher3.OperationalError:
+        raise  # the disk, not the file
     except sqlcipher3.DatabaseError as error:
         raise _damaged(path, "it is not a catalog under this keystore") from error
     for pragma in (

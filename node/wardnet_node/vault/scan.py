@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from wardnet.question.dictionary import Dictionary
@@ -53,8 +54,12 @@ def scan(
     for segment in segments:
         with files.opened(segment) as file:
             for batch in file.iter_batches(batch_rows, columns=stored):
-                # Not `to_numpy`: it imports pandas, which costs a worker's first round a second.
-                arrays: dict[str, NDArray[Any]]
-                arrays = {name: np.from_dlpack(batch.column(name)) for name in stored}
+                arrays = {name: _to_numpy(batch.column(name)) for name in stored}
                 patient = arrays.pop(PATIENT, None)
                 yield Rows(batch.num_rows, arrays, patient)
+
+
+def _to_numpy(column: pa.Array) -> NDArray[Any]:
+    """Return a view; Arrow's own `to_numpy` imports pandas, a worker's first second."""
+    view: NDArray[Any] = np.from_dlpack(column)
+    return view

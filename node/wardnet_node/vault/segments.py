@@ -34,7 +34,7 @@ from wardnet_node.vault.snapshot import PATIENT, SegmentRef
 
 SUFFIX: Final = ".pme"
 UNFINISHED: Final = ".tmp"
-GROUP_ROWS: Final = 1 << 17
+GROUP_ROWS: Final = 1 << 18
 """Rows that are decoded at once."""
 
 

@@ -1,0 +1,77 @@
+"""Patients get keyed pseudonyms and dense numbers."""
+
+import hmac
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from wardnet_node.vault import patients
+from wardnet_node.vault.patients import PatientIndex, pseudonyms
+
+KEY = bytes(range(32))
+
+
+def index() -> PatientIndex:
+    """Return an index without patients."""
+    return PatientIndex(KEY, np.zeros((0, 2), np.uint64))
+
+
+def test_numbers_are_dense_and_in_order_of_appearance() -> None:
+    """The same id has the same number in every batch; new ones follow on."""
+    one = index()
+    assert one.numbers(pa.array(["b", "a", "b"])).tolist() == [0, 1, 0]
+    assert one.numbers(pa.array(["c", "a"])).tolist() == [2, 1]
+    assert one.numbers(pa.array([], type=pa.string())).tolist() == []
+    assert one.seen == 3
+
+
+@pytest.mark.parametrize("length", [1, 15, 16, 17, 40])
+def test_ids_of_every_length_are_told_apart(length: int) -> None:
+    """Ids that differ in their last byte, or are one a prefix of the other, are two patients."""
+    ids = ["x" * length, "x" * (length - 1) + "y", "x" * (length + 1), "é" * length]
+    assert index().numbers(pa.array([*ids, *ids])).tolist() == [0, 1, 2, 3] * 2
+
+
+def test_a_short_id_is_one_block_of_aes_and_a_long_one_an_hmac() -> None:
+    """The pseudonyms are what the standard constructions give, computed one by one."""
+    short, long = "R-1", "a record number of more than 16 bytes"
+    found = pseudonyms(pa.array([short, long]), KEY)
+    short_key, long_key = (patients._derive(KEY, purpose) for purpose in ("short", "long"))
+    encryptor = Cipher(algorithms.AES(short_key), modes.ECB()).encryptor()
+    assert found[0].tobytes() == encryptor.update(short.ljust(16).encode())
+    assert found[1].tobytes() == hmac.digest(long_key, long.encode(), "sha256")[:16]
+
+
+def test_pseudonyms_depend_on_the_key() -> None:
+    """Another dataset's key gives the same patient another pseudonym."""
+    ids = pa.array(["R-1", "a record number of more than 16 bytes"])
+    assert not np.any(pseudonyms(ids, KEY) == pseudonyms(ids, bytes(32)))
+
+
+def test_a_slice_of_ids_is_read_where_it_lies() -> None:
+    """Arrow slices share memory; the pseudonyms are those of the slice."""
+    ids = pa.array(["a", "b", "c", "d"])
+    assert np.array_equal(pseudonyms(ids[2:], KEY), pseudonyms(ids, KEY)[2:])
+
+
+def test_two_patients_that_share_half_a_pseudonym_stay_two() -> None:
+    """Equal first halves do not make equal patients."""
+    halves = np.array([[7, 1], [7, 2], [8, 1], [7, 1], [7, 2]], dtype=np.uint64)
+    numbers, first = patients._distinct(halves)
+    assert numbers.tolist() == [0, 1, 2, 0, 1]
+    assert first.tolist() == [0, 1, 2]
+
+
+def test_only_new_patients_are_stored_again() -> None:
+    """What an index adds is what it did not load."""
+    one = index()
+    one.numbers(pa.array(["a", "b"]))
+    known = np.column_stack([one.added[half] for half in one.added])
+    two = PatientIndex(KEY, known)
+    assert two.numbers(pa.array(["b"])).tolist() == [1]
+    assert two.added == {}
+    assert two.numbers(pa.array(["c", "b"])).tolist() == [2, 1]
+    assert [len(values) for values in two.added.values()] == [1, 1]
+    assert two.seen == 2
