@@ -16,7 +16,8 @@ from wardnet.question.cohort import EVERYONE, Cohort, Term, col
 from wardnet.question.dictionary import Dictionary
 from wardnet.question.query import Query
 from wardnet.question.rows import Rows
-from wardnet.statistics.session import COHORT, DATASET, Session, run
+from wardnet.statistics.session import Session, run
+from wardnet.statistics.tally import COHORT, DATASET
 from wardnet.sums import arrays
 from wardnet.sums.arrays import Sums
 

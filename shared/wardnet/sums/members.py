@@ -1,8 +1,8 @@
 """Count distinct patients per cell, so that parts of one hospital can be joined in any order.
 
 Where every row is a patient of its own, counting rows is enough. Otherwise a patient may stand in
-several rows, batches and workers, so a part keeps the patients themselves (never leaving the
-hospital) until the hospital's sums are made.
+several rows, batches and workers, so a part keeps the patients themselves, one bit each, until the
+hospital's sums are made; they never leave it.
 """
 
 from dataclasses import dataclass
@@ -26,22 +26,24 @@ class Members:
     ----------
     counts : ndarray of int64, shape (cells,)
         Rows that are patients of their own.
-    keys : ndarray of uint64, sorted, unique
-        `cell * 2**32 + patient` for every other (cell, patient) pair.
+    seen : ndarray of uint8, shape (cells, bytes)
+        Who else: bit `p % 8` of byte `p // 8` is set for patient p. As wide as the largest needs.
     """
 
     counts: NDArray[np.int64]
-    keys: NDArray[np.uint64]
+    seen: NDArray[np.uint8]
 
     def __add__(self, other: "Members") -> "Members":
         """Return the union; a patient in both counts once."""
-        keys = np.union1d(self.keys, other.keys) if other.keys.size else self.keys
-        return Members(self.counts + other.counts, keys)
+        narrow, wide = sorted((self.seen, other.seen), key=lambda seen: seen.shape[1])
+        seen = wide.copy()
+        seen[:, : narrow.shape[1]] |= narrow
+        return Members(self.counts + other.counts, seen)
 
     def total(self) -> NDArray[np.int64]:
         """Return the number of patients per cell, shape (cells,)."""
-        cells = (self.keys >> np.uint64(32)).astype(np.int64)
-        return self.counts + np.bincount(cells, minlength=self.counts.size)
+        patients: NDArray[np.int64] = np.bitwise_count(self.seen).sum(axis=1, dtype=np.int64)
+        return self.counts + patients
 
 
 def members(index: Index, *, cells: int, patient: NDArray[np.uint32] | None = None) -> Members:
@@ -54,13 +56,16 @@ def members(index: Index, *, cells: int, patient: NDArray[np.uint32] | None = No
     cells : int
         Number of cells, at least 1.
     patient : ndarray of uint32, shape (rows,), or None
-        Each row's patient; None when every row is a patient of its own.
+        Each row's patient, numbered densely; None when every row is a patient of its own.
     """
     if patient is None:
-        return Members(count(index, cells=cells), np.zeros(0, np.uint64))
+        return Members(count(index, cells=cells), np.zeros((cells, 0), np.uint8))
     inside = index >= 0
-    keys = index[inside].astype(np.uint64) << np.uint64(32) | patient[inside]
-    return Members(np.zeros(cells, np.int64), np.unique(keys))
+    at, who = index[inside].astype(np.int64), patient[inside]
+    seen = np.zeros((cells, int(who.max(initial=0)) // 8 + 1), np.uint8)
+    bits = np.left_shift(1, who & 7, dtype=np.uint8, casting="unsafe")
+    np.bitwise_or.at(seen.reshape(-1), at * seen.shape[1] + (who >> 3), bits)
+    return Members(np.zeros(cells, np.int64), seen)
 
 
 def count(index: Index, *, cells: int) -> NDArray[np.int64]:

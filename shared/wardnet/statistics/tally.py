@@ -1,0 +1,138 @@
+"""A hospital's part of one round: all that touches patients' rows, and nothing else.
+
+A tally can be sent to worker processes; it computes the same on any machine.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from itertools import chain
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wardnet.privacy.rules import Guard
+from wardnet.question.cohort import Everyone, columns_of, select
+from wardnet.question.dictionary import Dictionary
+from wardnet.question.rows import Rows
+from wardnet.statistics.method import Method, Part, Question, join, settle
+from wardnet.sums import arrays
+from wardnet.sums.accumulate import MAXIMUM_ROWS
+from wardnet.sums.arrays import ArraySpec, Sums
+from wardnet.sums.members import Members, members
+
+DATASET: Final = "dataset"
+COHORT: Final = "cohort"
+"""Guards of every query, of one cell each: all patients, and those that the cohort selects."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Compute one hospital's sums for one round.
+
+    Parameters
+    ----------
+    method : Method
+        What is computed.
+    question : Question
+        Of which rows.
+    state : object
+        The method's state; None in the guard round.
+    withheld : Mapping of str to ndarray of bool, shape (cells,)
+        Cells of each guard that are sent as 0.
+    """
+
+    method: Method[Any, Any]
+    question: Question[Any]
+    state: object
+    withheld: Mapping[str, NDArray[np.bool_]]
+
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        """Return the columns that batches must hold, those of the cohort included."""
+        return self._own_columns | columns_of(self.question.cohort)
+
+    @property
+    def with_patient(self) -> bool:
+        """Say whether rows must name their patients (where a patient may have several rows)."""
+        return self.question.dictionary.patient is not None
+
+    @cached_property
+    def specs(self) -> Sequence[ArraySpec]:
+        """Return what the sums look like."""
+        if self.state is not None:
+            return self.method.arrays(self.state)
+        sizes = {name: guard.cells for name, guard in self._guards.items()}
+        return [
+            ArraySpec(name, (cells,), limit=MAXIMUM_ROWS, guard=name)
+            for name, cells in {DATASET: 1, COHORT: 1, **sizes}.items()
+        ]
+
+    def part(self, batches: Iterable[Rows]) -> Part:
+        """Return the part of any number of batches, of any sizes."""
+        none = _no_rows(self.question.dictionary, self.columns)
+        return self.merge(self._local(rows) for rows in chain([none], batches))
+
+    def merge(self, parts: Iterable[Part]) -> Part:
+        """Return several parts of this hospital as one; the order does not matter."""
+        return reduce(join, parts)
+
+    def sums(self, part: Part) -> Sums:
+        """Return what may leave the hospital: withheld cells are 0, the rest as declared.
+
+        Raises
+        ------
+        WardnetError
+            `IMPLAUSIBLE_TOTAL` when the part is not as the method declares it.
+        """
+        finished = settle(part) if self.state is None else self.method.finish(self.state, part)
+        sums = {spec.name: self._declared(spec, finished[spec.name]) for spec in self.specs}
+        arrays.check(sums, self.specs)
+        return sums
+
+    def hidden(self, spec: ArraySpec) -> NDArray[np.bool_]:
+        """Return which entries of an array's first axis are withheld, shape (spec.shape[0],)."""
+        return self.withheld.get(spec.guard, np.zeros(spec.shape[0], np.bool_))
+
+    @cached_property
+    def _guards(self) -> Mapping[str, Guard]:
+        return self.method.guards(self.question)
+
+    @cached_property
+    def _own_columns(self) -> frozenset[str]:
+        return self.method.columns(self.question.parameters)
+
+    def _declared(self, spec: ArraySpec, array: NDArray[Any]) -> NDArray[Any]:
+        declared = array.astype(np.int64 if spec.width == 8 else np.object_)
+        declared[self.hidden(spec)] = 0
+        return declared
+
+    def _local(self, rows: Rows) -> Part:
+        chosen = self._choose(rows)
+        if self.state is not None:
+            return self.method.local(self.state, chosen)
+        index = self.method.cells(self.question, chosen)
+        counted = {
+            name: members(index[name], cells=guard.cells, patient=chosen.patient)
+            for name, guard in self._guards.items()
+        }
+        return {DATASET: _everybody(rows), COHORT: _everybody(chosen), **counted}
+
+    def _choose(self, rows: Rows) -> Rows:
+        """Return the cohort's rows, with the method's own columns only."""
+        columns = {name: rows.columns[name] for name in self._own_columns}
+        own = Rows(rows.size, columns, rows.patient)
+        if isinstance(self.question.cohort, Everyone):
+            return own
+        return own.take(select(self.question.cohort, self.question.dictionary, rows))
+
+
+def _everybody(rows: Rows) -> Members:
+    return members(np.zeros(rows.size, np.int8), cells=1, patient=rows.patient)
+
+
+def _no_rows(dictionary: Dictionary, columns: Iterable[str]) -> Rows:
+    cells = {name: dictionary.column(name).cells for name in columns}
+    types = {name: np.float64 if size is None else np.int32 for name, size in cells.items()}
+    return Rows(0, {name: np.zeros(0, dtype) for name, dtype in types.items()})
