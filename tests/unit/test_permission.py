@@ -207,6 +207,13 @@ def test_a_query_that_has_begun_may_end_after_its_own_time() -> None:
     assert refusals(at=hour, started=AT) == []
 
 
+@pytest.mark.parametrize("minutes", [0, 15])
+def test_a_query_may_start_from_its_first_to_its_last_moment(minutes: int) -> None:
+    """A lifetime of 15 minutes is allowed, both ends included."""
+    query = replace(REQUEST.query, not_before=later(), not_after=later(minutes=15))
+    assert refusals(replace(REQUEST, query=query), at=AT + timedelta(minutes=minutes)) == []
+
+
 def test_an_agreement_ends_at_its_moment() -> None:
     """A query under way is not released from that moment on."""
     ends = AT + timedelta(hours=1)

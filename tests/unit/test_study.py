@@ -131,6 +131,12 @@ def test_a_study_that_cannot_be_meant_is_refused(field: str, wrong: object) -> N
         changed(STUDY, field, wrong)
 
 
+def test_all_hospitals_may_be_needed() -> None:
+    """A study of three hospitals may rest every answer on all three."""
+    study = changed(STUDY, "setting.minimum_hospitals", 3)
+    assert from_bytes(to_bytes(study)) == study
+
+
 def test_the_purposes_are_those_of_the_pinned_release() -> None:
     """Codes, shorthands and labels are the ontology's own, compared with its published list."""
     ours = {f"{code} {code.name} {LABELS[code]}" for code in [*Permission, *Modifier]}
@@ -220,10 +226,15 @@ def test_a_study_survives_its_file() -> None:
 
 
 def test_each_table_of_a_list_is_explained_once() -> None:
-    """A long list of people stays readable."""
-    text = template.write(STUDY)
-    assert text.count("[[people]]") == 2
-    assert text.count("# Its id within the network.") == 1
+    """A long list of people stays readable: the first one carries the notes."""
+    _, first, second = template.write(STUDY).split("[[people]]")
+    assert "# Its id within the network." in first
+    assert "# Its id within the network." not in second
+
+
+def test_a_summary_keeps_its_lines_in_the_file() -> None:
+    """People edit it as they would read it."""
+    assert f'summary = """\n{STUDY.project.summary}"""\n' in template.write(STUDY)
 
 
 def test_the_order_in_a_file_does_not_matter() -> None:
