@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from wardnet.client.cli import main as wardnet
+from wardnet.client.result import Result
 from wardnet.errors import Reason
 from wardnet_coordinator.cli import main as wardnet_coordinator
 from wardnet_node.cli import main as wardnet_node
@@ -139,6 +140,33 @@ def test_commands_in_the_guides_exist(page: str, line: str) -> None:
 def test_the_guides_show_commands() -> None:
     """The test above has something to look at, for each of the three programs."""
     assert {line.split(" ")[0] for _, line in commands()} == set(PROGRAMS)
+
+
+def worked_example() -> Result:
+    """Run the readme's first Python block; return the value of its last line."""
+    match = re.search(r"^```python\n(.*?)^(\S[^\n]*)\n```", GUIDES[0].read_text(), FLAGS)
+    assert match is not None
+    names: dict[str, object] = {}
+    exec(match[1], names)
+    result = eval(match[2], names)
+    assert isinstance(result, Result)
+    return result
+
+
+def test_the_worked_example_works() -> None:
+    """What the readme shows first runs as it stands and shows every cell."""
+    result = worked_example()
+    assert result.to_frame()["n"].tolist() == [10, 10]
+    assert result.table.withheld == ()
+
+
+def test_the_layout_of_results_is_described() -> None:
+    """The researcher's guide has a line for every field of a result's JSON, and no others."""
+    page = (ROOT / "docs" / "researcher.md").read_text()
+    table = page.split("## The layout of")[1]
+    cells = re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE)
+    described = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+    assert described == set(worked_example().to_dict())
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
