@@ -214,10 +214,12 @@ def test_an_impossible_guard_total_ends_the_query(change: Sums) -> None:
 
 
 @pytest.mark.parametrize(
-    ("array", "entry"), [("n:age", 19), ("sums:age", -1)], ids=["rows", "squares"]
+    ("array", "entry"),
+    [("n:age", 19), ("sums:age", -1), ("sums:age", 20 * 125**4 + 1)],
+    ids=["rows", "squares", "size"],
 )
 def test_an_impossible_summary_ends_the_query(array: str, entry: int) -> None:
-    """A cell has as many rows as patients, and squares add up to enough."""
+    """A cell has as many rows as patients; squares add up to enough, and not to too much."""
     found = session(ask("summary", {"columns": ["age"]}, dictionary=PEOPLE))
     held = rows([0] * 20, age=[*range(20)])
     found.advance(guard_total(found, held), [HERE])

@@ -105,6 +105,19 @@ class Measure(ABC):
         """Return the name of the array that is not a count."""
         return f"sums:{self.variable.name}"
 
+    def check_sums(self, total: Sums, *, n: IntegerArray) -> None:
+        """Refuse sums that so many rows, shape (groups,), cannot give.
+
+        Raises
+        ------
+        WardnetError
+            `IMPLAUSIBLE_TOTAL`.
+        """
+        (largest,) = {spec.limit for spec in self.arrays() if spec.name == self.sums}
+        bound = n.astype(np.object_) * (largest // MAXIMUM_ROWS)
+        if np.any(np.abs(total[self.sums]) > bound[:, np.newaxis]):
+            raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a sum is larger than its rows allow")
+
     def declare_sums(self, *, powers: int, limit: int, unit: int = 0) -> ArraySpec:
         """Declare sums of so many powers, each term at most `limit * 2**-unit`."""
         shape = (self.groups, powers)
@@ -163,6 +176,7 @@ class Counted(Measure):
     def step(self, total: Sums) -> Measured:
         """Read the power sums of the codes."""
         n = total[self.variable.present]
+        self.check_sums(total, n=n)
         powers = tuple(
             PowerSums(int(count), self.variable.origin, self.variable.step, _fractions(entries))
             for count, entries in zip(n, total[self.sums], strict=True)
@@ -205,6 +219,7 @@ class Summed(Measure):
     def step(self, total: Sums) -> "Centred":
         """Take the mean of each group, correctly rounded, as the centre of the second round."""
         n = total[self.variable.present]
+        self.check_sums(total, n=n)
         totals = (
             self.variable.scale * each for each in _fractions(total[self.sums][:, 0], self.slices)
         )
@@ -263,6 +278,7 @@ class Centred(Measure):
 
     def step(self, total: Sums) -> Measured:
         """Join the first power, which follows from the first round, with the other three."""
+        self.check_sums(total, n=self.n)
         width = self.variable.width
         powers: list[PowerSums] = []
         for n, value_total, centre, entries in zip(

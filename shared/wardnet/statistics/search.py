@@ -137,7 +137,8 @@ class Search:
         """Narrow every interval to the part that holds the target's rank."""
         counts = total[self.name].astype(np.int64)
         inside = counts.sum(axis=2)
-        if self.inside is not None and np.any(inside != self.inside):
+        before = inside[:, :1] if self.inside is None else self.inside
+        if np.any(inside != before) or counts.min() < 0:
             raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a part has other rows than before")
         n = inside[:, 0] if self.n is None else self.n
         place = np.maximum(n - 1, 0)[:, np.newaxis] * np.array(self.probabilities)
