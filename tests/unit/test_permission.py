@@ -300,6 +300,41 @@ def test_an_organisation_that_cannot_sign_need_not_send_lists() -> None:
     assert refusals(view=revoked) == [(Reason.KEY_REVOKED, "")]
 
 
+def test_an_organisation_whose_node_can_sign_must_send_lists() -> None:
+    """Without a steward its node still says what was taken back."""
+    node = replace(
+        BOOK.organisations[2], stewards=(), nodes=(key("node u"),), researchers=(key("ada"),)
+    )
+    view = replace(VIEW, book=replace(BOOK, organisations=(*BOOK.organisations[:2], node)))
+    assert refusals(view=view) == []
+    assert refusals(view=replace(view, lists={})) == [(Reason.REVOCATIONS_STALE, "")]
+
+
+def test_a_hospital_needs_no_list_of_its_own() -> None:
+    """What it has taken back it knows itself, and at once."""
+    ours = replace(STUDY.people[0], organisation="a")
+    study = changed(STUDY, "people", (ours,))
+    agreement = replace(AGREEMENT, study=study.digest)
+    request, view = under(agreement, study=study, vouched_by=frozenset({key("sue")}))
+    request = replace(request, study=study.digest)
+    assert refusals(request, replace(view, lists={})) == []
+
+
+def test_every_organisation_of_a_researcher_answers_for_them() -> None:
+    """One that has taken the key back is not passed over for another."""
+    twice = (replace(STUDY.people[0], organisation="b"), STUDY.people[0])
+    study = changed(STUDY, "people", twice)
+    agreement = replace(AGREEMENT, study=study.digest)
+    signers = frozenset({key("bea"), key("uma")})
+    request, view = under(agreement, study=study, vouched_by=signers)
+    request = replace(request, study=study.digest)
+    assert refusals(request, view) == []
+    for organisation in ("b", "university"):
+        taken = revocations(organisation, revoked=(Revoked(key("ada"), later(days=30)),))
+        lists = {**view.lists, organisation: taken}
+        assert refusals(request, replace(view, lists=lists)) == [(Reason.KEY_REVOKED, "")]
+
+
 def test_what_an_organisation_takes_back_stops_its_researchers() -> None:
     """The organisation's list is enough, whoever forgets to tell the hospital's steward."""
     taken = tuple(sorted(Revoked(key(name), later(days=30)) for name in ("ada", "uma")))

@@ -135,18 +135,17 @@ def _researcher(request: Request, held: Held, view: View, at: datetime) -> Itera
     ]
     if not named:
         yield WardnetError(Reason.RESEARCHER_NOT_NAMED, identity=request.query.researcher)
-        return
-    person = named[0]
-    if person.key in view.revoked_by(person.organisation):
-        yield WardnetError(Reason.KEY_REVOKED, identity=person.id)
-    if not _vouched(person, held, view):
-        yield WardnetError(
-            Reason.RESEARCHER_NOT_VOUCHED, hospital=view.hospital, identity=person.id
-        )
-    if not _told(person.organisation, view, at):
-        yield WardnetError(
-            Reason.REVOCATIONS_STALE, hospital=view.hospital, identity=person.organisation
-        )
+    for person in named:  # once for each organisation that answers for them
+        if person.key in view.revoked_by(person.organisation):
+            yield WardnetError(Reason.KEY_REVOKED, identity=person.id)
+        if not _vouched(person, held, view):
+            yield WardnetError(
+                Reason.RESEARCHER_NOT_VOUCHED, hospital=view.hospital, identity=person.id
+            )
+        if not _told(person.organisation, view, at):
+            yield WardnetError(
+                Reason.REVOCATIONS_STALE, hospital=view.hospital, identity=person.organisation
+            )
 
 
 def _vouched(person: Researcher, held: Held, view: View) -> bool:
@@ -163,7 +162,9 @@ def _vouched(person: Researcher, held: Held, view: View) -> bool:
 def _told(name: str, view: View, at: datetime) -> bool:
     """Say whether the hospital knows what an organisation, if it can sign, has taken back."""
     organisation = view.book.organisation(name)
-    if name == view.hospital or organisation is None or not organisation.stewards:
+    if name == view.hospital or organisation is None:
+        return True
+    if not organisation.stewards and not organisation.nodes:
         return True
     known = view.lists.get(name)
     return known is not None and known.is_fresh(at)
