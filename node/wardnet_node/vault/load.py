@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from wardnet.errors import Reason, WardnetError
@@ -118,8 +119,8 @@ class Load:
             return
         columns = _concatenated([batch.columns for batch in self._waiting])
         if self._patients is not None:
-            numbers = [self._patients.numbers(batch.patients) for batch in self._waiting]
-            columns[PATIENT] = np.concatenate(numbers)
+            ids = pa.concat_arrays([batch.patients for batch in self._waiting])
+            columns[PATIENT] = self._patients.numbers(ids)
         self._waiting = []
         if len(self._writing) >= WRITERS:
             self._collect()
