@@ -27,6 +27,14 @@ from demonstration.table import PATIENT, Table, bundled, from_csv
 from support.network import CommandError, Member, Network, at_once, describe
 
 RESEARCHER: Final = "ada"
+STOP: Final = """#!/bin/sh
+# Ask every daemon to end, wait for each, delete the folder.
+kill {pids}
+for pid in {pids}; do
+  while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+done
+rm -r {folder}
+"""
 WIDTH: Final = 110
 """Columns of the output where it goes to a file or a pipe."""
 
@@ -92,7 +100,7 @@ class Demonstration:
             (self.folder / f"{member.name}.env").write_text("\n".join([path, *lines]) + "\n")
         pids = [str(member.daemon.pid) for member in self.network.members if member.daemon]
         stop = self.folder / "stop"
-        stop.write_text(f"#!/bin/sh\nkill {' '.join(pids)}\nsleep 3\nrm -r {self.folder}\n")
+        stop.write_text(STOP.format(pids=" ".join(pids), folder=self.folder))
         stop.chmod(0o700)
         self._title("The network goes on")
         self._print(f"""To ask:           source {self.folder}/{RESEARCHER}.env
@@ -213,6 +221,9 @@ def main() -> int:
         print(f"\n{error}", file=sys.stderr)
         demonstration.abandon()
         return 1
+    except KeyboardInterrupt:
+        demonstration.abandon()
+        return 130
     except BaseException:
         demonstration.abandon()
         raise
