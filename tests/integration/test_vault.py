@@ -272,6 +272,8 @@ def test_a_local_part_that_does_not_fit_is_refused(home: Home) -> None:
                 vault.adopt(VISITS, local)
             assert refused.value.reason is Reason.DICTIONARY_MISMATCH
         assert vault.adopted("visits").local == LocalPart()
+        with pytest.raises(WardnetError, match="none that may be shared"):
+            vault.adopt(replace(VISITS, columns=VISITS.columns[:2]), LocalPart())
 
 
 def test_rows_stay_under_the_dictionary_they_were_loaded_under(home: Home, tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ import pytest
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import ColumnType, Dictionary
-from wardnet_node.intake import blocks, dictionary_file, local_part
+from wardnet_node.intake import blocks
 from wardnet_node.intake.batches import Batch, read
-from wardnet_node.intake.describe import describe, save
+from wardnet_node.intake.describe import describe
 from wardnet_node.intake.local_part import LocalPart
 
 EXPORT = (
@@ -25,14 +25,14 @@ def described(path: Path, **options: str) -> tuple[Dictionary, LocalPart, list[B
     return dictionary, local, list(read(path, dictionary, local=local))
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8", "utf-8-sig", "utf-16"])
 def test_a_file_is_described_as_it_is_written(tmp_path: Path, encoding: str) -> None:
     """Encoding, delimiter, decimal mark, missing codes and names are found; every row then fits."""
     path = tmp_path / "a.csv"
     path.write_bytes(EXPORT.encode(encoding))
     dictionary, local, batches = described(path, patient="PatNr")
     assert (local.delimiter, local.decimal) == (";", ",")
-    assert local.encoding == ("cp1252" if encoding == "cp1252" else "utf-8")
+    assert local.encoding == encoding.removesuffix("-sig")
     assert local.source("Grosse_m") == "Größe (m)"
     assert local.column("Puls").missing == ("NA",)
     assert {column.name: column.type for column in dictionary.columns} == {
@@ -59,16 +59,6 @@ def test_what_stands_late_in_a_file_counts(tmp_path: Path, monkeypatch: pytest.M
     assert dictionary.column("b").levels == ("0", "1", "2")
     assert dictionary.column("c").resolution == "0.01"
     assert sum(batch.rows for batch in batches) == 101
-
-
-def test_a_declared_make_is_not_guessed(tmp_path: Path) -> None:
-    """With a local part, the file is read as that says."""
-    path = tmp_path / "a.csv"
-    path.write_text("a;b\n1,5;2\n")
-    local = LocalPart(delimiter=";", decimal=".")
-    dictionary, drafted = describe(path, "export", local=local)
-    assert drafted.decimal == "."
-    assert dictionary.columns[0].type is ColumnType.TEXT
 
 
 @pytest.mark.parametrize(
@@ -98,15 +88,3 @@ def test_an_unknown_patient_column_is_named(tmp_path: Path) -> None:
     path.write_text("a,b\n1,2\n")
     with pytest.raises(WardnetError, match="column who: the header has no such column"):
         describe(path, "export", patient="who")
-
-
-def test_drafts_are_saved_and_never_overwritten(tmp_path: Path) -> None:
-    """Both files are written once; an edited draft stays."""
-    path = tmp_path / "a.csv"
-    path.write_text("a,b\n1,2\n")
-    drafted = describe(path, "export")
-    shared, local = save(drafted, tmp_path / "drafts")
-    assert (dictionary_file.read(shared), local_part.read(local)) == drafted
-    with pytest.raises(WardnetError) as raised:
-        save(drafted, tmp_path / "drafts")
-    assert raised.value.reason is Reason.ALREADY_EXISTS

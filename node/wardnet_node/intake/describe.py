@@ -1,5 +1,6 @@
 """Draft both parts of a dictionary from a CSV file, for a steward to edit."""
 
+import codecs
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -13,12 +14,11 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.question import draft
 from wardnet.question.dictionary import Dictionary
 from wardnet.question.draft import Kind, Profile, profile
-from wardnet_node.intake import csv_file, dictionary_file, local_part
+from wardnet_node.intake import csv_file
 from wardnet_node.intake.blocks import Block, Progress, check_utf_8, read_blocks
 from wardnet_node.intake.cells import drop_missing, plain_numbers, trim
 from wardnet_node.intake.local_part import LocalColumn, LocalPart
 
-ENCODINGS: Final = ("utf-8", "cp1252")
 DELIMITERS: Final = (",", ";", "\t", "|")
 MISSING: Final = ("NA", "N/A", "NaN", "nan", "NULL", "null", "?", ".")
 """Cells that usually mean missing; those that occur are drafted into the local part."""
@@ -51,14 +51,14 @@ def describe(
     path: Path,
     name: str,
     *,
-    local: LocalPart | None = None,
     patient: str | None = None,
     label: str = "",
     progress: Progress | None = None,
 ) -> tuple[Dictionary, LocalPart]:
     """Draft both parts from all records of a file; memory does not grow with it.
 
-    A column without a name in the header is left out.
+    How the file is written is found out: UTF-8, UTF-16 or Windows-1252, one of `DELIMITERS`,
+    decimal point or comma. A column without a name in the header is left out.
 
     Parameters
     ----------
@@ -66,9 +66,6 @@ def describe(
         A CSV file.
     name, label : str
         Of the dataset.
-    local : LocalPart or None
-        How the file is written, its columns aside; None to find that out: UTF-8 or Windows-1252,
-        one of `DELIMITERS`, decimal point or comma.
     patient : str or None
         The column that names the patient, as the header spells it.
     progress : callable or None
@@ -80,7 +77,7 @@ def describe(
         `FILE_UNREADABLE`, `FILE_EMPTY`, `FILE_ENCODING`, `FILE_QUOTES`, `FILE_TRUNCATED` or
         `FILE_HEADER`.
     """
-    local = local or _written(path)
+    local = _written(path)
     seen = _look(path, local, patient=patient, progress=progress)
     profiles = {source: one.profile for source, one in seen.items()}
     dictionary, sources = draft.describe(profiles, name, patient=patient, label=label)
@@ -91,26 +88,6 @@ def describe(
         for column, source in sources.items()
     }
     return dictionary, replace(local, columns=columns)
-
-
-def save(drafted: tuple[Dictionary, LocalPart], folder: Path) -> tuple[Path, Path]:
-    """Write `<name>.dictionary.toml` and `<name>.local.toml`; never over an edited one.
-
-    Raises
-    ------
-    WardnetError
-        `ALREADY_EXISTS`; nothing is written then.
-    """
-    dictionary, local = drafted
-    shared_path = folder / f"{dictionary.name}.dictionary.toml"
-    local_path = folder / f"{dictionary.name}.local.toml"
-    for path in (shared_path, local_path):
-        if path.exists():
-            raise WardnetError(Reason.ALREADY_EXISTS, path=str(path))
-    folder.mkdir(parents=True, exist_ok=True)
-    shared_path.write_text(dictionary_file.write(dictionary), encoding="utf-8")
-    local_path.write_text(local_part.write(local), encoding="utf-8")
-    return shared_path, local_path
 
 
 def _look(
@@ -147,16 +124,17 @@ def _written(path: Path) -> LocalPart:
 
 
 def _encoding(path: Path) -> str:
-    for encoding in ENCODINGS[:-1]:
-        try:
-            for block in read_blocks(path, encoding=encoding, quote=""):
-                check_utf_8(block, file=path, encoding=encoding)
-        except WardnetError as error:
-            if error.reason is not Reason.FILE_ENCODING:
-                raise
-        else:
-            return encoding
-    return ENCODINGS[-1]
+    """Return the first encoding that has all bytes of the file; Windows-1252 has almost any."""
+    try:
+        for block in read_blocks(path, encoding="utf-8", quote=""):
+            if block.data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                return "utf-16"
+            check_utf_8(block, file=path, encoding="utf-8")
+    except WardnetError as error:
+        if error.reason is not Reason.FILE_ENCODING:
+            raise
+        return "cp1252"
+    return "utf-8"
 
 
 def _delimiter(first: Block, local: LocalPart) -> str:

@@ -159,6 +159,13 @@ def check(local: LocalPart, dictionary: Dictionary) -> None:
         `DICTIONARY_MISMATCH`, naming the column and the rule.
     """
     columns = {column.name: column for column in dictionary.columns}
+    if all(column.type in NEVER_SHARED for column in dictionary.columns):
+        raise WardnetError(
+            Reason.DICTIONARY_MISMATCH,
+            path=f"The dictionary {dictionary.name}",
+            field="columns",
+            rule="there is none that may be shared",
+        )
     for name, part in local.columns.items():
         column = columns.get(name)
         rule = "the dictionary has no such column" if column is None else _conflict(column, part)

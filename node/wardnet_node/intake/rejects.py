@@ -4,6 +4,7 @@ import csv
 import os
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import astuple
 from pathlib import Path
 from typing import IO, Self
 
@@ -45,9 +46,9 @@ class RejectsReport:
             if self._file is None:
                 self.first = reject
                 self._file = self._open()
-                csv.writer(self._file).writerow(("line", "column", "rule"))
+                self._file.write("line,column,rule\n")
             self.by_rule[reject.rule] += 1
-            csv.writer(self._file).writerow((reject.line, reject.column, reject.rule))
+            csv.writer(self._file, lineterminator="\n").writerow(astuple(reject))
 
     def _open(self) -> IO[str]:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ Apache Parquet Modular Encryption (2023), sections 4 and 5.
 """
 
 import hashlib
+import os
 import secrets
 import uuid
 from collections.abc import Iterator, Mapping
@@ -92,8 +93,8 @@ def write(columns: Mapping[str, NDArray[Any]], folder: Path, *, place: str, sche
     unfinished = folder / (name + UNFINISHED)
     try:
         with disk_errors(folder):
+            os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             _write_table(table, unfinished, key=key, aad=aad.encode())
-            unfinished.chmod(0o600)
             sync(unfinished)
             digest, size = _digest(unfinished)
             unfinished.rename(path_of(folder, name))

@@ -38,7 +38,8 @@ class Store:
         self.reports = home / "reports"
         self.lock = home / "vault" / "lock"
         """Shared while a load is under way, exclusive while files are removed."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.folder.parent, self.folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def new_dataset(self, dictionary: Dictionary, local: LocalPart) -> DatasetRecord:
         """Make the keys of a new dataset, inside the caller's transaction."""
