@@ -76,7 +76,7 @@ def measure(folder: Path, *, quick: bool) -> Iterator[Figure]:
             ref.path.unlink()
         refs[:] = [_write_encrypted(part, folder) for part in parts]
 
-    how = f"{rows:,} x {len(parts[0])}, the same columns, compression and row groups; one thread"
+    how = f"{rows:,} x {len(parts[0])}, the same columns, compression and row groups"
     ratio, seconds = _compared(write_encrypted, write_plain, repeats=repeats)
     yield Figure("encrypted write", ratio, "x", 1.25, f"{how}, synced, SHA-256; {seconds}")
     ratio, seconds = _compared(
