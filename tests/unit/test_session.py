@@ -7,7 +7,7 @@ from functools import partial, reduce
 import numpy as np
 import pytest
 
-from support.examples import AGE, DIGEST, PERSON, SEX, ask
+from support.examples import AGE, DIGEST, LAB, PERSON, SEX, ask
 from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import OFF, STANDARD, DisclosureRules, Output
 from wardnet.question import answer as answers
@@ -136,12 +136,15 @@ def test_the_sides_of_a_quantile_are_counted_in_patients() -> None:
     """One patient with half of all visits does not stand for ten."""
     query = ask("quantiles", {"columns": ["age"], "probabilities": [0.5]}, dictionary=VISITS)
     ages = [10] * 50 + [*range(20, 70)]
-    one_patient = asked(query, rows([0] * 100, age=ages, who=[0] * 50 + [*range(1, 51)]))
-    many_patients = asked(query, rows([0] * 100, age=ages, who=[*range(100)]))
-    assert one_patient.table is not None
-    assert many_patients.table is not None
-    assert one_patient.table.rows == (("age", 100, None),)
-    assert many_patients.table.rows == (("age", 100, 10.0),)
+    without = [-1] * 50, [*range(100, 150)]  # who has no value is on no side
+    found = [
+        asked(query, rows([0] * 150, age=ages + without[0], who=who + without[1])).table
+        for who in ([0] * 50 + [*range(1, 51)], [*range(100)])
+    ]
+    assert [table.rows if table else None for table in found] == [
+        (("age", 100, None),),
+        (("age", 100, 10.0),),
+    ]
 
 
 def test_the_transcript_tells_histories_apart() -> None:
@@ -227,6 +230,30 @@ def test_an_impossible_summary_ends_the_query(array: str, entry: int) -> None:
     total[array] = np.full_like(total[array], entry)
     with pytest.raises(WardnetError) as refusal:
         found.advance(total, [HERE])
+    assert refusal.value.reason is Reason.IMPLAUSIBLE_TOTAL
+
+
+@pytest.mark.parametrize("entry", [(20 << 200) + 1, -(20 << 200) - 1])
+def test_impossible_centred_powers_end_the_query(entry: int) -> None:
+    """Twenty distances of at most 1 have powers that add up to at most 20."""
+    dictionary = replace(PEOPLE, columns=(LAB,))
+    query = ask("summary", {"columns": ["lab"]}, dictionary=dictionary)
+    found = Session(query, digest=DIGEST, dictionary=dictionary)
+    held = Rows(20, {"lab": np.linspace(0, 1, 20)})
+    found.advance(guard_total(found, held), [HERE])
+    found.advance(guard_total(found, held), [HERE])
+    with pytest.raises(WardnetError) as refusal:
+        found.advance({"sums:lab": np.full((1, 3), entry, np.object_)}, [HERE])
+    assert refusal.value.reason is Reason.IMPLAUSIBLE_TOTAL
+
+
+def test_a_cell_with_fewer_rows_than_patients_ends_the_query() -> None:
+    """Every patient of a cell has at least one row in it."""
+    query = count(dictionary=VISITS)
+    found = Session(query, digest=DIGEST, dictionary=VISITS)
+    found.advance(guard_total(found, rows([0] * 20, who=[*range(20)])), [HERE])
+    with pytest.raises(WardnetError) as refusal:
+        found.advance({"rows": np.array([19, 0, 0])}, [HERE])
     assert refusal.value.reason is Reason.IMPLAUSIBLE_TOTAL
 
 
