@@ -39,14 +39,22 @@ class Rounds:
         Computes.
     credentials : Credentials
         The hospital's; sign its answers.
+    log_key : bytes
+        Under which the log digests its sums.
     """
 
     def __init__(
-        self, *, desk: DeskThread[Desk], pool: WorkerPool, credentials: Credentials
+        self,
+        *,
+        desk: DeskThread[Desk],
+        pool: WorkerPool,
+        credentials: Credentials,
+        log_key: bytes,
     ) -> None:
         self._desk = desk
         self._pool = pool
         self._credentials = credentials
+        self._log_key = log_key
         self._courses: dict[str, _Course] = {}
 
     async def do(self, work: Work) -> Result | None:
@@ -110,7 +118,7 @@ class Rounds:
                 snapshot=attempt.opened.snapshot.id,
                 transcript=attempt.session.transcript,
             )
-            event = attempt.part_event(work.id, sums)
+            event = attempt.part_event(work.id, sums, key=self._log_key)
         else:
             signer = self._credentials.signer
             envelope = sign(answers.PAYLOAD_TYPE, answers.to_bytes(answer), signer)
