@@ -32,11 +32,10 @@ def measure(folder: Path, *, quick: bool) -> Iterator[Figure]:
                 2.0,
                 "count at four daemons that were just started, signed, logged, verified",
             )
-            for _ in range(repeats):
-                rounds = net.quantiles(DATASET, "level").answer.rounds
+            rounds = [net.quantiles(DATASET, "level").answer.rounds for _ in range(repeats)]
             alone = simulate({"a": pd.read_csv(tables["a"])}, dataset=DATASET)
             query = seconds(lambda: alone.quantiles(DATASET, "level"), repeats=repeats)
-        between, local = median(_between_releases(network)), 1000 * query / rounds
+        between, local = median(_between_releases(network)), 1000 * query / rounds[0]
         network.stop()
     yield Figure(
         "round beyond local compute",
@@ -50,11 +49,11 @@ def measure(folder: Path, *, quick: bool) -> Iterator[Figure]:
 
 def _between_releases(network: Network) -> list[float]:
     """Return the milliseconds between each round's release at a hospital and the next one's."""
-    log = network.nodes[HOSPITALS[0]].json("log", "show", "--json")
+    log = network.nodes[HOSPITALS[0]].json("log", "show")
     entries = pd.DataFrame(log).query("type == 'query_part'")
     work = entries["request_id"].str.rsplit("/", n=1).str[0]
     gaps = pd.to_datetime(entries["time"]).groupby(work).diff().dropna()
-    return [1000 * gap.total_seconds() for gap in gaps]
+    return [float(gap) for gap in 1000 * gaps.dt.total_seconds()]
 
 
 def _first(network: Network, ask: object) -> float:
