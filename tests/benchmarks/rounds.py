@@ -54,7 +54,8 @@ def _between_releases(network: Network) -> list[float]:
     entries = pd.DataFrame(log).query("type == 'query_part'")
     work = entries["request_id"].str.rsplit("/", n=1).str[0]
     gaps = pd.to_datetime(entries["time"]).groupby(work).diff().dropna()
-    return [float(gap / np.timedelta64(1, "ms")) for gap in gaps.to_numpy()]
+    milliseconds: list[float] = (gaps.to_numpy() / np.timedelta64(1, "ms")).tolist()
+    return milliseconds
 
 
 def _first(network: Network, ask: object) -> float:
