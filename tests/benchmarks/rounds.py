@@ -1,17 +1,19 @@
 """What a round costs beyond the computation, and how soon the first answer comes."""
 
+from collections import defaultdict
 from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Final
 
-import numpy as np
 import pandas as pd
 
 from benchmarks.figures import REPEATS, Figure, once, seconds
 from support.network import Network
 from support.tables import DATASET, write
-from wardnet import simulate
+from wardnet import clock, simulate
 from wardnet.client import connect
 
 HOSPITALS: Final = ("a", "b", "c", "d")
@@ -50,12 +52,16 @@ def measure(folder: Path, *, quick: bool) -> Iterator[Figure]:
 
 def _between_releases(network: Network) -> list[float]:
     """Return the milliseconds between each round's release at a hospital and the next one's."""
-    log = network.nodes[HOSPITALS[0]].json("log", "show")
-    entries = pd.DataFrame(log).query("type == 'query_part'")
-    work = entries["request_id"].str.rsplit("/", n=1).str[0]
-    gaps = pd.to_datetime(entries["time"]).groupby(work).diff().dropna()
-    milliseconds: list[float] = (gaps.to_numpy() / np.timedelta64(1, "ms")).tolist()
-    return milliseconds
+    released = defaultdict[str, list[datetime]](list)
+    for entry in network.nodes[HOSPITALS[0]].json("log", "show"):
+        if entry["type"] == "query_part":
+            attempt = entry["request_id"].rpartition("/")[0]
+            released[attempt].append(clock.from_moment(entry["time"]))
+    return [
+        1000 * (after - before).total_seconds()
+        for moments in released.values()
+        for before, after in pairwise(moments)
+    ]
 
 
 def _first(network: Network, ask: object) -> float:
