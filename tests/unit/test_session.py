@@ -7,15 +7,16 @@ from functools import partial, reduce
 import numpy as np
 import pytest
 
-from support.examples import AGE, DIGEST, LAB, PERSON, SEX, ask
+from support.examples import AGE, DIGEST, LAB, PERSON, SEX, STAGE, ask
 from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import OFF, STANDARD, DisclosureRules, Output
 from wardnet.question import answer as answers
 from wardnet.question.answer import Answer, Participant
 from wardnet.question.cohort import EVERYONE, Cohort, Term, col
-from wardnet.question.dictionary import Dictionary
+from wardnet.question.dictionary import Column, Dictionary
 from wardnet.question.query import Query
 from wardnet.question.rows import Rows
+from wardnet.statistics.moments import MOMENTS
 from wardnet.statistics.session import Session, run
 from wardnet.statistics.tally import COHORT, DATASET
 from wardnet.sums import arrays
@@ -124,6 +125,29 @@ def test_missing_values_of_one_to_nine_patients_are_withheld() -> None:
     assert [(held.cell["sex"], len(held.columns)) for held in table.withheld] == [
         ("male", 1),
         ("other", 9),
+    ]
+
+
+@pytest.mark.parametrize("stage", [STAGE, replace(STAGE, maximum="1000000")])
+def test_moments_of_a_column_with_levels_hide_its_small_levels(stage: Column) -> None:
+    """From n and four moments one could solve for who has which level, counted or summed."""
+    dictionary = Dictionary(name="stages", version=1, columns=(SEX, stage))
+    sexes = np.repeat(np.array([0, 1, 2], np.int8), [60, 60, 30])
+    stages = np.repeat([1, 3, 7, 1, 3, 7, 1], [20, 31, 9, 20, 30, 10, 30])
+    held = Rows(150, {"sex": sexes, "stage": stages.astype(np.int32)})
+    query = ask("summary", {"columns": ["stage"], "by": ["sex"]}, dictionary=dictionary)
+    session = Session(query, digest=DIGEST, dictionary=dictionary)
+    while session.answer is None:
+        sums = session.tally.sums(session.tally.part([held]))
+        if session.round:
+            assert [bool(group.any()) for group in sums["sums:stage"]] == [False, True, False]
+        session.advance(sums, [HERE])
+    table = session.answer.table
+    assert table is not None
+    assert [row[2:5] for row in table.rows] == [(60, 0, None), (60, 0, 3.0), (30, 0, None)]
+    assert [(held.cell["sex"], held.columns, held.rule) for held in table.withheld] == [
+        ("female", MOMENTS, "a level with fewer than 10 patients"),
+        ("other", MOMENTS, "a level with fewer than 10 patients"),
     ]
 
 
