@@ -38,7 +38,7 @@ class Parameters:
         Up to two columns with levels.
     """
 
-    columns: Annotated[tuple[Name, ...], Field(min_length=1)]
+    columns: Annotated[tuple[Name, ...], Field(min_length=1, max_length=read.MAXIMUM_CELLS)]
     by: Annotated[tuple[Name, ...], Field(max_length=2)] = ()
 
 

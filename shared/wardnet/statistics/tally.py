@@ -97,8 +97,7 @@ class Tally:
         An entry may stand for several cells of its guard, and is withheld with any of them.
         """
         cells = self.withheld.get(spec.guard, np.zeros(spec.shape[0], np.bool_))
-        hidden: NDArray[np.bool_] = cells.reshape(spec.shape[0], -1).any(axis=1)
-        return hidden
+        return np.asarray(cells.reshape(spec.shape[0], -1).any(axis=1))
 
     @cached_property
     def _guards(self) -> Mapping[str, Guard]:
