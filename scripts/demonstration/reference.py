@@ -183,12 +183,12 @@ def _inclusive(row: Row) -> Literal["both", "left"]:
 
 def _small(statistic: str, expected: Mapping[str, Any]) -> bool | None:
     """Say whether so few patients stand behind a number that it must be withheld."""
-    if statistic == "missing":
-        return bool(0 < expected["missing"] < SMALLEST_CELL)
     if statistic[0].isdigit():  # a quantile: the patients on both its sides count
         return None
-    patients = expected.get("patients", expected.get("n"))
-    return None if patients is None else bool(patients < SMALLEST_CELL)
+    few = bool(expected.get("patients", expected.get("n")) < SMALLEST_CELL)
+    if statistic == "missing":  # that nobody is without a value is no secret
+        return few or 0 < expected["missing"] < SMALLEST_CELL
+    return few
 
 
 def _labels(text: "pd.Series[str]", column: Row) -> "pd.Series[str]":
