@@ -11,7 +11,7 @@ from wardnet.statistics.groups import Groups
 
 @pytest.mark.parametrize("levels", [1, 2, 127, 128, 129, 255, 256, 1024])
 def test_every_number_of_levels_can_group(levels: int) -> None:
-    """The narrow type of the index holds the number of groups as well, not only the last of them."""
+    """The narrow type of the index holds the number of groups as well."""
     names = tuple(f"level {number}" for number in range(levels))
     ward = Column(name="ward", type=ColumnType.CATEGORY, levels=names)
     sex = Column(name="sex", type=ColumnType.BOOLEAN)

@@ -23,6 +23,9 @@ from wardnet.statistics.variables import Variable
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import Index, where_not
 
+COARSE: Final = "too few digits: narrow the column's bounds"
+"""Why moments are empty where the bounds are too wide for how little the values differ."""
+
 STATISTICS: Final = ("n", "missing", *MOMENTS)
 
 
@@ -181,7 +184,8 @@ def _table(state: State, done: Sequence[Measured]) -> Table:
 
 def _line(state: State, variable: Variable, measured: Measured, group: int) -> Line:
     withheld = state.guards.withheld
-    hidden: dict[str, str] = {}
+    power = measured.powers[group]
+    hidden = dict.fromkeys(MOMENTS, COARSE) if power.coarse else {}
     if withheld[variable.present][group]:
         hidden = dict.fromkeys(STATISTICS, state.rules.cell_rule)
     else:
@@ -192,6 +196,6 @@ def _line(state: State, variable: Variable, measured: Measured, group: int) -> L
     counts = int(measured.n[group]), int(measured.missing[group])
     return Line(
         (variable.name, *state.asked.groups.labels[group]),
-        (*counts, *describe(measured.powers[group])),
+        (*counts, *describe(power)),
         hidden,
     )
