@@ -77,8 +77,8 @@ class Summary(Method[Asked, State]):
     Notes
     -----
     A cell is one variable in one group; its patients are those with a value. A row without a level
-    in one of the grouping columns is in no group. Of a variable with levels each level is a cell as
-    well: with four moments one could solve for how many patients have which level.
+    in one of the grouping columns is in no group. Of a variable with at most five levels each level
+    is a cell as well: with n and four moments one could solve for how many patients have which.
 
     Examples
     --------
@@ -95,9 +95,10 @@ class Summary(Method[Asked, State]):
         given = read.read(self.name, _ADAPTER, parameters)
         groups = Groups(read.grouping(self.name, "by", given.by, dictionary))
         columns = read.numbers(self.name, "columns", given.columns, dictionary)
-        cells = sum(max(1, len(column.levels)) for column in columns) * groups.size
-        read.check_size(self.name, "columns", cells)
-        return Asked(tuple(Variable(column) for column in columns), groups)
+        variables = tuple(Variable(column) for column in columns)
+        cells = sum(len(each.column.levels) if each.solvable else 1 for each in variables)
+        read.check_size(self.name, "columns", cells * groups.size)
+        return Asked(variables, groups)
 
     def columns(self, parameters: Asked) -> frozenset[str]:
         """Return the variables and the grouping columns."""
@@ -110,7 +111,7 @@ class Summary(Method[Asked, State]):
         for variable in question.parameters.variables:
             guards[variable.present] = Guard(size)
             guards[variable.absent] = Guard(size, empty_allowed=True)
-            if variable.column.levels:
+            if variable.solvable:
                 guards[variable.levels] = Guard(size * len(variable.column.levels))
         return guards
 
@@ -123,7 +124,7 @@ class Summary(Method[Asked, State]):
             missing = variable.missing(rows)
             cells[variable.present] = where_not(missing, group)
             cells[variable.absent] = where_not(~missing, group)
-            if variable.column.levels:
+            if variable.solvable:
                 cells[variable.levels] = Groups((*groups.by, variable.column)).index(rows)
         return cells
 
