@@ -167,7 +167,8 @@ def _draft(
             _refuse(f"the column {column}", f"stands in only one of the tables {first} and {name}")
     if patient is not None and patient not in reference.columns:
         _refuse(f"the patient's column {patient}", "stands in no table")
-    return draft(pd.concat(list(tables.values()), ignore_index=True), dataset, patient=patient)
+    pooled = pd.concat(list(tables.values()), ignore_index=True)
+    return draft(pooled, dataset, patient=patient, keep_rare=True)
 
 
 def _rows(
