@@ -272,7 +272,9 @@ def place(column: Column, floats: Floats, bad: Mask, *, rule: str, rounds: bool)
     floats, outside, adjusted = _within(column, floats)
     found = [(rule, bad), (OUT_OF_BOUNDS, outside)]
     if column.cells is None or column.step is None:
-        return Encoded(floats, _problems(*found), adjusted)
+        # What is out of bounds by a rounding only would be larger than sums allow for.
+        inside = np.clip(floats, float(column.origin), float(column.top))
+        return Encoded(inside, _problems(*found), adjusted)
     known = ~np.isnan(floats)
     codes, off = _nearest(column.origin, column.step, floats)
     np.clip(codes, 0, column.cells - 1, out=codes)
