@@ -121,6 +121,19 @@ def test_a_cohort_is_bounded_in_all_its_parts(fits: Term, too_large: Term) -> No
     assert caught.value.reason is Reason.PARAMETER_INVALID
 
 
+def test_a_fraction_of_a_second_counts_in_a_condition() -> None:
+    """On a grid of seconds, half past is after the second and before the next."""
+    column = Column(
+        "at", ColumnType.DATETIME, minimum="2020-01-01T00:00:00Z", maximum="2020-01-01T00:00:09Z"
+    )
+    table = Dictionary("t", 1, (column,))
+    rows = Rows(3, {"at": np.array([3, 4, 5], np.int8)})
+    half = "2020-01-01T00:00:04.5Z"
+    assert select((col("at") > half).cohort, table, rows).tolist() == [False, False, True]
+    assert select((col("at") <= half).cohort, table, rows).tolist() == [True, True, False]
+    assert not select((col("at") == half).cohort, table, rows).any()
+
+
 def test_columns_of_names_every_column_looked_at() -> None:
     """Projection reads exactly these."""
     term = (col("age") > 1) & ~(col("sex").isin(["f"]) | col("bmi").missing())
