@@ -61,6 +61,15 @@ def test_a_value_off_the_grid_lies_within_its_bounds_exactly() -> None:
     assert problems(column, np.array([8.00001])) == {"is out of bounds": [0]}
 
 
+def test_whole_numbers_that_a_double_cannot_tell_are_refused() -> None:
+    """Digits are never lost silently, however the number is written."""
+    column = Column(name="x", type=ColumnType.INTEGER, minimum="0", maximum="1e17")
+    for values in (np.array([2**53 - 1, 2**53 + 1]), pd.Series(["12", "9007199254740993"])):
+        assert problems(column, values) == {
+            "has more digits than can be kept (a whole number of 2**53 or more)": [1]
+        }
+
+
 def test_codes_are_as_narrow_as_the_grid_allows() -> None:
     """Every grid gets the narrowest signed type that also holds -1."""
     assert [code_type(cells).itemsize for cells in (1, 128, 129, 32768, 32769, 2**31)] == [
