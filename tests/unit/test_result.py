@@ -59,6 +59,15 @@ def result(table: Table = TABLE, **changes: object) -> Result:
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
+def test_no_statistic_vanishes_behind_a_key_of_its_name() -> None:
+    """Keys keep their names; a statistic gets prefixes until its own is free."""
+    table = Table(("n", "summary_n"), ("n", "mean"), (("1", "2", 30, 4.5),))
+    assert result(table).to_dict()["rows"] == [
+        {"n": "1", "summary_n": "2", "summary_summary_n": 30, "mean": 4.5}
+    ]
+    assert result(table).to_frame().shape == (1, 4)
+
+
 def test_it_prints_everything_that_must_be_known() -> None:
     """Numbers, withheld cells and why, who took part, who did not and why, rules, question."""
     text = result().sheet().text(100)

@@ -139,15 +139,14 @@ class Result:
 
     @property
     def _names(self) -> Sequence[str]:
-        """Return unique column names: a statistic that is called like a key gets a prefix."""
-        keys = set(self.table.keys)
-        return [
-            *self.table.keys,
-            *(
-                f"{self.answer.method}_{value}" if value in keys else value
-                for value in self.table.values
-            ),
-        ]
+        """Return unique column names: a statistic that is called like a key gets prefixes."""
+        names = list(self.table.keys)
+        for value in self.table.values:
+            name = value
+            while name in names:
+                name = f"{self.answer.method}_{name}"
+            names.append(name)
+        return names
 
 
 def released(
