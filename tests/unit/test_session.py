@@ -151,6 +151,25 @@ def test_moments_of_a_column_with_levels_hide_its_small_levels(stage: Column) ->
     ]
 
 
+@pytest.mark.parametrize("length", [10, 60])
+def test_a_question_is_refused_before_an_answer_that_could_not_be_sent(length: int) -> None:
+    """An answer that is withheld from the first cell to the last fits a message, or nobody asks."""
+    columns = [
+        replace(LAB, name=f"x{number}".ljust(length, "x"), label="") for number in range(1600)
+    ]
+    table = Dictionary(name="wide", version=1, columns=(SEX, *columns))
+    query = ask("summary", {"columns": [column.name for column in columns]}, dictionary=table)
+    if length > 10:
+        with pytest.raises(WardnetError, match="more than an answer can hold"):
+            Session(query, digest=DIGEST, dictionary=table)
+        return
+    nobody = Rows(20, {column.name: np.full(20, np.nan) for column in columns})
+    answer = run(query, digest=DIGEST, dictionary=table, hospitals={"a": lambda: [nobody]})
+    assert answer.table is not None
+    assert len(answer.table.withheld) == len(columns)
+    assert answers.from_bytes(answers.to_bytes(answer)) == answer
+
+
 def test_quantiles_near_the_ends_are_withheld_by_name() -> None:
     """Among 101 patients the 5th centile has five on one side, the median fifty."""
     query = ask(
