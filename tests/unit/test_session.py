@@ -98,6 +98,16 @@ def test_a_refusal_is_an_answer_without_numbers(cohort: Term, reason: Reason) ->
     assert asked(count(cohort.cohort), held, rules=OFF).outcome == "released"
 
 
+def test_who_is_left_out_is_whoever_has_a_row_left_out() -> None:
+    """A filter on visits may keep a visit of everybody; the visits that it leaves out are many."""
+    visits = [*range(20)] * 2
+    for later, reason in ((20, ""), (9, Reason.COMPLEMENT_TOO_SMALL.value)):
+        ages = [50] * 20 + [60] * later + [50] * (20 - later)
+        query = count((col("age") < 55).cohort, dictionary=VISITS)
+        answer = asked(query, rows([0] * 40, age=[age + 5 for age in ages], who=visits))
+        assert answer.reason == reason
+
+
 @pytest.mark.parametrize(
     ("query", "held"),
     [
