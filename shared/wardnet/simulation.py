@@ -4,7 +4,7 @@
 >>> frame = pd.DataFrame({"age": range(40, 80), "sex": ["female", "male"] * 20})
 >>> network = simulate({"mercy": frame[:15], "charity": frame[15:]}, dataset="patients")
 >>> network.summary("patients", "age", by="sex").to_frame()["mean"].tolist()
-[59, 60]
+[59.0, 60.0]
 """
 
 from collections.abc import Callable, Mapping, Sequence
