@@ -1,5 +1,6 @@
 """From what a person asks to the query that is signed."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +8,17 @@ import pytest
 from pydantic import JsonValue
 
 from wardnet import clock
-from wardnet.client.ask import LIFETIME, Ask, Asker, describe, to_query
+from wardnet.client.ask import (
+    LIFETIME,
+    Ask,
+    Asker,
+    describe,
+    names,
+    numbers,
+    to_bins,
+    to_cohort,
+    to_query,
+)
 from wardnet.errors import Reason, WardnetError
 from wardnet.question import query as queries
 from wardnet.question.cohort import EVERYONE, Cohort, Missing, Term, col
@@ -40,6 +51,36 @@ def test_by_default_everybody_is_asked_and_needed() -> None:
     assert query.minimum_hospitals == 3
     assert query.cohort == EVERYONE
     assert query.dictionary == DICTIONARY.digest
+
+
+@pytest.mark.parametrize(
+    ("question", "parameter"),
+    [
+        (lambda: to_bins(bins=[20, 40], edges=None), "bins"),  # type: ignore[arg-type]
+        (lambda: to_bins(bins=2.7, edges=None), "bins"),  # type: ignore[arg-type]
+        (lambda: to_bins(bins="3", edges=None), "bins"),  # type: ignore[arg-type]
+        (lambda: to_bins(bins=None, edges=[0, float("inf")]), "edges"),
+        (lambda: numbers([float("nan")], method="quantiles", parameter="p"), "p"),
+        (lambda: numbers([10**400], method="quantiles", parameter="p"), "p"),
+        (lambda: to_cohort(42), "where"),  # type: ignore[arg-type]
+        (lambda: asked(replace(ASK, parameters={"by": 10**30})), "by"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_in_a_sentence(
+    question: Callable[[], object], parameter: str
+) -> None:
+    """Whatever a person passes, the parameter is named."""
+    with pytest.raises(WardnetError) as refusal:
+        question()
+    assert refusal.value.reason is Reason.PARAMETER_INVALID
+    assert refusal.value.details["parameter"] == parameter
+
+
+def test_one_stands_for_several_and_none_for_no_one() -> None:
+    """A single name or number needs no list around it."""
+    assert (names("sex"), names(None), names(("a", "b"))) == (["sex"], [], ["a", "b"])
+    assert numbers(0.5, method="quantiles", parameter="probabilities") == [0.5]
+    assert numbers((1, 2.5), method="histogram", parameter="edges") == [1.0, 2.5]
 
 
 def test_a_query_lives_a_quarter_of_an_hour_and_allows_for_other_clocks() -> None:

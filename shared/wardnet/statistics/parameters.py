@@ -37,6 +37,11 @@ def read(method: str, adapter: TypeAdapter[T], parameters: Mapping[str, JsonValu
     WardnetError
         `PARAMETER_INVALID`, naming the parameter and the rule.
     """
+    for name, value in parameters.items():
+        try:
+            canonical.encode(value)
+        except ValueError:
+            refuse(method, name, "holds what a signed question cannot: it needs ordinary numbers")
     try:
         return adapter.validate_json(canonical.encode(dict(parameters)), strict=True)
     except ValidationError as error:
