@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("suites", nargs="*", choices=[[], *SUITES], help="only these")
     parser.add_argument("--quick", action="store_true", help="small sizes, one run each; not kept")
     options = parser.parse_args()
-    console = Console()
+    console, load = Console(), os.getloadavg()[0]
     figures: list[Figure] = []
     for name in options.suites or SUITES:
         with (
@@ -42,14 +42,15 @@ def main() -> None:
             tempfile.TemporaryDirectory(prefix="wardnet-benchmark-") as folder,
         ):
             figures += SUITES[name](Path(folder), quick=options.quick)
-    console.print(_grid(figures, quick=options.quick))
+    console.print(_grid(figures, quick=options.quick, load=load))
     if not options.quick:
-        _keep(figures, whole=not options.suites)
+        _keep(figures, whole=not options.suites, load=load)
 
 
-def _grid(figures: list[Figure], *, quick: bool) -> Table:
+def _grid(figures: list[Figure], *, quick: bool, load: float) -> Table:
     repeats = "one run each, small sizes" if quick else f"median of {REPEATS} runs"
-    grid = Table(title=f"{os.cpu_count()} cores, {repeats}", title_justify="left", box=None)
+    busy = f"{os.cpu_count()} cores, {load:.1f} of them busy with other things before"
+    grid = Table(title=f"{busy}; {repeats}", title_justify="left", box=None)
     grid.add_column("what")
     for heading in ("figure", "target"):
         grid.add_column(heading, justify="right", no_wrap=True)
@@ -61,7 +62,7 @@ def _grid(figures: list[Figure], *, quick: bool) -> Table:
     return grid
 
 
-def _keep(figures: list[Figure], *, whole: bool) -> None:
+def _keep(figures: list[Figure], *, whole: bool, load: float) -> None:
     """Write the figures; a run of some suites replaces only its own."""
     kept = [] if whole or not LATEST.exists() else json.loads(LATEST.read_text())["figures"]
     made = [asdict(figure) | {"met": figure.met} for figure in figures]
@@ -69,6 +70,7 @@ def _keep(figures: list[Figure], *, whole: bool) -> None:
     document = {
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+        "load_before": round(load, 1),
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("grpcio", "numpy", "pandas", "pyarrow")},
