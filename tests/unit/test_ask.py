@@ -7,7 +7,7 @@ import pytest
 from pydantic import JsonValue
 
 from wardnet import clock
-from wardnet.client.ask import LIFETIME, Ask, Asker, describe, to_query
+from wardnet.client.ask import LIFETIME, Ask, Asker, Grant, describe, to_query
 from wardnet.errors import Reason, WardnetError
 from wardnet.question import query as queries
 from wardnet.question.cohort import EVERYONE, Cohort, Missing, Term, col
@@ -15,7 +15,7 @@ from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.question.query import Query
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
-ASKER = Asker(network="heartnet", researcher="ada", at=NOON, nonce="0" * 32)
+ASKER = Asker(network="heartnet", researcher="ada", at=NOON, nonce="0" * 32, recipient="1" * 64)
 DICTIONARY = Dictionary(
     "heart",
     3,
@@ -30,7 +30,13 @@ ASK = Ask("count", "heart", {"by": ["sex"]})
 
 def asked(ask: Ask = ASK, holders: tuple[str, ...] = ("c", "a", "b")) -> Query:
     """Make the query."""
-    return to_query(ask, asker=ASKER, dictionary=DICTIONARY, holders=holders)
+    grant = Grant(
+        study="2" * 64,
+        agreements={name: str(number) * 64 for number, name in enumerate(holders, start=3)},
+        purpose={"permission": "DUO:0000006"},
+        minimum_patients={name: 10 * number for number, name in enumerate(holders, start=1)},
+    )
+    return to_query(ask, asker=ASKER, dictionary=DICTIONARY, grant=grant)
 
 
 def test_by_default_everybody_is_asked_and_needed() -> None:
@@ -40,6 +46,16 @@ def test_by_default_everybody_is_asked_and_needed() -> None:
     assert query.minimum_hospitals == 3
     assert query.cohort == EVERYONE
     assert query.dictionary == DICTIONARY.digest
+
+
+def test_a_query_rests_on_the_agreements_of_those_it_asks() -> None:
+    """Study, purpose and recipient are signed too; of all thresholds the strictest counts."""
+    query = asked(replace(ASK, hospitals=["a", "c"]))
+    assert query.study == "2" * 64
+    assert query.agreements == {"a": "4" * 64, "c": "3" * 64}
+    assert query.purpose == {"permission": "DUO:0000006"}
+    assert query.minimum_patients == 20
+    assert query.recipient == ASKER.recipient
 
 
 def test_a_query_lives_a_quarter_of_an_hour_and_allows_for_other_clocks() -> None:
@@ -66,7 +82,10 @@ def test_a_condition_is_a_term_a_line_or_nothing(where: object, cohort: Cohort) 
 @pytest.mark.parametrize(
     ("ask", "sentence"),
     [
-        (replace(ASK, hospitals=["a", "z"]), "hospitals names z, which does not hold heart"),
+        (
+            replace(ASK, hospitals=["a", "z"]),
+            "hospitals names z, which does not hold heart or has not",
+        ),
         (replace(ASK, hospitals=[]), "hospitals names none"),
         (replace(ASK, min_hospitals=0), "min_hospitals must lie between 1 and 3"),
         (replace(ASK, hospitals="a", min_hospitals=2), "must lie between 1 and 1"),
