@@ -65,6 +65,8 @@ class Reason(StrEnum):
     COLUMN_UNAVAILABLE = "column_unavailable"
     DATASET_UNAVAILABLE = "dataset_unavailable"
     QUERY_UNKNOWN = "query_unknown"
+    STUDY_UNKNOWN = "study_unknown"
+    STUDY_NEEDED = "study_needed"
     NOT_INITIALISED = "not_initialised"
     # identity
     PASSPHRASE_WRONG = "passphrase_wrong"
@@ -80,6 +82,7 @@ class Reason(StrEnum):
     ROLE_REFUSED = "role_refused"
     TLS_TOO_OLD = "tls_too_old"
     SIGNATURE_INVALID = "signature_invalid"
+    ANSWER_SEALED = "answer_sealed"
     QUERY_EXPIRED = "query_expired"
     QUERY_REPLAYED = "query_replayed"
     QUERY_NOT_FOR_US = "query_not_for_us"
@@ -164,6 +167,7 @@ DETAIL_NAMES: Final = frozenset(
         "report",
         "path",
         "dataset",
+        "study",
         "hospital",
         "hospitals",
         "method",
@@ -261,6 +265,13 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         Reason.QUERY_UNKNOWN: Row(
             _S.NOT_FOUND, "No query of yours has the id {query}. `wardnet query list` shows them."
         ),
+        Reason.STUDY_UNKNOWN: Row(
+            _S.NOT_FOUND, "No study of yours has the id {study}. `wardnet study list` shows them."
+        ),
+        Reason.STUDY_NEEDED: Row(
+            _S.FAILED_PRECONDITION,
+            "A question about {dataset} needs a study that a hospital has agreed to: {rule}.",
+        ),
         Reason.NOT_INITIALISED: Row(
             _S.FAILED_PRECONDITION, "There is nothing at {path} yet. Run {rule} first."
         ),
@@ -315,6 +326,11 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         ),
         Reason.SIGNATURE_INVALID: Row(
             _S.UNAUTHENTICATED, "The signature does not hold: {rule}. Nothing was done."
+        ),
+        Reason.ANSWER_SEALED: Row(
+            _S.UNAUTHENTICATED,
+            "The answer is sealed for the home that the query was asked from, and this is another "
+            "one. Open it there, or ask again.",
         ),
         Reason.QUERY_EXPIRED: Row(
             _S.FAILED_PRECONDITION,
