@@ -73,6 +73,7 @@ class Reason(StrEnum):
     PASSPHRASE_MISSING = "passphrase_missing"
     PASSPHRASE_WEAK = "passphrase_weak"
     RECOVERY_KEY_WRONG = "recovery_key_wrong"
+    LOGIN_REFUSED = "login_refused"
     FILE_MODE = "file_mode"
     INVITATION_MALFORMED = "invitation_malformed"
     INVITATION_REFUSED = "invitation_refused"
@@ -89,6 +90,7 @@ class Reason(StrEnum):
     ALREADY_EXISTS = "already_exists"
     KEY_REVOKED = "key_revoked"
     # permission
+    STUDY_DECIDED = "study_decided"
     AGREEMENT_MISSING = "agreement_missing"
     AGREEMENT_TOO_WIDE = "agreement_too_wide"
     AGREEMENT_SUPERSEDED = "agreement_superseded"
@@ -291,6 +293,11 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             _S.UNAUTHENTICATED,
             "The recovery key does not open {path}: {rule}. Copy it again from your notes.",
         ),
+        Reason.LOGIN_REFUSED: Row(
+            _S.UNAUTHENTICATED,
+            "The login was refused: name, password or code is wrong, or there were ten wrong "
+            "attempts. Try again with the next code; after ten wrong attempts wait 15 minutes.",
+        ),
         Reason.FILE_MODE: Row(
             _S.FAILED_PRECONDITION,
             "{path} can be read by other users. Run `chmod 600 {path}` and try again.",
@@ -348,6 +355,9 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         Reason.KEY_REVOKED: Row(
             _S.UNAUTHENTICATED,
             "The signing key of {identity} was revoked. Ask your organisation for a new one.",
+        ),
+        Reason.STUDY_DECIDED: Row(
+            _S.FAILED_PRECONDITION, "{hospital} cannot decide so on this study: {rule}."
         ),
         Reason.AGREEMENT_MISSING: Row(
             _S.PERMISSION_DENIED,
