@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from wardnet import canonical
+from wardnet.agreement.purpose import VOCABULARY, Permission, Purpose
 from wardnet.client import listing
-from wardnet.client.ask import Ask, Asker, Grant, to_query
+from wardnet.client.ask import Ask, Asker, to_query
+from wardnet.client.grant import Grant, Permit
 from wardnet.client.listing import Columns, Dataset, Hospital, Listing
 from wardnet.client.network import Network
 from wardnet.client.result import Result, released
@@ -43,7 +45,10 @@ _ASKER: Final = Asker(
 """Always the same, so that equal questions to equal data give equal bytes."""
 
 _NOTHING: Final = "0" * 64
-"""The digest of the study and the agreements that a simulation does without."""
+_PERMIT: Final = Permit(
+    _NOTHING, Purpose(VOCABULARY, Permission.NRES, (), ()), STANDARD.minimum_patients
+)
+"""A simulation does without a study and agreements."""
 
 
 class SimulatedNetwork(Network):
@@ -55,12 +60,7 @@ class SimulatedNetwork(Network):
         self._dictionary = dictionary
         self._rows = rows
         self._rules = rules
-        self._grant = Grant(
-            study=_NOTHING,
-            agreements=dict.fromkeys(rows, _NOTHING),
-            purpose={},
-            minimum_patients=dict.fromkeys(rows, STANDARD.minimum_patients),
-        )
+        self._grant = Grant(_NOTHING, dict.fromkeys(rows, _PERMIT))
 
     def datasets(self) -> Listing[Dataset]:
         """Return the one dataset."""

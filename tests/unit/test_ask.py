@@ -7,7 +7,9 @@ import pytest
 from pydantic import JsonValue
 
 from wardnet import clock
-from wardnet.client.ask import LIFETIME, Ask, Asker, Grant, describe, to_query
+from wardnet.agreement.purpose import VOCABULARY, Modifier, Permission, Purpose
+from wardnet.client.ask import LIFETIME, Ask, Asker, describe, to_query
+from wardnet.client.grant import Grant, Permit, strictest
 from wardnet.errors import Reason, WardnetError
 from wardnet.question import query as queries
 from wardnet.question.cohort import EVERYONE, Cohort, Missing, Term, col
@@ -25,17 +27,17 @@ DICTIONARY = Dictionary(
         Column("record", ColumnType.IDENTIFIER),
     ),
 )
+PURPOSE = Purpose(VOCABULARY, Permission.HMB, (), ())
 ASK = Ask("count", "heart", {"by": ["sex"]})
 
 
 def asked(ask: Ask = ASK, holders: tuple[str, ...] = ("c", "a", "b")) -> Query:
     """Make the query."""
-    grant = Grant(
-        study="2" * 64,
-        agreements={name: str(number) * 64 for number, name in enumerate(holders, start=3)},
-        purpose={"permission": "DUO:0000006"},
-        minimum_patients={name: 10 * number for number, name in enumerate(holders, start=1)},
-    )
+    permits = {
+        name: Permit(str(number) * 64, PURPOSE, 10 * number)
+        for number, name in enumerate(holders, start=3)
+    }
+    grant = Grant("2" * 64, permits)
     return to_query(ask, asker=ASKER, dictionary=DICTIONARY, grant=grant)
 
 
@@ -53,9 +55,22 @@ def test_a_query_rests_on_the_agreements_of_those_it_asks() -> None:
     query = asked(replace(ASK, hospitals=["a", "c"]))
     assert query.study == "2" * 64
     assert query.agreements == {"a": "4" * 64, "c": "3" * 64}
-    assert query.purpose == {"permission": "DUO:0000006"}
-    assert query.minimum_patients == 20
+    assert query.purpose["permission"] == "DUO:0000006"
+    assert query.minimum_patients == 40
     assert query.recipient == ASKER.recipient
+
+
+def test_a_query_is_for_the_strictest_purpose_of_all() -> None:
+    """It lies within every hospital's; where that cannot be, the hospitals say so."""
+    research = Purpose(VOCABULARY, Permission.GRU, (), (Modifier.PUB,))
+    disease = Purpose(VOCABULARY, Permission.DS, ("MONDO:1", "MONDO:2"), (Modifier.NCU,))
+    both = Purpose(VOCABULARY, Permission.DS, ("MONDO:1", "MONDO:2"), (Modifier.PUB, Modifier.NCU))
+    assert strictest([research, disease]) == both
+    assert strictest([disease, research]) == both
+    other = replace(disease, diseases=("MONDO:3",))
+    assert strictest([disease, other]) == disease
+    ancestry = Purpose(VOCABULARY, Permission.POA, (), ())
+    assert strictest([PURPOSE, ancestry]) == PURPOSE
 
 
 def test_a_query_lives_a_quarter_of_an_hour_and_allows_for_other_clocks() -> None:
@@ -84,7 +99,7 @@ def test_a_condition_is_a_term_a_line_or_nothing(where: object, cohort: Cohort) 
     [
         (
             replace(ASK, hospitals=["a", "z"]),
-            "hospitals names z, which does not hold heart or has not",
+            "hospitals names z, which does not hold heart",
         ),
         (replace(ASK, hospitals=[]), "hospitals names none"),
         (replace(ASK, min_hospitals=0), "min_hospitals must lie between 1 and 3"),

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from pydantic import JsonValue
 
 from wardnet import canonical
+from wardnet.client.grant import Grant, strictest, to_json
 from wardnet.clock import to_moment
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.cohort import EVERYONE, And, Cohort, Everyone, Not, Or, Term
@@ -92,28 +93,6 @@ class Asker:
     recipient: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
-    """Hold what hospitals have agreed to: what a query rests on.
-
-    Parameters
-    ----------
-    study : str
-        Digest of the study.
-    agreements : Mapping of str to str
-        By hospital that holds the dataset: digest of its agreement.
-    purpose : Mapping of str to JSON
-        What is asked for.
-    minimum_patients : Mapping of str to int
-        By the same hospitals: fewest patients that an answer may describe.
-    """
-
-    study: str
-    agreements: Mapping[str, str]
-    purpose: Parameters
-    minimum_patients: Mapping[str, int]
-
-
 def to_query(ask: Ask, *, asker: Asker, dictionary: Dictionary, grant: Grant) -> Query:
     """Return the query, checked like every hospital will check it.
 
@@ -133,8 +112,9 @@ def to_query(ask: Ask, *, asker: Asker, dictionary: Dictionary, grant: Grant) ->
     cohort = to_cohort(ask.where)
     check_cohort(cohort, dictionary)
     method.bind(ask.parameters, dictionary)
-    hospitals = _hospitals(ask, list(grant.agreements))
+    hospitals = _hospitals(ask, list(grant.permits))
     minimum = _minimum(ask, hospitals)
+    permits = {name: grant.permits[name] for name in hospitals}
     return canonical.validated(  # the coordinator may list hospitals whose ids are none
         lambda: Query(
             version=1,
@@ -150,9 +130,9 @@ def to_query(ask: Ask, *, asker: Asker, dictionary: Dictionary, grant: Grant) ->
             minimum_hospitals=minimum,
             mode="clear",
             study=grant.study,
-            agreements={name: grant.agreements[name] for name in hospitals},
-            purpose=dict(grant.purpose),
-            minimum_patients=max(grant.minimum_patients[name] for name in hospitals),
+            agreements={name: permit.agreement for name, permit in permits.items()},
+            purpose=to_json(strictest([permit.purpose for permit in permits.values()])),
+            minimum_patients=max(permit.minimum_patients for permit in permits.values()),
             recipient=asker.recipient,
             nonce=asker.nonce,
             not_before=to_moment(asker.at - SKEW),
