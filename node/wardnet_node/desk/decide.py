@@ -26,6 +26,7 @@ from wardnet.audit.log import Connection
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope, merge
+from wardnet.transport.convert import envelope_to_bytes
 from wardnet_node.desk import book as books
 from wardnet_node.desk import studies
 from wardnet_node.desk.book import NOTHING, Key, Page
@@ -60,6 +61,7 @@ class Decisions:
         self._credentials = credentials
         self._member = credentials.member
         self._knowledge = Knowledge(credentials)
+        self._refused: set[str] = set()
 
     # What is known
 
@@ -133,6 +135,8 @@ class Decisions:
     def receive(self, envelope: Envelope) -> None:
         """Keep a study that came in; the same one again changes nothing.
 
+        One that was refused is logged once, however often it comes again.
+
         Raises
         ------
         WardnetError
@@ -140,7 +144,10 @@ class Decisions:
         """
         at = clock.now()
         event = by_coordinator(self._member, EventType.STUDY_RECEIVED)
-        with self._refusals_logged(event):
+        name = canonical.digest(envelope_to_bytes(envelope))
+        if name in self._refused:
+            return
+        with self._remembered(name), self._refusals_logged(event):
             study = self._knowledge.check_study(envelope, at=at)
             with self._catalog.transaction() as connection:
                 known = self._knowledge.look(connection).proposals
@@ -389,6 +396,17 @@ class Decisions:
                 event=event,
                 at=clock.now(),
             )
+
+    @contextmanager
+    def _remembered(self, name: str) -> Iterator[None]:
+        """Remember what was refused, as much of it as is worth its memory."""
+        try:
+            yield
+        except WardnetError:
+            if len(self._refused) >= MAXIMUM_UNDECIDED:
+                self._refused.clear()
+            self._refused.add(name)
+            raise
 
     @contextmanager
     def _refusals_logged(self, event: Event) -> Iterator[None]:
