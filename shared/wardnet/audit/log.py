@@ -108,6 +108,14 @@ def head(connection: Connection) -> Head:
     return Head(0, FIRST) if row is None else Head(row[0], bytes(row[1]).hex())
 
 
+def head_at(connection: Connection, size: int) -> Head | None:
+    """Return the end that the log had when it held `size` entries; None when it is shorter."""
+    if size == 0:
+        return Head(0, FIRST)
+    row = connection.execute("SELECT leaf FROM access_log WHERE seq = ?", (size,)).fetchone()
+    return None if row is None else Head(size, bytes(row[0]).hex())
+
+
 def entries(connection: Connection, *, start: int = 1, limit: int = -1) -> Iterator[Entry]:
     """Yield the entries from `start` on, in order, at most `limit` (all when negative).
 

@@ -95,12 +95,12 @@ class Query:
         return self
 
 
-_ADAPTER: Final = TypeAdapter(Query)
+ADAPTER: Final = TypeAdapter(Query)
 
 
 def to_bytes(query: Query) -> bytes:
     """Return the canonical bytes that the researcher signs."""
-    return canonical.write(_ADAPTER, query)
+    return canonical.write(ADAPTER, query)
 
 
 def from_bytes(data: bytes) -> Query:
@@ -111,4 +111,4 @@ def from_bytes(data: bytes) -> Query:
     WardnetError
         `MALFORMED`.
     """
-    return canonical.read(_ADAPTER, data)
+    return canonical.read(ADAPTER, data)

@@ -26,6 +26,17 @@ def recipient_of(key: X25519PrivateKey) -> str:
     return key.public_key().public_bytes_raw().hex()
 
 
+def check_recipient(recipient: str) -> None:
+    """Refuse a recipient that nothing can be sealed to.
+
+    Raises
+    ------
+    WardnetError
+        `MALFORMED`.
+    """
+    seal(b"", recipient, query="", hospital="")
+
+
 def seal(data: bytes, recipient: str, *, query: str, hospital: str) -> bytes:
     """Return `data` as only the holder of the recipient's private key can read it.
 
