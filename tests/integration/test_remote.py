@@ -9,7 +9,7 @@ import pytest
 from support.pki import TestNetwork
 from support.postoffice import PostOffice, connect, honest, record
 from wardnet import canonical
-from wardnet.client import Ask, RemoteNetwork, col, remote
+from wardnet.client import Ask, RemoteNetwork, asked, col
 from wardnet.client.record import HospitalState, Record, State
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
@@ -54,8 +54,8 @@ def network(pki: TestNetwork, office: PostOffice) -> Iterator[RemoteNetwork]:
 
 @pytest.fixture(autouse=True)
 def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "FIRST_PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr(remote, "LONGEST_PAUSE_SECONDS", 0.002)
+    monkeypatch.setattr(asked, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(asked, "LONGEST_PAUSE_SECONDS", 0.002)
 
 
 def test_the_catalogue_is_listed(network: RemoteNetwork) -> None:

@@ -5,38 +5,30 @@ with connect() as network:
 """
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from time import monotonic, sleep
+from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
-from wardnet import canonical, clock
+from wardnet import clock
 from wardnet.agreement.study import Study
-from wardnet.client.ask import Ask, Asker, describe, to_query
+from wardnet.client.ask import Ask, Asker, to_query
+from wardnet.client.asked import Asked
 from wardnet.client.catalog import Catalog
 from wardnet.client.choice import choose, named
-from wardnet.client.connection import DEADLINE_SECONDS, Connection, Derive
+from wardnet.client.connection import Connection, Derive
 from wardnet.client.harmonise import Finding, find, findings
 from wardnet.client.listing import Columns, Dataset, Hospital, Listing
 from wardnet.client.network import Network
 from wardnet.client.proposals import Proposals
-from wardnet.client.record import Record, State, record_from_wire
-from wardnet.client.result import Result, released
+from wardnet.client.record import Record
+from wardnet.client.result import Result
 from wardnet.client.study_draft import Identity, draft
 from wardnet.client.study_record import StudyRecord
-from wardnet.client.verdict import Verdict, verdicts
-from wardnet.client.verify import open_answers, verify_answer
-from wardnet.errors import Reason, WardnetError
+from wardnet.client.verdict import Verdicts
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope
 from wardnet.question import query as queries
 from wardnet.sealing.answers import recipient_of
-from wardnet.transport.convert import causes_from_wire, envelope_to_wire
-from wardnet.wire.v1 import query_pb2, query_pb2_grpc
-
-FIRST_PAUSE_SECONDS: Final = 0.5
-LONGEST_PAUSE_SECONDS: Final = 5.0
-"""Between two attempts to watch again, before jitter."""
 
 
 class RemoteNetwork(Network):
@@ -56,7 +48,7 @@ class RemoteNetwork(Network):
         self._connection = Connection(credentials, address, derive=derive)
         self._catalog = Catalog(self._connection)
         self._proposals = Proposals(self._connection)
-        self._queries = query_pb2_grpc.QueryServiceStub(self._connection.channel)
+        self._asked = Asked(self._connection)
 
     def close(self) -> None:
         """Close the connection; running queries go on."""
@@ -99,12 +91,9 @@ class RemoteNetwork(Network):
         WardnetError
             Besides those of every question: `STUDY_NEEDED`, or `STUDY_UNKNOWN`.
         """
-        envelope = self._signed(ask)
-        request = query_pb2.SubmitRequest(query=envelope_to_wire(envelope))
-        self._connection.call(self._queries.Submit, request)
-        return canonical.digest(envelope.payload)  # the id is not the coordinator's choice
+        return self._asked.submit(self._signed(ask))
 
-    def explain(self, ask: Ask) -> Listing[Verdict]:
+    def explain(self, ask: Ask) -> Verdicts:
         """Ask every hospital what it would do with a question, without asking it.
 
         Nothing is computed, and no quota is used.
@@ -114,14 +103,7 @@ class RemoteNetwork(Network):
         WardnetError
             As `submit`.
         """
-        request = query_pb2.ExplainRequest(query=envelope_to_wire(self._signed(ask)))
-        responses: Iterator[query_pb2.ExplainResponse] = self._connection.stream(
-            self._queries.Explain, request, timeout=DEADLINE_SECONDS
-        )
-        return verdicts(
-            Verdict(each.hospital, away=each.away, causes=causes_from_wire(each.causes))
-            for each in responses
-        )
+        return self._asked.explain(self._signed(ask))
 
     @property
     def identity(self) -> Identity:
@@ -192,14 +174,7 @@ class RemoteNetwork(Network):
         limit : int
             Most to return, 1 to 1000.
         """
-        request = query_pb2.ListRequest(limit=limit)
-        response: query_pb2.ListResponse = self._connection.call(self._queries.List, request)
-        return Listing(
-            "queries",
-            map(self._read, response.records),
-            record=Record.to_dict,
-            shown=_shown,
-        )
+        return self._asked.newest(limit=limit)
 
     def record(self, query: str) -> Record:
         """Return how far one of my queries is.
@@ -209,9 +184,7 @@ class RemoteNetwork(Network):
         query : str
             Its id, or an unambiguous beginning of at least 6 characters.
         """
-        request = query_pb2.GetRequest(query=query)
-        response: query_pb2.GetResponse = self._connection.call(self._queries.Get, request)
-        return self._named(query, self._read(response.record))
+        return self._asked.get(query)
 
     def wait(
         self,
@@ -236,19 +209,7 @@ class RemoteNetwork(Network):
         WardnetError
             `WAIT_TOO_LONG` (the query goes on), or why there is no answer.
         """
-        ends = None if timeout is None else monotonic() + timeout
-        pause = FIRST_PAUSE_SECONDS
-        record = self.record(query)
-        while record.state is State.RUNNING:
-            before, record = record, self._follow(record, _left(ends), progress)
-            if record.state is State.RUNNING:
-                pause = (
-                    FIRST_PAUSE_SECONDS
-                    if record != before
-                    else min(2 * pause, LONGEST_PAUSE_SECONDS)
-                )
-                _rest(pause, _left(ends), record.query, timeout)
-        return self.result(record)
+        return self.result(self._asked.follow(query, timeout=timeout, progress=progress))
 
     def result(self, record: Record) -> Result:
         """Return the verified result of a query that has ended.
@@ -256,19 +217,9 @@ class RemoteNetwork(Network):
         Raises
         ------
         WardnetError
-            Why there is no answer; `SIGNATURE_INVALID`.
+            Why there is no answer; `ANSWER_SEALED`, `SIGNATURE_INVALID` or `ROUNDS_DIVERGED`.
         """
-        if record.failure is not None:
-            raise record.failure
-        if not record.answers:
-            raise WardnetError(Reason.MALFORMED, field="answers", rule="an ended query has none")
-        question, trust = record.question, self._connection.trust
-        key = self._connection.recipient(question.nonce)
-        envelope = open_answers(record.answers, query=question, digest=record.query, key=key)
-        answer = verify_answer(
-            envelope, query=question, digest=record.query, trust=trust, at=clock.now()
-        )
-        return released(question, answer, absent=record.absent, envelope=envelope)
+        return self._asked.result(record)
 
     def cancel(self, query: str) -> None:
         """End one of my queries; an ended one stays as it is.
@@ -278,7 +229,7 @@ class RemoteNetwork(Network):
         query : str
             Its id, or an unambiguous beginning of at least 6 characters.
         """
-        self._connection.call(self._queries.Cancel, query_pb2.CancelRequest(query=query))
+        self._asked.cancel(query)
 
     def _signed(self, ask: Ask) -> Envelope:
         """Return the question as a signed query, checked as every hospital will check it."""
@@ -302,55 +253,3 @@ class RemoteNetwork(Network):
             nonce=nonce,
             recipient=recipient_of(self._connection.recipient(nonce)),
         )
-
-    def _follow(
-        self, record: Record, timeout: float | None, progress: Callable[[Record], None] | None
-    ) -> Record:
-        """Return the last record of one watch; it ends early when the coordinator goes away."""
-        last = record
-        try:
-            for last in self._watch(record.query, timeout):
-                if progress is not None:
-                    progress(last)
-        except WardnetError as error:
-            if error.reason is not Reason.COORDINATOR_AWAY:
-                raise
-        return last
-
-    def _watch(self, query: str, timeout: float | None) -> Iterator[Record]:
-        request = query_pb2.WatchRequest(query=query)
-        responses: Iterator[query_pb2.WatchResponse] = self._connection.stream(
-            self._queries.Watch, request, timeout=timeout
-        )
-        for response in responses:
-            yield self._named(query, self._read(response.record))
-
-    def _read(self, message: query_pb2.QueryRecord) -> Record:
-        me, trust = self._connection.member, self._connection.trust
-        return record_from_wire(message, me=me, trust=trust, at=clock.now())
-
-    def _named(self, query: str, record: Record) -> Record:
-        if not record.query.startswith(query):
-            raise WardnetError(Reason.MALFORMED, field="record", rule="it is of another query")
-        return record
-
-
-def _left(ends: float | None) -> float | None:
-    return None if ends is None else max(ends - monotonic(), 0.0)
-
-
-def _rest(pause: float, left: float | None, query: str, timeout: float | None) -> None:
-    """Sleep with full jitter, so that many clients do not come back at once."""
-    if left == 0 and timeout is not None:
-        raise WardnetError(Reason.WAIT_TOO_LONG, seconds=f"{timeout:g}", query=query[:12])
-    rest = secrets.SystemRandom().uniform(0, pause)
-    sleep(rest if left is None else min(rest, left))
-
-
-def _shown(record: Record) -> Mapping[str, str]:
-    return {
-        "query": record.query[:12],
-        "submitted": record.submitted.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
-        "state": record.state.value,
-        "question": describe(record.question),
-    }

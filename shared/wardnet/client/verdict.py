@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from wardnet.canonical import Json
 from wardnet.client.listing import Listing
+from wardnet.client.sheet import Sheet
 from wardnet.errors import WardnetError
 
 
@@ -34,14 +35,39 @@ class Verdict:
         return "refuse" if self.causes else "answer"
 
 
-def verdicts(items: Iterable[Verdict]) -> Listing[Verdict]:
-    """List what hospitals would do, sorted by hospital."""
-    return Listing(
-        "what each hospital would do",
-        sorted(items, key=lambda each: each.hospital),
-        record=_record,
-        shown=_shown,
-    )
+class Verdicts(Listing[Verdict]):
+    """Hold what every hospital would do, sorted by hospital; prints as a table.
+
+    Parameters
+    ----------
+    question : str
+        What would be asked, in one line.
+    items : Iterable of Verdict
+        One per hospital.
+    """
+
+    def __init__(self, question: str, items: Iterable[Verdict]) -> None:
+        super().__init__(
+            f"{question}: what each hospital would do",
+            sorted(items, key=lambda each: each.hospital),
+            record=_record,
+            shown=_shown,
+        )
+
+    def sheet(self) -> Sheet:
+        """Return the table as a person sees it: a line per reason."""
+        rows = [
+            (*(("", "") if number else (each.hospital, each.would)), why)
+            for each in self
+            for number, why in enumerate(_reasons(each))
+        ]
+        return Sheet(self.title, ("hospital", "would", "why"), tuple(rows), keys=3)
+
+
+def _reasons(verdict: Verdict) -> list[str]:
+    if verdict.away:
+        return ["It could not be asked."]
+    return list(map(str, verdict.causes)) or [""]
 
 
 def _record(verdict: Verdict) -> Mapping[str, Json]:
@@ -53,8 +79,5 @@ def _record(verdict: Verdict) -> Mapping[str, Json]:
 
 
 def _shown(verdict: Verdict) -> Mapping[str, str]:
-    return {
-        "hospital": verdict.hospital,
-        "would": verdict.would,
-        "why": " ".join(map(str, verdict.causes)),
-    }
+    why = " ".join(_reasons(verdict))
+    return {"hospital": verdict.hospital, "would": verdict.would, "why": why}
