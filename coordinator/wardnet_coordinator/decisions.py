@@ -139,8 +139,8 @@ def _follow(statement: Statement, known: _Order | None) -> _Order | None:
             return statement.revision, statement.digest
         case Revocation() if known is None or statement.agreement == in_force:
             return revision, None
-        case Decline() if revision == 0:
-            return 0, None
+        case Decline() if in_force is None:
+            return revision, None
         case _:
             return None
 

@@ -359,7 +359,8 @@ def test_only_the_newest_statement_of_a_hospital_counts(tmp_path: Path) -> None:
                     (first, agreement),
                     (revoked(second), revocation),
                     (second, revocation),
-                    (declined(proposal), revocation),
+                    (declined(proposal), decline),
+                    (revoked(second), decline),
                     (replace(first, revision=3), agreement),
                 ):
                     await node.decide(digest, stated(network, made))
