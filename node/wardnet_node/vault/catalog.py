@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Self, cast
 
 import sqlcipher3
 
-from wardnet.audit import log
+from wardnet.audit import log, search
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.keystore import Keystore
 from wardnet_node.vault.disk import disk_errors
@@ -151,6 +151,7 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
         ) STRICT
         """,
     ),
+    search.SCHEMA,
 )
 """Each brings a catalog from one version to the next; they are only ever added to."""
 
