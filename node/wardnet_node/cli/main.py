@@ -13,9 +13,12 @@ from wardnet.identity.member import Role
 from wardnet.settings import effective
 from wardnet.transport.enrol import check_invitation, read_invitation
 from wardnet_node import enrol, server
+from wardnet_node.cli.book import book
 from wardnet_node.cli.dataset import dataset
 from wardnet_node.cli.log import log
 from wardnet_node.cli.place import Place
+from wardnet_node.cli.steward import steward
+from wardnet_node.cli.study import study
 
 RECOVERY: Final = (
     "This key opens the vault when the passphrase is lost. It is shown once and kept nowhere:\n"
@@ -103,3 +106,6 @@ def recover(place: Place, *, key_file: TextIO | None) -> None:
 
 main.add_command(dataset)
 main.add_command(log)
+main.add_command(steward)
+main.add_command(book)
+main.add_command(study)

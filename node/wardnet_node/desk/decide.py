@@ -8,7 +8,7 @@ hospital's own address book. A refused decision stands in the log too.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from wardnet import canonical, clock
 from wardnet.agreement import agreement as agreements
@@ -26,18 +26,24 @@ from wardnet.audit.log import Connection
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope, merge
+from wardnet.question.cohort import check
+from wardnet.question.dictionary import Dictionary
 from wardnet.transport.convert import envelope_to_bytes
 from wardnet_node.desk import book as books
 from wardnet_node.desk import studies
 from wardnet_node.desk.book import NOTHING, Key, Page
 from wardnet_node.desk.decision import Decision, key, sign_all
 from wardnet_node.desk.knowledge import Knowledge, Known, Proposal
+from wardnet_node.desk.plain import Section, describe
 from wardnet_node.desk.steward_events import about_study, by_coordinator, by_steward
 from wardnet_node.desk.studies import Unsent
 from wardnet_node.desk.study_state import State, StudyState, in_force, last_agreement, state_of
 from wardnet_node.desk.widening import widens
 from wardnet_node.vault import tables
 from wardnet_node.vault.catalog import Catalog
+
+if TYPE_CHECKING:
+    import sqlite3
 
 MAXIMUM_UNDECIDED: Final = 1000
 """Most studies that may wait: whoever floods the inbox fills nothing else."""
@@ -129,6 +135,26 @@ class Decisions:
         study = self.study(prefix).study
         with self._catalog.reading() as connection:
             return tuple(_concerns(connection, study))
+
+    def describe(self, prefix: str) -> tuple[Section, ...]:
+        """Return a study in plain language.
+
+        Raises
+        ------
+        WardnetError
+            `STUDY_UNKNOWN`.
+        """
+        with self._catalog.reading() as connection:
+            known = self._knowledge.look(connection)
+            proposal = _find(known, prefix)
+            dictionary = _adopted(connection, proposal.study)
+        return describe(
+            proposal.study,
+            book=known.view.book,
+            hospital=self._member.id,
+            signers=proposal.signers,
+            dictionary=dictionary,
+        )
 
     # What is decided
 
@@ -378,6 +404,9 @@ class Decisions:
         # 4. It is about data that we have.
         for error in _concerns(decision.connection, study):
             raise error
+        dictionary = _adopted(decision.connection, study)
+        if dictionary is not None:
+            check(agreement.cohort, dictionary)
 
     @contextmanager
     def _deciding(
@@ -433,15 +462,20 @@ class Decisions:
 
 def _concerns(connection: Connection, study: Study) -> Iterator[WardnetError]:
     name = study.data.dataset
-    adopted = tables.dataset(connection, name)  # type: ignore[arg-type]
-    if adopted is None:
+    dictionary = _adopted(connection, study)
+    if dictionary is None:
         yield WardnetError(Reason.DATASET_UNAVAILABLE, dataset=name)
         return
-    if adopted.dictionary.digest != study.data.dictionary:
+    if dictionary.digest != study.data.dictionary:
         yield WardnetError(Reason.DICTIONARY_OUTDATED, dataset=name)
-    there = {column.name for column in adopted.dictionary.columns}
+    there = {column.name for column in dictionary.columns}
     for column in sorted(set(study.data.columns) - there):
         yield WardnetError(Reason.COLUMN_UNAVAILABLE, column=column, dataset=name)
+
+
+def _adopted(connection: Connection, study: Study) -> Dictionary | None:
+    found = tables.dataset(cast("sqlite3.Connection", connection), study.data.dataset)
+    return found.dictionary if found else None
 
 
 def _find(known: Known, prefix: str) -> Proposal:
