@@ -50,7 +50,11 @@ def test_a_changed_byte_is_found(place: int) -> None:
     assert refused.value.reason is Reason.SIGNATURE_INVALID
 
 
-@pytest.mark.parametrize("data", [b"", SEALED[:10], SEALED[:40], bytes(49)])
+@pytest.mark.parametrize(
+    "data",
+    [b"", SEALED[:10], SEALED[:40], bytes(49)],
+    ids=["nothing", "half a key", "no tag", "zeros"],
+)
 def test_a_torn_seal_is_refused(data: bytes) -> None:
     """What is too short, or sealed with no key at all, is refused like any change."""
     with pytest.raises(WardnetError) as refused:
