@@ -18,7 +18,8 @@ from wardnet_node import messages
 from wardnet_node.attempt import Attempt
 from wardnet_node.compute.pool import WorkerPool
 from wardnet_node.desk.accept import Refused
-from wardnet_node.desk.desk import Desk, Opened
+from wardnet_node.desk.desk import Desk
+from wardnet_node.desk.gate import Opened
 from wardnet_node.desk.thread import DeskThread
 from wardnet_node.outbox import Result
 

@@ -18,7 +18,8 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.transport.convert import Work, WorkId
 from wardnet_node.desk.accept import Refused
 from wardnet_node.desk.anchor import FILE_NAME
-from wardnet_node.desk.desk import Desk, Opened
+from wardnet_node.desk.desk import Desk
+from wardnet_node.desk.gate import Opened
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from wardnet.sums.arrays import Sums, zeros
 from wardnet.transport.convert import Total, Work, WorkId
 from wardnet_node.attempt import Attempt
 from wardnet_node.desk.accept import take_up
-from wardnet_node.desk.desk import Opened
 from wardnet_node.desk.events import of_query
+from wardnet_node.desk.gate import Opened
 from wardnet_node.vault.snapshot import Snapshot
 
 HOSPITALS = ("a", "b")

@@ -112,8 +112,8 @@ def accept(envelope: Envelope, *, trust: Trust, at: datetime, sources: Sources) 
     ------
     Refused
         With every reason: one of `SIGNATURE_INVALID`, `ROLE_REFUSED`, `MALFORMED` and
-        `IDENTITY_MISMATCH` alone; else all of `QUERY_REPLAYED`, those of `judge`, and, to whom we
-        have agreed, those of `Session` and `DATASET_UNAVAILABLE`.
+        `IDENTITY_MISMATCH` alone; else all of those of `judge`, `QUERY_REPLAYED`, and, to whom we
+        have agreed, one of `DATASET_UNAVAILABLE` and those of `Session`.
     """
     # 1. What cannot be believed, or read, is refused for that alone.
     try:

@@ -6,73 +6,27 @@ sent only after its fsync.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 
 from wardnet import clock
-from wardnet.agreement.permission import judge
 from wardnet.audit import log
 from wardnet.audit.entry import Event, EventType
 from wardnet.audit.log import Connection
-from wardnet.errors import Reason, WardnetError
+from wardnet.errors import WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope
-from wardnet.question.query import Query
-from wardnet.statistics.session import Session
-from wardnet.transport.convert import Work, WorkId, envelope_from_bytes, envelope_to_bytes
+from wardnet.transport.convert import Work, WorkId, envelope_to_bytes
 from wardnet_node import messages, outbox
 from wardnet_node.desk import anchor, queries, studies
-from wardnet_node.desk.accept import (
-    Permitted,
-    Refused,
-    Sources,
-    accept,
-    check_attempt,
-    take_up,
-)
+from wardnet_node.desk.accept import Refused, check_attempt
 from wardnet_node.desk.anchor import Anchor
 from wardnet_node.desk.decide import Decisions
-from wardnet_node.desk.events import by_operator, of_explanation, of_query, of_refusal
+from wardnet_node.desk.events import by_operator, of_explanation, of_refusal
+from wardnet_node.desk.gate import Gate, Opened
 from wardnet_node.desk.queries import Accepted, State
 from wardnet_node.messages import Held
 from wardnet_node.outbox import Result
 from wardnet_node.vault.catalog import Catalog
-from wardnet_node.vault.snapshot import Snapshot
 from wardnet_node.vault.vault import Vault
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """Hold an accepted query at its beginning.
-
-    Parameters
-    ----------
-    permitted : Permitted
-        What may be done, with its session and its rows.
-    started : datetime
-        When it was accepted.
-    event : Event
-        What every log entry about it says.
-    """
-
-    permitted: Permitted
-    started: datetime
-    event: Event
-
-    @property
-    def query(self) -> Query:
-        """Return the query as its researcher signed it."""
-        return self.permitted.request.query
-
-    @property
-    def session(self) -> Session:
-        """Return where the query stands."""
-        return self.permitted.session
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """Return the rows that it sees, in every round and attempt."""
-        return self.permitted.snapshot
 
 
 class Desk:
@@ -95,10 +49,8 @@ class Desk:
         self._credentials = credentials
         self._member = credentials.member
         self._anchor = Anchor(catalog.path.with_name(anchor.FILE_NAME))
-        self._sources = Sources(
-            view=lambda question: self.decisions.view(question=question),
-            snapshot=vault.pin,
-            nonce_used_by=self._nonce_used_by,
+        self._gate = Gate(
+            catalog=catalog, vault=vault, decisions=self.decisions, credentials=credentials
         )
         self._acknowledged: list[str] = []
         self._started = False
@@ -176,7 +128,7 @@ class Desk:
         at = clock.now()
         reasons: tuple[WardnetError, ...] = ()
         try:
-            accept(envelope, trust=self._credentials.trust, at=at, sources=self._sources)
+            self._gate.first(envelope, at=at)
         except Refused as refused:
             reasons = refused.reasons
         event = of_explanation(self._credentials, envelope=envelope, reasons=reasons)
@@ -196,7 +148,7 @@ class Desk:
         """
         with self._catalog.reading() as connection:
             accepted = queries.find(connection, work.id.query)
-        opened = self._accept(work) if accepted is None else self._reopen(accepted)
+        opened = self._accept(work) if accepted is None else self._gate.again(accepted)
         check_attempt(opened.query, hospital=self._member.id, hospitals=work.hospitals)
         return opened
 
@@ -208,11 +160,7 @@ class Desk:
         Refused
             With every reason, e.g. when the agreement was revoked in mid-query.
         """
-        permitted = opened.permitted
-        view = self.decisions.view(question=permitted.question)
-        reasons = judge(permitted.request, view=view, at=clock.now(), started=opened.started)
-        if reasons:
-            raise Refused(reasons)
+        self._gate.check(opened)
 
     def release(
         self,
@@ -253,7 +201,7 @@ class Desk:
             accepted = queries.find(connection, work_id.query)
             if accepted is None or accepted.state is not State.ACCEPTED:
                 return None
-            self.check(opened)
+            self._gate.check(opened)
             queries.remember_steps(
                 connection, work_id.query, attempt=work_id.attempt, transcripts=transcripts
             )
@@ -274,8 +222,7 @@ class Desk:
     def _accept(self, work: Work) -> Opened:
         """Decide on a query at its first sight, and bind it to the present snapshot."""
         at = clock.now()
-        permitted = accept(work.query, trust=self._credentials.trust, at=at, sources=self._sources)
-        opened = self._opened(permitted, work.query, at)
+        opened = self._gate.first(work.query, at=at)
         accepted = Accepted(
             query=work.id.query,
             nonce=opened.query.nonce,
@@ -289,29 +236,11 @@ class Desk:
             studies.remember_use(
                 connection,
                 opened.query.study,
-                question=permitted.question,
+                question=opened.permitted.question,
                 query=work.id.query,
             )
             log.append(connection, opened.event, at=at)
         return opened
-
-    def _reopen(self, accepted: Accepted) -> Opened:
-        """Take up a query that was accepted before, with the snapshot of then."""
-        if accepted.state is not State.ACCEPTED:
-            raise WardnetError(Reason.ROUNDS_DIVERGED, rule="the query was over here before")
-        envelope = envelope_from_bytes(accepted.envelope)
-        snapshot = self._vault.pin(accepted.dataset, accepted.snapshot)
-        permitted = take_up(envelope, hospital=self._member.id, snapshot=snapshot)
-        return self._opened(permitted, envelope, clock.from_moment(accepted.decided))
-
-    def _opened(self, permitted: Permitted, envelope: Envelope, started: datetime) -> Opened:
-        event = of_query(
-            self._member,
-            query=permitted.request.query,
-            envelope=envelope,
-            snapshot=permitted.snapshot.id,
-        )
-        return Opened(permitted, started, event)
 
     @contextmanager
     def _anchored(self) -> Iterator[Connection]:
@@ -329,7 +258,3 @@ class Desk:
                 outbox.acknowledge(connection, work_id)
             yield connection
         self._acknowledged.clear()
-
-    def _nonce_used_by(self, nonce: str) -> str | None:
-        with self._catalog.reading() as connection:
-            return queries.nonce_used_by(connection, nonce)
