@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from wardnet import clock
+from wardnet import canonical, clock
 from wardnet.agreement import agreement as agreements
 from wardnet.agreement import decline as declines
 from wardnet.agreement import revocation as revocations
@@ -22,6 +22,7 @@ from wardnet.agreement.decline import Decline
 from wardnet.agreement.revocation import Revocation, RevocationList, accept_list
 from wardnet.agreement.study import Study
 from wardnet.agreement.view import Held, View
+from wardnet.audit.entry import EventType
 from wardnet.audit.log import Connection
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
@@ -44,6 +45,8 @@ class Signed:
     ----------
     statement : Agreement, Decline or Revocation
         What was decided.
+    digest : str
+        SHA-256 of its canonical bytes, hexadecimal.
     signers : frozenset of str
         Fingerprints of the keys.
     at : str
@@ -51,6 +54,7 @@ class Signed:
     """
 
     statement: Statement
+    digest: str
     signers: frozenset[str]
     at: str
 
@@ -188,7 +192,8 @@ class Knowledge:
         statement = reader(envelope.payload)
         if (statement.network, statement.hospital) != (self._trust.network, self._member.id):
             raise WardnetError(Reason.SIGNATURE_INVALID, rule="it speaks for another hospital")
-        return Signed(statement, signing_keys(envelope), clock.to_moment(at))
+        digest = canonical.digest(envelope.payload)
+        return Signed(statement, digest, signing_keys(envelope), clock.to_moment(at))
 
     def _nothing(self) -> Known:
         book = AddressBook(version=1, network=self._trust.network, organisations=())
@@ -208,6 +213,9 @@ class Knowledge:
         page, book_error = before.page, before.book_error
         if ends[2] != before.ends[2]:
             page, book_error = self._book(studies.pages(connection))
+        if not any(before.ends):
+            book_error = _compare(connection, proposals, page) or book_error
+            page = None if book_error else page
         lists = dict(before.lists)
         for row in studies.revocations_after(connection, before.ends[3]):
             self._take_list(lists, row, page)
@@ -304,6 +312,31 @@ class Knowledge:
             revoked=frozenset(taken_back) | (own.digests if own else frozenset()),
             lists=lists,
         )
+
+
+def _compare(
+    connection: Connection, proposals: dict[str, Proposal], page: Page | None
+) -> WardnetError | None:
+    """Mark what the access log knows and the tables do not; return what is wrong with the book.
+
+    The log's end is anchored outside the database: whoever takes a row out shows here.
+    """
+    last_page = ""
+    there = {signed.digest for proposal in proposals.values() for signed in proposal.statements}
+    try:
+        decided = studies.logged(connection)
+    except WardnetError:
+        rule = "the access log beside it is damaged"
+        return WardnetError(Reason.STATE_DAMAGED, path="the address book", rule=rule)
+    for entry in decided:
+        if entry.type is EventType.BOOK_CHANGED:
+            last_page = entry.result_digest or ""
+        elif entry.result_digest not in there and entry.study in proposals:
+            proposals[entry.study] = replace(proposals[entry.study], damaged=True)
+    if last_page and (page is None or canonical.digest(books.to_bytes(page)) != last_page):
+        rule = "its last page is not the one in the access log"
+        return WardnetError(Reason.STATE_DAMAGED, path="the address book", rule=rule)
+    return None
 
 
 def _held(proposal: Proposal, book: AddressBook) -> Iterator[Held]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from wardnet import canonical, clock
+from wardnet.audit.entry import Entry, EventType, Outcome, from_bytes
 from wardnet.audit.log import Connection
 from wardnet.identity.envelope import Envelope
 from wardnet.transport.convert import envelope_from_bytes, envelope_to_bytes
@@ -115,6 +116,25 @@ def unsent(connection: Connection) -> tuple[Unsent, ...]:
     return tuple(
         Unsent(study, digest, envelope_from_bytes(bytes(data))) for study, digest, data in rows
     )
+
+
+def logged(connection: Connection) -> tuple[Entry, ...]:
+    """Return what the access log says was decided: nothing of it may be missing here."""
+    kinds = (
+        EventType.AGREEMENT_SIGNED,
+        EventType.AGREEMENT_REVOKED,
+        EventType.STUDY_DECLINED,
+        EventType.BOOK_CHANGED,
+    )
+    # Canonical bytes spell it in one way; only these few entries are read.
+    marks = [f'"type":"{kind}"'.encode() for kind in kinds]
+    rows = connection.execute(
+        "SELECT entry FROM access_log"
+        " WHERE instr(entry, ?) OR instr(entry, ?) OR instr(entry, ?) OR instr(entry, ?)",
+        marks,
+    )
+    entries = (from_bytes(bytes(data)) for (data,) in rows)
+    return tuple(entry for entry in entries if entry.outcome is Outcome.DONE)
 
 
 def mark_sent(connection: Connection, digest: str) -> None:
