@@ -22,6 +22,7 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.question.grammar import parse
 
 DATASET = Dataset("cardiology", "", 1, DICTIONARY.digest, ("a", "b", "c"))
+LIMITS = "at least 2 hospitals and 12 patients in an answer; at most 50 queries"
 ADA = Identity("heartnet", "researcher", "ada", key("ada"))
 
 
@@ -52,6 +53,7 @@ def _decision(hospital: str, decisions: Mapping[str, Decision | Agreement]) -> D
         ("minimum_patients", 20, ["at least 20 patients"]),
         ("minimum_hospitals", 3, ["at least 3 hospitals"]),
         ("quota", 7, ["at most 7 queries"]),
+        ("quota", 1, ["at most 1 query"]),
         ("until", "2026-12-01T00:00:00.000Z", ["until 2026-12-01"]),
         (
             "purpose",
@@ -74,7 +76,13 @@ def test_a_study_shows_what_each_hospital_decided() -> None:
     )
     text = record.sheet().text(100)
     assert text.startswith("Age and sex of heart patients: 1 of 3 agreed, 1 declined")
-    for words in ("at most 7 queries", "No capacity.", "waiting", "condition of a  Cite us."):
+    for words in (
+        "at most 7 queries",
+        "No capacity.",
+        "waiting",
+        "condition of a  Cite us.",
+        LIMITS,
+    ):
         assert words in text
     shown = record.to_dict()["hospitals"]
     assert isinstance(shown, list)

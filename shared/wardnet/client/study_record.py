@@ -117,6 +117,7 @@ class StudyRecord:
                 ("dataset", study.data.dataset),
                 ("columns", ", ".join(study.data.columns)),
                 ("methods", ", ".join(method.name for method in study.output.methods)),
+                ("limits", _limits(study)),
                 ("researchers", ", ".join(dict.fromkeys(person.id for person in study.people))),
                 ("until", day(study.not_after)),
                 ("study", self.id),
@@ -154,6 +155,20 @@ class StudyRecord:
         return iter(()) if decision.agreement is None else narrower(decision.agreement, self.study)
 
 
+def _limits(study: Study) -> str:
+    hospitals = _counted(study.setting.minimum_hospitals, "hospital", "hospitals")
+    patients, queries = study.output.minimum_patients, _queries(study.output.quota)
+    return f"at least {hospitals} and {patients} patients in an answer; at most {queries}"
+
+
+def _queries(number: int) -> str:
+    return _counted(number, "query", "queries")
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
 def narrower(agreement: Agreement, study: Study) -> Iterator[str]:
     """Yield, in words, everything in which an agreement is narrower than its study.
 
@@ -180,7 +195,7 @@ def narrower(agreement: Agreement, study: Study) -> Iterator[str]:
     if agreement.minimum_hospitals > study.setting.minimum_hospitals:
         yield f"at least {agreement.minimum_hospitals} hospitals"
     if agreement.quota < study.output.quota:
-        yield f"at most {agreement.quota} queries"
+        yield f"at most {_queries(agreement.quota)}"
     if agreement.until < study.not_after:
         yield f"until {day(agreement.until)}"
     yield from excess(study.project.purpose, agreement.purpose)
