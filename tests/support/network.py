@@ -10,6 +10,7 @@ The demonstration, the benchmark and the end-to-end tests all start their networ
 
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -18,12 +19,21 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self
+
+from wardnet.agreement.purpose import Permission
 
 ADDRESS: Final = "127.0.0.1"
 READY_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 20.0
+
+ORGANISATION: Final = "university"
+"""Answers for the researchers; it has no steward, so every hospital checks every key itself."""
+
+SUMMARY: Final = "We describe the patients of all hospitals together, to plan a trial."
+SHORT: Final = 12
+NOTHING: Final[Mapping[str, Sequence[str]]] = MappingProxyType({})
 
 PREFIXES: Final = {
     "wardnet": "WARDNET_",
@@ -168,10 +178,18 @@ class Member:
             message = f"{self.name}: the daemon did not stop on SIGTERM\n{self.tail()}"
             raise CommandError(message) from None
 
+    def halt(self) -> None:
+        """Stop the daemon and its workers where they are, as if the machine had stalled."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a halted daemon go on."""
+        self._signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """End the daemon and its workers without warning (SIGKILL), as a power cut does."""
-        if self.daemon is not None and self.alive:
-            os.killpg(self.daemon.pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
+        if self.daemon is not None:
             self.daemon.wait()
 
     def tail(self, *, lines: int = 20) -> str:
@@ -179,6 +197,10 @@ class Member:
         if not self.log.exists():
             return ""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.daemon is not None and self.alive:
+            os.killpg(self.daemon.pid, number)
 
     def _environment(self) -> dict[str, str]:
         foreign = tuple(PREFIXES.values())
@@ -252,7 +274,7 @@ class Network:
         node.wait_for("attached", times=before + 1)
 
     def enrol_nodes(self, hospitals: Iterable[str]) -> None:
-        """Invite and enrol hospitals, all at the same time."""
+        """Invite and enrol hospitals and a steward of each, all at the same time."""
         for hospital in hospitals:
             node = Member(hospital, "wardnet-node", self.folder, watch=self._watch)
             node.settings["WORKERS"] = "1"  # all hospitals share this machine
@@ -260,7 +282,11 @@ class Network:
         at_once(self._enrol_node, self.nodes)
 
     def _enrol_node(self, hospital: str) -> None:
-        self.nodes[hospital].run("init", self._invite("node", hospital))
+        node, steward = self.nodes[hospital], steward_of(hospital)
+        node.run("init", self._invite("node", hospital))
+        write_private(self._password(hospital), secrets.token_urlsafe(24) + "\n")
+        invitation = self._invite("steward", steward)
+        node.run("steward", "add", invitation, *self._signs(hospital))
 
     def enrol_researcher(self, person: str) -> Member:
         """Invite a researcher and log her in."""
@@ -268,6 +294,80 @@ class Network:
         researcher.run("login", self._invite("researcher", person))
         self.researchers[person] = researcher
         return researcher
+
+    def agree(self, researcher: Member, dataset: str, *, minimum_hospitals: int | None = None) -> str:
+        """Let a researcher propose a study of all columns that all hospitals accept whole.
+
+        Returns
+        -------
+        str
+            The study's id.
+        """
+        self.introduce(researcher)
+        study = self.propose(researcher, dataset, minimum_hospitals=minimum_hospitals)
+        self.accept(study)
+        self.wait_for_decisions(researcher, study)
+        return study
+
+    def introduce(self, researcher: Member) -> None:
+        """Let every hospital write a researcher's key, compared by telephone, into its book."""
+        key = researcher.json("whoami")["key"]
+
+        def add(hospital: str) -> None:
+            named = ("--researcher", researcher.name, "--fingerprint", key)
+            self.nodes[hospital].run("book", "add", ORGANISATION, *named, *self._signs(hospital))
+
+        at_once(add, self.nodes)
+
+    def propose(
+        self, researcher: Member, dataset: str, *, minimum_hospitals: int | None = None
+    ) -> str:
+        """Let a researcher write a study of all columns and hand it in; return its id."""
+        path = self.folder / f"{dataset}.study.toml"
+        title = ("--title", f"A look at {dataset}")
+        researcher.run(
+            "study", "new", path, "--dataset", dataset, *title, "--organisation", ORGANISATION
+        )
+        path.write_text(filled_in(path.read_text(), minimum_hospitals=minimum_hospitals))
+        researcher.run("study", "check", path)
+        return str(researcher.json("study", "submit", path)["study"])
+
+    def accept(self, study: str, narrower: Mapping[str, Sequence[str]] = NOTHING) -> None:
+        """Let all hospitals accept a study at the same time.
+
+        Parameters
+        ----------
+        narrower : Mapping of str to Sequence of str
+            By hospital: options of `wardnet-node study accept`.
+        """
+
+        def accept(hospital: str) -> None:
+            options = (*narrower.get(hospital, ()), *self._signs(hospital))
+            self.nodes[hospital].run("study", "accept", study[:SHORT], *options)
+
+        at_once(accept, self.nodes)
+
+    def revoke(self, hospital: str, study: str, *, reason: str) -> None:
+        """Let a hospital take its agreement back."""
+        options = ("--reason", reason, *self._signs(hospital))
+        self.nodes[hospital].run("study", "revoke", study[:SHORT], *options)
+
+    def wait_for_decisions(self, researcher: Member, study: str) -> None:
+        """Wait until a researcher sees what every hospital has decided.
+
+        Raises
+        ------
+        CommandError
+            If a decision does not arrive.
+        """
+
+        def decided() -> bool:
+            hospitals = researcher.json("study", "status", study)["hospitals"]
+            return all(each["state"] != "waiting" for each in hospitals)
+
+        if not wait_until(decided, seconds=READY_SECONDS):
+            message = f"not every decision on study {study[:SHORT]} has arrived"
+            raise CommandError(message)
 
     def start(
         self,
@@ -322,11 +422,39 @@ class Network:
             message = f"daemons ended with {failed}"
             raise CommandError(message)
 
+    def _signs(self, hospital: str) -> tuple[str | Path, ...]:
+        """Return the option by which a hospital's steward signs."""
+        return "--password-file", self._password(hospital)
+
+    def _password(self, hospital: str) -> Path:
+        return self.folder / f"{steward_of(hospital)}.passphrase"
+
     def _invite(self, role: str, person: str) -> Path:
         done = self.coordinator.run("invite", "--role", role, "--id", person)
         path = self.folder / f"{person}.invitation"
         write_private(path, done.stdout)
         return path
+
+
+def steward_of(hospital: str) -> str:
+    """Return the id of a hospital's steward."""
+    return f"steward-{hospital}"
+
+
+def filled_in(draft: str, *, minimum_hospitals: int | None = None) -> str:
+    """Return a new study with what only its researcher knows."""
+    words = {
+        r'^summary = ""$': f'summary = "{SUMMARY}"',
+        r'^permission = ""$': f'permission = "{Permission.HMB}"',
+    }
+    if minimum_hospitals is not None:
+        words[r"^minimum_hospitals = .*$"] = f"minimum_hospitals = {minimum_hospitals}"
+    for pattern, line in words.items():
+        draft, number = re.subn(pattern, line, draft, flags=re.MULTILINE)
+        if number != 1:
+            message = f"the draft of a study holds {number} times {pattern}"
+            raise CommandError(message)
+    return draft
 
 
 def describe(
