@@ -162,7 +162,7 @@ def test_a_false_study_is_refused(office: PostOffice, network: RemoteNetwork) ->
     ):
         proposal.envelope = signed(studies.PAYLOAD_TYPE, studies.to_bytes(false), [signer])
         with pytest.raises(WardnetError) as caught:
-            network.studies()
+            network.study(study.digest)
         assert caught.value.reason is Reason.SIGNATURE_INVALID
     widened = replace(study, output=replace(study.output, quota=999))
     payload = studies.to_bytes(widened)
@@ -170,6 +170,18 @@ def test_a_false_study_is_refused(office: PostOffice, network: RemoteNetwork) ->
     with pytest.raises(WardnetError) as caught:
         network.study(study.digest)
     assert caught.value.reason is Reason.MALFORMED
+
+
+def test_a_false_study_does_not_stand_in_the_way(
+    office: PostOffice, network: RemoteNetwork
+) -> None:
+    """It is left out of the list, which says so; questions rest on the true one."""
+    false = office.propose(not_after="2100-01-01T00:00:00.000Z")
+    false.envelope = replace(false.envelope, payload=false.envelope.payload + b" ")
+    listed = network.studies()
+    assert [record.id for record in listed] == [next(iter(office.proposals))]
+    assert repr(listed).startswith("studies (1 more left out: signatures do not hold)")
+    assert network.count("heart").hospitals == ("a", "b")
 
 
 def test_another_study_of_mine_is_not_taken_for_the_one_i_name(

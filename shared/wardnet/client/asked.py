@@ -8,7 +8,7 @@ from typing import Final
 from wardnet import canonical, clock
 from wardnet.client.ask import describe
 from wardnet.client.connection import DEADLINE_SECONDS, Connection
-from wardnet.client.listing import Listing
+from wardnet.client.listing import Listing, verified
 from wardnet.client.record import Record, State, record_from_wire
 from wardnet.client.result import Result, released
 from wardnet.client.verdict import Verdict, Verdicts
@@ -61,8 +61,8 @@ class Asked:
         """Return the newest queries, newest first."""
         request = query_pb2.ListRequest(limit=limit)
         response: query_pb2.ListResponse = self._connection.call(self._stub.List, request)
-        return Listing(
-            "queries", map(self._read, response.records), record=Record.to_dict, shown=_shown
+        return verified(
+            "queries", response.records, self._read, record=Record.to_dict, shown=_shown
         )
 
     def get(self, query: str) -> Record:

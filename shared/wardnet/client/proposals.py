@@ -1,7 +1,7 @@
 """Studies over the wire: hand one in, and read what hospitals have decided."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from wardnet import canonical, clock
@@ -11,7 +11,8 @@ from wardnet.agreement.decline import Decline
 from wardnet.agreement.revocation import Revocation
 from wardnet.agreement.study import Study
 from wardnet.client.connection import Connection
-from wardnet.client.listing import Listing
+from wardnet.client.listing import Listing, verified
+from wardnet.client.record import moment_from_wire
 from wardnet.client.study_record import Decision, Standing, StudyRecord, shown
 from wardnet.client.verify_study import verify_decision, verify_study
 from wardnet.errors import Reason, WardnetError
@@ -75,11 +76,8 @@ class Proposals:
         response: study_pb2.ListStudiesResponse = self._connection.call(
             self._stub.ListStudies, request
         )
-        return Listing(
-            "studies",
-            map(self._read, response.records),
-            record=StudyRecord.to_dict,
-            shown=shown,
+        return verified(
+            "studies", response.records, self._read, record=StudyRecord.to_dict, shown=shown
         )
 
     def _read(self, message: study_pb2.StudyRecord) -> StudyRecord:
@@ -97,7 +95,7 @@ class Proposals:
         return StudyRecord(
             id=digest,
             study=study,
-            submitted=_moment(message.submitted_ms),
+            submitted=moment_from_wire(message.submitted_ms),
             decisions=tuple(
                 self._decision(hospital, study, statements) for hospital in study.setting.hospitals
             ),
@@ -128,15 +126,6 @@ def _decided(hospital: str, statement: Agreement | Decline | Revocation, now: da
             return Decision(hospital, Standing.DECLINED, why=reason)
         case Revocation(reason=reason):
             return Decision(hospital, Standing.REVOKED, why=reason)
-
-
-def _moment(milliseconds: int) -> datetime:
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        raise WardnetError(
-            Reason.MALFORMED, field="submitted_ms", rule="it is no moment"
-        ) from error
 
 
 def _malformed(*, rule: str) -> WardnetError:

@@ -180,8 +180,8 @@ def record_from_wire(
         hospitals=tuple(map(_progress, message.hospitals)),
         answers={each.hospital: each.sealed for each in message.answers},
         failure=_failure(message, state),
-        submitted=_moment(message.submitted_ms),
-        ended=_moment(message.ended_ms) if message.ended_ms else None,
+        submitted=moment_from_wire(message.submitted_ms),
+        ended=moment_from_wire(message.ended_ms) if message.ended_ms else None,
     )
 
 
@@ -211,7 +211,14 @@ def _failure(message: query_pb2.QueryRecord, state: State) -> WardnetError | Non
     return error_from_reason(message.reason, message.details) if state is State.FAILED else None
 
 
-def _moment(milliseconds: int) -> datetime:
+def moment_from_wire(milliseconds: int) -> datetime:
+    """Read when the coordinator got something.
+
+    Raises
+    ------
+    WardnetError
+        `MALFORMED`.
+    """
     try:
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
     except (ValueError, OverflowError, OSError) as error:
