@@ -118,7 +118,7 @@ def fingerprint(member: Credentials) -> str:
     return key_of(member.signer.certificates[0])
 
 
-def proposal(network: TestNetwork, **changes: object) -> Study:
+def proposal(network: TestNetwork, /, **changes: object) -> Study:
     """Return ada's study; `output__quota=5` changes a field inside."""
     ada = Researcher("ada", organisation="university", key=fingerprint(network.researcher("ada")))
     study = replace(
