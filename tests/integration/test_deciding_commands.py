@@ -188,10 +188,10 @@ def test_stewards_are_enrolled_at_the_node(
     async def scenario() -> tuple[dict[str, Any], dict[str, Any]]:
         async with coordinator.serving(network, tmp_path / "c") as address:
             password = ("--password-file", secret, "--json")
-            add = [
-                await asyncio.to_thread(run, "steward", "add", invitation(name, address), *password)
-                for name in ("sue", "sam")
-            ]
+            add = []
+            for name in ("sue", "sam"):
+                line = invite(network, tmp_path / "c", name, address=address)
+                add.append(await asyncio.to_thread(run, "steward", "add", line, *password))
         return printed(add[0]), printed(add[1])
 
     sue, sam = coordinator.run(scenario())
@@ -212,6 +212,7 @@ def test_an_invitation_for_somebody_else_makes_no_steward(
     ward: Ward, run: Run, tmp_path: Path
 ) -> None:
     """A researcher's invitation is refused before anybody is asked for a password."""
+    coordinator.prepare(tmp_path / "c", [])
     line = invite(ward.network, tmp_path / "c", "eve", role=Role.RESEARCHER)
     run("steward", "add", line, code=CATALOGUE[Reason.ROLE_REFUSED].exit_code)
     assert "eve" not in run("steward", "list").stdout
