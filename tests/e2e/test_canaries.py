@@ -82,6 +82,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 def _questions(network: Network) -> list[str]:
     ada = network.enrol_researcher("ada")
+    network.agree(ada, DATASET)
     asked: list[tuple[str, ...]] = [
         ("summary", DATASET, "marker", "--by", "sex"),
         ("quantiles", DATASET, "marker"),

@@ -50,7 +50,9 @@ def ada(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Member]:
         frame[frame["site"] == site].to_csv(path, index=False)
     with Network(folder) as network:
         network.start(tables, dataset=DATASET, table=HEART, patient=None, out=folder)
-        yield network.enrol_researcher("ada")
+        ada = network.enrol_researcher("ada")
+        network.agree(ada, DATASET)
+        yield ada
         network.stop()
 
 
