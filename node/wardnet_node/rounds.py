@@ -43,14 +43,22 @@ class Rounds:
         Computes.
     credentials : Credentials
         The hospital's; sign its answers.
+    log_key : bytes
+        Under which the log digests its sums.
     """
 
     def __init__(
-        self, *, desk: DeskThread[Desk], pool: WorkerPool, credentials: Credentials
+        self,
+        *,
+        desk: DeskThread[Desk],
+        pool: WorkerPool,
+        credentials: Credentials,
+        log_key: bytes,
     ) -> None:
         self._desk = desk
         self._pool = pool
         self._credentials = credentials
+        self._log_key = log_key
         self._courses: dict[str, _Course] = {}
 
     async def do(self, work: Work) -> Result | None:
@@ -118,7 +126,7 @@ class Rounds:
                 snapshot=opened.snapshot.id,
                 transcript=attempt.session.transcript,
             )
-            event = attempt.part_event(work.id, sums)
+            event = attempt.part_event(work.id, sums, key=self._log_key)
         else:
             message = messages.answer(work.id, self._sealed(answer, opened, work))
             event = attempt.answer_event(work.id, answer)

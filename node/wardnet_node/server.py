@@ -60,7 +60,12 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
                 settings=settings,
                 epoch=epoch,
                 desk=desk,
-                rounds=Rounds(desk=desk, pool=pool, credentials=credentials),
+                rounds=Rounds(
+                    desk=desk,
+                    pool=pool,
+                    credentials=credentials,
+                    log_key=keystore.derive("log"),
+                ),
             )
             await _until_stopped(link, stop, settings)
     finally:

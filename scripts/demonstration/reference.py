@@ -128,8 +128,16 @@ class Pooled:
                     answered=row[statistic],
                     expected=_number(value),
                     withheld=statistic in withheld,
-                    small=_small(statistic, expected),
+                    small=self._few(answer, row, rows, statistic) or _small(statistic, expected),
                 )
+
+    def _few(self, answer: Row, row: Row, rows: "pd.Series[bool]", statistic: str) -> bool:
+        """Say whether a moment of a column with levels is withheld for one of the levels."""
+        if answer["method"] != "summary" or statistic in {"n", "missing"}:
+            return False
+        levels = self.columns[row["variable"]]["levels"]
+        found = self.labels.loc[rows, row["variable"]].value_counts()
+        return any(found.get(level, 0) < SMALLEST_CELL for level in levels)
 
     def _expect(self, answer: Row, row: Row, rows: "pd.Series[bool]") -> dict[str, Any]:
         parameters = answer["parameters"]

@@ -20,6 +20,9 @@ T = TypeVar("T")
 MAXIMUM_BYTES: Final = 1 << 20
 MAXIMUM_DEPTH: Final = 32
 
+_FIRST_FLOAT: Final = 1 << 53
+"""From here on not every integer is a double, and RFC 8785 writes doubles only."""
+
 
 def digest(data: bytes) -> str:
     """Return the SHA-256 of `data` as 64 hexadecimal characters."""
@@ -33,6 +36,8 @@ def encode(value: object) -> bytes:
 
 def decode(data: bytes, *, maximum_bytes: int = MAXIMUM_BYTES) -> Json:
     """Parse canonical JSON and nothing else.
+
+    A whole number is an int below 2**53 and a float from there on, as it was before `encode`.
 
     Parameters
     ----------
@@ -55,6 +60,7 @@ def decode(data: bytes, *, maximum_bytes: int = MAXIMUM_BYTES) -> Json:
         value: Json = json.loads(
             data.decode("utf-8"),
             object_pairs_hook=_without_duplicates,
+            parse_int=_number,
             parse_constant=_refuse_constant,
         )
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, ValueError) as error:
@@ -84,8 +90,8 @@ def read(adapter: TypeAdapter[T], data: bytes) -> T:
     WardnetError
         `MALFORMED`, naming the field, never its value.
     """
-    decode(data)
-    return validated(lambda: adapter.validate_json(data, strict=True))
+    text = json.dumps(decode(data))  # in which a float is told from an int, other than in `data`
+    return validated(lambda: adapter.validate_json(text, strict=True))
 
 
 def validated(make: Callable[[], T]) -> T:
@@ -125,6 +131,11 @@ def _without_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     if len(value) != len(pairs):
         _refuse("a key stands twice")
     return value
+
+
+def _number(text: str) -> int | float:
+    number = int(text)
+    return number if abs(number) < _FIRST_FLOAT else float(text)
 
 
 def _refuse_constant(_: str) -> NoReturn:

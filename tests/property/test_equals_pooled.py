@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -135,14 +135,20 @@ def draw_codes(seed: int, *, rows: int, distinct: int) -> NDArray[np.int16]:
 codes_drawn = st.builds(
     draw_codes,
     st.integers(0, 2**32 - 1),
-    rows=st.integers(1, 3000),
+    rows=st.integers(1, 9) | st.integers(1, 3000),
     distinct=st.integers(1, 3000),
 )
 grids = st.sampled_from([1, 2, 20, 21, 399, 400, 401, 8000, 8001, 32_000])
 levels_asked = st.lists(st.floats(0.05, 0.95), min_size=1, max_size=4, unique_by=str)
 
 
-@examples
+@settings(max_examples=60, deadline=None)
+@example(  # numpy steps back from the upper value when that is nearer: 6.02, not 6.0200000000000005
+    codes=np.array([99, 156], np.int16),
+    cells=32_000,
+    probabilities=[0.6],
+    deal=Deal(hospitals=1, batch=2, seed=0),
+)
 @given(codes=codes_drawn, cells=grids, probabilities=levels_asked, deal=deals())
 def test_quantiles_equal_numpy_to_the_last_bit(
     codes: NDArray[np.int16], cells: int, probabilities: list[float], deal: Deal

@@ -4,6 +4,7 @@ import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,6 +38,7 @@ from wardnet.statistics.session import Session, Tally, run
 from wardnet.sums import arrays
 from wardnet.sums.arrays import Sums
 
+PAGES = Path(__file__).parents[2] / "docs" / "statistics"
 COHORTS: Sequence[Cohort] = (EVERYONE, (~(col("age") < 40)).cohort)
 PARTICIPANTS = tuple(Participant(hospital, "1") for hospital in HOSPITALS)
 
@@ -90,6 +92,16 @@ def rounds(session: Session, parts: Sequence[Sequence[Rows]]) -> Iterator[tuple[
 def test_every_method_has_examples() -> None:
     """A method without examples would pass this suite unseen."""
     assert EXAMPLES.keys() == METHODS.keys() == REFUSED.keys()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_has_a_page_that_names_what_it_takes(name: str) -> None:
+    """Parameters and the questions that a hospital asks first are described."""
+    page = (PAGES / f"{name}.md").read_text()
+    for parameter in {parameter for example in EXAMPLES[name] for parameter in example}:
+        assert f"`{parameter}`" in page, parameter
+    for heading in ("What leaves the hospital", "disclosure", "Validation", "Definitions"):
+        assert heading.lower() in page.lower(), heading
 
 
 @every_case

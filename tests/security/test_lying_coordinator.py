@@ -58,7 +58,6 @@ ANSWER = Answer(
     participants=(Participant("a", "1:x"), Participant("b", "1:y")),
     rules=(),
     rounds=1,
-    transcript="0" * 64,
 )
 DICTIONARY = Dictionary("heart", 1, (Column("smoker", ColumnType.BOOLEAN),))
 

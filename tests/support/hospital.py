@@ -124,7 +124,12 @@ class Hospital:
                 settings=settings,
                 epoch=await desk.do(Desk.start),
                 desk=desk,
-                rounds=Rounds(desk=desk, pool=pool, credentials=self.credentials),
+                rounds=Rounds(
+                    desk=desk,
+                    pool=pool,
+                    credentials=self.credentials,
+                    log_key=self.keystore.derive("log"),
+                ),
             )
             running = asyncio.create_task(link.run())
             try:

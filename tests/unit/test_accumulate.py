@@ -84,6 +84,24 @@ def test_the_largest_blocks_are_exact(value: float) -> None:
     assert added(np.full(rows, value), group, groups=1) == [rows * rounded(value)]
 
 
+def test_full_blocks_of_odd_slices_are_exact() -> None:
+    """Terms near 1 whose every bit is in use leave no room in a double's 53 bits."""
+    draw = random.Random(2)
+    values = [draw.uniform(0.9, 1) for _ in range(3 * BLOCK)]
+    group = np.zeros(len(values), np.int8)
+    assert added(np.array(values), group, groups=1) == [sum(map(rounded, values))]
+
+
+def test_limbs_stay_small_however_many_rows() -> None:
+    """All but the first are below 2**40, so that adding pieces wraps none of them."""
+    values = np.full(8 * BLOCK, 1 / 3)
+    (piece,) = pieces(np.zeros(values.size, np.int8), groups=1)
+    limbs = piece.add_up(values[np.newaxis].copy(), slices=[3])
+    assert limbs[1:].min() >= 0
+    assert limbs[1:].max() < 1 << SLICE
+    assert abs(limbs[0]).max() < values.size
+
+
 def test_more_groups_than_rows_in_a_block() -> None:
     """Every group gets its own rows, groups without rows get nothing."""
     group = np.array([300, 5, 300, -1, 0], np.int16)

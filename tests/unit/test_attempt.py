@@ -11,6 +11,7 @@ from support.questions import DICTIONARY, count_query, signed
 from wardnet.audit.entry import EventType, Outcome
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.answer import Participant
+from wardnet.sums import arrays
 from wardnet.sums.arrays import Sums, zeros
 from wardnet.transport.convert import Total, Work, WorkId
 from wardnet_node.attempt import Attempt
@@ -134,10 +135,22 @@ def test_the_hospitals_of_an_attempt_do_not_change(attempt: Attempt) -> None:
 
 def test_the_log_says_whose_question_was_answered_with_what(attempt: Attempt) -> None:
     """The entry names researcher, data, method and digests, and nothing of the content."""
-    event = attempt.part_event(work(attempt, 0, []).id, guards(attempt))
+    event = attempt.part_event(work(attempt, 0, []).id, guards(attempt), key=b"secret")
     assert (event.type, event.outcome) == (EventType.QUERY_PART, Outcome.RELEASED)
     assert event.actor.subject == "wardnet://heartnet/researcher/ada"
     assert (event.dataset, event.snapshot, event.operation) == ("cardiology", SNAPSHOT, "count 1")
     assert event.request_id is not None
     assert event.request_id.endswith("/1/0")
     assert event.result_digest is not None
+
+
+def test_the_log_digests_sums_under_a_key(attempt: Attempt) -> None:
+    """A hospital's sums are few enough to be tried; without its key no try is confirmed."""
+    identity, sums = work(attempt, 0, []).id, guards(attempt)
+
+    def digest(sums: Sums, key: bytes) -> str | None:
+        return attempt.part_event(identity, sums, key=key).result_digest
+
+    assert digest(sums, b"ours") == digest(sums, b"ours") != digest(sums, b"theirs")
+    assert digest(sums, b"ours") != digest(guards(attempt, women=31), b"ours")
+    assert digest(sums, b"ours") != arrays.digest(sums)

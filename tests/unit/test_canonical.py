@@ -18,6 +18,17 @@ def test_what_is_encoded_decodes_to_the_same_value(value: object) -> None:
     assert canonical.decode(canonical.encode(value)) == value
 
 
+@pytest.mark.parametrize("value", [2.0**53, -(2.0**53), 1e17, 123456789012345680.0, 1e20, 1e300])
+def test_a_large_double_stays_one(value: float) -> None:
+    """It is written without an exponent, and read as the double that it was."""
+    data = canonical.encode([value, 2**53 - 1])
+    for found in (canonical.decode(data), canonical.read(TypeAdapter(list[int | float]), data)):
+        assert found == [value, 2**53 - 1]
+        assert isinstance(found, list)
+        assert [type(item) for item in found] == [float, int]
+        assert canonical.encode(found) == data
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -27,6 +38,10 @@ def test_what_is_encoded_decodes_to_the_same_value(value: object) -> None:
         b'{"b":1,"a":1}',
         b'{"a": 1}',
         b'{"a":1.0}',
+        b"9007199254740993",
+        b"1" + b"0" * 21,
+        b"1" + b"0" * 400,
+        b"1" * 5000,
         b'{"a":1}\n',
         b'"\\u0041"',
         b"\xff",

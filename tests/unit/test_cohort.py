@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wardnet.errors import Reason, WardnetError
-from wardnet.question.cohort import And, Cohort, Term, check, col, columns_of, select
+from wardnet.question.cohort import And, Cohort, Or, Term, check, col, columns_of, select
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.question.rows import Rows
 
@@ -100,6 +100,25 @@ def test_a_cohort_without_meaning_is_refused_before_any_data(
     with pytest.raises(WardnetError) as caught:
         check(cohort, TABLE)
     assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("fits", "too_large"),
+    [
+        (col("age").isin(range(20, 80)), col("age").isin([40] * 1000)),
+        (
+            Term(Or(of=(col("smoker").missing().cohort,) * 999)),
+            Term(Or(of=(col("smoker").missing().cohort,) * 1000)),
+        ),
+        (~col("age").isin([40] * 998), ~~col("age").isin([40] * 998)),
+    ],
+)
+def test_a_cohort_is_bounded_in_all_its_parts(fits: Term, too_large: Term) -> None:
+    """Conditions and values each cost a pass over all rows at every hospital."""
+    check(fits.cohort, TABLE)
+    with pytest.raises(WardnetError, match="more than 1000 conditions and values") as caught:
+        check(too_large.cohort, TABLE)
+    assert caught.value.reason is Reason.PARAMETER_INVALID
 
 
 def test_columns_of_names_every_column_looked_at() -> None:

@@ -5,24 +5,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wardnet.sums.members import FEW_CELLS, count, members, where_not
+from wardnet.sums.members import FEW_CELLS, MANY_CELLS, count, members, where_not
 
 
+@pytest.mark.parametrize("cells", [4, 300])
 @given(
     pairs=st.lists(st.tuples(st.integers(-1, 3), st.integers(0, 99)), max_size=40),
     cut=st.integers(0, 40),
 )
-def test_a_patient_counts_once_per_cell(pairs: list[tuple[int, int]], cut: int) -> None:
+def test_a_patient_counts_once_per_cell(cells: int, pairs: list[tuple[int, int]], cut: int) -> None:
     """Also when her rows stand in two parts."""
     index = np.array([cell for cell, _ in pairs], np.int8)
     patient = np.array([who for _, who in pairs], np.uint32)
     parts = (
-        members(index[some], cells=4, patient=patient[some])
+        members(index[some], cells=cells, patient=patient[some])
         for some in (slice(None, cut), slice(cut, None))
     )
     left, right = parts
-    expected = [len({who for at, who in pairs if at == cell}) for cell in range(4)]
+    expected = [len({who for at, who in pairs if at == cell}) for cell in range(cells)]
     assert (left + right).total().tolist() == (right + left).total().tolist() == expected
+
+
+@pytest.mark.parametrize("cells", [1, MANY_CELLS, MANY_CELLS + 1, 2048])
+def test_memory_grows_with_the_rows_and_not_with_cells_times_patients(cells: int) -> None:
+    """A question about many cells cannot fill a hospital's memory."""
+    patient = np.arange(100_000, dtype=np.uint32)
+    found = members((patient % cells).astype(np.int16), cells=cells, patient=patient)
+    assert found.seen.nbytes + sum(pairs.nbytes for pairs in found.pairs) <= 9 * patient.size
+    assert found.total().sum() == patient.size
 
 
 def test_rows_without_patients_are_patients() -> None:

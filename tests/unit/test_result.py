@@ -59,7 +59,6 @@ def result(table: Table = TABLE, **changes: object) -> Result:
         participants=(Participant("a", "1:x"), Participant("b", "4:y")),
         rules=("a cell holds at least 10 patients",),
         rounds=2,
-        transcript="0" * 64,
     )
     made = Result(QUERY, answer, table, (Absent("c", "gave no part in time"),))
     return replace(made, **changes)  # type: ignore[arg-type]
@@ -139,7 +138,6 @@ def test_json_holds_answer_hospitals_and_what_was_withheld() -> None:
         "absent",
         "rules",
         "rounds",
-        "transcript",
     ]
     assert value["where"] == "age >= 40"
     assert value["withheld"] == [

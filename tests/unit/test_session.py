@@ -7,15 +7,16 @@ from functools import partial, reduce
 import numpy as np
 import pytest
 
-from support.examples import AGE, DIGEST, PERSON, SEX, ask
+from support.examples import AGE, DIGEST, LAB, PERSON, SEX, STAGE, ask
 from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import OFF, STANDARD, DisclosureRules, Output
 from wardnet.question import answer as answers
 from wardnet.question.answer import Answer, Participant
 from wardnet.question.cohort import EVERYONE, Cohort, Term, col
-from wardnet.question.dictionary import Dictionary
+from wardnet.question.dictionary import Column, Dictionary
 from wardnet.question.query import Query
 from wardnet.question.rows import Rows
+from wardnet.statistics.moments import MOMENTS
 from wardnet.statistics.session import Session, run
 from wardnet.statistics.tally import COHORT, DATASET
 from wardnet.sums import arrays
@@ -97,6 +98,22 @@ def test_a_refusal_is_an_answer_without_numbers(cohort: Term, reason: Reason) ->
     assert asked(count(cohort.cohort), held, rules=OFF).outcome == "released"
 
 
+@pytest.mark.parametrize(
+    ("query", "held"),
+    [
+        (count(), [rows([0] * 12 + [1] * men) for men in (3, 4)]),
+        (
+            count((col("age") > 90).cohort),
+            [rows([0] * 30, age=[100] * old + [50] * (30 - old)) for old in (3, 4)],
+        ),
+    ],
+    ids=["withheld cells", "refused cohort"],
+)
+def test_an_answer_confirms_no_guess_of_what_is_withheld(query: Query, held: list[Rows]) -> None:
+    """Hidden counts leave no trace, not even in a digest: they are few enough to be tried."""
+    assert len({answers.to_bytes(asked(query, each)) for each in held}) == 1
+
+
 def test_missing_values_of_one_to_nine_patients_are_withheld() -> None:
     """None missing is shown, and so are ten; a cell that is small hides its missing ones too."""
     sexes = [0] * 30 + [1] * 30 + [2] * 30
@@ -108,6 +125,29 @@ def test_missing_values_of_one_to_nine_patients_are_withheld() -> None:
     assert [(held.cell["sex"], len(held.columns)) for held in table.withheld] == [
         ("male", 1),
         ("other", 9),
+    ]
+
+
+@pytest.mark.parametrize("stage", [STAGE, replace(STAGE, maximum="1000000")])
+def test_moments_of_a_column_with_levels_hide_its_small_levels(stage: Column) -> None:
+    """From n and four moments one could solve for who has which level, counted or summed."""
+    dictionary = Dictionary(name="stages", version=1, columns=(SEX, stage))
+    sexes = np.repeat(np.array([0, 1, 2], np.int8), [60, 60, 30])
+    stages = np.repeat([1, 3, 7, 1, 3, 7, 1], [20, 31, 9, 20, 30, 10, 30])
+    held = Rows(150, {"sex": sexes, "stage": stages.astype(np.int32)})
+    query = ask("summary", {"columns": ["stage"], "by": ["sex"]}, dictionary=dictionary)
+    session = Session(query, digest=DIGEST, dictionary=dictionary)
+    while session.answer is None:
+        sums = session.tally.sums(session.tally.part([held]))
+        if session.round:
+            assert [bool(group.any()) for group in sums["sums:stage"]] == [False, True, False]
+        session.advance(sums, [HERE])
+    table = session.answer.table
+    assert table is not None
+    assert [row[2:5] for row in table.rows] == [(60, 0, None), (60, 0, 3.0), (30, 0, None)]
+    assert [(held.cell["sex"], held.columns, held.rule) for held in table.withheld] == [
+        ("female", MOMENTS, "a level with fewer than 10 patients"),
+        ("other", MOMENTS, "a level with fewer than 10 patients"),
     ]
 
 
@@ -136,12 +176,15 @@ def test_the_sides_of_a_quantile_are_counted_in_patients() -> None:
     """One patient with half of all visits does not stand for ten."""
     query = ask("quantiles", {"columns": ["age"], "probabilities": [0.5]}, dictionary=VISITS)
     ages = [10] * 50 + [*range(20, 70)]
-    one_patient = asked(query, rows([0] * 100, age=ages, who=[0] * 50 + [*range(1, 51)]))
-    many_patients = asked(query, rows([0] * 100, age=ages, who=[*range(100)]))
-    assert one_patient.table is not None
-    assert many_patients.table is not None
-    assert one_patient.table.rows == (("age", 100, None),)
-    assert many_patients.table.rows == (("age", 100, 10.0),)
+    without = [-1] * 50, [*range(100, 150)]  # who has no value is on no side
+    found = [
+        asked(query, rows([0] * 150, age=ages + without[0], who=who + without[1])).table
+        for who in ([0] * 50 + [*range(1, 51)], [*range(100)])
+    ]
+    assert [table.rows if table else None for table in found] == [
+        (("age", 100, None),),
+        (("age", 100, 10.0),),
+    ]
 
 
 def test_the_transcript_tells_histories_apart() -> None:
@@ -159,7 +202,6 @@ def test_the_transcript_tells_histories_apart() -> None:
         assert one.transcript == digest
         one.advance(guard_total(one, part), [who])
         assert one.answer is not None
-        assert one.answer.transcript == one.transcript
         found.add(one.transcript)
     assert len(found) == 5
 
@@ -227,6 +269,30 @@ def test_an_impossible_summary_ends_the_query(array: str, entry: int) -> None:
     total[array] = np.full_like(total[array], entry)
     with pytest.raises(WardnetError) as refusal:
         found.advance(total, [HERE])
+    assert refusal.value.reason is Reason.IMPLAUSIBLE_TOTAL
+
+
+@pytest.mark.parametrize("entry", [(20 << 200) + 1, -(20 << 200) - 1])
+def test_impossible_centred_powers_end_the_query(entry: int) -> None:
+    """Twenty distances of at most 1 have powers that add up to at most 20."""
+    dictionary = replace(PEOPLE, columns=(LAB,))
+    query = ask("summary", {"columns": ["lab"]}, dictionary=dictionary)
+    found = Session(query, digest=DIGEST, dictionary=dictionary)
+    held = Rows(20, {"lab": np.linspace(0, 1, 20)})
+    found.advance(guard_total(found, held), [HERE])
+    found.advance(guard_total(found, held), [HERE])
+    with pytest.raises(WardnetError) as refusal:
+        found.advance({"sums:lab": np.full((1, 3), entry, np.object_)}, [HERE])
+    assert refusal.value.reason is Reason.IMPLAUSIBLE_TOTAL
+
+
+def test_a_cell_with_fewer_rows_than_patients_ends_the_query() -> None:
+    """Every patient of a cell has at least one row in it."""
+    query = count(dictionary=VISITS)
+    found = Session(query, digest=DIGEST, dictionary=VISITS)
+    found.advance(guard_total(found, rows([0] * 20, who=[*range(20)])), [HERE])
+    with pytest.raises(WardnetError) as refusal:
+        found.advance({"rows": np.array([19, 0, 0])}, [HERE])
     assert refusal.value.reason is Reason.IMPLAUSIBLE_TOTAL
 
 

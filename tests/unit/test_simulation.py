@@ -47,6 +47,19 @@ def test_the_rules_apply_unless_they_are_switched_off() -> None:
     assert "switched off" in repr(shown)
 
 
+def test_an_answer_may_hold_numbers_of_any_size() -> None:
+    """A variance of 1e17 and an edge at 1e17 travel like any other number."""
+    frame = pd.DataFrame({"cost": np.arange(1000) * 900_000})
+    network = simulate({"a": frame[:400], "b": frame[400:]})
+    found = network.summary("data", "cost").to_frame()
+    assert found["variance"][0] > 2**53
+    assert found["variance"][0] == pytest.approx(frame["cost"].var(), rel=1e-12)
+    bins = network.histogram("data", "cost", edges=[0, 1e17])
+    assert bins.to_dict()["rows"] == [
+        {"bin": "[0, 1e+17]", "low": 0, "high": 1e17, "rows": 1000, "patients": 1000}
+    ]
+
+
 def test_patients_are_counted_and_not_their_rows() -> None:
     """With a patient's column, ten rows of one patient are one patient."""
     frame = pd.DataFrame({"who": np.repeat(np.arange(12), 10), "sex": ["f", "m"] * 60})

@@ -123,7 +123,8 @@ class Event:
     budget : Budget or None
         What it cost.
     result_digest : str or None
-        SHA-256 of what was released.
+        SHA-256 of what was released; of a hospital's sums, an HMAC-SHA256 that only its node can
+        compute.
     recipient : str or None
         URI of who receives it.
     approvals : tuple of str

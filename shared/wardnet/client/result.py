@@ -101,7 +101,6 @@ class Result:
             "absent": [{"hospital": absent.hospital, "why": absent.why} for absent in self.absent],
             "rules": list(self.answer.rules),
             "rounds": self.answer.rounds,
-            "transcript": self.answer.transcript,
         }
 
     def __repr__(self) -> str:

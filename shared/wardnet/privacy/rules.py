@@ -145,6 +145,11 @@ class DisclosureRules:
         return f"fewer than {self.minimum_patients} patients"
 
     @property
+    def level_rule(self) -> str:
+        """Return the rule for moments of a column with levels in words, as answers quote it."""
+        return f"a level with {self.cell_rule}"
+
+    @property
     def quantile_rule(self) -> str:
         """Return the quantile rule in words, as answers quote it."""
         return f"fewer than {self.minimum_patients} other patients on one side"
@@ -158,12 +163,13 @@ class DisclosureRules:
             f"a cohort, and what a filter leaves out, holds {least} patients",
             f"a cell holds {least} patients; 0 counts as small",
         )
-        if output is not Output.QUANTILES:
-            return rules
-        return (
-            *rules,
-            f"a quantile has {least} other patients on either side",
-        )
+        match output:
+            case Output.COUNTS:
+                return rules
+            case Output.MOMENTS:
+                return (*rules, f"moments of a column with levels need {least} patients at each")
+            case Output.QUANTILES:
+                return (*rules, f"a quantile has {least} other patients on either side")
 
 
 STANDARD: Final = DisclosureRules()

@@ -95,8 +95,11 @@ class Answer:
         The disclosure rules that were applied, in words.
     rounds : int
         How many totals it took, the guard round included.
-    transcript : str
-        Digest chain over all totals; equal at every hospital that saw the same totals.
+
+    Notes
+    -----
+    Nothing in it may depend on what the rules withhold, not even a digest: totals are few enough
+    to try them all.
     """
 
     version: Literal[1]
@@ -109,7 +112,6 @@ class Answer:
     participants: tuple[Participant, ...]
     rules: tuple[str, ...]
     rounds: int
-    transcript: Digest
 
 
 _ADAPTER: Final = TypeAdapter(Answer)

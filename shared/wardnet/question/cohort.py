@@ -5,7 +5,7 @@ A condition on a missing value is unknown, and unknown rows are never selected: 
 Literals are text and take their meaning from the column's type.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -33,6 +33,7 @@ from wardnet.question.rows import Rows, is_missing
 Operator: TypeAlias = Literal["==", "!=", "<", "<=", ">", ">="]
 Value: TypeAlias = str | int | float | bool | Decimal | date | datetime
 Mask: TypeAlias = NDArray[np.bool_]
+_Truth: TypeAlias = tuple[Mask, Mask]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -110,6 +111,29 @@ Cohort: TypeAlias = Annotated[
 EVERYONE: Final = Everyone()
 
 
+MAXIMUM_SIZE: Final = 1000
+"""Most conditions and values of a cohort: each is a pass over all rows at every hospital."""
+
+
+def size(cohort: Cohort) -> int:
+    """Return the number of conditions, connectives and values.
+
+    Examples
+    --------
+    >>> size(Not(of=In(column="pain", values=("typical", "atypical"))))
+    4
+    """
+    match cohort:
+        case Not(of=inner):
+            return 1 + size(inner)
+        case And(of=parts) | Or(of=parts):
+            return 1 + sum(map(size, parts))
+        case In(values=values):
+            return 1 + len(values)
+        case _:
+            return 1
+
+
 def columns_of(cohort: Cohort) -> frozenset[str]:
     """Return the names of all columns that the cohort looks at."""
     match cohort:
@@ -124,13 +148,20 @@ def columns_of(cohort: Cohort) -> frozenset[str]:
 
 
 def check(cohort: Cohort, dictionary: Dictionary) -> None:
-    """Refuse a cohort that the dictionary gives no meaning to.
+    """Refuse a cohort that is too large, or that the dictionary gives no meaning to.
 
     Raises
     ------
     WardnetError
         `COLUMN_UNAVAILABLE`, or `PARAMETER_INVALID` naming the column and the rule.
     """
+    if size(cohort) > MAXIMUM_SIZE:
+        raise WardnetError(
+            Reason.PARAMETER_INVALID,
+            method="cohort",
+            parameter="the condition",
+            rule=f"has more than {MAXIMUM_SIZE} conditions and values; ask for fewer at once",
+        )
     select(cohort, dictionary, _no_rows(cohort, dictionary))
 
 
@@ -146,7 +177,7 @@ def select(cohort: Cohort, dictionary: Dictionary, rows: Rows) -> Mask:
     return true
 
 
-def _truth(cohort: Cohort, dictionary: Dictionary, rows: Rows) -> tuple[Mask, Mask]:
+def _truth(cohort: Cohort, dictionary: Dictionary, rows: Rows) -> _Truth:
     """Return (certainly true, certainly false); a row in neither is unknown (Kleene 1952)."""
     match cohort:
         case Everyone():
@@ -156,15 +187,9 @@ def _truth(cohort: Cohort, dictionary: Dictionary, rows: Rows) -> tuple[Mask, Ma
             true, false = _truth(inner, dictionary, rows)
             return false, true
         case And(of=parts):
-            truths = _truths(parts, dictionary, rows)
-            return reduce(np.logical_and, (t for t, _ in truths)), reduce(
-                np.logical_or, (f for _, f in truths)
-            )
+            return reduce(_both, _truths(parts, dictionary, rows))
         case Or(of=parts):
-            truths = _truths(parts, dictionary, rows)
-            return reduce(np.logical_or, (t for t, _ in truths)), reduce(
-                np.logical_and, (f for _, f in truths)
-            )
+            return reduce(_either, _truths(parts, dictionary, rows))
         case Missing(column=name):
             missing = is_missing(dictionary.column(name), rows.columns[name])
             return missing, ~missing
@@ -176,13 +201,21 @@ def _truth(cohort: Cohort, dictionary: Dictionary, rows: Rows) -> tuple[Mask, Ma
             return true, known & ~true
 
 
-def _truths(parts: Iterable[Cohort], dictionary: Dictionary, rows: Rows) -> list[tuple[Mask, Mask]]:
-    truths = [_truth(part, dictionary, rows) for part in parts]
-    if not truths:
+def _truths(parts: Sequence[Cohort], dictionary: Dictionary, rows: Rows) -> Iterator[_Truth]:
+    """Return the truth of each part, one at a time: together they could fill the memory."""
+    if not parts:
         raise WardnetError(
             Reason.PARAMETER_INVALID, method="cohort", parameter="and/or", rule="needs a condition"
         )
-    return truths
+    return (_truth(part, dictionary, rows) for part in parts)
+
+
+def _both(left: _Truth, right: _Truth) -> _Truth:
+    return left[0] & right[0], left[1] | right[1]
+
+
+def _either(left: _Truth, right: _Truth) -> _Truth:
+    return left[0] | right[0], left[1] & right[1]
 
 
 def _holds(condition: Compare | In | Between, column: Column, values: NDArray[np.generic]) -> Mask:

@@ -121,7 +121,7 @@ class Measure(ABC):
     def declare_sums(self, *, powers: int, limit: int, unit: int = 0) -> ArraySpec:
         """Declare sums of so many powers, each term at most `limit * 2**-unit`."""
         shape = (self.groups, powers)
-        return ArraySpec(self.sums, shape, limit * MAXIMUM_ROWS, self.variable.present, unit)
+        return ArraySpec(self.sums, shape, limit * MAXIMUM_ROWS, self.variable.guard, unit)
 
     def declare_real(self, slices: Sequence[int]) -> ArraySpec:
         """Declare sums of real terms, each at most 1."""

@@ -37,7 +37,7 @@ class Parameters:
         Up to two columns with levels.
     """
 
-    columns: Annotated[tuple[Name, ...], Field(min_length=1)]
+    columns: Annotated[tuple[Name, ...], Field(min_length=1, max_length=read.MAXIMUM_CELLS)]
     probabilities: Annotated[
         tuple[Annotated[float, Field(ge=0.05, le=0.95)], ...], Field(min_length=1, max_length=32)
     ] = (0.25, 0.5, 0.75)

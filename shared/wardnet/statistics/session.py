@@ -156,7 +156,6 @@ class Session:
             participants=self._participants,
             rules=self._rules.describe(self._method.output),
             rounds=self.round,
-            transcript=self.transcript,
         )
 
 

@@ -38,7 +38,7 @@ class Parameters:
         Up to two columns with levels.
     """
 
-    columns: Annotated[tuple[Name, ...], Field(min_length=1)]
+    columns: Annotated[tuple[Name, ...], Field(min_length=1, max_length=read.MAXIMUM_CELLS)]
     by: Annotated[tuple[Name, ...], Field(max_length=2)] = ()
 
 
@@ -59,7 +59,7 @@ class State:
 
     asked: Asked
     guards: GuardTotals
-    rule: str
+    rules: DisclosureRules
     measures: tuple[Measure | Measured, ...]
 
     @property
@@ -74,7 +74,8 @@ class Summary(Method[Asked, State]):
     Notes
     -----
     A cell is one variable in one group; its patients are those with a value. A row without a level
-    in one of the grouping columns is in no group.
+    in one of the grouping columns is in no group. Of a variable with levels each level is a cell as
+    well: with four moments one could solve for how many patients have which level.
 
     Examples
     --------
@@ -91,7 +92,8 @@ class Summary(Method[Asked, State]):
         given = read.read(self.name, _ADAPTER, parameters)
         groups = Groups(read.grouping(self.name, "by", given.by, dictionary))
         columns = read.numbers(self.name, "columns", given.columns, dictionary)
-        read.check_size(self.name, "columns", len(columns) * groups.size)
+        cells = sum(max(1, len(column.levels)) for column in columns) * groups.size
+        read.check_size(self.name, "columns", cells)
         return Asked(tuple(Variable(column) for column in columns), groups)
 
     def columns(self, parameters: Asked) -> frozenset[str]:
@@ -99,22 +101,27 @@ class Summary(Method[Asked, State]):
         return parameters.groups.uses.union(variable.name for variable in parameters.variables)
 
     def guards(self, question: Question[Asked]) -> Mapping[str, Guard]:
-        """Declare, per variable and group, the patients with and without a value."""
+        """Declare, per variable and group, the patients with and without a value, and at levels."""
         size = question.parameters.groups.size
         guards: dict[str, Guard] = {}
         for variable in question.parameters.variables:
             guards[variable.present] = Guard(size)
             guards[variable.absent] = Guard(size, empty_allowed=True)
+            if variable.column.levels:
+                guards[variable.levels] = Guard(size * len(variable.column.levels))
         return guards
 
     def cells(self, question: Question[Asked], rows: Rows) -> Mapping[str, Index]:
-        """Return each row's group, once among the values and once among the missing ones."""
-        group = question.parameters.groups.index(rows)
+        """Return each row's group among the values, the missing ones, and the levels."""
+        groups = question.parameters.groups
+        group = groups.index(rows)
         cells: dict[str, Index] = {}
         for variable in question.parameters.variables:
             missing = variable.missing(rows)
             cells[variable.present] = where_not(missing, group)
             cells[variable.absent] = where_not(~missing, group)
+            if variable.column.levels:
+                cells[variable.levels] = Groups((*groups.by, variable.column)).index(rows)
         return cells
 
     def start(
@@ -123,7 +130,7 @@ class Summary(Method[Asked, State]):
         """Open the first round of every variable."""
         asked = question.parameters
         measures = tuple(measure(each, groups=asked.groups.size) for each in asked.variables)
-        return State(asked, guards, rules.cell_rule, measures)
+        return State(asked, guards, rules, measures)
 
     def arrays(self, state: State) -> Sequence[ArraySpec]:
         """Declare the sums of the variables that are still open."""
@@ -173,14 +180,18 @@ def _table(state: State, done: Sequence[Measured]) -> Table:
 
 
 def _line(state: State, variable: Variable, measured: Measured, group: int) -> Line:
-    hidden: tuple[str, ...] = ()
-    if state.guards.withheld[variable.present][group]:
-        hidden = STATISTICS
-    elif state.guards.withheld[variable.absent][group]:
-        hidden = ("missing",)
+    withheld = state.guards.withheld
+    hidden: dict[str, str] = {}
+    if withheld[variable.present][group]:
+        hidden = dict.fromkeys(STATISTICS, state.rules.cell_rule)
+    else:
+        if withheld[variable.absent][group]:
+            hidden["missing"] = state.rules.cell_rule
+        if withheld[variable.guard].reshape(measured.n.size, -1)[group].any():
+            hidden |= dict.fromkeys(MOMENTS, state.rules.level_rule)
     counts = int(measured.n[group]), int(measured.missing[group])
     return Line(
         (variable.name, *state.asked.groups.labels[group]),
         (*counts, *describe(measured.powers[group])),
-        dict.fromkeys(hidden, state.rule),
+        hidden,
     )

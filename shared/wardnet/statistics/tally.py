@@ -92,8 +92,12 @@ class Tally:
         return sums
 
     def hidden(self, spec: ArraySpec) -> NDArray[np.bool_]:
-        """Return which entries of an array's first axis are withheld, shape (spec.shape[0],)."""
-        return self.withheld.get(spec.guard, np.zeros(spec.shape[0], np.bool_))
+        """Return which entries of an array's first axis are withheld, shape (spec.shape[0],).
+
+        An entry may stand for several cells of its guard, and is withheld with any of them.
+        """
+        cells = self.withheld.get(spec.guard, np.zeros(spec.shape[0], np.bool_))
+        return np.asarray(cells.reshape(spec.shape[0], -1).any(axis=1))
 
     @cached_property
     def _guards(self) -> Mapping[str, Guard]:

@@ -43,6 +43,16 @@ class Variable:
         return f"missing:{self.name}"
 
     @property
+    def levels(self) -> str:
+        """Return the name of the guard of a column with levels: the rows at each of them."""
+        return f"levels:{self.name}"
+
+    @property
+    def guard(self) -> str:
+        """Return the name of the guard of whatever is more than a count."""
+        return self.levels if self.column.levels else self.present
+
+    @property
     def cells(self) -> int | None:
         """Return the number of codes; None when off the grid."""
         return self.column.cells

@@ -39,7 +39,8 @@ class ArraySpec:
     limit : int
         Largest magnitude of any entry that one hospital may send (after scaling).
     guard : str
-        Name of the guard whose cells are the first axis; withheld cells are sent as 0.
+        Name of the guard whose cells are the first axis, each entry one cell or a run of equally
+        many; what holds a withheld cell is sent as 0.
     unit : int
         The entry `k` stands for the number `k * 2**-unit`; 0 for counts.
     """

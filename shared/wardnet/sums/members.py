@@ -1,8 +1,9 @@
 """Count distinct patients per cell, so that parts of one hospital can be joined in any order.
 
 Where every row is a patient of its own, counting rows is enough. Otherwise a patient may stand in
-several rows, batches and workers, so a part keeps the patients themselves, one bit each, until the
-hospital's sums are made; they never leave it.
+several rows, batches and workers, so a part keeps the patients themselves until the hospital's sums
+are made; they never leave it. In few cells a patient takes one bit each; in many cells her pairs
+with them are kept instead, so that memory grows with the rows and not with cells times patients.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,12 @@ FEW_CELLS: Final = 16
 """Up to here, comparing with each cell in turn is faster than `bincount`."""
 
 
+MANY_CELLS: Final = 64
+"""Above this, bits for all cells take more than a pair per row."""
+
+_CELL_BITS: Final = 32
+
+
 @dataclass(frozen=True, slots=True)
 class Members:
     """Hold who is in each cell, at one hospital.
@@ -28,21 +35,27 @@ class Members:
         Rows that are patients of their own.
     seen : ndarray of uint8, shape (cells, bytes)
         Who else: bit `p % 8` of byte `p // 8` is set for patient p. As wide as the largest needs.
+    pairs : tuple of ndarray of uint64
+        Who else, in many cells: `cell * 2**32 + p`, each once per array.
     """
 
     counts: NDArray[np.int64]
     seen: NDArray[np.uint8]
+    pairs: tuple[NDArray[np.uint64], ...] = ()
 
     def __add__(self, other: "Members") -> "Members":
         """Return the union; a patient in both counts once."""
         narrow, wide = sorted((self.seen, other.seen), key=lambda seen: seen.shape[1])
         seen = wide.copy()
         seen[:, : narrow.shape[1]] |= narrow
-        return Members(self.counts + other.counts, seen)
+        return Members(self.counts + other.counts, seen, self.pairs + other.pairs)
 
     def total(self) -> NDArray[np.int64]:
         """Return the number of patients per cell, shape (cells,)."""
         patients: NDArray[np.int64] = np.bitwise_count(self.seen).sum(axis=1, dtype=np.int64)
+        if self.pairs:
+            cells = np.unique(np.concatenate(self.pairs)) >> np.uint64(_CELL_BITS)
+            patients += np.bincount(cells.astype(np.intp), minlength=patients.size)
         return self.counts + patients
 
 
@@ -62,6 +75,9 @@ def members(index: Index, *, cells: int, patient: NDArray[np.uint32] | None = No
         return Members(count(index, cells=cells), np.zeros((cells, 0), np.uint8))
     inside = index >= 0
     at, who = index[inside].astype(np.int64), patient[inside]
+    if cells > MANY_CELLS:
+        pairs = np.unique(at.astype(np.uint64) << np.uint64(_CELL_BITS) | who)
+        return Members(np.zeros(cells, np.int64), np.zeros((cells, 0), np.uint8), (pairs,))
     seen = np.zeros((cells, int(who.max(initial=0)) // 8 + 1), np.uint8)
     bits = np.left_shift(1, who & 7, dtype=np.uint8, casting="unsafe")
     np.bitwise_or.at(seen.reshape(-1), at * seen.shape[1] + (who >> 3), bits)
