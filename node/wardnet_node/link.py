@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Final
 
 from wardnet import logs
@@ -83,6 +84,7 @@ class Link:
         self._draining = False
         self._attached = False
         self._served = False
+        self._clock_difference: timedelta | None = None
 
     async def run(self) -> None:
         """Stay attached, dialling again after every loss, until `drain` or for ever.
@@ -122,6 +124,11 @@ class Link:
     def attached(self) -> bool:
         """Say whether there is a stream now."""
         return self._stream is not None
+
+    @property
+    def clock_difference(self) -> timedelta | None:
+        """Return our clock before the coordinator's, as of the last welcome; None before it."""
+        return self._clock_difference
 
     def _was_attached(self) -> bool:
         attached, self._attached = self._attached, False
@@ -176,7 +183,7 @@ class Link:
 
     async def _welcomed(self, stream: Stream, now_ms: int) -> None:
         """Take up the stream: from here on, results go out over it."""
-        warn_of_clock(now_ms)
+        self._clock_difference = warn_of_clock(now_ms)
         self._attached = True
         self._stream = stream
         for result in await self._desk.do(Desk.unacknowledged):

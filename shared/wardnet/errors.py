@@ -51,6 +51,7 @@ class Reason(StrEnum):
     STUDY_INVALID = "study_invalid"
     PARAMETER_INVALID = "parameter_invalid"
     MESSAGE_TOO_LARGE = "message_too_large"
+    FORM_OUTDATED = "form_outdated"
     DEADLINE_MISSING = "deadline_missing"
     # intake
     FILE_UNREADABLE = "file_unreadable"
@@ -64,6 +65,7 @@ class Reason(StrEnum):
     # found or not
     COLUMN_UNAVAILABLE = "column_unavailable"
     DATASET_UNAVAILABLE = "dataset_unavailable"
+    PAGE_UNKNOWN = "page_unknown"
     QUERY_UNKNOWN = "query_unknown"
     STUDY_UNKNOWN = "study_unknown"
     STUDY_NEEDED = "study_needed"
@@ -217,6 +219,11 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         Reason.MESSAGE_TOO_LARGE: Row(
             _S.INVALID_ARGUMENT, "The message is larger than {rule}. Ask for fewer cells at once."
         ),
+        Reason.FORM_OUTDATED: Row(
+            _S.FAILED_PRECONDITION,
+            "This form is no longer valid. Open its page again and fill it in once more; nothing "
+            "was done.",
+        ),
         Reason.DEADLINE_MISSING: Row(
             _S.INVALID_ARGUMENT, "The call carries no deadline. Set one and call again."
         ),
@@ -266,6 +273,7 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             "The dataset {dataset} is not available to you. `wardnet datasets` lists those that "
             "are.",
         ),
+        Reason.PAGE_UNKNOWN: Row(_S.NOT_FOUND, "There is no such page. Go back to the inbox."),
         Reason.QUERY_UNKNOWN: Row(
             _S.NOT_FOUND, "No query of yours has the id {query}. `wardnet query list` shows them."
         ),

@@ -1,8 +1,10 @@
 """How a steward proves who she is: password and code, a few attempts, each code once."""
 
+import base64
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -168,6 +170,17 @@ def test_a_right_login_forgets_the_wrong_ones(stewards: Stewards, watch: Watch) 
                 stewards.unlock("sue", password="wrong")
         stewards.log_in("sue", password=PASSPHRASE, code=watch.code)
         watch.at += STEP
+
+
+def test_a_lost_authenticator_is_replaced(stewards: Stewards, watch: Watch) -> None:
+    """By the password; the old codes end, the new ones hold."""
+    with pytest.raises(WardnetError):
+        stewards.new_codes("sue", password="wrong")
+    uri = stewards.new_codes("sue", password=PASSPHRASE)
+    secret = base64.b32decode(parse_qs(urlsplit(uri).query)["secret"][0])
+    with pytest.raises(WardnetError):
+        stewards.log_in("sue", password=PASSPHRASE, code=watch.code)
+    stewards.log_in("sue", password=PASSPHRASE, code=code_at(secret, at=watch.at))
 
 
 def test_stewards_are_listed_with_their_standing(ward: Ward) -> None:

@@ -261,6 +261,15 @@ def test_an_address_book_with_a_page_missing_or_changed_is_not_believed(
     assert Reason.APPROVAL_MISSING in allowed(ward, study, agreement)
 
 
+def test_an_address_book_is_not_begun_a_second_time(ward: Ward) -> None:
+    """Whoever takes all pages out cannot begin a book of her own."""
+    edit(ward, lambda connection: connection.execute("DELETE FROM book"))
+    eve = ward.network.credentials(Role.STEWARD, "eve")
+    with ward.decisions() as decisions, pytest.raises(WardnetError) as caught:
+        decisions.found_book(eve)
+    assert caught.value.reason is Reason.STATE_DAMAGED
+
+
 def test_the_node_goes_on_with_its_other_studies(
     ward: Ward, agreed: tuple[Study, Agreement]
 ) -> None:

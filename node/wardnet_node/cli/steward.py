@@ -66,6 +66,26 @@ def add(
     click.echo(f"{CODES}\n  {uri}")
 
 
+@steward.command()
+@click.argument("steward_id", metavar="ID")
+@click.option(
+    "--password-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File whose first line is the steward's own password; otherwise it is asked for.",
+)
+@json_option
+@click.pass_obj
+def codes(place: Place, *, steward_id: str, password_file: Path | None, as_json: bool) -> None:
+    """Give steward ID a new secret for her authenticator; codes of the old one end."""
+    with place.decisions() as (_, stewards):
+        name = Path(f"the key of steward {steward_id}")
+        uri = stewards.new_codes(steward_id, password=read_passphrase(name, password_file))
+    if as_json:
+        print_json({"id": steward_id, "totp": uri})
+    else:
+        click.echo(f"{CODES}\n  {uri}")
+
+
 @steward.command("list")
 @json_option
 @click.pass_obj

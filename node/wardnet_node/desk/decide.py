@@ -320,9 +320,18 @@ class Decisions:
         return known.view.book
 
     def found_book(self, steward: Credentials) -> bool:
-        """Begin the address book with this hospital and its first steward; False when it exists."""
+        """Begin the address book with this hospital and its first steward; False when it exists.
+
+        Raises
+        ------
+        WardnetError
+            `STATE_DAMAGED` when there was one, and it was changed or taken away.
+        """
         with self._catalog.transaction() as connection:
-            if studies.ends(connection)[2]:
+            known = self._knowledge.look(connection)
+            if known.book_error is not None:
+                raise known.book_error
+            if known.page is not None:
                 return False
             book = books.founding(
                 self._member,

@@ -122,6 +122,10 @@ _READERS: Final[Mapping[str, Callable[[bytes], Statement]]] = {
 }
 
 
+_NOT_YET: Final = (-1, -1, -1, -1)
+"""The ends before anything was read."""
+
+
 class Knowledge:
     """Verify what is new in the catalog, and remember what was verified.
 
@@ -198,7 +202,7 @@ class Knowledge:
     def _nothing(self) -> Known:
         book = AddressBook(version=1, network=self._trust.network, organisations=())
         view = View(self._member.id, book, (), used={}, revoked=frozenset(), lists={})
-        return Known((0, 0, 0, 0), None, None, proposals={}, lists={}, view=view)
+        return Known(_NOT_YET, None, None, proposals={}, lists={}, view=view)
 
     def _read(self, connection: Connection, ends: tuple[int, ...]) -> Known:
         """Verify what lies behind the known ends; all of it when rows have gone."""
@@ -213,7 +217,7 @@ class Knowledge:
         page, book_error = before.page, before.book_error
         if ends[2] != before.ends[2]:
             page, book_error = self._book(studies.pages(connection))
-        if not any(before.ends):
+        if before.ends == _NOT_YET:
             book_error = _compare(connection, proposals, page) or book_error
             page = None if book_error else page
         lists = dict(before.lists)
@@ -321,7 +325,7 @@ def _compare(
 
     The log's end is anchored outside the database: whoever takes a row out shows here.
     """
-    last_page = ""
+    pages: list[str | None] = []
     there = {signed.digest for proposal in proposals.values() for signed in proposal.statements}
     try:
         decided = studies.logged(connection)
@@ -330,11 +334,12 @@ def _compare(
         return WardnetError(Reason.STATE_DAMAGED, path="the address book", rule=rule)
     for entry in decided:
         if entry.type is EventType.BOOK_CHANGED:
-            last_page = entry.result_digest or ""
+            pages.append(entry.result_digest)
         elif entry.result_digest not in there and entry.study in proposals:
             proposals[entry.study] = replace(proposals[entry.study], damaged=True)
-    if last_page and (page is None or canonical.digest(books.to_bytes(page)) != last_page):
-        rule = "its last page is not the one in the access log"
+    newest = (page.revision, canonical.digest(books.to_bytes(page))) if page else (0, None)
+    if newest != (len(pages), pages[-1] if pages else None):
+        rule = "its pages are not those in the access log"
         return WardnetError(Reason.STATE_DAMAGED, path="the address book", rule=rule)
     return None
 

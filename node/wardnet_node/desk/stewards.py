@@ -125,6 +125,19 @@ class Stewards:
         self._decisions.found_book(credentials)
         return credentials, uri
 
+    def new_codes(self, steward: str, *, password: str) -> str:
+        """Return the address for a new authenticator; the codes of the old one end.
+
+        Raises
+        ------
+        WardnetError
+            `LOGIN_REFUSED`; logged.
+        """
+        credentials = self.unlock(steward, password=password)
+        keystore = Keystore.unlock(self._folder / steward, password)
+        self._record(EventType.KEY_CREATED, credentials.member, Outcome.DONE, key=key(credentials))
+        return self._new_codes(keystore, credentials.member)
+
     def list(self) -> tuple[StewardState, ...]:
         """Return the stewards who are enrolled here, by id."""
         own = self._decisions.book().organisation(self._member.id)

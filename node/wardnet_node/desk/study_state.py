@@ -43,6 +43,8 @@ class StudyState:
         Moment at which it came in.
     decided : str
         Moment of the last decision; empty before the first.
+    signers : frozenset of str
+        Fingerprints of the keys that have signed the study.
     """
 
     study: Study
@@ -52,6 +54,7 @@ class StudyState:
     used: int
     received: str
     decided: str
+    signers: frozenset[str]
 
 
 def last_agreement(proposal: Proposal) -> Agreement | None:
@@ -85,6 +88,7 @@ def state_of(proposal: Proposal, *, used: int) -> StudyState:
         used=used,
         received=proposal.received,
         decided=last.at if last else "",
+        signers=proposal.signers,
     )
 
 

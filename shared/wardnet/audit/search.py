@@ -30,11 +30,16 @@ SCHEMA: Final = (
         dataset TEXT
     ) STRICT
     """,
-    f"INSERT INTO access_log_fields (seq, {_FIELDS})"  # noqa: S608 - constants
-    f" SELECT seq, {_read_from('access_log')} FROM access_log",
-    f"CREATE TRIGGER access_log_is_searched AFTER INSERT ON access_log BEGIN"
-    f" INSERT OR REPLACE INTO access_log_fields (seq, {_FIELDS})"
-    f" VALUES (new.seq, {_read_from('new')}); END",
+    f"""
+    INSERT INTO access_log_fields (seq, {_FIELDS})
+    SELECT seq, {_read_from("access_log")} FROM access_log
+    """,  # noqa: S608 - constants
+    f"""
+    CREATE TRIGGER access_log_is_searched AFTER INSERT ON access_log BEGIN
+        INSERT OR REPLACE INTO access_log_fields (seq, {_FIELDS})
+        VALUES (new.seq, {_read_from("new")});
+    END
+    """,  # noqa: S608 - constants
 )
 """Statements for the owner's migrations, after the log's own."""
 
