@@ -12,6 +12,8 @@ TOLERANCE: Final = 1e-12
 """Largest relative difference; counts must be equal."""
 
 SMALLEST_CELL: Final = 10
+EQUATIONS: Final = 5
+"""Moments of a column with so many levels or fewer are withheld where one of them is small."""
 STANDARDISED: Final = frozenset({"skewness", "kurtosis", "skewness_adjusted", "kurtosis_adjusted"})
 """Pure numbers around 0: their differences are taken relative to 1 when they are smaller."""
 
@@ -132,12 +134,13 @@ class Pooled:
                 )
 
     def _few(self, answer: Row, row: Row, rows: "pd.Series[bool]", statistic: str) -> bool:
-        """Say whether a moment of a column with levels is withheld for one of the levels."""
+        """Say whether a moment is withheld for one of the few levels of its column."""
         if answer["method"] != "summary" or statistic in {"n", "missing"}:
             return False
         levels = self.columns[row["variable"]]["levels"]
         found = self.labels.loc[rows, row["variable"]].value_counts()
-        return any(found.get(level, 0) < SMALLEST_CELL for level in levels)
+        small = any(found.get(level, 0) < SMALLEST_CELL for level in levels)
+        return small and len(levels) <= EQUATIONS
 
     def _expect(self, answer: Row, row: Row, rows: "pd.Series[bool]") -> dict[str, Any]:
         parameters = answer["parameters"]
@@ -183,12 +186,12 @@ def _inclusive(row: Row) -> Literal["both", "left"]:
 
 def _small(statistic: str, expected: Mapping[str, Any]) -> bool | None:
     """Say whether so few patients stand behind a number that it must be withheld."""
-    if statistic == "missing":
-        return bool(0 < expected["missing"] < SMALLEST_CELL)
     if statistic[0].isdigit():  # a quantile: the patients on both its sides count
         return None
-    patients = expected.get("patients", expected.get("n"))
-    return None if patients is None else bool(patients < SMALLEST_CELL)
+    few = bool(expected.get("patients", expected.get("n")) < SMALLEST_CELL)
+    if statistic == "missing":  # that nobody is without a value is no secret
+        return few or 0 < expected["missing"] < SMALLEST_CELL
+    return few
 
 
 def _labels(text: "pd.Series[str]", column: Row) -> "pd.Series[str]":

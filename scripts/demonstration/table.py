@@ -81,12 +81,16 @@ def from_csv(path: Path, site: str) -> Table:
     if site not in frame.columns:
         message = f"{path} has no column {site}; it has {', '.join(frame.columns)}"
         raise SystemExit(message)
-    sites = frame[site].map(_identifier)
+    ids: dict[str, str] = {}
+    for name in frame[site].unique():
+        plain = _identifier(name)
+        ids[name] = plain if plain not in ids.values() else f"{plain}-{len(ids)}"
+    sites = frame[site].map(ids)
     table = _numbered(frame.drop(columns=site))
     return Table(
         _identifier(path.stem).replace("-", "_").replace(".", "_"),
         table,
-        {str(name): table[sites == name] for name in sorted(sites.unique())},
+        {hospital: table[sites == hospital] for hospital in sorted(ids.values())},
     )
 
 
@@ -99,4 +103,4 @@ def _numbered(frame: pd.DataFrame) -> pd.DataFrame:
 def _identifier(text: str) -> str:
     """Write a name as an id of a network: lower case, digits, dots, dashes; a letter first."""
     plain = re.sub(r"[^a-z0-9.-]+", "-", text.lower()).strip("-.")
-    return plain if plain[:1].isalpha() else f"site-{plain}"
+    return plain if plain[:1].isalpha() else f"site-{plain}".strip("-")

@@ -16,6 +16,7 @@ from wardnet.privacy.rules import OFF
 from wardnet.question.answer import Cell
 from wardnet.question.dictionary import Column, ColumnType, Dictionary, decimal_text
 from wardnet.question.rows import Rows
+from wardnet.statistics.moments import MOMENTS
 from wardnet.statistics.rounding import power_of_two, root
 from wardnet.statistics.session import run
 
@@ -100,6 +101,29 @@ def test_off_the_grid_fourteen_digits_are_right(values: Sequence[float]) -> None
     found = summary(values, column(values))
     expected = exact_moments([Fraction(value) for value in values])
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize("exponent", range(8, 19))
+def test_moments_are_right_or_empty_however_wide_the_bounds(exponent: int) -> None:
+    """Values near 1 within bounds far beyond them: thirteen digits, or none and why."""
+    values = np.random.default_rng(3).normal(1, 0.1, 1000).tolist()
+    wide = Column(name="x", type=ColumnType.REAL, minimum="0", maximum=f"1e{exponent}")
+    found = summary(values, wide)
+    if found["kurtosis"] is None:
+        assert exponent > 9
+        assert [found[name] for name in MOMENTS] == [None] * len(MOMENTS)
+        return
+    assert exponent < 12
+    for name, reference in exact_moments([Fraction(value) for value in values]).items():
+        assert found[name] == pytest.approx(reference, rel=1e-12), name
+
+
+def test_constant_values_have_moments_however_wide_the_bounds() -> None:
+    """That all are equal is seen exactly; the smallest difference is not taken for none."""
+    wide = Column(name="x", type=ColumnType.REAL, minimum="-1e18", maximum="1e18")
+    constant = summary([1.1] * 20, wide)
+    assert (constant["mean"], constant["variance"], constant["kurtosis"]) == (1.1, 0, None)
+    assert summary([0.9, 1.1] * 20, wide)["variance"] is None
 
 
 def test_numacc4_off_the_grid_has_the_certified_deviation() -> None:

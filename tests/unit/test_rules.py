@@ -64,5 +64,5 @@ def test_switched_off_nothing_is_withheld_or_listed() -> None:
 def test_the_answer_lists_the_rules_of_its_kind() -> None:
     """Only moments have the rule of the levels, only quantiles that of the two sides."""
     assert len(STANDARD.describe(Output.COUNTS)) == 2
-    assert "column with levels" in STANDARD.describe(Output.MOMENTS)[-1]
+    assert "five levels or fewer" in STANDARD.describe(Output.MOMENTS)[-1]
     assert "10 other patients" in STANDARD.describe(Output.QUANTILES)[-1]

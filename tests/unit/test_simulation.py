@@ -26,7 +26,7 @@ HALVES = {"north": FRAME[:17], "south": FRAME[17:]}
 
 def test_the_answer_is_that_of_all_rows_together() -> None:
     """Counts and means are those of the pooled table."""
-    answer = simulate(HALVES).summary("data", ["age", "mean_bmi"], by="sex")
+    answer = simulate(HALVES, rules=False).summary("data", ["age", "mean_bmi"], by="sex")
     pooled = FRAME.groupby("sex")[["age", "mean bmi"]].mean()
     found = answer.to_frame().set_index(["variable", "sex"])["mean"]
     for sex in "fm":

@@ -146,7 +146,7 @@ class DisclosureRules:
 
     @property
     def level_rule(self) -> str:
-        """Return the rule for moments of a column with levels in words, as answers quote it."""
+        """Return the rule for moments of a column with few levels in words, as answers quote it."""
         return f"a level with {self.cell_rule}"
 
     @property
@@ -167,7 +167,10 @@ class DisclosureRules:
             case Output.COUNTS:
                 return rules
             case Output.MOMENTS:
-                return (*rules, f"moments of a column with levels need {least} patients at each")
+                return (
+                    *rules,
+                    f"moments of a column with five levels or fewer need {least} patients at each",
+                )
             case Output.QUANTILES:
                 return (*rules, f"a quantile has {least} other patients on either side")
 

@@ -25,7 +25,7 @@ class Withheld:
     columns : tuple of str
         Which columns of these rows are empty for this reason.
     rule : str
-        The disclosure rule, in words.
+        The disclosure rule, or what else stands against it, in words.
     """
 
     cell: dict[str, str]

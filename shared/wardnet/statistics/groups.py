@@ -58,7 +58,7 @@ class Groups:
 
     def index(self, rows: Rows) -> Index:
         """Return each row's group, shape (rows.size,), in a narrow type; -1 for a missing level."""
-        dtype = np.min_scalar_type(-max(self.size, 2))
+        dtype = np.min_scalar_type(-1 - max(self.size, 2))  # the size itself is a factor below
         index: Index = np.zeros(rows.size, dtype)
         for column in self.by:
             level = _level(column, rows.columns[column.name]).astype(dtype, copy=False)

@@ -24,6 +24,9 @@ from wardnet.sums.accumulate import MAXIMUM_ROWS, SLICE, Piece, integers, pieces
 from wardnet.sums.arrays import ArraySpec, IntegerArray, Sums
 from wardnet.sums.members import Index, count, where_not
 
+DIGITS: Final = 44
+"""Bits that the mean square of the distances from a mean must keep."""
+
 LARGEST_TABLE: Final = 1 << 18
 """Most counters, groups times codes, that stay fast when every batch brings its own."""
 
@@ -239,11 +242,19 @@ class Centred(Measure):
     """
 
     slices: ClassVar[tuple[int, ...]] = (3, 4, 5)
-    """More for higher powers, so that they keep their digits where the bounds are wide."""
+    """More for higher powers, so that they keep their digits where the bounds are wide.
+
+    They keep more of them than the second power does, so that its digits tell for all.
+    """
 
     n: IntegerArray
     missing: IntegerArray
     totals: tuple[Fraction, ...]
+
+    @property
+    def _unit(self) -> float:
+        """Return what a square is rounded to."""
+        return 2.0 ** (-SLICE * self.slices[0])
 
     @cached_property
     def centres(self) -> NDArray[np.float64]:
@@ -267,6 +278,8 @@ class Centred(Measure):
             )
             powers = np.empty((3, distance.size))
             np.multiply(distance, distance, out=powers[0])
+            # The square of a distance may round to nothing; only that of no distance is nothing.
+            np.maximum(powers[0], self._unit, out=powers[0], where=distance != 0)
             np.multiply(powers[0], distance, out=powers[1])
             np.multiply(powers[0], powers[0], out=powers[2])
             limbs += piece.add_up(powers, slices=self.slices)
@@ -288,9 +301,9 @@ class Centred(Measure):
             first = (value_total - int(n) * exact) / width
             origin = self.variable.origin + self.variable.step * exact
             scale = self.variable.step * width
-            powers.append(
-                PowerSums(int(n), origin, scale, (first, *_fractions(entries, self.slices)))
-            )
+            later = _fractions(entries, self.slices)
+            coarse = 0 < later[0] < int(n) * Fraction(self._unit) * (1 << DIGITS)
+            powers.append(PowerSums(int(n), origin, scale, (first, *later), coarse))
         return Measured(self.n, self.missing, tuple(powers))
 
 

@@ -29,12 +29,15 @@ class PowerSums:
         The map from u to the column's unit; scale above 0.
     sums : tuple of four Fraction
         Exact; or the last three rounded row by row to a unit far below their size.
+    coarse : bool
+        Whether that unit is not far enough below: then nothing that follows is right.
     """
 
     n: int
     origin: Fraction
     scale: Fraction
     sums: tuple[Fraction, ...]
+    coarse: bool = False
 
     @property
     def spread(self) -> Fraction:

@@ -23,6 +23,9 @@ from wardnet.statistics.variables import Variable
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import Index, where_not
 
+COARSE: Final = "too few digits: narrow the column's bounds"
+"""Why moments are empty where the bounds are too wide for how little the values differ."""
+
 STATISTICS: Final = ("n", "missing", *MOMENTS)
 
 
@@ -74,8 +77,8 @@ class Summary(Method[Asked, State]):
     Notes
     -----
     A cell is one variable in one group; its patients are those with a value. A row without a level
-    in one of the grouping columns is in no group. Of a variable with levels each level is a cell as
-    well: with four moments one could solve for how many patients have which level.
+    in one of the grouping columns is in no group. Of a variable with at most five levels each level
+    is a cell as well: with n and four moments one could solve for how many patients have which.
 
     Examples
     --------
@@ -92,9 +95,10 @@ class Summary(Method[Asked, State]):
         given = read.read(self.name, _ADAPTER, parameters)
         groups = Groups(read.grouping(self.name, "by", given.by, dictionary))
         columns = read.numbers(self.name, "columns", given.columns, dictionary)
-        cells = sum(max(1, len(column.levels)) for column in columns) * groups.size
-        read.check_size(self.name, "columns", cells)
-        return Asked(tuple(Variable(column) for column in columns), groups)
+        variables = tuple(Variable(column) for column in columns)
+        cells = sum(len(each.column.levels) if each.solvable else 1 for each in variables)
+        read.check_size(self.name, "columns", cells * groups.size)
+        return Asked(variables, groups)
 
     def columns(self, parameters: Asked) -> frozenset[str]:
         """Return the variables and the grouping columns."""
@@ -107,7 +111,7 @@ class Summary(Method[Asked, State]):
         for variable in question.parameters.variables:
             guards[variable.present] = Guard(size)
             guards[variable.absent] = Guard(size, empty_allowed=True)
-            if variable.column.levels:
+            if variable.solvable:
                 guards[variable.levels] = Guard(size * len(variable.column.levels))
         return guards
 
@@ -120,7 +124,7 @@ class Summary(Method[Asked, State]):
             missing = variable.missing(rows)
             cells[variable.present] = where_not(missing, group)
             cells[variable.absent] = where_not(~missing, group)
-            if variable.column.levels:
+            if variable.solvable:
                 cells[variable.levels] = Groups((*groups.by, variable.column)).index(rows)
         return cells
 
@@ -181,7 +185,8 @@ def _table(state: State, done: Sequence[Measured]) -> Table:
 
 def _line(state: State, variable: Variable, measured: Measured, group: int) -> Line:
     withheld = state.guards.withheld
-    hidden: dict[str, str] = {}
+    power = measured.powers[group]
+    hidden = dict.fromkeys(MOMENTS, COARSE) if power.coarse else {}
     if withheld[variable.present][group]:
         hidden = dict.fromkeys(STATISTICS, state.rules.cell_rule)
     else:
@@ -192,6 +197,6 @@ def _line(state: State, variable: Variable, measured: Measured, group: int) -> L
     counts = int(measured.n[group]), int(measured.missing[group])
     return Line(
         (variable.name, *state.asked.groups.labels[group]),
-        (*counts, *describe(measured.powers[group])),
+        (*counts, *describe(power)),
         hidden,
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from wardnet.question.dictionary import Column
 from wardnet.question.rows import Rows, is_missing
 from wardnet.statistics.rounding import nearest, power_of_two
 from wardnet.sums.accumulate import Piece
+
+EQUATIONS: Final = 5
+"""What a summary tells of one cell: n and four moments."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,18 @@ class Variable:
 
     @property
     def levels(self) -> str:
-        """Return the name of the guard of a column with levels: the rows at each of them."""
+        """Return the name of the guard of a column with few levels: the rows at each of them."""
         return f"levels:{self.name}"
 
     @property
     def guard(self) -> str:
         """Return the name of the guard of whatever is more than a count."""
-        return self.levels if self.column.levels else self.present
+        return self.levels if self.solvable else self.present
+
+    @property
+    def solvable(self) -> bool:
+        """Say whether n and four moments, five equations, would tell how many have which level."""
+        return 1 <= len(self.column.levels) <= EQUATIONS
 
     @property
     def cells(self) -> int | None:
