@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -65,15 +65,15 @@ class Demonstration:
         local = self._load()
         self._title("A researcher proposes a study; hospitals compare her key by telephone")
         researcher = self.network.enrol_researcher(RESEARCHER)
-        self._tell(researcher, "datasets")
         self.network.introduce(researcher)
+        self._tell(researcher, "datasets")
         study = self.network.propose(researcher, self.table.name)
         pooled = self._pooled(researcher, local)
         questions = list(choose(self.table.name, pooled))
         kept_back, too_much = beyond(self.table.name, pooled, questions)
         self._title("A steward of every hospital decides; the last one allows less")
         self._tell(self._first, "study", "show", study[:SHORT])
-        self._accept(researcher, study, without=kept_back)
+        self._accept(researcher, study, [name for name in pooled.columns if name not in kept_back])
         self._title("She asks")
         for question in questions:
             self._ask(researcher, question, pooled)
@@ -156,7 +156,6 @@ To stop and delete everything: {stop}""")
             self.network.serve_node(hospital)
 
         at_once(load, parts)
-        self._tell(first, "dataset", "list")
         return local
 
     def _pooled(self, researcher: Member, local: Path) -> Pooled:
@@ -165,14 +164,11 @@ To stop and delete everything: {stop}""")
         sources = {name: written.get(name, {}).get("source", name) for name in _names(columns)}
         return Pooled(self.table.pooled, columns, sources)
 
-    def _accept(self, researcher: Member, study: str, *, without: Sequence[str]) -> None:
-        """Let all hospitals accept; the last one asks fewer questions, and keeps columns back."""
-        columns = researcher.json("dictionary", self.table.name)["columns"]
-        rest = [name for name in _names(columns) if name not in without]
-        narrower = ("--quota", "50", "--columns", ",".join(rest))
+    def _accept(self, researcher: Member, study: str, columns: Iterable[str]) -> None:
+        """Let all hospitals accept; the last one fewer questions, and only these columns."""
+        narrower = ("--quota", "50", "--columns", ",".join(columns))
         self.network.accept(study, {self._last.name: narrower})
-        self.network.wait_for_decisions(researcher, study)
-        self._tell(researcher, "study", "status", study[:SHORT])
+        self._print_lines(self.network.wait_for_decisions(researcher, study).splitlines())
 
     def _revoke(self, researcher: Member, study: str, question: Question) -> None:
         """Let a query wait for a stalled hospital, and another one revoke its agreement."""
@@ -209,6 +205,9 @@ To stop and delete everything: {stop}""")
         lines = member.run(*arguments).stdout.replace(f"{self.folder}/", "").splitlines()
         if last is not None:
             lines = [lines[0], "...", *lines[-last:]]
+        self._print_lines(lines)
+
+    def _print_lines(self, lines: Iterable[str]) -> None:
         self._print("\n".join(line.rstrip() for line in lines))
 
     def _refused(self, member: Member, *arguments: str) -> None:

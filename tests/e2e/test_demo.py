@@ -49,8 +49,12 @@ def told_of_permission(output: str) -> None:
     """Fail unless four hospitals agreed, one to less, one refused a question, and one revoked."""
     assert "4 of 4 agreed" in output
     assert re.search(r"agreed +without .*; at most 50 queries", output)
-    assert re.search(r"^Error: \S+ refused the query: (The column \S+ is not available)", output, re.M)
-    assert re.search(r"^Error: \S+ refused the query: \S+ has revoked its agreement", output, re.M)
+    assert re.search(
+        r"^Error: \S+ refused the query: (The column \S+ is not available)", output, re.MULTILINE
+    )
+    assert re.search(
+        r"^Error: \S+ refused the query: \S+ has revoked its agreement", output, re.MULTILINE
+    )
 
 
 def test_the_bundled_table_agrees_with_pandas() -> None:

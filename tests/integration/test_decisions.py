@@ -333,7 +333,7 @@ def test_a_study_is_described_in_plain_language(ward: Ward) -> None:
     assert any("the key was checked" in line for line in sections["Who asks?"])
     assert f"Table {DICTIONARY.name}, of each patient:" in sections["Which data do they look at?"]
     assert any("at least 12 patients" in line for line in sections["Which limits hold?"])
-    assert any("can be told" in line for line in sections["What could leak?"])
+    assert any("take the difference" in line for line in sections["What could leak?"])
 
 
 def test_a_countersignature_that_comes_later_is_kept(ward: Ward) -> None:

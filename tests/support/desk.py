@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 from typing import Final
@@ -251,9 +251,9 @@ class DeskHome:
         return AddressBook(1, self.network.name, (own, university))
 
 
-def code(*, at: datetime | None = None) -> str:
-    """Return the code that an authenticator shows."""
-    return stewards.code_at(SECRET, at=at or clock.now())
+def code(*, later: int = 0) -> str:
+    """Return the code that an authenticator shows now, or some seconds later."""
+    return stewards.code_at(SECRET, at=clock.now() + timedelta(seconds=later))
 
 
 class Browser:
@@ -284,10 +284,12 @@ class Browser:
         self.token = hidden(response.text)
         return response.text
 
-    def sign_in(self, steward: str = "anna", password: str = PASSPHRASE) -> httpx.Response:
-        """Sign in by password and the present code."""
+    def sign_in(
+        self, steward: str = "anna", *, password: str = PASSPHRASE, digits: str = ""
+    ) -> httpx.Response:
+        """Sign in by password and the present code, or another one."""
         self.open("/login")
-        form = {"steward": steward, "password": password, "code": code()}
+        form = {"steward": steward, "password": password, "code": digits or code()}
         return self.send("/login", form)
 
     def follow(self, response: httpx.Response) -> str:

@@ -295,7 +295,9 @@ class Network:
         self.researchers[person] = researcher
         return researcher
 
-    def agree(self, researcher: Member, dataset: str, *, minimum_hospitals: int | None = None) -> str:
+    def agree(
+        self, researcher: Member, dataset: str, *, minimum_hospitals: int | None = None
+    ) -> str:
         """Let a researcher propose a study of all columns that all hospitals accept whole.
 
         Returns
@@ -352,22 +354,20 @@ class Network:
         options = ("--reason", reason, *self._signs(hospital))
         self.nodes[hospital].run("study", "revoke", study[:SHORT], *options)
 
-    def wait_for_decisions(self, researcher: Member, study: str) -> None:
-        """Wait until a researcher sees what every hospital has decided.
+    def wait_for_decisions(self, researcher: Member, study: str) -> str:
+        """Wait until a researcher sees what every hospital has decided; return what she sees.
 
         Raises
         ------
         CommandError
             If a decision does not arrive.
         """
-
-        def decided() -> bool:
-            hospitals = researcher.json("study", "status", study)["hospitals"]
-            return all(each["state"] != "waiting" for each in hospitals)
-
-        if not wait_until(decided, seconds=READY_SECONDS):
-            message = f"not every decision on study {study[:SHORT]} has arrived"
-            raise CommandError(message)
+        end = time.monotonic() + READY_SECONDS
+        while "waiting" in (told := researcher.run("study", "status", study[:SHORT]).stdout):
+            if time.monotonic() > end:
+                message = f"not every decision on study {study[:SHORT]} has arrived\n{told}"
+                raise CommandError(message)
+        return told
 
     def start(
         self,

@@ -150,8 +150,8 @@ class Decisions:
             dictionary = _adopted(connection, proposal.study)
         return describe(
             proposal.study,
+            in_force(proposal) or accept_whole(proposal.study, hospital=self._member.id),
             book=known.view.book,
-            hospital=self._member.id,
             signers=proposal.signers,
             dictionary=dictionary,
         )

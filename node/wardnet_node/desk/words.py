@@ -29,7 +29,7 @@ _PERMISSIONS: Final[Mapping[Permission, str]] = MappingProxyType(
         Permission.NRES: "Any use, without restriction.",
         Permission.GRU: "Any research.",
         Permission.HMB: "Research on health, medicine or biology.",
-        Permission.DS: "Research on the diseases named here, and on nothing else.",
+        Permission.DS: "Research on these diseases only: {diseases}.",
         Permission.POA: "Research on the origins or ancestry of populations only.",
     }
 )
@@ -60,7 +60,8 @@ _LONG_QUOTA: Final = 200
 def purpose(value: Purpose) -> tuple[str, ...]:
     """Return what data may be used for: the use, then its restrictions and duties."""
     modifiers = (_MODIFIERS[modifier] for modifier in value.modifiers)
-    return (_PERMISSIONS[value.permission], *modifiers)
+    use = _PERMISSIONS[value.permission].format(diseases=", ".join(value.diseases))
+    return (use, *modifiers)
 
 
 def codes(value: Purpose) -> str:
@@ -173,8 +174,8 @@ def _leaks(
         "Small groups, by comparing answers",
         (
             "Two answers about nearly the same patients can differ by a single person, and so tell "
-            f"something about that person. The fewer questions ({agreement.quota} here) and the "
-            "narrower the patients, the smaller this risk; it is never zero."
+            f"something about that person. Fewer questions ({agreement.quota} here) and a higher "
+            "minimum of patients make this harder; they never make it impossible."
         ),
     )
     if agreement.quota >= _LONG_QUOTA:
@@ -202,7 +203,8 @@ def _leaks(
                 "total that was asked for separately."
             ),
         )
-    telling = _telling(agreement.columns, dictionary)
+    looked_at = sorted({*agreement.columns, *agreement.cohort_columns})
+    telling = _telling(looked_at, dictionary)
     if telling:
         yield (
             "Telling columns",

@@ -2,7 +2,6 @@
 
 import secrets
 from http import HTTPStatus
-from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from wardnet import logs
-from wardnet.errors import Reason, Status, WardnetError
+from wardnet.errors import Reason, WardnetError
 from wardnet_node.desk.web.guard import Guard
 from wardnet_node.desk.web.pages import agreements, datasets, decide, health, log, login, studies
 from wardnet_node.desk.web.web import (
@@ -19,25 +18,11 @@ from wardnet_node.desk.web.web import (
     HERE,
     SignedOut,
     Web,
+    http_status,
     page,
     redirect,
     web_of,
 )
-
-_S: Final = Status
-
-HTTP: Final = {
-    _S.INVALID_ARGUMENT: HTTPStatus.BAD_REQUEST,
-    _S.NOT_FOUND: HTTPStatus.NOT_FOUND,
-    _S.UNAUTHENTICATED: HTTPStatus.FORBIDDEN,
-    _S.PERMISSION_DENIED: HTTPStatus.FORBIDDEN,
-    _S.FAILED_PRECONDITION: HTTPStatus.CONFLICT,
-    _S.RESOURCE_EXHAUSTED: HTTPStatus.TOO_MANY_REQUESTS,
-    _S.ABORTED: HTTPStatus.CONFLICT,
-    _S.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
-    _S.ALREADY_EXISTS: HTTPStatus.CONFLICT,
-}
-"""HTTP status of each catalogue status; others are 500."""
 
 
 def make(web: Web) -> Guard:
@@ -81,13 +66,6 @@ async def _failed(request: Request, error: Exception) -> Response:
         "page_failed", incident=incident, error=type(error).__name__, place=logs.place(error)
     )
     return _page(request, WardnetError(Reason.INTERNAL, incident=incident), status=500)
-
-
-def http_status(error: WardnetError) -> int:
-    """Return the HTTP status of a refusal."""
-    if error.reason is Reason.MESSAGE_TOO_LARGE:
-        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    return HTTP.get(error.row.status, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def _page(request: Request, error: WardnetError, *, status: int) -> Response:

@@ -155,7 +155,7 @@ def _number(filled: Narrowed, name: str, *, least: int = 1) -> int | None:
     written = filled.values[name]
     if _NUMBER.fullmatch(written) and least <= int(written) <= MAXIMUM:
         return int(written)
-    _wrong(filled, name, f"a whole number from {least} to {MAXIMUM} is needed")
+    _wrong(filled, name, f"a whole number from {least} to {MAXIMUM:,} is needed")
     return None
 
 

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Final, TypeVar, cast
 
@@ -13,7 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.datastructures import FormData
 
-from wardnet.errors import Reason, WardnetError
+from wardnet.errors import Reason, Status, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet_node.desk import words
 from wardnet_node.desk.thread import DeskThread
@@ -29,6 +30,22 @@ MAXIMUM_FIELDS: Final = 5000
 
 LOGIN_RATE: Final = Rate(times=30, seconds=15 * 60)
 """Most attempts of one address; each steward's own are counted besides."""
+
+
+_S: Final = Status
+
+HTTP: Final = {
+    _S.INVALID_ARGUMENT: HTTPStatus.BAD_REQUEST,
+    _S.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    _S.UNAUTHENTICATED: HTTPStatus.FORBIDDEN,
+    _S.PERMISSION_DENIED: HTTPStatus.FORBIDDEN,
+    _S.FAILED_PRECONDITION: HTTPStatus.CONFLICT,
+    _S.RESOURCE_EXHAUSTED: HTTPStatus.TOO_MANY_REQUESTS,
+    _S.ABORTED: HTTPStatus.CONFLICT,
+    _S.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    _S.ALREADY_EXISTS: HTTPStatus.CONFLICT,
+}
+"""HTTP status of each catalogue status; others are 500."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +161,13 @@ def redirect(path: str) -> Response:
 def address_of(request: Request) -> str:
     """Return the network address that the request came from."""
     return request.client.host if request.client else "unknown"
+
+
+def http_status(error: WardnetError) -> int:
+    """Return the HTTP status of a refusal."""
+    if error.reason is Reason.MESSAGE_TOO_LARGE:
+        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return HTTP.get(error.row.status, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 async def visit(request: Request) -> Visit:

@@ -19,13 +19,22 @@ from wardnet_node.desk.web.forms import LABELS, Narrowed, from_agreement, from_f
 from wardnet_node.desk.web.room import Room
 from wardnet_node.desk.web.session import Draft
 from wardnet_node.desk.web.terms import Shown, Term, columns, methods, terms
-from wardnet_node.desk.web.web import Form, Visit, Visitor, address_of, login_of, redirect, text
+from wardnet_node.desk.web.web import (
+    Form,
+    Visit,
+    Visitor,
+    address_of,
+    http_status,
+    login_of,
+    redirect,
+    text,
+)
 from wardnet_node.desk.widening import widens
 
 DONE: Final = {
     "agree": "You have signed the agreement. It is on its way to the researchers.",
     "decline": "You have declined. The researchers will read your reason.",
-    "revoke": "You have taken the agreement back. From now on every question is refused.",
+    "revoke": "You have taken the agreement back. From now on every question under it is refused.",
 }
 
 _LONGEST_REASON: Final = 4000
@@ -71,10 +80,9 @@ async def accept(visitor: Visitor, digest: str, _form: Form) -> Response:
 
 @router.get("/studies/{digest}/narrow")
 async def narrow_form(visitor: Visitor, digest: str) -> Response:
-    """Show the form that narrows: filled in with what holds now, or with what is proposed."""
+    """Show the form that narrows: filled in as agreed last, or as proposed."""
     state, whole = await visitor.web.do(lambda room: _begin(room, digest))
-    held = state.agreement if state.state is State.AGREED else None
-    return await _narrow_page(visitor, state, from_agreement(held or whole))
+    return await _narrow_page(visitor, state, from_agreement(state.agreement or whole))
 
 
 @router.post("/studies/{digest}/narrow")
@@ -134,7 +142,7 @@ async def sign(visitor: Visitor, name: str, form: Form) -> Response:
             stewards.append(await visitor.web.log_in(login, address=address))
         await visitor.web.do(lambda room: _sign(room, draft, stewards))
     except WardnetError as error:
-        return await _confirm_page(visitor, name, sentence=str(error))
+        return await _confirm_page(visitor, name, error=error)
     del visitor.session.drafts[name]
     visitor.session.notice = DONE[draft.kind]
     return redirect(f"/studies/{draft.study}")
@@ -162,12 +170,18 @@ def _confirm(visitor: Visit, draft: Draft) -> Response:
     return redirect(f"/confirm/{visitor.session.keep(draft)}")
 
 
-async def _confirm_page(visitor: Visit, name: str, *, sentence: str = "") -> Response:
+async def _confirm_page(
+    visitor: Visit, name: str, *, error: WardnetError | None = None
+) -> Response:
     draft = _draft(visitor, name)
     shown = await visitor.web.do(lambda room: _confirmation(room, draft))
-    status = HTTPStatus.CONFLICT if sentence else HTTPStatus.OK
     return visitor.page(
-        "confirm.html", status=status, shown=shown, draft=draft, name=name, sentence=sentence
+        "confirm.html",
+        status=http_status(error) if error else HTTPStatus.OK,
+        shown=shown,
+        draft=draft,
+        name=name,
+        sentence=str(error or ""),
     )
 
 

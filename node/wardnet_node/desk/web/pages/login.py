@@ -14,6 +14,7 @@ from wardnet_node.desk.web.web import (
     Visitor,
     address_of,
     check_token,
+    http_status,
     login_of,
     page,
     read_form,
@@ -45,7 +46,7 @@ async def sign_in(request: Request) -> Response:
     try:
         credentials = await web.log_in(login, address=address_of(request))
     except WardnetError as error:
-        return _form(request, sentence=str(error), steward=login.steward)
+        return _form(request, error=error, steward=login.steward)
     web.sessions.close(request.cookies.get(COOKIE, ""))
     response = redirect("/")
     _set(response, COOKIE, web.sessions.open(credentials))
@@ -62,9 +63,9 @@ async def sign_out(visitor: Visitor, _form: Form) -> Response:
     return response
 
 
-def _form(request: Request, *, sentence: str = "", steward: str = "") -> Response:
-    token = new_token()
-    status = HTTPStatus.FORBIDDEN if sentence else HTTPStatus.OK
+def _form(request: Request, *, error: WardnetError | None = None, steward: str = "") -> Response:
+    token, sentence = new_token(), str(error or "")
+    status = http_status(error) if error else HTTPStatus.OK
     response = page(
         request, "login.html", status=status, token=token, sentence=sentence, steward=steward
     )
