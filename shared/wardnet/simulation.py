@@ -4,7 +4,7 @@
 >>> frame = pd.DataFrame({"age": range(40, 80), "sex": ["female", "male"] * 20})
 >>> network = simulate({"mercy": frame[:15], "charity": frame[15:]}, dataset="patients")
 >>> network.summary("patients", "age", by="sex").to_frame()["mean"].tolist()
-[59, 60]
+[59.0, 60.0]
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -177,7 +177,8 @@ def _draft(
             _refuse(f"the column {column}", f"stands in only one of the tables {first} and {name}")
     if patient is not None and patient not in reference.columns:
         _refuse(f"the patient's column {patient}", "stands in no table")
-    return draft(pd.concat(list(tables.values()), ignore_index=True), dataset, patient=patient)
+    pooled = pd.concat(list(tables.values()), ignore_index=True)
+    return draft(pooled, dataset, patient=patient, keep_rare=True)
 
 
 def _rows(

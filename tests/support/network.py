@@ -463,7 +463,8 @@ def describe(
     """Draft a dictionary from a table; return the path of its local part."""
     named = ("--patient", patient) if patient else ()
     folder = out or table.parent
-    node.run("dataset", "describe", table, "--name", dataset, *named, "--out", folder)
+    drafted = ("--name", dataset, *named, "--keep-rare-levels", "--out", folder)
+    node.run("dataset", "describe", table, *drafted)
     return folder / f"{dataset}.local.toml"
 
 

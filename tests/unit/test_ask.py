@@ -1,5 +1,6 @@
 """From what a person asks to the query that is signed."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +9,17 @@ from pydantic import JsonValue
 
 from wardnet import clock
 from wardnet.agreement.purpose import VOCABULARY, Modifier, Permission, Purpose
-from wardnet.client.ask import LIFETIME, Ask, Asker, describe, to_query
+from wardnet.client.ask import (
+    LIFETIME,
+    Ask,
+    Asker,
+    describe,
+    names,
+    numbers,
+    to_bins,
+    to_cohort,
+    to_query,
+)
 from wardnet.client.grant import Grant, Permit, strictest
 from wardnet.errors import Reason, WardnetError
 from wardnet.question import query as queries
@@ -71,6 +82,36 @@ def test_a_query_is_for_the_strictest_purpose_of_all() -> None:
     assert strictest([disease, other]) == disease
     ancestry = Purpose(VOCABULARY, Permission.POA, (), ())
     assert strictest([PURPOSE, ancestry]) == PURPOSE
+
+
+@pytest.mark.parametrize(
+    ("question", "parameter"),
+    [
+        (lambda: to_bins(bins=[20, 40], edges=None), "bins"),  # type: ignore[arg-type]
+        (lambda: to_bins(bins=2.7, edges=None), "bins"),  # type: ignore[arg-type]
+        (lambda: to_bins(bins="3", edges=None), "bins"),  # type: ignore[arg-type]
+        (lambda: to_bins(bins=None, edges=[0, float("inf")]), "edges"),
+        (lambda: numbers([float("nan")], method="quantiles", parameter="p"), "p"),
+        (lambda: numbers([10**400], method="quantiles", parameter="p"), "p"),
+        (lambda: to_cohort(42), "where"),  # type: ignore[arg-type]
+        (lambda: asked(replace(ASK, parameters={"by": 10**30})), "by"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_in_a_sentence(
+    question: Callable[[], object], parameter: str
+) -> None:
+    """Whatever a person passes, the parameter is named."""
+    with pytest.raises(WardnetError) as refusal:
+        question()
+    assert refusal.value.reason is Reason.PARAMETER_INVALID
+    assert refusal.value.details["parameter"] == parameter
+
+
+def test_one_stands_for_several_and_none_for_no_one() -> None:
+    """A single name or number needs no list around it."""
+    assert (names("sex"), names(None), names(("a", "b"))) == (["sex"], [], ["a", "b"])
+    assert numbers(0.5, method="quantiles", parameter="probabilities") == [0.5]
+    assert numbers((1, 2.5), method="histogram", parameter="edges") == [1.0, 2.5]
 
 
 def test_a_query_lives_a_quarter_of_an_hour_and_allows_for_other_clocks() -> None:

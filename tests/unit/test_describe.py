@@ -6,7 +6,7 @@ import pytest
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import ColumnType, Dictionary
-from wardnet_node.intake import blocks
+from wardnet_node.intake import blocks, dictionary_file
 from wardnet_node.intake.batches import Batch, read
 from wardnet_node.intake.describe import describe
 from wardnet_node.intake.local_part import LocalPart
@@ -21,7 +21,7 @@ EXPORT = (
 
 def described(path: Path, **options: str) -> tuple[Dictionary, LocalPart, list[Batch]]:
     """Describe a file and read it with the drafts."""
-    dictionary, local = describe(path, "export", patient=options.get("patient"))
+    dictionary, local, _ = describe(path, "export", patient=options.get("patient"), keep_rare=True)
     return dictionary, local, list(read(path, dictionary, local=local))
 
 
@@ -59,6 +59,23 @@ def test_what_stands_late_in_a_file_counts(tmp_path: Path, monkeypatch: pytest.M
     assert dictionary.column("b").levels == ("0", "1", "2")
     assert dictionary.column("c").resolution == "0.01"
     assert sum(batch.rows for batch in batches) == 101
+
+
+def test_rare_levels_are_left_out_and_only_counted(tmp_path: Path) -> None:
+    """Who edits the draft learns how many there were, and never which."""
+    path = tmp_path / "a.csv"
+    path.write_text("cause,stage\n" + "flu,1\n" * 60 + "Kuru,2\n" * 9 + "gout,1\n")
+    dictionary, _, rare = describe(path, "export")
+    assert dictionary.column("cause").levels == ("flu",)
+    assert dictionary.column("stage").levels == ()
+    assert rare == {"cause": 2}
+    written = dictionary_file.write(dictionary, notes=["Left out of cause: 2 levels."])
+    assert "\n# Left out of cause: 2 levels.\n\n" in written
+    assert "Kuru" not in written
+    kept, _, none = describe(path, "export", keep_rare=True)
+    assert kept.column("cause").levels == ("Kuru", "flu", "gout")
+    assert kept.column("stage").levels == ("1", "2")
+    assert none == {}
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from wardnet.question.values import encode
 
 
 def column(values: object, name: str = "x") -> Column:
-    """Draft one column."""
-    dictionary, _ = draft(pd.DataFrame({name: values}), "d")
+    """Draft one column, with all its levels."""
+    dictionary, _ = draft(pd.DataFrame({name: values}), "d", keep_rare=True)
     return dictionary.columns[0]
 
 
@@ -52,6 +52,47 @@ def test_values_that_hardly_repeat_are_not_listed() -> None:
     """A list of levels must not be a list of patients."""
     assert column(["Kuru", "flu", "gout"]).levels == ()
     assert column([17, 23, 29]).levels == ()
+
+
+def test_levels_that_few_rows_have_are_not_listed() -> None:
+    """Unless they are asked for: one row with a level is one patient's value."""
+    frame = pd.DataFrame({"cause": ["flu"] * 60 + ["Kuru"], "stage": [0] * 30 + [1] * 30 + [13]})
+    dictionary, _ = draft(frame, "d")
+    assert dictionary.column("cause").levels == ("flu",)
+    stage = dictionary.column("stage")
+    assert (stage.levels, stage.minimum, stage.maximum) == ((), "0", "20")
+    kept, _ = draft(frame, "d", keep_rare=True)
+    assert kept.column("cause").levels == ("Kuru", "flu")
+    assert kept.column("stage").levels == ("0", "1", "13")
+    alone, _ = draft(pd.DataFrame({"cause": ["Kuru"] * 9}), "d")
+    assert alone.columns[0].type is ColumnType.TEXT
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([0, 3_000_000_000] * 20, ColumnType.INTEGER),
+        ([1e305, 2e305], ColumnType.TEXT),
+        ([-1.7e308, 1.7e308], ColumnType.TEXT),
+        ([1e-310, 2e-310], ColumnType.REAL),
+        ([1e15] * 30, ColumnType.REAL),
+    ],
+)
+def test_numbers_of_any_size_can_be_drafted(values: list[float], kind: ColumnType) -> None:
+    """What no dictionary can hold is not shared; what no grid can hold is off it."""
+    drafted = column(values)
+    assert drafted.type is kind
+    assert drafted.levels == ()
+
+
+@pytest.mark.parametrize(("low", "high"), [(20, 22), (101, 107), (-13, -12), (3, 11)])
+def test_bounds_of_a_narrow_range_do_not_tell_it(low: int, high: int) -> None:
+    """A bound one step beyond a value would be that value's name."""
+    drafted, _ = draft(pd.DataFrame({"x": [low, high, high - 1]}), "d")
+    bounds = int(drafted.columns[0].minimum), int(drafted.columns[0].maximum)
+    assert all(bound % 10 == 0 for bound in bounds)
+    assert bounds[0] < low
+    assert bounds[1] > high
 
 
 @pytest.mark.parametrize(

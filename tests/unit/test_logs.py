@@ -4,7 +4,6 @@ import json
 import logging
 
 import pytest
-import structlog
 
 from wardnet import logs
 
@@ -12,16 +11,9 @@ CANARY = "Mustermann"
 
 
 @pytest.fixture(autouse=True)
-def restored() -> object:
-    """Put the process's logging back as it was."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+def _configured() -> None:
+    """Log as a daemon does."""
     logs.configure("wardnet-test")
-    yield
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:

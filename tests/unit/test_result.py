@@ -64,6 +64,24 @@ def result(table: Table = TABLE, **changes: object) -> Result:
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
+def test_counts_stay_whole_and_means_doubles_beside_what_is_withheld() -> None:
+    """A frame's types follow from the statistics, not from what happens to stand there."""
+    table = Table(("sex",), ("n", "mean"), (("f", 30, 59), ("m", None, None)))
+    frame = result(table).to_frame()
+    assert [str(kind) for kind in frame.dtypes[1:]] == ["Int64", "Float64"]
+    assert frame["n"].tolist()[0] == 30
+    assert frame["mean"].isna().tolist() == [False, True]
+
+
+def test_no_statistic_vanishes_behind_a_key_of_its_name() -> None:
+    """Keys keep their names; a statistic gets prefixes until its own is free."""
+    table = Table(("n", "summary_n"), ("n", "mean"), (("1", "2", 30, 4.5),))
+    assert result(table).to_dict()["rows"] == [
+        {"n": "1", "summary_n": "2", "summary_summary_n": 30, "mean": 4.5}
+    ]
+    assert result(table).to_frame().shape == (1, 4)
+
+
 def test_it_prints_everything_that_must_be_known() -> None:
     """Numbers, withheld cells and why, who took part, who did not and why, rules, question."""
     text = result().sheet().text(100)
@@ -95,11 +113,11 @@ def test_several_rules_are_told_apart() -> None:
 
 
 def test_a_frame_has_keys_and_statistics_as_columns() -> None:
-    """Withheld and undefined are NaN, numbers are full doubles."""
+    """Withheld and undefined are NA, numbers are full doubles."""
     frame = result().to_frame()
     assert list(frame.columns) == ["variable", "sex", "n", "mean", "sd"]
     assert frame["mean"][0] == 53.51086956521739
-    assert math.isnan(frame["mean"][1])
+    assert frame["mean"].isna()[1]
     assert math.isnan(frame["sd"][2])
 
 

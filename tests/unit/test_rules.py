@@ -8,29 +8,28 @@ from wardnet.privacy.rules import OFF, STANDARD, Guard, Output
 
 
 @pytest.mark.parametrize(
-    ("patients", "dataset", "filtered", "reason"),
+    ("patients", "left_out", "reason"),
     [
-        (0, 0, False, Reason.COHORT_TOO_SMALL),
-        (9, 9, False, Reason.COHORT_TOO_SMALL),
-        (10, 10, False, None),
-        (0, 100, True, Reason.COHORT_TOO_SMALL),
-        (9, 100, True, Reason.COHORT_TOO_SMALL),
-        (10, 100, True, None),
-        (90, 100, True, None),
-        (91, 100, True, Reason.COMPLEMENT_TOO_SMALL),
-        (100, 100, True, Reason.COMPLEMENT_TOO_SMALL),
-        (100, 100, False, None),
+        (0, None, Reason.COHORT_TOO_SMALL),
+        (9, None, Reason.COHORT_TOO_SMALL),
+        (10, None, None),
+        (0, 100, Reason.COHORT_TOO_SMALL),
+        (9, 91, Reason.COHORT_TOO_SMALL),
+        (10, 90, None),
+        (90, 10, None),
+        (91, 9, Reason.COMPLEMENT_TOO_SMALL),
+        (100, 0, Reason.COMPLEMENT_TOO_SMALL),
     ],
 )
 def test_a_cohort_and_what_it_leaves_out_hold_ten(
-    *, patients: int, dataset: int, filtered: bool, reason: Reason | None
+    *, patients: int, left_out: int | None, reason: Reason | None
 ) -> None:
     """Nobody and nobody-left-out are small, too; only the unfiltered cohort may hold everybody."""
     if reason is None:
-        STANDARD.check_cohort(patients=patients, dataset=dataset, filtered=filtered)
+        STANDARD.check_cohort(patients=patients, left_out=left_out)
         return
     with pytest.raises(WardnetError) as refusal:
-        STANDARD.check_cohort(patients=patients, dataset=dataset, filtered=filtered)
+        STANDARD.check_cohort(patients=patients, left_out=left_out)
     assert refusal.value.reason is reason
     assert not refusal.value.details
 
@@ -54,7 +53,7 @@ def test_a_quantile_needs_ten_others_beside_the_record_it_may_be() -> None:
 
 def test_switched_off_nothing_is_withheld_or_listed() -> None:
     """The simulation's switch."""
-    OFF.check_cohort(patients=0, dataset=0, filtered=True)
+    OFF.check_cohort(patients=0, left_out=0)
     held = OFF.withhold({"cells": Guard(2)}, {"cells": np.array([0, 1])})
     assert not held.withheld["cells"].any()
     assert not OFF.too_few_beyond(0)

@@ -98,6 +98,16 @@ def test_a_refusal_is_an_answer_without_numbers(cohort: Term, reason: Reason) ->
     assert asked(count(cohort.cohort), held, rules=OFF).outcome == "released"
 
 
+def test_who_is_left_out_is_whoever_has_a_row_left_out() -> None:
+    """A filter on visits may keep a visit of everybody; the visits that it leaves out are many."""
+    visits = [*range(20)] * 2
+    for later, reason in ((20, ""), (9, Reason.COMPLEMENT_TOO_SMALL.value)):
+        ages = [50] * 20 + [60] * later + [50] * (20 - later)
+        query = count((col("age") < 55).cohort, dictionary=VISITS)
+        answer = asked(query, rows([0] * 40, age=[age + 5 for age in ages], who=visits))
+        assert answer.reason == reason
+
+
 @pytest.mark.parametrize(
     ("query", "held"),
     [
@@ -149,6 +159,25 @@ def test_moments_of_a_column_with_levels_hide_its_small_levels(stage: Column) ->
         ("female", MOMENTS, "a level with fewer than 10 patients"),
         ("other", MOMENTS, "a level with fewer than 10 patients"),
     ]
+
+
+@pytest.mark.parametrize("length", [10, 60])
+def test_a_question_is_refused_before_an_answer_that_could_not_be_sent(length: int) -> None:
+    """An answer that is withheld from the first cell to the last fits a message, or nobody asks."""
+    columns = [
+        replace(LAB, name=f"x{number}".ljust(length, "x"), label="") for number in range(1600)
+    ]
+    table = Dictionary(name="wide", version=1, columns=(SEX, *columns))
+    query = ask("summary", {"columns": [column.name for column in columns]}, dictionary=table)
+    if length > 10:
+        with pytest.raises(WardnetError, match="more than an answer can hold"):
+            Session(query, digest=DIGEST, dictionary=table)
+        return
+    nobody = Rows(20, {column.name: np.full(20, np.nan) for column in columns})
+    answer = run(query, digest=DIGEST, dictionary=table, hospitals={"a": lambda: [nobody]})
+    assert answer.table is not None
+    assert len(answer.table.withheld) == len(columns)
+    assert answers.from_bytes(answers.to_bytes(answer)) == answer
 
 
 def test_quantiles_near_the_ends_are_withheld_by_name() -> None:

@@ -53,6 +53,23 @@ def test_a_whole_number_has_one_code_however_it_is_written(values: Values) -> No
     assert codes(AGE, values) == [63, 0, 120]
 
 
+def test_a_value_off_the_grid_lies_within_its_bounds_exactly() -> None:
+    """One that is outside by the rounding of a double counts as the bound itself."""
+    column = Column(name="x", type=ColumnType.REAL, minimum="-8", maximum="8")
+    values = np.array([np.nextafter(8, 9), 8.0, np.nextafter(-8, -9), np.nan])
+    assert array(encode(column, values)).tolist()[:3] == [8.0, 8.0, -8.0]
+    assert problems(column, np.array([8.00001])) == {"is out of bounds": [0]}
+
+
+def test_whole_numbers_that_a_double_cannot_tell_are_refused() -> None:
+    """Digits are never lost silently, however the number is written."""
+    column = Column(name="x", type=ColumnType.INTEGER, minimum="0", maximum="1e17")
+    for values in (np.array([2**53 - 1, 2**53 + 1]), pd.Series(["12", "9007199254740993"])):
+        assert problems(column, values) == {
+            "has more digits than can be kept (a whole number of 2**53 or more)": [1]
+        }
+
+
 def test_codes_are_as_narrow_as_the_grid_allows() -> None:
     """Every grid gets the narrowest signed type that also holds -1."""
     assert [code_type(cells).itemsize for cells in (1, 128, 129, 32768, 32769, 2**31)] == [

@@ -44,6 +44,11 @@ def dataset() -> None:
 @click.option("--patient", metavar="COLUMN", help="Column of FILE that names the patient.")
 @click.option("--label", default="", help="One line for people.")
 @click.option(
+    "--keep-rare-levels",
+    is_flag=True,
+    help="Draft levels that fewer than 10 rows have, too: a rare level tells of few patients.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     default=Path(),
@@ -51,19 +56,40 @@ def dataset() -> None:
 )
 @json_option
 def describe(
-    *, file: Path, name: str, patient: str | None, label: str, out: Path, as_json: bool
+    *,
+    file: Path,
+    name: str,
+    patient: str | None,
+    label: str,
+    keep_rare_levels: bool,
+    out: Path,
+    as_json: bool,
 ) -> None:
     """Draft both parts of a dictionary from FILE (CSV), to be edited before they are used."""
     shared, local = out / f"{name}.dictionary.toml", out / f"{name}.local.toml"
     for path in (shared, local):
         if path.exists():
             raise WardnetError(Reason.ALREADY_EXISTS, path=str(path))
-    from wardnet_node.intake import describe as drafts  # noqa: PLC0415 - it imports pandas
+    from wardnet.question.draft import FEWEST_ROWS  # noqa: PLC0415 - it imports pandas
+    from wardnet_node.intake import describe as drafts  # noqa: PLC0415 - as above
 
     with _progress(f"Reading {file.name}") as progress:
-        parts = drafts.describe(file, name, patient=patient, label=label, progress=progress)
-    shared.write_text(dictionary_file.write(parts[0]), encoding="utf-8")
-    local.write_text(local_part.write(parts[1]), encoding="utf-8")
+        dictionary, own, rare = drafts.describe(
+            file,
+            name,
+            patient=patient,
+            label=label,
+            keep_rare=keep_rare_levels,
+            progress=progress,
+        )
+    notes = [
+        f"Left out of {column}, because fewer than {FEWEST_ROWS} rows have them: {levels} levels."
+        for column, levels in rare.items()
+    ]
+    for note in notes:
+        console(stderr=True).print(note)
+    shared.write_text(dictionary_file.write(dictionary, notes=notes), encoding="utf-8")
+    local.write_text(local_part.write(own), encoding="utf-8")
     print_record({"shared_part": str(shared), "local_part": str(local)}, as_json=as_json)
 
 

@@ -1,7 +1,7 @@
 """Draft both parts of a dictionary from a CSV file, for a steward to edit."""
 
 import codecs
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.question import draft
-from wardnet.question.dictionary import Dictionary
+from wardnet.question.dictionary import ColumnType, Dictionary
 from wardnet.question.draft import Kind, Profile, profile
 from wardnet_node.intake import csv_file
 from wardnet_node.intake.blocks import Block, Progress, check_utf_8, read_blocks
@@ -53,8 +53,9 @@ def describe(
     *,
     patient: str | None = None,
     label: str = "",
+    keep_rare: bool = False,
     progress: Progress | None = None,
-) -> tuple[Dictionary, LocalPart]:
+) -> tuple[Dictionary, LocalPart, Mapping[str, int]]:
     """Draft both parts from all records of a file; memory does not grow with it.
 
     How the file is written is found out: UTF-8, UTF-16 or Windows-1252, one of `DELIMITERS`,
@@ -68,8 +69,17 @@ def describe(
         Of the dataset.
     patient : str or None
         The column that names the patient, as the header spells it.
+    keep_rare : bool
+        Whether levels that fewer than `draft.FEWEST_ROWS` rows have are drafted, too.
     progress : callable or None
         Called with the bytes done and the bytes in all.
+
+    Returns
+    -------
+    dictionary, local : Dictionary, LocalPart
+        The two parts.
+    rare : Mapping of str to int
+        How many levels were left out, by column, where any were.
 
     Raises
     ------
@@ -80,14 +90,22 @@ def describe(
     local = _written(path)
     seen = _look(path, local, patient=patient, progress=progress)
     profiles = {source: one.profile for source, one in seen.items()}
-    dictionary, sources = draft.describe(profiles, name, patient=patient, label=label)
+    dictionary, sources = draft.describe(
+        profiles, name, patient=patient, label=label, keep_rare=keep_rare
+    )
+    rare = {
+        column.name: levels
+        for column in dictionary.columns
+        if column.type is ColumnType.CATEGORY and not keep_rare
+        if (levels := draft.rare_levels(profiles[sources[column.name]]))
+    }
     columns = {
         column: LocalColumn(
             source="" if source == column else source, missing=tuple(sorted(seen[source].codes))
         )
         for column, source in sources.items()
     }
-    return dictionary, replace(local, columns=columns)
+    return dictionary, replace(local, columns=columns), rare
 
 
 def _look(

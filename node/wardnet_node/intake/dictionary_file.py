@@ -1,5 +1,6 @@
 """The shared part of a dictionary as a TOML file that a steward edits and publishes."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -29,8 +30,8 @@ def read(path: Path) -> Dictionary:
     return toml.read(_ADAPTER, path)
 
 
-def write(dictionary: Dictionary) -> str:
-    """Return the file's text; what is empty or usual is left out."""
+def write(dictionary: Dictionary, *, notes: Iterable[str] = ()) -> str:
+    """Return the file's text; what is empty or usual is left out, and notes become comments."""
     columns = [
         {
             key: str(value) if key in {"type", "out_of_bounds"} else value
@@ -45,4 +46,9 @@ def write(dictionary: Dictionary) -> str:
         "version": dictionary.version,
         "label": dictionary.label,
     }
-    return _HEADER + toml.write({**head, **patient, "columns": columns})
+    comments = "".join(f"# {note}\n" for note in notes)
+    return (
+        _HEADER.rstrip("\n")
+        + f"\n{comments}\n"
+        + toml.write({**head, **patient, "columns": columns})
+    )

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
+from math import isfinite, nan
+from operator import index
 from typing import Final, TypeAlias
 
 from pydantic import JsonValue
@@ -151,6 +153,13 @@ def to_cohort(where: Where) -> Cohort:
     """
     if where is None:
         return EVERYONE
+    if not isinstance(where, Term | str):
+        raise WardnetError(
+            Reason.PARAMETER_INVALID,
+            method="cohort",
+            parameter="where",
+            rule='needs a condition such as col("age") >= 40, or a line such as "age >= 40"',
+        )
     cohort = where.cohort if isinstance(where, Term) else parse(where)
     if 1 + _nesting(cohort) > canonical.MAXIMUM_DEPTH:
         raise WardnetError(
@@ -208,20 +217,54 @@ def to_bins(*, bins: int | None, edges: Sequence[float] | None) -> JsonValue:
     Raises
     ------
     WardnetError
-        `PARAMETER_INVALID` when both are given.
+        `PARAMETER_INVALID` when both are given, or either is no number.
     """
     if edges is None:
-        return _BINS if bins is None else int(bins)
+        return _BINS if bins is None else _whole(bins)
     if bins is not None:
         raise WardnetError(
             Reason.PARAMETER_INVALID, method="histogram", parameter="bins", rule="excludes edges"
         )
-    return [float(edge) for edge in edges]
+    return numbers(edges, method="histogram", parameter="edges")
 
 
-def names(value: Names) -> list[JsonValue]:
-    """Return one name or several as a JSON list."""
-    return [value] if isinstance(value, str) else list(value)
+def _whole(bins: int) -> int:
+    try:
+        return index(bins)  # numpy's integers too, and neither 2.7 nor "3" nor a list
+    except TypeError:
+        raise WardnetError(
+            Reason.PARAMETER_INVALID,
+            method="histogram",
+            parameter="bins",
+            rule="needs a whole number; edges takes a list",
+        ) from None
+
+
+def names(value: Names | None) -> list[JsonValue]:
+    """Return one name, several or none as a JSON list."""
+    return [value] if isinstance(value, str) else list(value or ())
+
+
+def numbers(value: float | Sequence[float], *, method: str, parameter: str) -> list[JsonValue]:
+    """Return one number or several as a JSON list.
+
+    Raises
+    ------
+    WardnetError
+        `PARAMETER_INVALID` for what is no finite number.
+    """
+    try:
+        found = [float(each) for each in ([value] if isinstance(value, int | float) else value)]
+    except (TypeError, ValueError, OverflowError):
+        found = [nan]
+    if not all(map(isfinite, found)):
+        raise WardnetError(
+            Reason.PARAMETER_INVALID,
+            method=method,
+            parameter=parameter,
+            rule="needs finite numbers",
+        )
+    return [*found]
 
 
 def _hospitals(ask: Ask, holders: Sequence[str]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from wardnet.client.ask import Ask, Names, Parameters, Where, names, to_bins
+from wardnet.client.ask import Ask, Names, Parameters, Where, names, numbers, to_bins
 from wardnet.client.listing import Columns, Dataset, Hospital, Listing
 from wardnet.client.result import Result
 
@@ -44,7 +44,7 @@ class Network(ABC):
         self,
         dataset: str,
         *,
-        by: Names = (),
+        by: Names | None = None,
         where: Where = None,
         hospitals: Names | None = None,
         min_hospitals: int | None = None,
@@ -74,7 +74,7 @@ class Network(ABC):
         dataset: str,
         columns: Names,
         *,
-        by: Names = (),
+        by: Names | None = None,
         where: Where = None,
         hospitals: Names | None = None,
         min_hospitals: int | None = None,
@@ -107,8 +107,8 @@ class Network(ABC):
         dataset: str,
         columns: Names,
         *,
-        probabilities: Sequence[float] = (0.25, 0.5, 0.75),
-        by: Names = (),
+        probabilities: float | Sequence[float] = (0.25, 0.5, 0.75),
+        by: Names | None = None,
         where: Where = None,
         hospitals: Names | None = None,
         min_hospitals: int | None = None,
@@ -119,15 +119,15 @@ class Network(ABC):
         Parameters
         ----------
         columns : str or sequence of str
-            Columns of numbers or times, on the dictionary's resolution.
-        probabilities : sequence of float
+            Columns of numbers, on the dictionary's resolution.
+        probabilities : float or sequence of float
             From 0.05 to 0.95.
         by : str or sequence of str
             Up to two columns with levels.
         """
         parameters: Parameters = {
             "columns": names(columns),
-            "probabilities": [float(probability) for probability in probabilities],
+            "probabilities": numbers(probabilities, method="quantiles", parameter="probabilities"),
             "by": names(by),
         }
         return self.ask(
@@ -149,7 +149,7 @@ class Network(ABC):
         *,
         bins: int | None = None,
         edges: Sequence[float] | None = None,
-        by: Names = (),
+        by: Names | None = None,
         where: Where = None,
         hospitals: Names | None = None,
         min_hospitals: int | None = None,

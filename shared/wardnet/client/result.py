@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from wardnet.canonical import Json
 from wardnet.client.ask import describe, where_of
@@ -15,6 +15,9 @@ from wardnet.question.query import Query
 
 if TYPE_CHECKING:
     import pandas as pd
+
+COUNTS: Final = frozenset({"n", "missing", "rows", "patients"})
+"""Statistics that are whole numbers."""
 
 Marks: TypeAlias = Sequence[Sequence[str]]
 """Per row and column of a table: the mark of a withheld entry, or an empty text."""
@@ -71,11 +74,17 @@ class Result:
         return tuple(participant.hospital for participant in self.answer.participants)
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return the table as a pandas frame: keys and statistics as columns, withheld as NaN."""
+        """Return the table as a pandas frame: keys and statistics as columns, withheld as NA.
+
+        Counts are whole numbers (Int64) and other statistics doubles (Float64), whatever is
+        withheld.
+        """
         import pandas as pd  # noqa: PLC0415 - slow to load, and most commands do without
 
-        columns = zip(*self.table.rows, strict=True) if self.table.rows else [()] * len(self._names)
-        return pd.DataFrame(dict(zip(self._names, map(list, columns), strict=True)))
+        frame = pd.DataFrame(self.table.rows, columns=pd.Index(self._names), dtype="object")
+        statistics = self._names[len(self.table.keys) :]
+        kinds = ("Int64" if value in COUNTS else "Float64" for value in self.table.values)
+        return frame.astype(dict(zip(statistics, kinds, strict=True)))
 
     def to_dict(self) -> dict[str, Json]:
         """Return everything as JSON; `docs/researcher.md` describes the layout."""
@@ -139,15 +148,14 @@ class Result:
 
     @property
     def _names(self) -> Sequence[str]:
-        """Return unique column names: a statistic that is called like a key gets a prefix."""
-        keys = set(self.table.keys)
-        return [
-            *self.table.keys,
-            *(
-                f"{self.answer.method}_{value}" if value in keys else value
-                for value in self.table.values
-            ),
-        ]
+        """Return unique column names: a statistic that is called like a key gets prefixes."""
+        names = list(self.table.keys)
+        for value in self.table.values:
+            name = value
+            while name in names:
+                name = f"{self.answer.method}_{name}"
+            names.append(name)
+        return names
 
 
 def released(

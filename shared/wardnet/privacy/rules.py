@@ -82,15 +82,16 @@ class DisclosureRules:
 
     minimum_patients: int = 10
 
-    def check_cohort(self, *, patients: int, dataset: int, filtered: bool) -> None:
+    def check_cohort(self, *, patients: int, left_out: int | None) -> None:
         """Refuse a cohort, or what it leaves out, that is too small.
 
         Parameters
         ----------
-        patients, dataset : int
-            Patients in the cohort and in the whole dataset, over all hospitals.
-        filtered : bool
-            False only for the literally unfiltered cohort.
+        patients : int
+            In the cohort, over all hospitals.
+        left_out : int or None
+            Of whom the filter leaves out a row; they may have others in the cohort. None only for
+            the literally unfiltered cohort.
 
         Raises
         ------
@@ -99,7 +100,7 @@ class DisclosureRules:
         """
         if patients < self.minimum_patients:
             raise WardnetError(Reason.COHORT_TOO_SMALL)
-        if filtered and dataset - patients < self.minimum_patients:
+        if left_out is not None and left_out < self.minimum_patients:
             raise WardnetError(Reason.COMPLEMENT_TOO_SMALL)
 
     def withhold(
@@ -160,7 +161,7 @@ class DisclosureRules:
             return ()
         least = f"at least {self.minimum_patients}"
         rules = (
-            f"a cohort, and what a filter leaves out, holds {least} patients",
+            f"a cohort, and the rows that a filter leaves out, are those of {least} patients",
             f"a cell holds {least} patients; 0 counts as small",
         )
         match output:

@@ -6,7 +6,7 @@ Literals are text and take their meaning from the column's type.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from fractions import Fraction
 from functools import reduce
@@ -24,6 +24,7 @@ from wardnet.question.dictionary import (
     STRICT,
     TIMES,
     Column,
+    ColumnType,
     Dictionary,
     Name,
     number,
@@ -264,6 +265,9 @@ def _compare(column: Column, operator: Operator, literal: str, values: NDArray[n
     return found
 
 
+_BOOLEANS: Final[Mapping[str, str]] = {"0": "false", "1": "true"}
+
+
 def _place(column: Column, operator: Operator, literal: str) -> Fraction:
     """Return where a literal lies: in codes on the grid, in the column's unit off it."""
     try:
@@ -276,6 +280,8 @@ def _place(column: Column, operator: Operator, literal: str) -> Fraction:
             )
         if operator not in {"==", "!="}:
             _refuse(column, f"has no order; {operator} cannot be used")
+        if column.type is ColumnType.BOOLEAN:
+            literal = _BOOLEANS.get(literal, literal)
         return Fraction(column.code(literal))
     except ValueError:
         _refuse(column, f"is a {column.type} column and has no such value")
@@ -399,8 +405,17 @@ def literal(value: Value) -> str:
     >>> literal(40), literal(2.5), literal(True), literal(date(2026, 1, 31))
     ('40', '2.5', 'true', '2026-01-31')
     """
-    if isinstance(value, bool):
+    if value is None or value != value:  # noqa: PLR0124 - true of every kind of NaN
+        raise WardnetError(
+            Reason.PARAMETER_INVALID,
+            method="cohort",
+            parameter="a value",
+            rule='is missing; ask for missing values with col("...").missing()',
+        )
+    if isinstance(value, bool | np.bool_):
         return "true" if value else "false"
+    if isinstance(value, datetime) and value.tzinfo is None and value.time() == time():
+        return value.date().isoformat()  # as a column of dates reads it, and one of datetimes, too
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, float) and value.is_integer():

@@ -7,7 +7,7 @@ grid* and is stored as float64.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -65,6 +65,7 @@ _EXPONENT: Final = 300
 PAYLOAD_TYPE: Final = "application/vnd.wardnet.dictionary.v1+json"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -191,7 +192,7 @@ def number(kind: ColumnType, text: str) -> Fraction:
     if kind is ColumnType.DATETIME:
         moment = datetime.fromisoformat(text)
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return Fraction(int((moment - _EPOCH).total_seconds()))
+        return Fraction((moment - _EPOCH) // _MICROSECOND, 10**6)
     try:
         value = Decimal(text)
     except ArithmeticError as error:

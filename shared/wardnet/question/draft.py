@@ -1,7 +1,8 @@
 """Draft a dictionary from data, for a person to edit and for the simulation to start with.
 
-A draft must not tell about one patient: bounds are rounded outward, and a list of levels is drafted
-only where values repeat. What looks like an identifier or free text is never shared.
+A draft must not tell about one patient: bounds are rounded outward, a list of levels is drafted
+only where values repeat, and without the levels that few rows have, unless they are asked for. What
+looks like an identifier or free text is never shared.
 """
 
 # pyarrow is published without types.
@@ -9,12 +10,13 @@ only where values repeat. What looks like an identifier or free text is never sh
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from fractions import Fraction
-from functools import reduce
+from functools import partial, reduce
 from math import floor, log10
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wardnet.question.dictionary import Column, ColumnType, Dictionary, decimal_text
+from wardnet.question.dictionary import MAXIMUM_CODE, Column, ColumnType, Dictionary, decimal_text
 from wardnet.question.values import SLACK, Floats, Values, numbers, times, to_arrow
 
 if TYPE_CHECKING:
@@ -33,6 +35,16 @@ MAXIMUM_LEVELS: Final = 64
 MAXIMUM_DECIMALS: Final = 9
 REPEATS: Final = 2
 """Values per level, on average, below which a list of levels would be a list of patients."""
+
+FEWEST_ROWS: Final = 10
+"""Rows below which a level is rare."""
+
+COARSEST: Final = 10
+"""Grid steps that a bound is rounded to at least: one step outward would tell the value."""
+
+_LARGEST: Final = 1e299
+_SMALLEST: Final = Fraction(1, 10**290)
+"""Between these a dictionary can write bounds."""
 
 _EXACT: Final = 2.0**45
 """Largest scaled value at which a decimal fraction is still told from any other double."""
@@ -69,8 +81,9 @@ class Profile:
         The narrowest kind that holds all values.
     count : int
         Values that are not missing.
-    texts : frozenset of str or None
-        The distinct values as text; None when there are more than `MAXIMUM_LEVELS`.
+    texts : Mapping of str to int, or None
+        The distinct values as text, and how often each occurs; None when there are more than
+        `MAXIMUM_LEVELS`.
     low, high : float
         Of numbers, or of times in seconds since 1970.
     decimals : int or None
@@ -79,7 +92,7 @@ class Profile:
 
     kind: Kind = Kind.EMPTY
     count: int = 0
-    texts: frozenset[str] | None = frozenset()
+    texts: Mapping[str, int] | None = field(default_factory=dict)
     low: float = np.inf
     high: float = -np.inf
     decimals: int | None = 0
@@ -88,7 +101,7 @@ class Profile:
         """Return the profile of both blocks together."""
         texts = None
         if self.texts is not None and other.texts is not None:
-            union = self.texts | other.texts
+            union = Counter(self.texts) + Counter(other.texts)
             texts = union if len(union) <= MAXIMUM_LEVELS else None
         both = frozenset({self.kind, other.kind} - {Kind.EMPTY})
         kind = _WIDER.get(both, Kind.TEXT) if len(both) > 1 else next(iter(both), Kind.EMPTY)
@@ -126,8 +139,18 @@ def profile(values: Values) -> Profile:
     return Profile(Kind.TEXT, len(array), texts)
 
 
+def rare_levels(seen: Profile) -> int:
+    """Return how many levels a draft of a category leaves out because few rows have them."""
+    return sum(rows < FEWEST_ROWS for rows in (seen.texts or {}).values())
+
+
 def describe(
-    profiles: Mapping[str, Profile], name: str, *, patient: str | None = None, label: str = ""
+    profiles: Mapping[str, Profile],
+    name: str,
+    *,
+    patient: str | None = None,
+    label: str = "",
+    keep_rare: bool = False,
 ) -> tuple[Dictionary, Mapping[str, str]]:
     """Draft the dictionary of a table from the profiles of its columns.
 
@@ -139,6 +162,8 @@ def describe(
         Of the dataset.
     patient : str or None
         The source column that names the patient; None when every row is a patient of its own.
+    keep_rare : bool
+        Whether levels of fewer than `FEWEST_ROWS` rows are drafted, too.
 
     Returns
     -------
@@ -156,7 +181,7 @@ def describe(
     columns = tuple(
         _identifier(names[source], source)
         if source == patient
-        else _column(names[source], source, profiles[source])
+        else _column(names[source], source, profiles[source], keep_rare=keep_rare)
         for source in profiles
     )
     dictionary = Dictionary(
@@ -170,7 +195,12 @@ def describe(
 
 
 def draft(
-    frame: "pd.DataFrame", name: str, *, patient: str | None = None, label: str = ""
+    frame: "pd.DataFrame",
+    name: str,
+    *,
+    patient: str | None = None,
+    label: str = "",
+    keep_rare: bool = False,
 ) -> tuple[Dictionary, Mapping[str, str]]:
     """Draft the dictionary of a pandas table; see `describe`.
 
@@ -183,7 +213,7 @@ def draft(
     ('12', '21', '0.01', 'mean radius')
     """
     profiles = {str(source): profile(frame[source]) for source in frame.columns}
-    return describe(profiles, name, patient=patient, label=label)
+    return describe(profiles, name, patient=patient, label=label, keep_rare=keep_rare)
 
 
 def clean_names(sources: Iterable[str]) -> Mapping[str, str]:
@@ -214,11 +244,12 @@ def _clean(source: str) -> str:
     return (stem if stem[0].isalpha() else f"x{stem}")[:_NAME_LENGTH]
 
 
-def _texts(array: pa.Array) -> frozenset[str] | None:
-    distinct = pc.unique(array)
-    if len(distinct) > MAXIMUM_LEVELS:
+def _texts(array: pa.Array) -> Mapping[str, int] | None:
+    counted = pc.value_counts(array)
+    if len(counted) > MAXIMUM_LEVELS:
         return None
-    return frozenset(pc.cast(distinct, pa.string()).to_pylist())
+    texts = pc.cast(counted.field("values"), pa.string()).to_pylist()
+    return dict(zip(texts, counted.field("counts").to_pylist(), strict=True))
 
 
 def _profile_numbers(array: pa.Array, floats: Floats) -> Profile:
@@ -269,17 +300,18 @@ def _label(name: str, source: str) -> str:
     return "" if name == source else source
 
 
-def _column(name: str, source: str, seen: Profile) -> Column:
+def _column(name: str, source: str, seen: Profile, *, keep_rare: bool) -> Column:
+    fewest = 1 if keep_rare else FEWEST_ROWS
     label = _label(name, source)
     if seen.kind in {Kind.WHOLE, Kind.TEXT} and _IDENTIFIER.search(name):
         return _identifier(name, source)
     draft_of: Mapping[Kind, Callable[[str, str, Profile], Column | None]] = {
         Kind.BOOLEAN: _boolean,
-        Kind.WHOLE: _whole,
+        Kind.WHOLE: partial(_whole, fewest=fewest),
         Kind.DECIMAL: _decimal,
         Kind.DATE: _time,
         Kind.DATETIME: _time,
-        Kind.TEXT: _category,
+        Kind.TEXT: partial(_category, fewest=fewest),
     }
     drafted = draft_of[seen.kind](name, label, seen) if seen.kind in draft_of else None
     return drafted or Column(name=name, type=ColumnType.TEXT, label=label)
@@ -289,17 +321,22 @@ def _boolean(name: str, label: str, _: Profile) -> Column:
     return Column(name=name, type=ColumnType.BOOLEAN, label=label)
 
 
-def _category(name: str, label: str, seen: Profile) -> Column | None:
+def _category(name: str, label: str, seen: Profile, *, fewest: int) -> Column | None:
     if seen.texts is None or len(seen.texts) * REPEATS > seen.count:
         return None
-    return Column(
-        name=name, type=ColumnType.CATEGORY, label=label, levels=tuple(sorted(seen.texts))
-    )
+    levels = tuple(sorted(text for text, rows in seen.texts.items() if rows >= fewest))
+    if not levels:
+        return None
+    return Column(name=name, type=ColumnType.CATEGORY, label=label, levels=levels)
 
 
-def _whole(name: str, label: str, seen: Profile) -> Column | None:
-    levels = sorted({int(float(text)) for text in seen.texts or ()})
-    if 0 < len(levels) <= MAXIMUM_INTEGER_LEVELS and len(levels) * REPEATS <= seen.count:
+def _whole(name: str, label: str, seen: Profile, *, fewest: int) -> Column | None:
+    rows: Counter[int] = Counter()
+    for text, count in (seen.texts or {}).items():
+        rows[int(float(text))] += count
+    levels = sorted(rows)
+    listed = 0 < len(levels) <= MAXIMUM_INTEGER_LEVELS and len(levels) * REPEATS <= seen.count
+    if listed and min(rows.values()) >= fewest and levels[-1] - levels[0] < MAXIMUM_CODE:
         return Column(
             name=name,
             type=ColumnType.INTEGER,
@@ -318,7 +355,9 @@ def _whole(name: str, label: str, seen: Profile) -> Column | None:
     )
 
 
-def _decimal(name: str, label: str, seen: Profile) -> Column:
+def _decimal(name: str, label: str, seen: Profile) -> Column | None:
+    if max(abs(seen.low), abs(seen.high)) > _LARGEST:
+        return None
     step = None if seen.decimals is None else Fraction(1, 10**seen.decimals)
     low, high = outward(Fraction(str(seen.low)), Fraction(str(seen.high)), step)
     return Column(
@@ -361,11 +400,14 @@ def outward(low: Fraction, high: Fraction, step: Fraction | None) -> tuple[Fract
     --------
     >>> [str(bound) for bound in outward(Fraction(29), Fraction(77), Fraction(1))]
     ['20', '80']
+    >>> [str(bound) for bound in outward(Fraction(20), Fraction(22), Fraction(1))]
+    ['10', '30']
     >>> [str(bound) for bound in outward(Fraction(0), Fraction(80), Fraction(1))]
     ['0', '90']
     """
     width = high - low or abs(high) or Fraction(1)
-    round_to = max(Fraction(10) ** floor(log10(width)), step or Fraction(0))
+    width = max(width, _SMALLEST)
+    round_to = max(Fraction(10) ** floor(log10(width)), COARSEST * (step or Fraction(0)))
     bottom = floor(low / round_to) * round_to
     top = -floor(-high / round_to) * round_to
     return (

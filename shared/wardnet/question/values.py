@@ -39,9 +39,13 @@ NOT_A_LEVEL: Final = "is not one of the levels"
 NOT_WHOLE: Final = "is not a whole number"
 OFF_GRID: Final = "is finer than the resolution"
 OUT_OF_BOUNDS: Final = "is out of bounds"
+TOO_LONG: Final = "has more digits than can be kept (a whole number of 2**53 or more)"
 
 SLACK: Final = 2.0**-50
 """Relative distance that counts as equal: what one factor and one sum of doubles can be off."""
+
+_FIRST_INEXACT: Final = 2.0**53
+"""From here on a double may stand for several whole numbers."""
 
 _BOOLEANS: Final = ("false", "true", "0", "1")
 _SECONDS: Final = 86_400
@@ -269,10 +273,17 @@ def place(column: Column, floats: Floats, bad: Mask, *, rule: str, rounds: bool)
     rounds : bool
         Whether to round to the resolution.
     """
+    found = [(rule, bad)]
+    if column.type is ColumnType.INTEGER:
+        long = np.abs(floats) >= _FIRST_INEXACT
+        found.append((TOO_LONG, long))
+        floats = np.where(long, np.nan, floats)
     floats, outside, adjusted = _within(column, floats)
-    found = [(rule, bad), (OUT_OF_BOUNDS, outside)]
+    found.append((OUT_OF_BOUNDS, outside))
     if column.cells is None or column.step is None:
-        return Encoded(floats, _problems(*found), adjusted)
+        # What is out of bounds by a rounding only would be larger than sums allow for.
+        inside = np.clip(floats, float(column.origin), float(column.top))
+        return Encoded(inside, _problems(*found), adjusted)
     known = ~np.isnan(floats)
     codes, off = _nearest(column.origin, column.step, floats)
     np.clip(codes, 0, column.cells - 1, out=codes)

@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from wardnet.question.dictionary import STRICT, Dictionary, Name
 from wardnet.statistics import parameters as read
-from wardnet.statistics.cells import CellCounts
+from wardnet.statistics.cells import COUNTS, CellCounts
 from wardnet.statistics.groups import Groups
 
 
@@ -48,4 +48,5 @@ class Count(CellCounts[Groups]):
         asked = read.read(self.name, _ADAPTER, parameters)
         groups = Groups(read.grouping(self.name, "by", asked.by, dictionary))
         read.check_size(self.name, "by", groups.size)
+        read.check_answer(self.name, "by", keys=groups.keys, labels=groups.labels, values=COUNTS)
         return groups

@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from wardnet.question.dictionary import STRICT, Dictionary, Name
 from wardnet.statistics import parameters as read
-from wardnet.statistics.cells import CellCounts
+from wardnet.statistics.cells import COUNTS, CellCounts
 from wardnet.statistics.groups import Groups
 
 
@@ -50,4 +50,7 @@ class Crosstab(CellCounts[Groups]):
         names = (asked.rows, asked.columns)
         groups = Groups(read.grouping(self.name, "columns", names, dictionary))
         read.check_size(self.name, "columns", groups.size)
+        read.check_answer(
+            self.name, "columns", keys=groups.keys, labels=groups.labels, values=COUNTS
+        )
         return groups

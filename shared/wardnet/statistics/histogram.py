@@ -16,7 +16,7 @@ from wardnet.question.answer import Cell
 from wardnet.question.dictionary import STRICT, Column, Dictionary, Name
 from wardnet.question.rows import Rows
 from wardnet.statistics import parameters as read
-from wardnet.statistics.cells import CellCounts
+from wardnet.statistics.cells import COUNTS, CellCounts
 from wardnet.statistics.groups import Groups
 from wardnet.statistics.rounding import nearest
 from wardnet.statistics.variables import Variable
@@ -150,6 +150,9 @@ class Histogram(CellCounts[Bins]):
             read.refuse(self.name, "bins", "needs edges in ascending order")
         bins = Bins(groups, Variable(column), edges)
         read.check_size(self.name, "bins", bins.size)
+        read.check_answer(
+            self.name, "bins", keys=bins.keys, labels=bins.labels, values=(*bins.facts, *COUNTS)
+        )
         return bins
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from wardnet.statistics.rounding import nearest, root
 
-MOMENTS: Final = (
+MOMENTS: Final[tuple[str, ...]] = (
     "mean",
     "variance",
     "sd",

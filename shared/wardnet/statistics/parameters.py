@@ -17,6 +17,14 @@ MAXIMUM_CELLS: Final = 2048
 LARGEST_NUMBER: Final = 10**150
 """Largest magnitude of a column's bounds, so that a variance is still a double."""
 
+_LONGEST_ENTRY: Final = 25
+_NULL_AND_QUOTES: Final = 8
+_WITHHELD: Final = 80
+_REST: Final = 192 << 10
+"""Bytes of a number; of an entry that is withheld, beside its column's name; of naming what is
+withheld by one rule in a row, beside the row's keys; and of what an answer holds beside its table.
+"""
+
 KEYS: Final = frozenset({"variable", "bin"})
 """Names that tables use for key columns of their own."""
 
@@ -29,6 +37,11 @@ def read(method: str, adapter: TypeAdapter[T], parameters: Mapping[str, JsonValu
     WardnetError
         `PARAMETER_INVALID`, naming the parameter and the rule.
     """
+    for name, value in parameters.items():
+        try:
+            canonical.encode(value)
+        except ValueError:
+            refuse(method, name, "holds what a signed question cannot: it needs ordinary numbers")
     try:
         return adapter.validate_json(canonical.encode(dict(parameters)), strict=True)
     except ValidationError as error:
@@ -86,6 +99,34 @@ def check_size(method: str, parameter: str, cells: int) -> None:
     """Refuse a table of more than `MAXIMUM_CELLS` rows."""
     if cells > MAXIMUM_CELLS:
         refuse(method, parameter, f"gives more than {MAXIMUM_CELLS} cells; ask for fewer at once")
+
+
+def check_answer(
+    method: str,
+    parameter: str,
+    *,
+    keys: Sequence[str],
+    labels: Sequence[Sequence[str]],
+    values: Sequence[str],
+    rules: int = 1,
+) -> None:
+    """Refuse a table that may not fit an answer, before any round is spent on it.
+
+    Parameters
+    ----------
+    keys, values : sequence of str
+        Names of the table's columns.
+    labels : sequence of sequences of str
+        The keys of every row.
+    rules : int
+        How many rules may withhold something from one row.
+    """
+    names = len(canonical.encode(list(keys)))
+    entries = sum(max(_LONGEST_ENTRY, len(name) + _NULL_AND_QUOTES) for name in values)
+    told = (1 + rules) * len(canonical.encode([list(label) for label in labels]))
+    size = told + len(labels) * (entries + rules * (names + 2 * len(keys) + _WITHHELD))
+    if size > canonical.MAXIMUM_BYTES - _REST:
+        refuse(method, parameter, "gives more than an answer can hold; ask for fewer at once")
 
 
 def _refuse_twice(method: str, parameter: str, names: Sequence[str]) -> None:

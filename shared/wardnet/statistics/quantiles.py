@@ -119,6 +119,13 @@ class Quantiles(Method[Asked, State]):
             read.refuse(self.name, "probabilities", "names a probability twice")
         cells = len(columns) * groups.size * len(given.probabilities)
         read.check_size(self.name, "columns", cells)
+        read.check_answer(
+            self.name,
+            "columns",
+            keys=("variable", *groups.keys),
+            labels=[(each.name, *levels) for each in columns for levels in groups.labels],
+            values=("n", *map(str, given.probabilities)),
+        )
         return Asked(tuple(Variable(column) for column in columns), given.probabilities, groups)
 
     def columns(self, parameters: Asked) -> frozenset[str]:

@@ -15,13 +15,13 @@ from wardnet import canonical
 from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import DisclosureRules
 from wardnet.question.answer import Answer, Participant, Table
-from wardnet.question.cohort import Everyone, check
+from wardnet.question.cohort import check
 from wardnet.question.dictionary import Dictionary
 from wardnet.question.query import Query
 from wardnet.question.rows import Rows
 from wardnet.statistics.method import Method, Part, Question
 from wardnet.statistics.methods import METHODS
-from wardnet.statistics.tally import COHORT, DATASET, Tally
+from wardnet.statistics.tally import COHORT, DATASET, LEFT_OUT, Tally
 from wardnet.sums import arrays
 from wardnet.sums.arrays import Sums
 
@@ -130,9 +130,11 @@ class Session:
         largest = max((int(cells.max()) for cells in patients.values()), default=0)
         if not largest <= cohort <= dataset or min(array.min() for array in total.values()) < 0:
             raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a cell is larger than its whole")
-        filtered = not isinstance(self._question.cohort, Everyone)
+        left_out = int(total[LEFT_OUT][0]) if LEFT_OUT in total else None
+        if left_out is not None and not left_out <= dataset <= cohort + left_out:
+            raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a cohort and the rest are no whole")
         try:
-            self._rules.check_cohort(patients=cohort, dataset=dataset, filtered=filtered)
+            self._rules.check_cohort(patients=cohort, left_out=left_out)
         except WardnetError as refusal:
             return refusal
         totals = self._rules.withhold(guards, patients)

@@ -98,6 +98,14 @@ class Summary(Method[Asked, State]):
         variables = tuple(Variable(column) for column in columns)
         cells = sum(len(each.column.levels) if each.solvable else 1 for each in variables)
         read.check_size(self.name, "columns", cells * groups.size)
+        read.check_answer(
+            self.name,
+            "columns",
+            keys=("variable", *groups.keys),
+            labels=[(each.name, *levels) for each in variables for levels in groups.labels],
+            values=STATISTICS,
+            rules=2,
+        )
         return Asked(variables, groups)
 
     def columns(self, parameters: Asked) -> frozenset[str]:

@@ -20,11 +20,14 @@ from wardnet.statistics.method import Method, Part, Question, join, settle
 from wardnet.sums import arrays
 from wardnet.sums.accumulate import MAXIMUM_ROWS
 from wardnet.sums.arrays import ArraySpec, Sums
-from wardnet.sums.members import Members, members
+from wardnet.sums.members import Members, members, where_not
 
 DATASET: Final = "dataset"
 COHORT: Final = "cohort"
 """Guards of every query, of one cell each: all patients, and those that the cohort selects."""
+
+LEFT_OUT: Final = "left out"
+"""Guard of a filtered query, of one cell: the patients of whom it leaves out a row."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Tally:
         sizes = {name: guard.cells for name, guard in self._guards.items()}
         return [
             ArraySpec(name, (cells,), limit=MAXIMUM_ROWS, guard=name)
-            for name, cells in {DATASET: 1, COHORT: 1, **sizes}.items()
+            for name, cells in {**dict.fromkeys(self._wholes, 1), **sizes}.items()
         ]
 
     def part(self, batches: Iterable[Rows]) -> Part:
@@ -99,6 +102,14 @@ class Tally:
         cells = self.withheld.get(spec.guard, np.zeros(spec.shape[0], np.bool_))
         return np.asarray(cells.reshape(spec.shape[0], -1).any(axis=1))
 
+    @property
+    def _filtered(self) -> bool:
+        return not isinstance(self.question.cohort, Everyone)
+
+    @property
+    def _wholes(self) -> Sequence[str]:
+        return (DATASET, COHORT, LEFT_OUT) if self._filtered else (DATASET, COHORT)
+
     @cached_property
     def _guards(self) -> Mapping[str, Guard]:
         return self.method.guards(self.question)
@@ -113,7 +124,8 @@ class Tally:
         return declared
 
     def _local(self, rows: Rows) -> Part:
-        chosen = self._choose(rows)
+        mask = self._select(rows)
+        chosen = self._own(rows) if mask is None else self._own(rows).take(mask)
         if self.state is not None:
             return self.method.local(self.state, chosen)
         index = self.method.cells(self.question, chosen)
@@ -121,15 +133,22 @@ class Tally:
             name: members(index[name], cells=guard.cells, patient=chosen.patient)
             for name, guard in self._guards.items()
         }
-        return {DATASET: _everybody(rows), COHORT: _everybody(chosen), **counted}
+        wholes = {DATASET: _everybody(rows), COHORT: _everybody(chosen)}
+        if mask is not None:
+            left_out = where_not(mask, np.zeros(rows.size, np.int8))
+            wholes[LEFT_OUT] = members(left_out, cells=1, patient=rows.patient)
+        return {**wholes, **counted}
 
-    def _choose(self, rows: Rows) -> Rows:
-        """Return the cohort's rows, with the method's own columns only."""
+    def _own(self, rows: Rows) -> Rows:
+        """Return the rows with the method's own columns only."""
         columns = {name: rows.columns[name] for name in self._own_columns}
-        own = Rows(rows.size, columns, rows.patient)
-        if isinstance(self.question.cohort, Everyone):
-            return own
-        return own.take(select(self.question.cohort, self.question.dictionary, rows))
+        return Rows(rows.size, columns, rows.patient)
+
+    def _select(self, rows: Rows) -> NDArray[np.bool_] | None:
+        """Return which rows the cohort selects; None for everyone."""
+        if not self._filtered:
+            return None
+        return select(self.question.cohort, self.question.dictionary, rows)
 
 
 def _everybody(rows: Rows) -> Members:
