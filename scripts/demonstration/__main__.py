@@ -24,7 +24,8 @@ from rich.table import Table as Grid
 from demonstration.questions import Question, beyond, choose
 from demonstration.reference import Line, Pooled, Row
 from demonstration.table import PATIENT, Table, bundled, from_csv
-from support.network import SHORT, CommandError, Member, Network, at_once, describe
+from support.member import CommandError, Member
+from support.network import SHORT, Network, at_once, describe
 
 RESEARCHER: Final = "ada"
 STOP: Final = """#!/bin/sh

@@ -235,8 +235,8 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         ),
         Reason.FILE_TRUNCATED: Row(
             _S.INVALID_ARGUMENT,
-            "{file} ends inside the record of line {line}: {rule}. Export it again; nothing was "
-            "stored.",
+            "{file} ends inside the record of line {line}: {rule}. Export it again; "
+            "nothing was stored.",
         ),
         Reason.FILE_ENCODING: Row(
             _S.INVALID_ARGUMENT,
@@ -270,8 +270,8 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         ),
         Reason.DATASET_UNAVAILABLE: Row(
             _S.NOT_FOUND,
-            "The dataset {dataset} is not available to you. `wardnet datasets` lists those that "
-            "are.",
+            "The dataset {dataset} is not available to you. `wardnet datasets` lists "
+            "those that are.",
         ),
         Reason.PAGE_UNKNOWN: Row(_S.NOT_FOUND, "There is no such page. Go back to the inbox."),
         Reason.QUERY_UNKNOWN: Row(
@@ -314,8 +314,8 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         ),
         Reason.INVITATION_MALFORMED: Row(
             _S.INVALID_ARGUMENT,
-            "This is not a whole invitation: {rule}. Copy it again, from the first character to "
-            "the last.",
+            "This is not a whole invitation: {rule}. Copy it again, from the first "
+            "character to the last.",
         ),
         Reason.INVITATION_REFUSED: Row(
             _S.UNAUTHENTICATED,
@@ -334,8 +334,8 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         ),
         Reason.IDENTITY_MISMATCH: Row(
             _S.UNAUTHENTICATED,
-            "The peer claims to be {identity}, and its certificate says otherwise. The call was "
-            "refused.",
+            "The peer claims to be {identity}, and its certificate says otherwise. The "
+            "call was refused.",
         ),
         Reason.ROLE_REFUSED: Row(
             _S.PERMISSION_DENIED, "A {role} may not do this. Ask with the right identity."

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from support.network import Member, Network
+from support.member import Member
+from support.network import Network
 
 DATASET = "admissions"
 NAME = "Zebulon Quackenbush"

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 import pandas as pd
 import pytest
 
-from support.network import Member, Network
+from support.member import Member
+from support.network import Network
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 HEART = DATA / "heart" / "heart920.csv"

@@ -9,7 +9,8 @@ from functools import partial
 import pandas as pd
 import pytest
 
-from support.network import Member, Network, wait_until
+from support.member import Member, wait_until
+from support.network import Network
 from support.tables import DATASET, write
 from wardnet.client import connect
 from wardnet.client.ask import Ask

@@ -47,14 +47,16 @@ def show(place: Place, *, start: int, limit: int | None, as_json: bool) -> None:
 @log.command()
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="First day, UTC.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day, UTC.")
-@click.option("--type", "kind", type=click.Choice([*EventType]), help="What happened.")
+@click.option(
+    "--type", "kind", type=click.Choice([kind.value for kind in EventType]), help="What happened."
+)
 @click.option("--subject", default="", help="Part of who acted.")
 @click.option("--dataset", default="", help="About which one.")
 @click.option(
     "--limit", type=click.IntRange(1), default=50, show_default=True, help="Most entries."
 )
 @click.option(
-    "--before", type=click.IntRange(1), default=0, help="Only those with smaller numbers."
+    "--before", type=click.IntRange(0), default=0, help="Only those with smaller numbers."
 )
 @json_option
 @click.pass_obj
