@@ -397,7 +397,7 @@ class col:  # noqa: N801 - reads as a word in `where=col("age") >= 40`
         return Term(Compare(column=self._name, operator=operator, value=literal(value)))
 
 
-def literal(value: Value) -> str:
+def literal(value: Value | None) -> str:
     """Write a Python value as a cohort literal.
 
     Examples
