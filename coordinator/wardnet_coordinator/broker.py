@@ -22,9 +22,9 @@ MAXIMUM_WAITING: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """Tell a hospital that it may forget a result."""
+    """Tell a hospital that a result, or the decision of this digest, is durable."""
 
-    work: WorkId
+    result: WorkId | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,24 @@ class Heartbeat:
     """Show that this process is alive."""
 
 
-Outgoing: TypeAlias = Work | Acknowledged | Ended | Heartbeat
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """Bring a hospital a study that asks it."""
+
+    study: Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """Ask a hospital what it would do with a query."""
+
+    id: int
+    query: Envelope
+
+
+Outgoing: TypeAlias = Work | Acknowledged | Ended | Heartbeat | Proposed | Inquiry
+_Key: TypeAlias = str | WorkId | Proposed | Inquiry
+"""What a waiting message takes the place of when it comes again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +81,7 @@ class Attachment:
     def __init__(self, hospital: str, epoch: int) -> None:
         self.hospital = hospital
         self.epoch = epoch
-        self._waiting: dict[str | WorkId, _State | Outgoing] = {}
+        self._waiting: dict[_Key, _State | Outgoing] = {}
         self._sent: dict[str, WorkId] = {}
         self._wake = asyncio.Event()
         self._closed = False
@@ -78,9 +95,13 @@ class Attachment:
         """Let the hospital drop what it keeps for a query that it has no part in any more."""
         self._put(query, Ended(query))
 
-    def acknowledge(self, work: WorkId) -> None:
-        """Let the hospital forget a result."""
-        self._put(work, Acknowledged(work))
+    def acknowledge(self, result: WorkId | str) -> None:
+        """Let the hospital know that its result, or its decision of this digest, is durable."""
+        self._put(result, Acknowledged(result))
+
+    def carry(self, message: Proposed | Inquiry) -> None:
+        """Bring the hospital a study or a question."""
+        self._put(message, message)
 
     def close(self, error: WardnetError | None = None) -> None:
         """End the stream: at once with an error, else when all that waits has been sent."""
@@ -126,7 +147,7 @@ class Attachment:
         self._wake.clear()
         return True
 
-    def _put(self, key: str | WorkId, item: "_State | Outgoing") -> None:
+    def _put(self, key: _Key, item: "_State | Outgoing") -> None:
         if self._closed:
             return
         self._waiting[key] = item

@@ -14,14 +14,13 @@ from functools import partial
 from typing import Final
 
 from wardnet import clock, logs
-from wardnet.errors import Reason, WardnetError
-from wardnet.identity.envelope import Envelope, Trust, verify
-from wardnet.identity.member import Member, Role
-from wardnet.question import answer
+from wardnet.errors import Reason
+from wardnet.identity.envelope import Envelope, Trust
+from wardnet.identity.member import Member
 from wardnet.transport.convert import WorkId
 from wardnet_coordinator import queries
 from wardnet_coordinator.broker import Attachment, Broker
-from wardnet_coordinator.course import Course, Failure, Outcome, Part, Signed
+from wardnet_coordinator.course import Course, Failure, Outcome, Part, Refusal, Sealed
 from wardnet_coordinator.queries import Record
 from wardnet_coordinator.rounds import Cancelled, DeadlinePassed, Event, Received, Step, step
 from wardnet_coordinator.state import Database
@@ -152,7 +151,7 @@ class Conductor:
                 run.announce()
 
     async def receive(
-        self, attachment: Attachment, work: WorkId, result: Part | Signed | Failure
+        self, attachment: Attachment, work: WorkId, result: Part | Sealed | Refusal
     ) -> None:
         """Take a hospital's result."""
         hospital = attachment.hospital
@@ -161,23 +160,9 @@ class Conductor:
             attachment.acknowledge(work)
             attachment.dismiss(work.query)
             return
-        if isinstance(result, Signed):
-            result = self._verified(result, hospital)
         await run.inbox.put(Received(hospital, work, result))
         if not run.course.running:  # it ended while the inbox was full
             self._drain(run)
-
-    def _verified(self, result: Signed, hospital: str) -> Signed | Failure:
-        """Return an answer that its hospital alone has signed, or why it is none."""
-        try:
-            signers = verify(
-                result.answer, payload_type=answer.PAYLOAD_TYPE, trust=self._trust, at=clock.now()
-            )
-        except WardnetError as error:
-            return Failure(error.reason, error.details)
-        if signers != (Member(self._trust.network, Role.NODE, hospital),):
-            return Failure(Reason.SIGNATURE_INVALID, {"rule": "somebody else made it"})
-        return result
 
     def _present(self, record: Record) -> Record:
         run = self._runs.get(record.course.query)

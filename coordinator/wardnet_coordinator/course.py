@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from wardnet.errors import Reason
-from wardnet.identity.envelope import Envelope
+from wardnet.errors import Reason, WardnetError
 from wardnet.question.query import Query
 from wardnet.sums.arrays import Sums
 from wardnet.transport.convert import Total, WorkId
@@ -50,16 +49,16 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
-    """Hold one hospital's signature over the answer.
+class Sealed:
+    """Hold the answer of one hospital, which only the researcher can open.
 
     Parameters
     ----------
-    answer : Envelope
-        With this hospital's signature only.
+    data : bytes
+        As the hospital sent it.
     """
 
-    answer: Envelope
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +75,34 @@ class Failure:
 
     reason: Reason
     details: Mapping[str, str]
+
+    @classmethod
+    def of(cls, error: WardnetError) -> "Failure":
+        """Return an error as a value that can be compared."""
+        return cls(error.reason, error.details)
+
+    @property
+    def error(self) -> WardnetError:
+        """Return it as an error, which has a sentence."""
+        return WardnetError(self.reason, **self.details)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Say why a hospital will not do what it was asked.
+
+    Parameters
+    ----------
+    causes : tuple of Failure
+        Every one, at least one.
+    """
+
+    causes: tuple[Failure, ...]
+
+    @classmethod
+    def of(cls, *errors: WardnetError) -> "Refusal":
+        """Return a refusal for these reasons."""
+        return cls(tuple(map(Failure.of, errors)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +125,17 @@ class Course:
         The present one, from 0.
     totals : tuple of Total
         Of the rounds before, in order; dropped when the query has ended.
-    results : Mapping of str to Part or Signed
+    results : Mapping of str to Part or Sealed
         By hospital: what has come in for the present round. In memory only: a hospital sends its
         result again until it is acknowledged.
-    refusals : Mapping of str to Failure
+    refusals : Mapping of str to Refusal
         By hospital.
     outcome : Outcome
         Running, or how it ended.
     failure : Failure or None
         Why it ended without an answer.
-    answer : Envelope or None
-        With the signatures of all participants.
+    answers : Mapping of str to bytes
+        By hospital: the sealed answers of all participants, once all are there.
     """
 
     query: str
@@ -118,11 +145,11 @@ class Course:
     attempt: int = 1
     round: int = 0
     totals: tuple[Total, ...] = ()
-    results: Mapping[str, Part | Signed] = field(default_factory=dict)
-    refusals: Mapping[str, Failure] = field(default_factory=dict)
+    results: Mapping[str, Part | Sealed] = field(default_factory=dict)
+    refusals: Mapping[str, Refusal] = field(default_factory=dict)
     outcome: Outcome = Outcome.RUNNING
     failure: Failure | None = None
-    answer: Envelope | None = None
+    answers: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def running(self) -> bool:

@@ -1,31 +1,39 @@
 """The control streams: messages in to events, and what the broker holds out to messages."""
 
 import asyncio
-from typing import Any
+from functools import partial
 
-import grpc.aio
-
-from wardnet import clock, logs
+from wardnet import canonical, clock, logs
 from wardnet.errors import Reason, WardnetError
+from wardnet.identity.envelope import Trust
 from wardnet.transport.channel import MESSAGE_BYTES
 from wardnet.transport.convert import (
     Work,
     WorkId,
+    causes_from_wire,
     envelope_from_wire,
+    envelope_to_wire,
     sums_from_wire,
     work_to_wire,
 )
-from wardnet.transport.interceptors import peer
-from wardnet.transport.status import error_from_reason
+from wardnet.transport.interceptors import Context, peer
 from wardnet.wire.v1 import link_pb2, link_pb2_grpc
-from wardnet_coordinator import catalog
-from wardnet_coordinator.broker import Acknowledged, Attachment, Broker, Ended, Heartbeat, Outgoing
+from wardnet_coordinator import catalog, decisions, studies
+from wardnet_coordinator.broker import (
+    Acknowledged,
+    Attachment,
+    Broker,
+    Ended,
+    Heartbeat,
+    Inquiry,
+    Outgoing,
+    Proposed,
+)
 from wardnet_coordinator.conductor import Conductor
-from wardnet_coordinator.course import Failure, Part, Signed
+from wardnet_coordinator.course import Part, Refusal, Sealed
+from wardnet_coordinator.inquiries import Inquiries
 from wardnet_coordinator.queries import milliseconds
 from wardnet_coordinator.state import Database
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class LinkService(link_pb2_grpc.LinkServiceServicer):
@@ -33,8 +41,10 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
 
     Parameters
     ----------
-    broker, conductor, database
+    broker, conductor, inquiries, database
         Who they are held for.
+    trust : Trust
+        Whose signatures count.
     heartbeat, lease : float
         Seconds of silence after which we show that we are alive; after which a node is away.
     """
@@ -44,13 +54,17 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
         *,
         broker: Broker,
         conductor: Conductor,
+        inquiries: Inquiries,
         database: Database,
+        trust: Trust,
         heartbeat: float,
         lease: float,
     ) -> None:
         self._broker = broker
         self._conductor = conductor
+        self._inquiries = inquiries
         self._database = database
+        self._trust = trust
         self._heartbeat = heartbeat
         self._lease = lease
 
@@ -66,6 +80,7 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
             logs.logger().info("attached", hospital=hello.hospital, epoch=hello.epoch)
             async with asyncio.TaskGroup() as tasks:
                 listening = tasks.create_task(self._listen(attachment, context))
+                await self._bring_studies(hello.hospital, context)
                 async for message in attachment.outgoing(heartbeat=self._heartbeat):
                     await self._send(attachment, message, context)
                 listening.cancel()
@@ -80,10 +95,16 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
         response = _to_wire(message)
         if isinstance(message, Work) and response.ByteSize() > MESSAGE_BYTES:
             # It could never be delivered: the query ends instead of losing every hospital.
-            failure = Failure(Reason.MESSAGE_TOO_LARGE, {"rule": f"{MESSAGE_BYTES >> 20} MiB"})
-            await self._conductor.receive(attachment, message.id, failure)
+            error = WardnetError(Reason.MESSAGE_TOO_LARGE, rule=f"{MESSAGE_BYTES >> 20} MiB")
+            await self._conductor.receive(attachment, message.id, Refusal.of(error))
         else:
             await context.write(response)
+
+    async def _bring_studies(self, hospital: str, context: Context) -> None:
+        """Bring every study that asks the hospital; one that comes in from now on is queued."""
+        mail = partial(studies.mail, hospital=hospital, at=clock.now())
+        for envelope in await self._database.read(mail):
+            await context.write(_to_wire(Proposed(envelope)))
 
     async def _hello(self, context: Context) -> link_pb2.Hello:
         member = peer(context)
@@ -121,8 +142,30 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
             case "part" | "answer" | "refusal" as kind:
                 work = WorkId.parse(getattr(request, kind).work_id)
                 await self._conductor.receive(attachment, work, _result(request))
+            case "decision":
+                await self._decide(attachment, request.decision)
+            case "explanation":
+                causes = causes_from_wire(request.explanation.causes)
+                self._inquiries.receive(attachment.hospital, request.explanation.id, causes)
             case _:
                 raise WardnetError(Reason.MALFORMED, field="message", rule="it is not expected")
+
+    async def _decide(self, attachment: Attachment, decision: link_pb2.StudyDecision) -> None:
+        """File a decision; one that cannot be filed must not cost the hospital its stream."""
+        hospital, study, at = attachment.hospital, decision.study, clock.now()
+        try:
+            envelope = envelope_from_wire(decision.statement)
+            statement = decisions.check(
+                envelope, study=study, hospital=hospital, trust=self._trust, at=at
+            )
+            keep = partial(
+                decisions.keep, envelope=envelope, statement=statement, study=study, at=at
+            )
+            await self._database.write(keep)
+        except WardnetError as error:
+            logs.logger().warning("not_filed", hospital=hospital, reason=error.reason.value)
+        else:
+            attachment.acknowledge(canonical.digest(envelope.payload))
 
     async def _hold(self, hospital: str, announcement: link_pb2.Announcement) -> None:
         held = {dataset.name: dataset.dictionary for dataset in announcement.datasets}
@@ -131,29 +174,36 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
         )
 
 
-def _result(request: link_pb2.AttachRequest) -> Part | Signed | Failure:
-    """Return what a hospital has sent; what cannot be read is a failure, and ends the query."""
+def _result(request: link_pb2.AttachRequest) -> Part | Sealed | Refusal:
+    """Return what a hospital has sent; what cannot be read is a refusal, and ends the query."""
     try:
         match request.WhichOneof("message"):
             case "part":
                 part = request.part
                 return Part(sums_from_wire(part.sums), part.snapshot, part.transcript)
-            case "answer":
-                return Signed(envelope_from_wire(request.answer.answer))
-            case _:
-                error = error_from_reason(request.refusal.reason, request.refusal.details)
+            case "answer" if request.answer.sealed:
+                return Sealed(request.answer.sealed)
+            case "refusal" if request.refusal.causes:
+                return Refusal.of(*causes_from_wire(request.refusal.causes))
+            case kind:
+                error = WardnetError(Reason.MALFORMED, field=str(kind), rule="it is empty")
     except WardnetError as malformed:
         error = malformed
-    return Failure(error.reason, error.details)
+    return Refusal.of(error)
 
 
 def _to_wire(message: Outgoing) -> link_pb2.AttachResponse:
     match message:
-        case Acknowledged(work=work):
-            done = link_pb2.Acknowledgement(work_id=str(work))
+        case Acknowledged(result=result):
+            done = link_pb2.Acknowledgement(work_id=str(result))
             return link_pb2.AttachResponse(acknowledgement=done)
         case Ended(query=query):
             return link_pb2.AttachResponse(ended=link_pb2.Ended(query=query))
+        case Proposed(study=study):
+            return link_pb2.AttachResponse(study=envelope_to_wire(study))
+        case Inquiry(id=number, query=query):
+            work = link_pb2.ExplainWork(id=number, query=envelope_to_wire(query))
+            return link_pb2.AttachResponse(explain=work)
         case Heartbeat():
             return link_pb2.AttachResponse(heartbeat=link_pb2.Heartbeat())
         case Work():

@@ -23,7 +23,7 @@ from wardnet.transport.convert import (
     total_to_bytes,
 )
 from wardnet_coordinator import catalog, registry
-from wardnet_coordinator.course import Course, Failure, Outcome, start
+from wardnet_coordinator.course import Course, Failure, Outcome, Refusal, start
 
 MAXIMUM_RUNNING: Final = 64
 """Most queries that one researcher may have running."""
@@ -80,20 +80,15 @@ def check(envelope: Envelope, *, caller: Member, trust: Trust, at: datetime) -> 
     return Record(query, envelope, course, milliseconds(at))
 
 
-def insert(connection: sqlite3.Connection, *, record: Record, at: datetime) -> bool:
-    """Store a checked query; return False, without a change, if it is there already.
+def check_usable(connection: sqlite3.Connection, query: Query, *, at: datetime) -> None:
+    """Check that the network as it stands could answer a query.
 
     Raises
     ------
     WardnetError
-        `QUERY_EXPIRED`, `DATASET_UNAVAILABLE`, `DICTIONARY_OUTDATED`, `PARAMETER_INVALID` for a
-        hospital that nobody knows, or `WORK_LIMIT`.
+        `QUERY_EXPIRED`, `DATASET_UNAVAILABLE`, `DICTIONARY_OUTDATED`, or `PARAMETER_INVALID` for
+        a hospital that nobody knows.
     """
-    query = record.query
-    # 1. The same bytes again change nothing.
-    if _rows(connection, "query = ?", record.course.query):
-        return False
-    # 2. Whoever gets it can act on it.
     if not clock.from_moment(query.not_before) <= at <= clock.from_moment(query.not_after):
         raise WardnetError(Reason.QUERY_EXPIRED)
     if catalog.dictionary(connection, query.dataset).digest != query.dictionary:
@@ -104,6 +99,22 @@ def insert(connection: sqlite3.Connection, *, record: Record, at: datetime) -> b
         raise WardnetError(
             Reason.PARAMETER_INVALID, method=query.method, parameter="hospitals", rule=rule
         )
+
+
+def insert(connection: sqlite3.Connection, *, record: Record, at: datetime) -> bool:
+    """Store a checked query; return False, without a change, if it is there already.
+
+    Raises
+    ------
+    WardnetError
+        What `check_usable` refuses, or `WORK_LIMIT`.
+    """
+    query = record.query
+    # 1. The same bytes again change nothing.
+    if _rows(connection, "query = ?", record.course.query):
+        return False
+    # 2. Whoever gets it can act on it.
+    check_usable(connection, query, at=at)
     # 3. Nobody takes all places.
     (running,) = connection.execute(
         "SELECT count(*) FROM queries WHERE researcher = ? AND outcome = ?",
@@ -114,7 +125,7 @@ def insert(connection: sqlite3.Connection, *, record: Record, at: datetime) -> b
         raise WardnetError(Reason.WORK_LIMIT, rule=rule)
     # 4. Query and log entry, together.
     connection.execute(
-        "INSERT INTO queries VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, '{}', NULL, NULL)",
+        "INSERT INTO queries VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, '{}', NULL)",
         (
             record.course.query,
             query.researcher,
@@ -135,18 +146,21 @@ def keep(connection: sqlite3.Connection, *, before: Record, after: Record, at: d
     course = after.course
     connection.execute(
         "UPDATE queries SET ended = ?, outcome = ?, attempt = ?, round = ?, hospitals = ?,"
-        " refusals = ?, failure = ?, answer = ? WHERE query = ?",
+        " refusals = ?, failure = ? WHERE query = ?",
         (
             after.ended,
             course.outcome,
             course.attempt,
             course.round,
             json.dumps(course.hospitals),
-            json.dumps({name: _failure_json(why) for name, why in course.refusals.items()}),
+            json.dumps({name: _refusal_json(why) for name, why in course.refusals.items()}),
             None if course.failure is None else json.dumps(_failure_json(course.failure)),
-            None if course.answer is None else envelope_to_bytes(course.answer),
             course.query,
         ),
+    )
+    connection.executemany(
+        "INSERT INTO answers VALUES (?, ?, ?)",
+        [(course.query, hospital, sealed) for hospital, sealed in course.answers.items()],
     )
     if not course.running:
         _log_end(connection, after, at=at)
@@ -195,7 +209,7 @@ def recent(connection: sqlite3.Connection, *, researcher: str, limit: int) -> Se
 
 _SELECT: Final = (
     "SELECT query, submitted, ended, envelope, outcome, attempt, round, hospitals, refusals,"
-    " failure, answer FROM queries"
+    " failure FROM queries"
 )
 
 
@@ -205,11 +219,14 @@ def _rows(connection: sqlite3.Connection, condition: str, *values: str | int) ->
 
 
 def _record(connection: sqlite3.Connection, row: Sequence[Any]) -> Record:
-    digest, submitted, ended, envelope, outcome, attempt, number, names, refusals, why, answer = row
+    digest, submitted, ended, envelope, outcome, attempt, number, names, refusals, why = row
     signed = envelope_from_bytes(envelope)
     query = questions.from_bytes(signed.payload)
     totals = connection.execute(
         "SELECT total FROM totals WHERE query = ? ORDER BY round", (digest,)
+    )
+    answers = connection.execute(
+        "SELECT hospital, sealed FROM answers WHERE query = ? ORDER BY hospital", (digest,)
     )
     course = Course(
         query=digest,
@@ -219,10 +236,10 @@ def _record(connection: sqlite3.Connection, row: Sequence[Any]) -> Record:
         attempt=attempt,
         round=number,
         totals=tuple(total_from_bytes(total) for (total,) in totals),
-        refusals={name: _failure(refusal) for name, refusal in json.loads(refusals).items()},
+        refusals={name: _refusal(causes) for name, causes in json.loads(refusals).items()},
         outcome=Outcome(outcome),
         failure=None if why is None else _failure(json.loads(why)),
-        answer=None if answer is None else envelope_from_bytes(answer),
+        answers=dict(answers),
     )
     return Record(query, signed, course, submitted, ended)
 
@@ -233,6 +250,14 @@ def _failure_json(failure: Failure) -> Mapping[str, object]:
 
 def _failure(value: Mapping[str, Any]) -> Failure:
     return Failure(Reason(value["reason"]), value["details"])
+
+
+def _refusal_json(refusal: Refusal) -> Sequence[object]:
+    return [_failure_json(cause) for cause in refusal.causes]
+
+
+def _refusal(value: Sequence[Mapping[str, Any]]) -> Refusal:
+    return Refusal(tuple(map(_failure, value)))
 
 
 _ENDS: Final = {
@@ -257,7 +282,6 @@ def _log(
 ) -> None:
     query, course = record.query, record.course
     researcher = Member(query.network, Role.RESEARCHER, query.researcher)
-    answer = course.answer
     event = Event(
         type=kind,
         outcome=outcome,
@@ -268,7 +292,6 @@ def _log(
         request_digest=course.query,
         operation=f"{query.method} {query.method_version}",
         dataset=query.dataset,
-        result_digest=None if answer is None else canonical.digest(answer.payload),
-        recipient=None if answer is None else researcher.uri,
+        recipient=researcher.uri if course.answers else None,
     )
     log.append(connection, event, at=at)

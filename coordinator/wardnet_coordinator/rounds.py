@@ -4,7 +4,7 @@ Nothing here reads a clock, draws a random number or does I/O, so every order of
 tested. The caller makes a step durable *before* it acknowledges anything or sends the next work.
 
     all parts in        -> add them, next round
-    all answers in      -> merge the signatures, answered
+    all answers in      -> answered
     a refusal           -> failed
     the deadline passed -> the next attempt without the missing hospitals, or failed
 """
@@ -17,11 +17,13 @@ from typing import Final, NoReturn, TypeAlias
 import numpy as np
 
 from wardnet.errors import Reason, WardnetError
-from wardnet.identity.envelope import Envelope, merge
 from wardnet.question.answer import Participant
 from wardnet.sums.arrays import MAXIMUM_HOSPITALS, NARROW_BITS, WIDE_BITS, Sums, add
 from wardnet.transport.convert import Total, WorkId
-from wardnet_coordinator.course import Course, Failure, Outcome, Part, Signed
+from wardnet_coordinator.course import Course, Failure, Outcome, Part, Refusal, Sealed
+
+MAXIMUM_ANSWERS_BYTES: Final = 3 << 20
+"""Most that the sealed answers of a query may take: they travel in one message of 4 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Received:
 
     hospital: str
     work: WorkId
-    result: Part | Signed | Failure
+    result: Part | Sealed | Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def _receive(course: Course, event: Received) -> Step:
     if event.hospital in course.results:
         return Step(course)
     # 3. A refusal is a veto.
-    if isinstance(event.result, Failure):
+    if isinstance(event.result, Refusal):
         return _move(course, _refuse(course, event.hospital, event.result), event.hospital)
     # 4. The last one closes the round.
     after = replace(course, results={**course.results, event.hospital: event.result})
@@ -112,13 +114,13 @@ def _move(before: Course, after: Course, *more: str) -> Step:
 
 def _close(course: Course) -> Course:
     parts = {name: got for name, got in course.results.items() if isinstance(got, Part)}
-    answers = {name: got.answer for name, got in course.results.items() if isinstance(got, Signed)}
+    answers = {name: got.data for name, got in course.results.items() if isinstance(got, Sealed)}
     try:
         if parts and answers:
             _diverge(f"{_names(answers)} reached the end and {_names(parts)} did not")
         return _answer(course, answers) if answers else _add(course, parts)
     except WardnetError as error:
-        return _end(course, Outcome.FAILED, Failure(error.reason, error.details))
+        return _end(course, Outcome.FAILED, Failure.of(error))
 
 
 def _add(course: Course, parts: Mapping[str, Part]) -> Course:
@@ -154,12 +156,12 @@ def _check_range(sums: Sums, hospital: str) -> None:
             raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule=rule)
 
 
-def _answer(course: Course, answers: Mapping[str, Envelope]) -> Course:
-    payloads = {(answer.payload_type, answer.payload) for answer in answers.values()}
-    if len(payloads) > 1:
-        _diverge("they signed different answers")
-    merged = merge([answers[name] for name in course.hospitals])
-    return replace(course, outcome=Outcome.ANSWERED, answer=merged, totals=())
+def _answer(course: Course, answers: Mapping[str, bytes]) -> Course:
+    # Whether the hospitals give the same answer only the researcher can see.
+    if sum(map(len, answers.values())) > MAXIMUM_ANSWERS_BYTES:
+        rule = f"{MAXIMUM_ANSWERS_BYTES >> 20} MiB"
+        raise WardnetError(Reason.MESSAGE_TOO_LARGE, rule=rule)
+    return replace(course, outcome=Outcome.ANSWERED, answers=answers, totals=())
 
 
 def _lose(course: Course) -> Course:
@@ -171,9 +173,9 @@ def _lose(course: Course) -> Course:
     return replace(after, attempt=course.attempt + 1, round=0, totals=())
 
 
-def _refuse(course: Course, hospital: str, refusal: Failure) -> Course:
-    sentence = str(WardnetError(refusal.reason, **refusal.details))
-    failure = Failure(Reason.HOSPITAL_REFUSED, {"hospital": hospital, "rule": sentence})
+def _refuse(course: Course, hospital: str, refusal: Refusal) -> Course:
+    sentences = " ".join(str(cause.error) for cause in refusal.causes)
+    failure = Failure(Reason.HOSPITAL_REFUSED, {"hospital": hospital, "rule": sentences})
     after = replace(course, refusals={**course.refusals, hospital: refusal})
     return _end(after, Outcome.FAILED, failure)
 

@@ -24,10 +24,18 @@ from wardnet.wire.v1 import (
     enrolment_pb2_grpc,
     link_pb2_grpc,
     query_pb2_grpc,
+    study_pb2_grpc,
 )
 from wardnet_coordinator.broker import Broker
 from wardnet_coordinator.conductor import Conductor
-from wardnet_coordinator.doors import ALLOWED, CatalogService, EnrolmentService, QueryService
+from wardnet_coordinator.doors import (
+    ALLOWED,
+    CatalogService,
+    EnrolmentService,
+    QueryService,
+    StudyService,
+)
+from wardnet_coordinator.inquiries import Inquiries
 from wardnet_coordinator.link import LinkService
 from wardnet_coordinator.settings import CoordinatorSettings
 from wardnet_coordinator.state import Database
@@ -89,18 +97,23 @@ async def serve(
             round_deadline=settings.round_deadline,
         )
         stack.push_async_callback(conductor.close)
+        inquiries = Inquiries(database=database, broker=broker, trust=credentials.trust)
         link = LinkService(
             broker=broker,
             conductor=conductor,
+            inquiries=inquiries,
             database=database,
+            trust=credentials.trust,
             heartbeat=settings.heartbeat,
             lease=settings.lease,
         )
         link_pb2_grpc.add_LinkServiceServicer_to_server(link, server)
         enrolment = EnrolmentService(broker=broker, database=database, issuing=issuing)
         enrolment_pb2_grpc.add_EnrolmentServiceServicer_to_server(enrolment, server)
-        query = QueryService(broker=broker, conductor=conductor)
+        query = QueryService(broker=broker, conductor=conductor, inquiries=inquiries)
         query_pb2_grpc.add_QueryServiceServicer_to_server(query, server)
+        study = StudyService(broker=broker, database=database, trust=credentials.trust)
+        study_pb2_grpc.add_StudyServiceServicer_to_server(study, server)
         catalog = CatalogService(broker=broker, database=database, trust=credentials.trust)
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, server)
         await conductor.resume()

@@ -52,7 +52,7 @@ SCHEMA: Final = (
       query TEXT PRIMARY KEY, researcher TEXT NOT NULL, submitted INTEGER NOT NULL,
       ended INTEGER NOT NULL, envelope BLOB NOT NULL, outcome TEXT NOT NULL,
       attempt INTEGER NOT NULL, round INTEGER NOT NULL, hospitals TEXT NOT NULL,
-      refusals TEXT NOT NULL, failure TEXT, answer BLOB
+      refusals TEXT NOT NULL, failure TEXT
     ) WITHOUT ROWID""",
     "CREATE INDEX queries_of ON queries (researcher, submitted)",
     "CREATE INDEX queries_running ON queries (outcome) WHERE outcome = 'running'",
@@ -60,9 +60,27 @@ SCHEMA: Final = (
       query TEXT NOT NULL, round INTEGER NOT NULL, total BLOB NOT NULL,
       PRIMARY KEY (query, round)
     ) WITHOUT ROWID""",
+    # Sealed to the researcher: nobody here can read them.
+    """CREATE TABLE answers (
+      query TEXT NOT NULL, hospital TEXT NOT NULL, sealed BLOB NOT NULL,
+      PRIMARY KEY (query, hospital)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE studies (
+      study TEXT PRIMARY KEY, submitted INTEGER NOT NULL, not_after TEXT NOT NULL,
+      envelope BLOB NOT NULL
+    ) WITHOUT ROWID""",
+    # The researchers whom a study names, and the nodes of the hospitals that it asks.
+    """CREATE TABLE concerned (
+      role TEXT NOT NULL, id TEXT NOT NULL, study TEXT NOT NULL, PRIMARY KEY (role, id, study)
+    ) WITHOUT ROWID""",
+    # `revision` of the newest agreement, 0 before one; `agreement` is its digest while in force.
+    """CREATE TABLE decisions (
+      study TEXT NOT NULL, hospital TEXT NOT NULL, revision INTEGER NOT NULL, agreement TEXT,
+      envelope BLOB NOT NULL, PRIMARY KEY (study, hospital)
+    ) WITHOUT ROWID""",
     log.SCHEMA,
 )
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the schema."""
 
 
@@ -102,9 +120,13 @@ def connect(home: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = ON")
         with transaction(connection):
-            if connection.execute("PRAGMA user_version").fetchone() == (0,):
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version == 0:
                 for statement in (*SCHEMA, f"PRAGMA user_version = {VERSION}"):
                     connection.execute(statement)
+            elif version != VERSION:
+                rule = "another version of this program made it"
+                raise WardnetError(Reason.STATE_DAMAGED, path=str(path), rule=rule)
     return connection
 
 

@@ -17,7 +17,7 @@ from wardnet.statistics.session import Session
 from wardnet.sums import arrays
 from wardnet.sums.arrays import Sums
 from wardnet.transport.convert import Total, Work, WorkId
-from wardnet_node.desk.desk import Opened
+from wardnet_node.desk.gate import Opened
 
 
 class Attempt:

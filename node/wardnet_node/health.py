@@ -31,13 +31,18 @@ def warn_of_certificate(credentials: Credentials) -> None:
         )
 
 
-def warn_of_clock(now_ms: int) -> None:
-    """Log a warning when our clock and the coordinator's differ.
+def warn_of_clock(now_ms: int) -> timedelta:
+    """Log a warning when our clock and the coordinator's differ, and return by how much.
 
     Parameters
     ----------
     now_ms : int
         Unix milliseconds at the coordinator.
+
+    Returns
+    -------
+    timedelta
+        Our clock before the coordinator's.
     """
     try:
         theirs = datetime.fromtimestamp(now_ms / 1000, UTC)
@@ -51,3 +56,4 @@ def warn_of_clock(now_ms: int) -> None:
             error="Our clock and the coordinator's differ; queries may seem too early or too late. "
             "Set both by a time server.",
         )
+    return difference

@@ -8,14 +8,17 @@ import asyncio
 import random
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Final
 
 from wardnet import logs
+from wardnet.agreement.revocation import LIST_PAYLOAD_TYPE
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.transport.channel import open_channel
-from wardnet.transport.convert import work_from_wire
-from wardnet.wire.v1.link_pb2 import AttachResponse, Work
+from wardnet.transport.convert import envelope_from_wire, work_from_wire
+from wardnet.wire.v1 import envelope_pb2
+from wardnet.wire.v1.link_pb2 import AttachResponse, ExplainWork, Work
 from wardnet.wire.v1.link_pb2_grpc import LinkServiceStub
 from wardnet_node import messages
 from wardnet_node.desk.desk import Desk
@@ -31,7 +34,7 @@ LONGEST_PAUSE: Final = 5.0
 """Seconds; pauses double from the first to the longest, each fully random (full jitter)."""
 
 WATCH_SECONDS: Final = 1.0
-"""How often the node looks whether its datasets have changed."""
+"""How often the node looks whether somebody has decided or changed a dataset."""
 
 FINAL: Final = frozenset(
     {
@@ -81,6 +84,7 @@ class Link:
         self._draining = False
         self._attached = False
         self._served = False
+        self._clock_difference: timedelta | None = None
 
     async def run(self) -> None:
         """Stay attached, dialling again after every loss, until `drain` or for ever.
@@ -120,6 +124,11 @@ class Link:
     def attached(self) -> bool:
         """Say whether there is a stream now."""
         return self._stream is not None
+
+    @property
+    def clock_difference(self) -> timedelta | None:
+        """Return our clock before the coordinator's, as of the last welcome; None before it."""
+        return self._clock_difference
 
     def _was_attached(self) -> bool:
         attached, self._attached = self._attached, False
@@ -162,21 +171,24 @@ class Link:
             case "work" if not self._draining:
                 self._start(self._work(response.work))
             case "acknowledgement":
-                work_id = response.acknowledgement.work_id
-                stream.acknowledged(work_id)
-                await self._desk.do(lambda desk: desk.acknowledge(work_id))
+                await self._acknowledged(stream, response.acknowledgement.work_id)
+            case "explain":
+                self._start(self._explain(stream, response.explain))
             case "ended":
                 self._start(self._end(response.ended.query))
+            case "study":
+                self._start(self._study(response.study))
             case _:
                 pass  # a heartbeat, or what a later version says
 
     async def _welcomed(self, stream: Stream, now_ms: int) -> None:
         """Take up the stream: from here on, results go out over it."""
-        warn_of_clock(now_ms)
+        self._clock_difference = warn_of_clock(now_ms)
         self._attached = True
         self._stream = stream
         for result in await self._desk.do(Desk.unacknowledged):
             await stream.send_result(result)
+        await self._send_decisions(stream)
         log, address = logs.logger(), self._settings.address
         log.info("attached", address=address, epoch=self._epoch)
         if not self._served:
@@ -196,9 +208,37 @@ class Link:
             if result is not None and self._stream is not None:
                 await self._stream.send_result(result)
 
+    async def _explain(self, stream: Stream, message: ExplainWork) -> None:
+        """Say what would be done with a query; whoever asked waits only as long as the stream."""
+        with _logged_errors("explain"):
+            envelope = envelope_from_wire(message.query)
+            reasons = await self._desk.do(lambda desk: desk.explain(envelope))
+            await stream.send(messages.explanation(message.id, reasons))
+
     async def _end(self, query: str) -> None:
         with _logged_errors(query):
             await self._rounds.end(query)
+
+    async def _study(self, message: envelope_pb2.Envelope) -> None:
+        """Take in a study, or a list of what another organisation has taken back."""
+        with _logged_errors("study"):
+            envelope = envelope_from_wire(message)
+            if envelope.payload_type == LIST_PAYLOAD_TYPE:
+                await self._desk.do(lambda desk: desk.decisions.receive_list(envelope))
+            else:
+                await self._desk.do(lambda desk: desk.decisions.receive(envelope))
+
+    async def _send_decisions(self, stream: Stream) -> None:
+        for statement in await self._desk.do(lambda desk: desk.decisions.unsent()):
+            await stream.send_decision(statement)
+
+    async def _acknowledged(self, stream: Stream, name: str) -> None:
+        """Note that the coordinator has a result (`query/attempt/round`) or a decision (digest)."""
+        stream.acknowledged(name)
+        if "/" in name:
+            await self._desk.do(lambda desk: desk.acknowledge(name))
+        else:
+            await self._desk.do(lambda desk: desk.decisions.acknowledge(name))
 
     async def _beat(self, stream: Stream) -> None:
         while True:
@@ -206,10 +246,12 @@ class Link:
             await stream.send(messages.heartbeat())
 
     async def _watch(self, stream: Stream, announced: tuple[Held, ...]) -> None:
-        """Announce the datasets when a command of this hospital has changed them."""
+        """Tell what people of this hospital have changed: its decisions and its datasets."""
         changes = await self._desk.do(Desk.changes)
         while True:
             await asyncio.sleep(WATCH_SECONDS)
+            if self._stream is stream:
+                await self._send_decisions(stream)
             if (now := await self._desk.do(Desk.changes)) == changes:
                 continue
             changes, held = now, await self._desk.do(Desk.held)

@@ -8,10 +8,11 @@ from wardnet.errors import WardnetError
 from wardnet.identity.envelope import Envelope
 from wardnet.statistics.methods import METHODS
 from wardnet.sums.arrays import Sums
-from wardnet.transport.convert import WorkId, envelope_to_wire, sums_to_wire
+from wardnet.transport.convert import WorkId, causes_to_wire, envelope_to_wire, sums_to_wire
 from wardnet.wire.v1.link_pb2 import (
     Announcement,
     AttachRequest,
+    Explanation,
     Heartbeat,
     HeldDataset,
     Hello,
@@ -19,6 +20,7 @@ from wardnet.wire.v1.link_pb2 import (
     Refusal,
     RoundPart,
     SignedAnswer,
+    StudyDecision,
 )
 
 
@@ -75,16 +77,27 @@ def part(work_id: WorkId, sums: Sums, *, snapshot: str, transcript: str) -> byte
     return AttachRequest(part=message).SerializeToString()
 
 
-def answer(work_id: WorkId, envelope: Envelope) -> bytes:
-    """Write the signed answer."""
-    message = SignedAnswer(work_id=str(work_id), answer=envelope_to_wire(envelope))
+def answer(work_id: WorkId, sealed: bytes) -> bytes:
+    """Write the signed answer, sealed to the researcher."""
+    message = SignedAnswer(work_id=str(work_id), sealed=sealed)
     return AttachRequest(answer=message).SerializeToString()
 
 
-def refusal(work_id: WorkId, error: WardnetError) -> bytes:
-    """Write why the work is not done."""
-    message = Refusal(work_id=str(work_id), reason=error.reason.value, details=error.details)
+def refusal(work_id: WorkId, reasons: Iterable[WardnetError]) -> bytes:
+    """Write every reason why the work is not done."""
+    message = Refusal(work_id=str(work_id), causes=causes_to_wire(reasons))
     return AttachRequest(refusal=message).SerializeToString()
+
+
+def explanation(number: int, reasons: Iterable[WardnetError]) -> AttachRequest:
+    """Say what would be done with a query: no reason against it, or every one."""
+    return AttachRequest(explanation=Explanation(id=number, causes=causes_to_wire(reasons)))
+
+
+def decision(study: str, statement: Envelope) -> AttachRequest:
+    """Carry what the hospital has decided about a study."""
+    message = StudyDecision(study=study, statement=envelope_to_wire(statement))
+    return AttachRequest(decision=message)
 
 
 def kept(message: bytes) -> AttachRequest:

@@ -10,12 +10,16 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import sign
 from wardnet.question import answer as answers
+from wardnet.question.answer import Answer
+from wardnet.sealing.answers import seal
 from wardnet.transport.channel import MESSAGE_BYTES
-from wardnet.transport.convert import Work
+from wardnet.transport.convert import Work, envelope_to_bytes
 from wardnet_node import messages
 from wardnet_node.attempt import Attempt
 from wardnet_node.compute.pool import WorkerPool
+from wardnet_node.desk.accept import Refused
 from wardnet_node.desk.desk import Desk
+from wardnet_node.desk.gate import Opened
 from wardnet_node.desk.thread import DeskThread
 from wardnet_node.outbox import Result
 
@@ -76,13 +80,15 @@ class Rounds:
                 attempt = await self._follow(course, work)
                 # 2. What was ever made for this work is sent again, and never made again.
                 return made or await self._result(attempt, work)
+            except Refused as refused:
+                reasons = refused.reasons
             except WardnetError as error:
-                refusal = error
+                reasons = (error,)
             except Exception as error:  # noqa: BLE001 - a bug ends the query, not the daemon
-                refusal = _incident(error, work)
-            # 3. Otherwise it is refused with the reason.
+                reasons = (_incident(error, work),)
+            # 3. Otherwise it is refused, with every reason.
             course.attempt = None
-            return made or await self._desk.do(lambda desk: desk.refuse(work, refusal))
+            return made or await self._desk.do(lambda desk: desk.refuse(work, reasons))
 
     async def end(self, query: str) -> None:
         """Forget a query that has ended."""
@@ -107,33 +113,45 @@ class Rounds:
         return attempt
 
     async def _result(self, attempt: Attempt, work: Work) -> Result | None:
-        answer = attempt.session.answer
+        opened, answer = attempt.opened, attempt.session.answer
         if answer is None:
+            # What was allowed at its first sight may have been taken back since.
+            await self._desk.do(lambda desk: desk.check(opened))
             sums = await self._pool.tally(
-                work.id.query, snapshot=attempt.opened.snapshot, tally=attempt.session.tally
+                work.id.query, snapshot=opened.snapshot, tally=attempt.session.tally
             )
             message = messages.part(
                 work.id,
                 sums,
-                snapshot=attempt.opened.snapshot.id,
+                snapshot=opened.snapshot.id,
                 transcript=attempt.session.transcript,
             )
             event = attempt.part_event(work.id, sums, key=self._log_key)
         else:
-            signer = self._credentials.signer
-            envelope = sign(answers.PAYLOAD_TYPE, answers.to_bytes(answer), signer)
-            message = messages.answer(work.id, envelope)
+            message = messages.answer(work.id, self._sealed(answer, opened, work))
             event = attempt.answer_event(work.id, answer)
         if len(message) > MESSAGE_BYTES:
             raise WardnetError(Reason.MESSAGE_TOO_LARGE, rule=f"{MESSAGE_BYTES >> 20} MiB")
         release = partial(
             Desk.release,
             work_id=work.id,
+            opened=opened,
             message=message,
             transcripts=attempt.transcripts,
             event=event,
         )
         return await self._desk.do(release)
+
+    def _sealed(self, answer: Answer, opened: Opened, work: Work) -> bytes:
+        """Return the answer as this hospital signs it, for the researcher's eyes only."""
+        data = answers.to_bytes(answer)
+        envelope = sign(answers.PAYLOAD_TYPE, data, self._credentials.signer)
+        return seal(
+            envelope_to_bytes(envelope),
+            opened.query.recipient,
+            query=work.id.query,
+            hospital=self._credentials.member.id,
+        )
 
     async def _begin(self, work: Work) -> Attempt:
         opened = await self._desk.do(lambda desk: desk.open(work))

@@ -19,6 +19,8 @@ from wardnet.identity.keystore import Keystore
 from wardnet_node.compute.pool import WorkerPool
 from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.thread import DeskThread
+from wardnet_node.desk.web.room import LinkState
+from wardnet_node.desk.web.serve import serving_desk
 from wardnet_node.link import Link
 from wardnet_node.rounds import Rounds
 from wardnet_node.settings import NodeSettings
@@ -67,7 +69,14 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
                     log_key=keystore.derive("log"),
                 ),
             )
-            await _until_stopped(link, stop, settings)
+            async with serving_desk(
+                home,
+                keystore=keystore,
+                settings=settings,
+                credentials=credentials,
+                link=lambda: LinkState(link.attached, settings.address, link.clock_difference),
+            ):
+                await _until_stopped(link, stop, settings)
     finally:
         await desk.do(Desk.stop)
         desk.close()

@@ -33,3 +33,12 @@ class NodeSettings(Settings):
 
     drain: Annotated[float, Field(ge=0, le=3600)] = 30.0
     """Seconds that the work in hand may take once the process is asked to stop."""
+
+    desk_listen: Annotated[str, Field(pattern=r"^(\S+:[0-9]{1,5})?$")] = ""
+    """Where the stewards' page listens, `host:port`, always by TLS; empty for no page."""
+
+    desk_certificate: str = ""
+    """File with the page's certificate and those above it, PEM; the node makes one when empty."""
+
+    desk_key: str = ""
+    """File with the private key of `desk_certificate`, PEM, readable by its owner only."""

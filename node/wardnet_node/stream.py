@@ -10,6 +10,7 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.transport.status import error_from_rpc
 from wardnet.wire.v1.link_pb2 import AttachRequest, AttachResponse
 from wardnet_node import messages
+from wardnet_node.desk.studies import Unsent
 from wardnet_node.outbox import Result
 
 Call: TypeAlias = grpc.aio.StreamStreamCall[AttachRequest, AttachResponse]
@@ -45,13 +46,21 @@ class Stream:
 
     async def send_result(self, result: Result) -> None:
         """Queue a result, once per stream."""
-        if result.work_id not in self._sent:
-            self._sent.add(result.work_id)
-            await self.send(messages.kept(result.message))
+        await self._send_once(result.work_id, messages.kept(result.message))
 
-    def acknowledged(self, work_id: str) -> None:
-        """Forget that a result was sent."""
-        self._sent.discard(work_id)
+    async def send_decision(self, statement: Unsent) -> None:
+        """Queue a decision on a study, once per stream."""
+        message = messages.decision(statement.study, statement.envelope)
+        await self._send_once(statement.digest, message)
+
+    def acknowledged(self, name: str) -> None:
+        """Forget that a result or a decision was sent."""
+        self._sent.discard(name)
+
+    async def _send_once(self, name: str, message: AttachRequest) -> None:
+        if name not in self._sent:
+            self._sent.add(name)
+            await self.send(message)
 
     async def write_all(self) -> None:
         """Write what is queued until the call ends; its reader hears why."""

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -21,10 +21,11 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table as Grid
 
-from demonstration.questions import Question, choose
+from demonstration.questions import Question, beyond, choose
 from demonstration.reference import Line, Pooled, Row
 from demonstration.table import PATIENT, Table, bundled, from_csv
-from support.network import CommandError, Member, Network, at_once, describe
+from support.member import CommandError, Member
+from support.network import SHORT, Network, at_once, describe
 
 RESEARCHER: Final = "ada"
 STOP: Final = """#!/bin/sh
@@ -63,16 +64,28 @@ class Demonstration:
         self.network.start_coordinator()
         self._title("Every hospital is invited, makes its keys, and loads its rows")
         local = self._load()
-        self._title("A researcher asks")
+        self._title("A researcher proposes a study; hospitals compare her key by telephone")
         researcher = self.network.enrol_researcher(RESEARCHER)
-        self._tell(researcher, "hospitals")
+        self.network.introduce(researcher)
         self._tell(researcher, "datasets")
+        study = self.network.propose(researcher, self.table.name)
         pooled = self._pooled(researcher, local)
-        for question in choose(self.table.name, pooled):
+        questions = list(choose(self.table.name, pooled))
+        kept_back, too_much = beyond(self.table.name, pooled, questions)
+        self._title("A steward of every hospital decides; the last one allows less")
+        self._tell(self._first, "study", "show", study[:SHORT])
+        self._accept(researcher, study, [name for name in pooled.columns if name not in kept_back])
+        self._title("She asks")
+        for question in questions:
             self._ask(researcher, question, pooled)
+        self._title("A question beyond what was agreed is refused, with every reason")
+        self._tell(researcher, "query", *too_much, "--explain")
+        self._refused(researcher, "query", *too_much)
+        self._title("A hospital takes its agreement back in the middle of a query")
+        self._revoke(researcher, study, questions[0])
         self._title("What a hospital's access log says")
-        self._tell(self.network.nodes[self._first], "log", "show", last=6)
-        self._tell(self.network.nodes[self._first], "log", "verify")
+        self._tell(self._first, "log", "show", last=6)
+        self._tell(self._first, "log", "verify")
 
     def stop(self) -> None:
         """Stop every daemon in order, and leave nothing behind."""
@@ -105,7 +118,7 @@ class Demonstration:
         self._title("The network goes on")
         self._print(f"""To ask:           source {self.folder}/{RESEARCHER}.env
                   wardnet query count {self.table.name}
-To be a hospital: source {self.folder}/{self._first}.env
+To be a hospital: source {self.folder}/{self._first.name}.env
                   wardnet-node dataset list
 To stop and delete everything: {stop}""")
 
@@ -121,15 +134,19 @@ To stop and delete everything: {stop}""")
         )
 
     @property
-    def _first(self) -> str:
-        return next(iter(self.network.nodes))
+    def _first(self) -> Member:
+        return next(iter(self.network.nodes.values()))
+
+    @property
+    def _last(self) -> Member:
+        return list(self.network.nodes.values())[-1]
 
     def _load(self) -> Path:
         """Enrol all hospitals; the first publishes the dictionary, all adopt it and load."""
         pooled, parts = self.table.write(self.folder)
         dataset = self.table.name
         self.network.enrol_nodes(parts)
-        first = self.network.nodes[self._first]
+        first = self._first
         local = describe(first, pooled, dataset=dataset, patient=PATIENT)
         self._tell(first, "dataset", "publish", local.with_name(f"{dataset}.dictionary.toml"))
 
@@ -140,7 +157,6 @@ To stop and delete everything: {stop}""")
             self.network.serve_node(hospital)
 
         at_once(load, parts)
-        self._tell(first, "dataset", "list")
         return local
 
     def _pooled(self, researcher: Member, local: Path) -> Pooled:
@@ -148,6 +164,22 @@ To stop and delete everything: {stop}""")
         written = tomllib.loads(local.read_text())["columns"]
         sources = {name: written.get(name, {}).get("source", name) for name in _names(columns)}
         return Pooled(self.table.pooled, columns, sources)
+
+    def _accept(self, researcher: Member, study: str, columns: Iterable[str]) -> None:
+        """Let all hospitals accept; the last one fewer questions, and only these columns."""
+        narrower = ("--quota", "50", "--columns", ",".join(columns))
+        self.network.accept(study, {self._last.name: narrower})
+        self._print_lines(self.network.wait_for_decisions(researcher, study).splitlines())
+
+    def _revoke(self, researcher: Member, study: str, question: Question) -> None:
+        """Let a query wait for a stalled hospital, and another one revoke its agreement."""
+        self._print(f"(the machine of {self._last.name} stalls for a while)")
+        self._last.halt()
+        query = researcher.run("query", *question.arguments, "--no-wait").stdout.strip()
+        self.network.revoke(self._first.name, study, reason="The ethics approval was withdrawn.")
+        self._print(f"(the machine of {self._last.name} goes on)")
+        self._last.resume()
+        self._refused(researcher, "query", "wait", query[:SHORT])
 
     def _ask(self, researcher: Member, question: Question, pooled: Pooled) -> None:
         self._print(f"\n[{question.says}]")
@@ -174,7 +206,18 @@ To stop and delete everything: {stop}""")
         lines = member.run(*arguments).stdout.replace(f"{self.folder}/", "").splitlines()
         if last is not None:
             lines = [lines[0], "...", *lines[-last:]]
+        self._print_lines(lines)
+
+    def _print_lines(self, lines: Iterable[str]) -> None:
         self._print("\n".join(line.rstrip() for line in lines))
+
+    def _refused(self, member: Member, *arguments: str) -> None:
+        """Run a command that must fail, and print why it does."""
+        done = member.run(*arguments, check=False)
+        if done.returncode == 0:
+            message = f"{member.name} was answered what should have been refused: {arguments}"
+            raise CommandError(message)
+        self._print(f"{done.stderr.rstrip()}\n(exit code {done.returncode})")
 
     def _title(self, text: str) -> None:
         self._print(f"\n== {text}", style="bold")

@@ -1,13 +1,17 @@
 """What the demonstration asks: chosen from the dictionary, as a newcomer would type it."""
 
 import itertools
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import pandas as pd
 
 from demonstration.reference import SMALLEST_CELL, Pooled
+
+Words: TypeAlias = tuple[str, ...]
+"""What follows `wardnet query`."""
 
 FEW_LEVELS: Final = 8
 """Most levels of a column that the answers are grouped by, so that they stay readable."""
@@ -28,7 +32,7 @@ class Question:
     """
 
     says: str
-    arguments: tuple[str, ...]
+    arguments: Words
     cohort: "pd.Series[bool]"
 
 
@@ -69,6 +73,18 @@ def choose(dataset: str, pooled: Pooled) -> Iterator[Question]:
     if numbers:
         yield _filtered(dataset, pooled, numbers)
     yield from itertools.islice(_too_small(dataset, pooled, numbers, groups), 1)
+
+
+def beyond(dataset: str, pooled: Pooled, questions: Iterable[Question]) -> tuple[Words, Words]:
+    """Return columns that no question needs, for a hospital to keep back, and a question for them.
+
+    Where every column is needed, the question asks for an answer that rests on one hospital alone.
+    """
+    asked = set(re.findall(r"\w+", " ".join(" ".join(each.arguments) for each in questions)))
+    kept_back = tuple(name for name in pooled.measured if name not in asked)[-2:]
+    if not kept_back:
+        return (), ("count", dataset, "--min-hospitals", "1")
+    return kept_back, ("summary", dataset, *kept_back)
 
 
 def _filtered(dataset: str, pooled: Pooled, numbers: list[str]) -> Question:

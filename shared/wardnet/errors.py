@@ -51,6 +51,7 @@ class Reason(StrEnum):
     STUDY_INVALID = "study_invalid"
     PARAMETER_INVALID = "parameter_invalid"
     MESSAGE_TOO_LARGE = "message_too_large"
+    FORM_OUTDATED = "form_outdated"
     DEADLINE_MISSING = "deadline_missing"
     # intake
     FILE_UNREADABLE = "file_unreadable"
@@ -64,13 +65,17 @@ class Reason(StrEnum):
     # found or not
     COLUMN_UNAVAILABLE = "column_unavailable"
     DATASET_UNAVAILABLE = "dataset_unavailable"
+    PAGE_UNKNOWN = "page_unknown"
     QUERY_UNKNOWN = "query_unknown"
+    STUDY_UNKNOWN = "study_unknown"
+    STUDY_NEEDED = "study_needed"
     NOT_INITIALISED = "not_initialised"
     # identity
     PASSPHRASE_WRONG = "passphrase_wrong"
     PASSPHRASE_MISSING = "passphrase_missing"
     PASSPHRASE_WEAK = "passphrase_weak"
     RECOVERY_KEY_WRONG = "recovery_key_wrong"
+    LOGIN_REFUSED = "login_refused"
     FILE_MODE = "file_mode"
     INVITATION_MALFORMED = "invitation_malformed"
     INVITATION_REFUSED = "invitation_refused"
@@ -80,12 +85,14 @@ class Reason(StrEnum):
     ROLE_REFUSED = "role_refused"
     TLS_TOO_OLD = "tls_too_old"
     SIGNATURE_INVALID = "signature_invalid"
+    ANSWER_SEALED = "answer_sealed"
     QUERY_EXPIRED = "query_expired"
     QUERY_REPLAYED = "query_replayed"
     QUERY_NOT_FOR_US = "query_not_for_us"
     ALREADY_EXISTS = "already_exists"
     KEY_REVOKED = "key_revoked"
     # permission
+    STUDY_DECIDED = "study_decided"
     AGREEMENT_MISSING = "agreement_missing"
     AGREEMENT_TOO_WIDE = "agreement_too_wide"
     AGREEMENT_SUPERSEDED = "agreement_superseded"
@@ -164,6 +171,7 @@ DETAIL_NAMES: Final = frozenset(
         "report",
         "path",
         "dataset",
+        "study",
         "hospital",
         "hospitals",
         "method",
@@ -211,6 +219,11 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         Reason.MESSAGE_TOO_LARGE: Row(
             _S.INVALID_ARGUMENT, "The message is larger than {rule}. Ask for fewer cells at once."
         ),
+        Reason.FORM_OUTDATED: Row(
+            _S.FAILED_PRECONDITION,
+            "This form is no longer valid. Open its page again and fill it in once more; nothing "
+            "was done.",
+        ),
         Reason.DEADLINE_MISSING: Row(
             _S.INVALID_ARGUMENT, "The call carries no deadline. Set one and call again."
         ),
@@ -222,8 +235,8 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         ),
         Reason.FILE_TRUNCATED: Row(
             _S.INVALID_ARGUMENT,
-            "{file} ends inside the record of line {line}: {rule}. Export it again; nothing was "
-            "stored.",
+            "{file} ends inside the record of line {line}: {rule}. Export it again; "
+            "nothing was stored.",
         ),
         Reason.FILE_ENCODING: Row(
             _S.INVALID_ARGUMENT,
@@ -257,11 +270,19 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         ),
         Reason.DATASET_UNAVAILABLE: Row(
             _S.NOT_FOUND,
-            "The dataset {dataset} is not available to you. `wardnet datasets` lists those that "
-            "are.",
+            "The dataset {dataset} is not available to you. `wardnet datasets` lists "
+            "those that are.",
         ),
+        Reason.PAGE_UNKNOWN: Row(_S.NOT_FOUND, "There is no such page. Go back to the inbox."),
         Reason.QUERY_UNKNOWN: Row(
             _S.NOT_FOUND, "No query of yours has the id {query}. `wardnet query list` shows them."
+        ),
+        Reason.STUDY_UNKNOWN: Row(
+            _S.NOT_FOUND, "No study of yours has the id {study}. `wardnet study list` shows them."
+        ),
+        Reason.STUDY_NEEDED: Row(
+            _S.FAILED_PRECONDITION,
+            "A question about {dataset} needs a study that a hospital has agreed to: {rule}.",
         ),
         Reason.NOT_INITIALISED: Row(
             _S.FAILED_PRECONDITION, "There is nothing at {path} yet. Run {rule} first."
@@ -282,14 +303,19 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             _S.UNAUTHENTICATED,
             "The recovery key does not open {path}: {rule}. Copy it again from your notes.",
         ),
+        Reason.LOGIN_REFUSED: Row(
+            _S.UNAUTHENTICATED,
+            "The login was refused: name, password or code is wrong, or there were ten wrong "
+            "attempts. Try again with the next code; after ten wrong attempts wait 15 minutes.",
+        ),
         Reason.FILE_MODE: Row(
             _S.FAILED_PRECONDITION,
             "{path} can be read by other users. Run `chmod 600 {path}` and try again.",
         ),
         Reason.INVITATION_MALFORMED: Row(
             _S.INVALID_ARGUMENT,
-            "This is not a whole invitation: {rule}. Copy it again, from the first character to "
-            "the last.",
+            "This is not a whole invitation: {rule}. Copy it again, from the first "
+            "character to the last.",
         ),
         Reason.INVITATION_REFUSED: Row(
             _S.UNAUTHENTICATED,
@@ -308,8 +334,8 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         ),
         Reason.IDENTITY_MISMATCH: Row(
             _S.UNAUTHENTICATED,
-            "The peer claims to be {identity}, and its certificate says otherwise. The call was "
-            "refused.",
+            "The peer claims to be {identity}, and its certificate says otherwise. The "
+            "call was refused.",
         ),
         Reason.ROLE_REFUSED: Row(
             _S.PERMISSION_DENIED, "A {role} may not do this. Ask with the right identity."
@@ -319,6 +345,11 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         ),
         Reason.SIGNATURE_INVALID: Row(
             _S.UNAUTHENTICATED, "The signature does not hold: {rule}. Nothing was done."
+        ),
+        Reason.ANSWER_SEALED: Row(
+            _S.UNAUTHENTICATED,
+            "The answer is sealed for the home that the query was asked from, and this is another "
+            "one. Open it there, or ask again.",
         ),
         Reason.QUERY_EXPIRED: Row(
             _S.FAILED_PRECONDITION,
@@ -336,6 +367,9 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         Reason.KEY_REVOKED: Row(
             _S.UNAUTHENTICATED,
             "The signing key of {identity} was revoked. Ask your organisation for a new one.",
+        ),
+        Reason.STUDY_DECIDED: Row(
+            _S.FAILED_PRECONDITION, "{hospital} cannot decide so on this study: {rule}."
         ),
         Reason.AGREEMENT_MISSING: Row(
             _S.PERMISSION_DENIED,

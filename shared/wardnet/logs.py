@@ -20,6 +20,7 @@ KEYS: Final = frozenset(
         "epoch",
         "error",
         "event",
+        "fingerprint",
         "hospital",
         "hospitals",
         "identity",

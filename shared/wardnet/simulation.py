@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from wardnet import canonical
+from wardnet.agreement.purpose import VOCABULARY, Permission, Purpose
 from wardnet.client import listing
 from wardnet.client.ask import Ask, Asker, to_query
+from wardnet.client.grant import Grant, Permit
 from wardnet.client.listing import Columns, Dataset, Hospital, Listing
 from wardnet.client.network import Network
 from wardnet.client.result import Result, released
@@ -38,8 +40,15 @@ _ASKER: Final = Asker(
     researcher="simulation",
     at=datetime(2026, 1, 1, tzinfo=UTC),
     nonce="0" * 32,
+    recipient="0" * 64,
 )
 """Always the same, so that equal questions to equal data give equal bytes."""
+
+_NOTHING: Final = "0" * 64
+_PERMIT: Final = Permit(
+    _NOTHING, Purpose(VOCABULARY, Permission.NRES, (), ()), STANDARD.minimum_patients
+)
+"""A simulation does without a study and agreements."""
 
 
 class SimulatedNetwork(Network):
@@ -51,6 +60,7 @@ class SimulatedNetwork(Network):
         self._dictionary = dictionary
         self._rows = rows
         self._rules = rules
+        self._grant = Grant(_NOTHING, dict.fromkeys(rows, _PERMIT))
 
     def datasets(self) -> Listing[Dataset]:
         """Return the one dataset."""
@@ -80,7 +90,7 @@ class SimulatedNetwork(Network):
     def ask(self, ask: Ask) -> Result:
         """Ask the hospitals of the question, all in this process."""
         dictionary = self.dictionary(ask.dataset).dictionary
-        query = to_query(ask, asker=_ASKER, dictionary=dictionary, holders=list(self._rows))
+        query = to_query(ask, asker=_ASKER, dictionary=dictionary, grant=self._grant)
         answer = run(
             query,
             digest=canonical.digest(queries.to_bytes(query)),

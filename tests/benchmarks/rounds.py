@@ -27,6 +27,7 @@ def measure(folder: Path, *, quick: bool) -> Iterator[Figure]:
     with Network(folder) as network:
         network.start(tables, dataset=DATASET, table=pooled, patient="record")
         ada = network.enrol_researcher("ada")
+        network.agree(ada, DATASET)
         with connect(ada.home, passphrase_file=ada.passphrase_file) as net:
             yield Figure(
                 "first answer after submit",

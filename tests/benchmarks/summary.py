@@ -64,6 +64,7 @@ def _figure(
     with Network(folder) as network:
         network.start(tables, dataset="rows", table=sample, patient=None)
         ada = network.enrol_researcher("ada")
+        network.agree(ada, "rows")
         with connect(ada.home, passphrase_file=ada.passphrase_file) as net:
             elapsed = seconds(lambda: net.summary("rows", list(columns), by="sex"), repeats=repeats)
         network.stop()

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from support.network import Member, Network
+from support.member import Member
+from support.network import Network
 
 DATASET = "admissions"
 NAME = "Zebulon Quackenbush"
@@ -82,6 +83,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 def _questions(network: Network) -> list[str]:
     ada = network.enrol_researcher("ada")
+    network.agree(ada, DATASET)
     asked: list[tuple[str, ...]] = [
         ("summary", DATASET, "marker", "--by", "sex"),
         ("quantiles", DATASET, "marker"),

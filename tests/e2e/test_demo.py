@@ -45,9 +45,22 @@ def nothing_is_left(output: str) -> None:
     assert remains(match[1]) == []
 
 
+def told_of_permission(output: str) -> None:
+    """Fail unless four hospitals agreed, one to less, one refused a question, and one revoked."""
+    assert "4 of 4 agreed" in output
+    assert re.search(r"agreed +without .*; at most 50 queries", output)
+    assert re.search(
+        r"^Error: \S+ refused the query: (The column \S+ is not available)", output, re.MULTILINE
+    )
+    assert re.search(
+        r"^Error: \S+ refused the query: \S+ has revoked its agreement", output, re.MULTILINE
+    )
+
+
 def test_the_bundled_table_agrees_with_pandas() -> None:
-    """All methods agree, a small cell is withheld by name, and nothing is left behind."""
+    """All methods agree, a small cell is withheld, two questions are refused, nothing is left."""
     output = demonstrate()
+    told_of_permission(output)
     for method in ("count", "summary", "quantiles", "histogram", "crosstab"):
         assert f"wardnet query {method} tumours" in output
     assert "withheld: fewer than 10 patients" in output
@@ -60,6 +73,7 @@ def test_any_other_table_agrees_with_pandas() -> None:
     if not HEART.exists():
         pytest.skip("the heart disease table does not lie beside the checkout")
     output = demonstrate("--data", HEART, "--site", "site")
+    told_of_permission(output)
     assert "withheld: fewer than 10 patients" in output
     assert re.search(r"^passed in \d+ s$", output, re.MULTILINE)
     nothing_is_left(output)

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 import pandas as pd
 import pytest
 
-from support.network import Member, Network
+from support.member import Member
+from support.network import Network
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 HEART = DATA / "heart" / "heart920.csv"
@@ -50,7 +51,9 @@ def ada(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Member]:
         frame[frame["site"] == site].to_csv(path, index=False)
     with Network(folder) as network:
         network.start(tables, dataset=DATASET, table=HEART, patient=None, out=folder)
-        yield network.enrol_researcher("ada")
+        ada = network.enrol_researcher("ada")
+        network.agree(ada, DATASET)
+        yield ada
         network.stop()
 
 

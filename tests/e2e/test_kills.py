@@ -1,7 +1,5 @@
 """`kill -9` in the middle of a query: it completes after the restart, or ends by its rule."""
 
-import os
-import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +9,8 @@ from functools import partial
 import pandas as pd
 import pytest
 
-from support.network import Member, Network, wait_until
+from support.member import Member, wait_until
+from support.network import Network
 from support.tables import DATASET, write
 from wardnet.client import connect
 from wardnet.client.ask import Ask
@@ -40,19 +39,11 @@ class Bench:
         for _ in range(20):
             query = self.net.submit(QUESTION)
             wait_until(partial(self._is_under_way, query), seconds=10)
-            self.halt("d")
+            self.network.nodes["d"].halt()
             if self.net.record(query).state is State.RUNNING:
                 return query
-            self.resume("d")  # it was faster than us; again
+            self.network.nodes["d"].resume()  # it was faster than us; again
         pytest.fail("every query ended before it could be interrupted")
-
-    def halt(self, hospital: str) -> None:
-        """Stop the daemon's process group where it is, as if the machine had stalled."""
-        os.killpg(self._pid(hospital), signal.SIGSTOP)
-
-    def resume(self, hospital: str) -> None:
-        """Let a halted daemon go on."""
-        os.killpg(self._pid(hospital), signal.SIGCONT)
 
     def completes(self, query: str) -> None:
         """Fail unless the query gives the pooled median, with everybody in it."""
@@ -65,11 +56,6 @@ class Bench:
         record = self.net.record(query)
         return record.round >= 2 or record.state is not State.RUNNING
 
-    def _pid(self, hospital: str) -> int:
-        daemon = self.network.nodes[hospital].daemon
-        assert daemon is not None
-        return daemon.pid
-
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
@@ -80,6 +66,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         network.coordinator.settings["ROUND_DEADLINE"] = "60"
         network.start(tables, dataset=DATASET, table=table, patient="record")
         ada = network.enrol_researcher("ada")
+        network.agree(ada, DATASET, minimum_hospitals=3)
         with connect(ada.home, passphrase_file=ada.passphrase_file) as net:
             yield Bench(network, net, pooled)
 
@@ -103,7 +90,7 @@ def test_a_killed_coordinator_takes_the_query_up_again(bench: Bench) -> None:
     bench.network.coordinator.kill()
     bench.network.serve_coordinator()
     assert bench.net.record(query).round == before
-    bench.resume("d")
+    bench.network.nodes["d"].resume()
     bench.completes(query)
 
 

@@ -85,7 +85,7 @@ def test_a_bug_ends_the_query_with_an_incident(
     record = asked(tmp_path)
     assert (record.state, record.reason) == (query_pb2.QUERY_STATE_FAILED, Reason.INTERNAL)
     assert len(record.details["incident"]) == 8
-    assert "patient" not in str(record)
+    assert "a patient's value" not in str(record)
 
 
 def test_totals_that_no_longer_fit_into_a_message_end_the_query(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_totals_that_no_longer_fit_into_a_message_end_the_query(tmp_path: Path) 
                 async with FakeNode(address, network.node("a")):
                     record = await ada.end(digest)
         assert record.reason == Reason.HOSPITAL_REFUSED
-        assert record.hospitals[0].reason == Reason.MESSAGE_TOO_LARGE
+        assert record.hospitals[0].causes[0].reason == Reason.MESSAGE_TOO_LARGE
 
     run(scenario())
 

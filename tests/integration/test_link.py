@@ -12,7 +12,7 @@ from support.coordinator import run
 from support.hospital import MEN, WOMEN, Hospital
 from support.pki import TestNetwork
 from support.post import Attached, post_office
-from support.questions import DICTIONARY, count_query, signed
+from support.questions import DICTIONARY, RECIPIENT, count_query, signed, steward, study
 from wardnet import canonical, clock
 from wardnet.audit.entry import EventType, Outcome
 from wardnet.errors import Reason, WardnetError
@@ -20,8 +20,9 @@ from wardnet.identity.envelope import Envelope, verify
 from wardnet.question import answer as answers
 from wardnet.question.answer import Participant
 from wardnet.question.query import to_bytes
-from wardnet.transport.convert import Total, WorkId, envelope_from_wire, sums_from_wire
-from wardnet.wire.v1.link_pb2 import RoundPart
+from wardnet.sealing.answers import open_sealed
+from wardnet.transport.convert import Total, WorkId, envelope_from_bytes, sums_from_wire
+from wardnet.wire.v1.link_pb2 import Explanation, Refusal, RoundPart
 
 
 @pytest.fixture
@@ -49,6 +50,11 @@ def total(part: RoundPart, number: int = 0, *, b: str = "1:bb") -> Total:
     sums = {name: array * 2 for name, array in sums_from_wire(part.sums).items()}
     participants = (Participant("a", part.snapshot), Participant("b", b))
     return Total(number, sums, participants)
+
+
+def reasons(message: Refusal | Explanation) -> list[Reason]:
+    """Return every reason that the node gives."""
+    return [Reason(cause.reason) for cause in message.causes]
 
 
 def logged(hospital: Hospital) -> list[tuple[str, str]]:
@@ -81,7 +87,9 @@ def test_a_query_goes_from_its_first_sight_to_a_signed_answer(
             assert int(sums_from_wire(part.sums)["cohort"][0]) == WOMEN + MEN
 
             await stream.ask(envelope, WorkId(digest, 1, 1), totals=[total(part)])
-            answer = envelope_from_wire((await stream.next("answer")).answer)
+            sealed = (await stream.next("answer")).sealed
+            opened = open_sealed(sealed, RECIPIENT, query=digest, hospital="a")
+            answer = envelope_from_bytes(opened)
             kind = answers.PAYLOAD_TYPE
             members = verify(answer, payload_type=kind, trust=network.trust, at=clock.now())
             assert members == (hospital.credentials.member,)
@@ -196,9 +204,9 @@ def test_a_history_that_comes_back_changed_is_refused(
         other = [total(part, 0, b="2:cc"), total(moments, 1, b="2:cc")]
         await stream.ask(envelope, third, totals=other)
         refusal = await stream.next("refusal")
-        assert (refusal.work_id, refusal.reason) == (str(third), Reason.ROUNDS_DIVERGED.value)
+        assert (refusal.work_id, reasons(refusal)) == (str(third), [Reason.ROUNDS_DIVERGED])
         await stream.ask(envelope, WorkId(digest, 2, 0))
-        assert (await stream.next("refusal")).reason == Reason.ROUNDS_DIVERGED.value
+        assert reasons(await stream.next("refusal")) == [Reason.ROUNDS_DIVERGED]
 
     run(scenario())
     assert ("query_failed", "1/2") in logged(hospital)
@@ -241,8 +249,8 @@ def test_a_query_about_what_is_not_here_is_refused_and_logged(
             stream = await post.attached()
             await stream.ask(envelope, WorkId(digest, 1, 0))
             refusal = await stream.next("refusal")
-            assert refusal.reason == Reason.DATASET_UNAVAILABLE.value
-            assert dict(refusal.details) == {"dataset": "oncology"}
+            assert reasons(refusal) == [Reason.DATASET_UNAVAILABLE]
+            assert dict(refusal.causes[0].details) == {"dataset": "oncology"}
 
     run(scenario())
     (entry,) = [entry for entry in hospital.entries() if entry.type is EventType.QUERY_FAILED]
@@ -262,7 +270,7 @@ def test_a_forged_query_is_refused_and_its_claims_are_not_logged(
         async with post_office(network) as (post, address), hospital.serving(address):
             stream = await post.attached()
             await stream.ask(forged, WorkId(digest, 1, 0))
-            assert (await stream.next("refusal")).reason == Reason.SIGNATURE_INVALID.value
+            assert reasons(await stream.next("refusal")) == [Reason.SIGNATURE_INVALID]
 
     run(scenario())
     (entry,) = [entry for entry in hospital.entries() if entry.type is EventType.QUERY_FAILED]
@@ -279,7 +287,7 @@ def test_an_ended_query_is_over(network: TestNetwork, hospital: Hospital) -> Non
             part = await guard_round(stream, envelope, digest)
             await stream.end(digest)
             await stream.ask(envelope, WorkId(digest, 1, 1), totals=[total(part)])
-            assert (await stream.next("refusal")).reason == Reason.ROUNDS_DIVERGED.value
+            assert reasons(await stream.next("refusal")) == [Reason.ROUNDS_DIVERGED]
 
     run(scenario())
 
@@ -334,3 +342,65 @@ def test_a_node_that_stops_sends_what_it_has_in_hand(
 
     run(scenario())
     assert ("query_part", "1/0") in logged(hospital)
+
+
+def test_an_agreement_revoked_in_mid_query_stops_it(
+    network: TestNetwork, hospital: Hospital
+) -> None:
+    """The next round is not computed, nothing more is released, and the log says why."""
+    envelope, digest = query(network, method="summary", parameters={"columns": ["age"], "by": []})
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address), hospital.serving(address):
+            stream = await post.attached()
+            part = await guard_round(stream, envelope, digest)
+            await asyncio.to_thread(revoke)
+            await stream.ask(envelope, WorkId(digest, 1, 1), totals=[total(part)])
+            assert reasons(await stream.next("refusal")) == [Reason.AGREEMENT_REVOKED]
+
+    def revoke() -> None:
+        with hospital.decisions() as decisions:
+            decisions.revoke(
+                study(network).digest, steward=steward(network, "a"), reason="the trial has ended"
+            )
+
+    run(scenario())
+    assert logged(hospital) == [
+        ("query_accepted", ""),
+        ("query_part", "1/0"),
+        ("query_failed", "1/1"),
+    ]
+    assert hospital.entries()[-2].reason is Reason.AGREEMENT_REVOKED  # the last: it has stopped
+
+
+def test_the_node_explains_what_it_would_do_and_does_nothing(
+    network: TestNetwork, hospital: Hospital
+) -> None:
+    """All reasons at once, or none; the nonce stays unused, and the log knows who asked."""
+    allowed, digest = query(network)
+    narrow, _ = query(network, method="count", minimum_patients=11, dataset="oncology")
+    wide = signed(network, count_query(network, method_version=2, dataset="oncology"))
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address), hospital.serving(address):
+            stream = await post.attached()
+            for number, (envelope, expected) in enumerate(
+                [
+                    (allowed, []),
+                    (narrow, [Reason.DATASET_UNAVAILABLE]),
+                    (wide, [Reason.DATASET_UNAVAILABLE, Reason.OUTSIDE_AGREEMENT]),
+                ]
+            ):
+                await stream.explain(number, envelope)
+                explanation = await stream.next("explanation")
+                assert (explanation.id, reasons(explanation)) == (number, expected)
+            await guard_round(stream, allowed, digest)
+
+    run(scenario())
+    assert [what for what, _ in logged(hospital)] == [
+        *["query_explained"] * 3,
+        "query_accepted",
+        "query_part",
+    ]
+    outcomes = [entry.outcome for entry in hospital.entries() if entry.type == "query_explained"]
+    assert outcomes == [Outcome.DONE, Outcome.REFUSED, Outcome.REFUSED]

@@ -92,11 +92,18 @@ def test_describe_drafts_both_parts_and_keeps_what_is_there(run: Run, tmp_path: 
 
 
 def test_the_access_log_is_shown_and_checked(run: Run) -> None:
-    """What the vault did stands in it; the head is printed for comparison."""
+    """What the vault did and stewards decided stands in it; the head is printed for comparison."""
     shown = printed(run("log", "show", "--json"))
-    assert [entry["type"] for entry in shown] == ["dataset_adopted", "dataset_loaded"]
-    assert [entry["seq"] for entry in printed(run("log", "show", "--from", "2", "--json"))] == [2]
-    assert printed(run("log", "verify", "--json"))["entries"] == 2
+    assert [entry["type"] for entry in shown] == [
+        "dataset_adopted",
+        "dataset_loaded",
+        "book_changed",
+        "book_changed",
+        "study_received",
+        "agreement_signed",
+    ]
+    assert [entry["seq"] for entry in printed(run("log", "show", "--from", "6", "--json"))] == [6]
+    assert printed(run("log", "verify", "--json"))["entries"] == 6
 
 
 def test_an_edited_access_log_is_found_out(run: Run, hospital: Hospital) -> None:

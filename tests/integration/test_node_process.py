@@ -15,7 +15,7 @@ import pytest
 
 from support.coordinator import run
 from support.hospital import Hospital
-from support.network import wait_until
+from support.member import wait_until
 from support.pki import PASSPHRASE, TestNetwork
 from support.post import Post, post_office
 from support.questions import count_query, signed

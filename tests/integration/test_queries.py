@@ -20,6 +20,7 @@ from support.coordinator import (
     refused,
     researcher,
     run,
+    sealed_by,
     serving,
     soon,
     total_of,
@@ -29,7 +30,8 @@ from support.pki import TestNetwork
 from wardnet.audit import log
 from wardnet.audit.entry import EventType
 from wardnet.errors import Reason
-from wardnet.wire.v1 import query_pb2
+from wardnet.transport.convert import causes_from_wire
+from wardnet.wire.v1 import link_pb2, query_pb2
 from wardnet_coordinator import state
 
 ANSWERED = query_pb2.QUERY_STATE_ANSWERED
@@ -75,7 +77,7 @@ def events(home: Path) -> list[EventType]:
 
 
 def test_four_hospitals_answer(tmp_path: Path) -> None:
-    """Two rounds, then an answer that all four have signed."""
+    """Two rounds, then four sealed answers, given out as they came."""
 
     async def scenario() -> None:
         async with scene(tmp_path) as (network, hospitals, ada):
@@ -84,8 +86,8 @@ def test_four_hospitals_answer(tmp_path: Path) -> None:
                 record = await ada.end(digest)
         assert (record.query, record.state) == (digest, ANSWERED)
         assert (record.attempt, record.round) == (1, 2)
-        assert len(record.answer.signatures) == 4
-        assert record.answer.payload == b"{}"
+        assert [answer.hospital for answer in record.answers] == list("abcd")
+        assert [answer.sealed for answer in record.answers] == list(map(sealed_by, "abcd"))
         assert set(states(record).values()) == {SENT}
         assert record.ended_ms >= record.submitted_ms > 0
 
@@ -178,7 +180,7 @@ def test_a_hospital_that_never_answers_costs_one_deadline_and_is_named(tmp_path:
                 record = await ada.end(digest)
             assert time.monotonic() - began < 2
             assert record.state == ANSWERED
-            assert (record.attempt, len(record.answer.signatures)) == (2, 3)
+            assert (record.attempt, len(record.answers)) == (2, 3)
             assert states(record) == {"a": SENT, "b": SENT, "c": SENT, "d": LOST}
             assert await soon(hospitals["d"].ended.get()) == digest
 
@@ -217,19 +219,23 @@ def test_too_few_survivors_end_the_query_by_its_own_rule(tmp_path: Path) -> None
 
 
 def test_a_refusal_ends_the_query_and_names_the_hospital(tmp_path: Path) -> None:
-    """The others hear of it and drop the query."""
+    """All reasons are told; the others hear of it and drop the query."""
 
     async def scenario() -> None:
         async with scene(tmp_path) as (network, hospitals, ada):
             digest = await ada.submit(question(network.researcher(), minimum=1))
             works = {name: await node.work() for name, node in hospitals.items()}
-            await hospitals["b"].refuse(works["b"], "dataset_unavailable", dataset="heart")
+            unavailable = link_pb2.Cause(reason="dataset_unavailable", details={"dataset": "heart"})
+            ended = link_pb2.Cause(reason="agreement_ended", details={"hospital": "b"})
+            await hospitals["b"].refuse(works["b"], unavailable, ended)
             record = await ada.end(digest)
             assert record.state == FAILED
             assert record.reason == Reason.HOSPITAL_REFUSED
             assert record.details["hospital"] == "b"
             assert states(record)["b"] == REFUSED
-            assert record.hospitals[1].reason == Reason.DATASET_UNAVAILABLE
+            assert list(record.hospitals[1].causes) == [unavailable, ended]
+            for cause in causes_from_wire(record.hospitals[1].causes):
+                assert str(cause) in record.details["rule"]
             for node in hospitals.values():
                 assert await soon(node.ended.get()) == digest
 
@@ -242,7 +248,8 @@ def test_a_reason_that_is_unknown_here_still_ends_the_query(tmp_path: Path) -> N
     async def scenario() -> None:
         async with scene(tmp_path) as (network, hospitals, ada):
             digest = await ada.submit(question(network.researcher()))
-            await hospitals["a"].refuse(await hospitals["a"].work(), "bad_weather")
+            node = hospitals["a"]
+            await node.refuse(await node.work(), link_pb2.Cause(reason="bad_weather"))
             record = await ada.end(digest)
             assert record.reason == Reason.HOSPITAL_REFUSED
 
@@ -263,17 +270,35 @@ def test_diverging_transcripts_end_the_query(tmp_path: Path) -> None:
     run(scenario())
 
 
-def test_an_answer_under_a_foreign_signature_ends_the_query(tmp_path: Path) -> None:
-    """A hospital signs for itself only."""
+@pytest.mark.parametrize("kind", ["answer", "refusal"])
+def test_an_empty_result_is_a_refusal(tmp_path: Path, kind: str) -> None:
+    """It ends the query by name instead of counting as an answer, or as no reason at all."""
 
     async def scenario() -> None:
         async with scene(tmp_path) as (network, hospitals, ada):
             digest = await ada.submit(question(network.researcher()))
-            hospitals["b"].credentials = network.node("c")
-            await hospitals["b"].answer(await hospitals["b"].work())
+            work = await hospitals["b"].work()
+            if kind == "answer":
+                await hospitals["b"].answer(work, b"")
+            else:
+                await hospitals["b"].refuse(work)
             record = await ada.end(digest)
             assert record.reason == Reason.HOSPITAL_REFUSED
-            assert record.hospitals[1].reason == Reason.SIGNATURE_INVALID
+            (cause,) = causes_from_wire(record.hospitals[1].causes)
+            assert (cause.reason, cause.details["field"]) == (Reason.MALFORMED, kind)
+
+    run(scenario())
+
+
+def test_a_list_carries_no_answers(tmp_path: Path) -> None:
+    """Whoever lists her queries fetches the answers one by one."""
+
+    async def scenario() -> None:
+        async with scene(tmp_path) as (network, hospitals, ada):
+            async with working(list(hospitals.values())):
+                record = await ada.end(await ada.submit(question(network.researcher())))
+            assert len((await ada.get(record.query)).answers) == 4
+            assert [len(listed.answers) for listed in await ada.recent()] == [0]
 
     run(scenario())
 

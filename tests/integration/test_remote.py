@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from support.pki import TestNetwork
-from support.postoffice import PostOffice, honest, record
+from support.postoffice import PostOffice, connect, honest, record
 from wardnet import canonical
-from wardnet.client import Ask, RemoteNetwork, col, remote
+from wardnet.client import Ask, RemoteNetwork, asked, col
 from wardnet.client.record import HospitalState, Record, State
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
@@ -48,14 +48,14 @@ def office(pki: TestNetwork, simulated: SimulatedNetwork) -> Iterator[PostOffice
 @pytest.fixture
 def network(pki: TestNetwork, office: PostOffice) -> Iterator[RemoteNetwork]:
     """Connect a researcher to it."""
-    with RemoteNetwork(pki.researcher(), office.address) as network:
+    with connect(pki.researcher(), office.address) as network:
         yield network
 
 
 @pytest.fixture(autouse=True)
 def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "FIRST_PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr(remote, "LONGEST_PAUSE_SECONDS", 0.002)
+    monkeypatch.setattr(asked, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(asked, "LONGEST_PAUSE_SECONDS", 0.002)
 
 
 def test_the_catalogue_is_listed(network: RemoteNetwork) -> None:
@@ -209,7 +209,7 @@ def test_queries_are_found_by_a_beginning_of_their_id_and_cancelled(
 def test_a_coordinator_that_is_away_is_named_in_words(pki: TestNetwork) -> None:
     """No stack trace, no gRPC jargon."""
     with (
-        RemoteNetwork(pki.researcher(), "127.0.0.1:1") as network,
+        connect(pki.researcher(), "127.0.0.1:1") as network,
         pytest.raises(WardnetError) as caught,
     ):
         network.datasets()
@@ -220,7 +220,7 @@ def test_a_coordinator_that_is_away_is_named_in_words(pki: TestNetwork) -> None:
 def test_a_closed_network_leaves_no_thread_behind(pki: TestNetwork, office: PostOffice) -> None:
     """A notebook can connect as often as it likes."""
     before = set(threading.enumerate())
-    with RemoteNetwork(pki.researcher(), office.address) as network:
+    with connect(pki.researcher(), office.address) as network:
         network.count("heart")
     ours = [
         thread

@@ -30,14 +30,21 @@ from support.pki import PASSPHRASE, TestNetwork
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import private_der
 from wardnet.identity.member import Role
-from wardnet.wire.v1 import catalog_pb2, enrolment_pb2, link_pb2, query_pb2, sums_pb2
+from wardnet.wire.v1 import (
+    catalog_pb2,
+    enrolment_pb2,
+    link_pb2,
+    query_pb2,
+    study_pb2,
+    sums_pb2,
+)
 from wardnet_coordinator import founding
 from wardnet_coordinator.doors import ALLOWED
 
 
 def test_every_method_says_who_may_call_it() -> None:
     """A method that is not listed is refused to everybody, so none is forgotten."""
-    modules = (catalog_pb2, enrolment_pb2, link_pb2, query_pb2)
+    modules = (catalog_pb2, enrolment_pb2, link_pb2, query_pb2, study_pb2)
     methods = {
         f"/{service.full_name}/{method.name}"
         for module in modules
@@ -195,7 +202,7 @@ def test_a_killed_coordinator_goes_on_at_the_same_round(tmp_path: Path) -> None:
                 await node.answer(await node.work())
             record = await ada.end(digest)
         assert record.state == query_pb2.QUERY_STATE_ANSWERED
-        assert (record.attempt, record.round, len(record.answer.signatures)) == (1, 2, 4)
+        assert (record.attempt, record.round, len(record.answers)) == (1, 2, 4)
 
     with process.serving() as (running, address):
         digest, total = run(begin(address, running.kill))

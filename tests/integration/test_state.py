@@ -189,3 +189,13 @@ def test_no_database_and_no_database_file_are_told_apart(tmp_path: Path) -> None
     with pytest.raises(WardnetError) as caught:
         state.connect(tmp_path)
     assert caught.value.reason is Reason.STATE_DAMAGED
+
+
+def test_a_database_of_another_version_is_refused(tmp_path: Path) -> None:
+    """Guessing at a layout could lose what is in it."""
+    state.create(tmp_path)
+    with contextlib.closing(state.connect(tmp_path)) as connection:
+        connection.execute(f"PRAGMA user_version = {state.VERSION + 1}")
+    with pytest.raises(WardnetError) as caught:
+        state.connect(tmp_path)
+    assert caught.value.reason is Reason.STATE_DAMAGED

@@ -7,9 +7,8 @@ import pandas as pd
 import pytest
 
 from support.pki import TestNetwork
-from support.postoffice import PostOffice, honest, signed
+from support.postoffice import PostOffice, connect, honest, signed
 from wardnet import canonical, clock
-from wardnet.client import RemoteNetwork
 from wardnet.client.verify import verify_answer, verify_dictionary, verify_own_query
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
@@ -38,6 +37,11 @@ QUERY = Query(
     hospitals=("a", "b", "c"),
     minimum_hospitals=2,
     mode="clear",
+    study="0" * 64,
+    agreements=dict.fromkeys(("a", "b", "c"), "0" * 64),
+    purpose={},
+    minimum_patients=10,
+    recipient="0" * 64,
     nonce="0" * 32,
     not_before="2026-01-01T00:00:00.000Z",
     not_after="2026-01-01T00:15:00.000Z",
@@ -188,7 +192,7 @@ def test_a_lie_over_the_wire_reaches_nobody(
     """The client raises where it would have shown a table."""
     monkeypatch.setattr(office, "answered", lambda query, digest: lie(office, query, digest))
     with (
-        RemoteNetwork(PKI.researcher(), office.address) as network,
+        connect(PKI.researcher(), office.address) as network,
         pytest.raises(WardnetError) as caught,
     ):
         network.count("heart")
@@ -197,7 +201,7 @@ def test_a_lie_over_the_wire_reaches_nobody(
 
 def test_another_query_of_mine_is_not_taken_for_the_one_i_wait_for(office: PostOffice) -> None:
     """Swapping two of my own signed queries is seen, too."""
-    with RemoteNetwork(PKI.researcher(), office.address) as network:
+    with connect(PKI.researcher(), office.address) as network:
         first = network.count("heart").query
         other = office.submitted[first]
         office.records = lambda office, _envelope: honest(office, other)
@@ -208,7 +212,7 @@ def test_another_query_of_mine_is_not_taken_for_the_one_i_wait_for(office: PostO
 
 def test_a_record_that_hides_its_query_is_refused(office: PostOffice) -> None:
     """The id of a record is the digest of what I signed."""
-    with RemoteNetwork(PKI.researcher(), office.address) as network:
+    with connect(PKI.researcher(), office.address) as network:
         query = network.count("heart").query
         other = network.count("heart", by="sex").query
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 import grpc.aio
 import numpy as np
@@ -21,14 +21,21 @@ from support.pki import TestNetwork
 from wardnet import clock
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials, TlsIdentity
-from wardnet.identity.envelope import sign
-from wardnet.question import answer, dictionary, query
+from wardnet.identity.envelope import Envelope, sign
+from wardnet.question import dictionary, query
 from wardnet.question.cohort import EVERYONE
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.question.query import Query
 from wardnet.sums.arrays import Sums
 from wardnet.transport.channel import open_channel
-from wardnet.transport.convert import envelope_to_wire, sums_from_wire, sums_to_wire
+from wardnet.transport.convert import (
+    causes_from_wire,
+    causes_to_wire,
+    envelope_from_wire,
+    envelope_to_wire,
+    sums_from_wire,
+    sums_to_wire,
+)
 from wardnet.transport.status import error_from_rpc
 from wardnet.wire.v1 import (
     catalog_pb2,
@@ -43,6 +50,8 @@ from wardnet_coordinator import server, state
 from wardnet_coordinator.settings import CoordinatorSettings
 
 T = TypeVar("T")
+
+Explained: TypeAlias = tuple[str, tuple[WardnetError, ...] | None]
 
 SECONDS = 20.0
 """How long a test waits for anything."""
@@ -148,6 +157,11 @@ def question(
         "hospitals": tuple(hospitals),
         "minimum_hospitals": minimum or len(hospitals),
         "mode": "clear",
+        "study": "0" * 64,
+        "agreements": dict.fromkeys(hospitals, "1" * 64),
+        "purpose": {},
+        "minimum_patients": 10,
+        "recipient": "2" * 64,
         "nonce": secrets.token_hex(16),
         "not_before": clock.to_moment(now - timedelta(hours=2)),
         "not_after": clock.to_moment(now + lasts),
@@ -185,6 +199,8 @@ class FakeNode:
         self.works: asyncio.Queue[link_pb2.Work] = asyncio.Queue()
         self.acknowledged: asyncio.Queue[str] = asyncio.Queue()
         self.ended: asyncio.Queue[str] = asyncio.Queue()
+        self.studies: asyncio.Queue[Envelope] = asyncio.Queue()
+        self.inquiries: asyncio.Queue[link_pb2.ExplainWork] = asyncio.Queue()
         self.heartbeats: asyncio.Queue[None] = asyncio.Queue()
         self.over = asyncio.Event()
         self.failure: WardnetError | None = None
@@ -238,6 +254,10 @@ class FakeNode:
                 self.acknowledged.put_nowait(response.acknowledgement.work_id)
             case "ended":
                 self.ended.put_nowait(response.ended.query)
+            case "study":
+                self.studies.put_nowait(envelope_from_wire(response.study))
+            case "explain":
+                self.inquiries.put_nowait(response.explain)
             case "heartbeat":
                 self.heartbeats.put_nowait(None)
 
@@ -256,16 +276,26 @@ class FakeNode:
         part = link_pb2.RoundPart(work_id=work.work_id, sums=sums_to_wire(value), **fields)
         await self.send(part=part)
 
-    async def answer(self, work: link_pb2.Work, payload: bytes = b"{}") -> None:
-        """Send a signed answer."""
-        envelope = sign(answer.PAYLOAD_TYPE, payload, self.credentials.signer)
-        signed = link_pb2.SignedAnswer(work_id=work.work_id, answer=envelope_to_wire(envelope))
-        await self.send(answer=signed)
+    async def answer(self, work: link_pb2.Work, sealed: bytes | None = None) -> None:
+        """Send an answer that the coordinator cannot open."""
+        data = sealed_by(self.name) if sealed is None else sealed
+        await self.send(answer=link_pb2.SignedAnswer(work_id=work.work_id, sealed=data))
 
-    async def refuse(self, work: link_pb2.Work, reason: str, **details: str) -> None:
+    async def refuse(self, work: link_pb2.Work, *causes: link_pb2.Cause) -> None:
         """Refuse the work."""
-        refusal = link_pb2.Refusal(work_id=work.work_id, reason=reason, details=details)
-        await self.send(refusal=refusal)
+        await self.send(refusal=link_pb2.Refusal(work_id=work.work_id, causes=causes))
+
+    async def decide(self, study: str, statement: Envelope) -> None:
+        """Send a decision on a study."""
+        message = link_pb2.StudyDecision(study=study, statement=envelope_to_wire(statement))
+        await self.send(decision=message)
+
+    async def explain(self, *causes: WardnetError) -> query_pb2.SubmitRequest:
+        """Wait to be asked what the hospital would do, say so, and return the query."""
+        asked = await soon(self.inquiries.get())
+        explanation = link_pb2.Explanation(id=asked.id, causes=causes_to_wire(causes))
+        await self.send(explanation=explanation)
+        return query_pb2.SubmitRequest(query=asked.query)
 
     async def obey(self, *, rounds: int = 2) -> None:
         """Work for ever: a part in each of so many rounds, then the answer."""
@@ -275,6 +305,11 @@ class FakeNode:
                 await self.part(work)
             else:
                 await self.answer(work)
+
+
+def sealed_by(hospital: str) -> bytes:
+    """Return what a fake hospital sends as its sealed answer."""
+    return f"sealed by {hospital}".encode()
 
 
 def part_of(hospital: str, number: int) -> Sums:
@@ -311,6 +346,13 @@ class Researcher:
         """Return the newest queries."""
         response = await self._stub.List(query_pb2.ListRequest(limit=limit), timeout=SECONDS)
         return list(response.records)
+
+    async def explain(self, request: query_pb2.SubmitRequest) -> AsyncIterator[Explained]:
+        """Yield what each hospital would do: its causes, or None when it is away."""
+        asked = query_pb2.ExplainRequest(query=request.query)
+        async for answer in self._stub.Explain(asked):
+            causes = None if answer.away else causes_from_wire(answer.causes)
+            yield answer.hospital, causes
 
     async def cancel(self, query_id: str) -> None:
         """Cancel a query."""

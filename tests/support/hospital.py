@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from support.pki import TestNetwork
-from support.questions import DICTIONARY
+from support.questions import DICTIONARY, book, signed_study, steward, study
 from wardnet.audit import log
 from wardnet.audit.entry import Entry
 from wardnet.identity.member import Role
 from wardnet.question.rows import Rows
 from wardnet_node.compute.pool import WorkerPool
+from wardnet_node.desk.decide import Decisions
 from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.thread import DeskThread
 from wardnet_node.intake.local_part import LocalPart
@@ -36,7 +37,7 @@ class Node:
 
 
 class Hospital:
-    """A node's home with one loaded dataset, `cardiology`.
+    """A node's home with one loaded dataset, `cardiology`, and an agreement to ada's study.
 
     Parameters
     ----------
@@ -55,6 +56,16 @@ class Hospital:
         with self.vault() as vault:
             vault.adopt(DICTIONARY, LocalPart())
         self.load({"female": WOMEN, "male": MEN})
+        self._agree(network, name)
+
+    def _agree(self, network: TestNetwork, name: str) -> None:
+        """Let the steward write the address book and agree to the study of `questions`."""
+        stewards = [steward(network, name)]
+        with self.decisions() as decisions:
+            decisions.found_book(stewards[0])
+            decisions.change_book(lambda _: book(network, name), stewards=stewards)
+            decisions.receive(signed_study(network))
+            decisions.accept(study(network).digest, stewards=stewards)
 
     def load(self, patients: Mapping[str, int], *, append: bool = False) -> None:
         """Load so many patients per sex, of ages 20, 21, ..."""
@@ -80,11 +91,26 @@ class Hospital:
         with self.catalog() as catalog:
             yield Vault(self.home, self.keystore, catalog, member=self.credentials.member)
 
+    @contextmanager
+    def decisions(self) -> Iterator[Decisions]:
+        """Open the stewards' decisions, as a command does."""
+        with self.catalog() as catalog:
+            yield Decisions(catalog, credentials=self.credentials)
+
     def entries(self) -> list[Entry]:
         """Return the access log, verified."""
         with self.catalog() as catalog, catalog.reading() as connection:
             log.verify(connection)
             return list(log.entries(connection))
+
+    @contextmanager
+    def desk(self) -> Iterator[Desk]:
+        """Open the desk, as the daemon does."""
+        desk = self._desk()
+        try:
+            yield desk
+        finally:
+            desk.stop()
 
     @asynccontextmanager
     async def serving(self, address: str, *, drain: float = 5.0) -> AsyncIterator[Node]:

@@ -8,182 +8,27 @@
 The demonstration, the benchmark and the end-to-end tests all start their networks here.
 """
 
-import json
 import os
+import re
 import secrets
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from types import MappingProxyType, TracebackType
+from typing import Final, Self
+
+from support.member import READY_SECONDS, CommandError, Member, Watch, count, write_private
+from wardnet.agreement.purpose import Permission
 
 ADDRESS: Final = "127.0.0.1"
-READY_SECONDS: Final = 30.0
-STOP_SECONDS: Final = 20.0
 
-PREFIXES: Final = {
-    "wardnet": "WARDNET_",
-    "wardnet-node": "WARDNET_NODE_",
-    "wardnet-coordinator": "WARDNET_COORDINATOR_",
-}
-"""Environment prefix of each command."""
+ORGANISATION: Final = "university"
+"""Answers for the researchers; it has no steward, so every hospital checks every key itself."""
 
-Watch = Callable[["Member", Sequence[str]], None]
-"""Is told of every command before it runs."""
-
-
-class CommandError(Exception):
-    """Report a command that failed, with what it said."""
-
-
-class Member:
-    """Run one member's command with its own home and passphrase, once or as a daemon.
-
-    Parameters
-    ----------
-    name : str
-        The id within the network.
-    program : str
-        A key of `PREFIXES`.
-    folder : Path
-        Where its home, passphrase file and daemon log lie.
-    watch : Watch, optional
-        Told of every command.
-    """
-
-    def __init__(
-        self, name: str, program: str, folder: Path, *, watch: Watch | None = None
-    ) -> None:
-        self.name = name
-        self.program = program
-        self.home = folder / name
-        self.log = folder / f"{name}.log"
-        self.settings: dict[str, str] = {}
-        self.daemon: subprocess.Popen[bytes] | None = None
-        self._watch = watch
-        self.passphrase_file = folder / f"{name}.passphrase"
-        write_private(self.passphrase_file, secrets.token_urlsafe(24) + "\n")
-
-    @property
-    def variables(self) -> Mapping[str, str]:
-        """Return the environment variables that make the command this member's."""
-        prefix = PREFIXES[self.program]
-        own = {"HOME": str(self.home), "PASSPHRASE_FILE": str(self.passphrase_file)}
-        return {prefix + name: value for name, value in (own | self.settings).items()}
-
-    @property
-    def command(self) -> Path:
-        """Return the installed command, of the environment that runs this."""
-        return Path(sys.executable).parent / self.program
-
-    def run(self, *arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run the command to its end.
-
-        Raises
-        ------
-        CommandError
-            If it fails and `check` is true.
-        """
-        words = [str(argument) for argument in arguments]
-        if self._watch:
-            self._watch(self, words)
-        done = subprocess.run(
-            [self.command, *words],
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if check and done.returncode != 0:
-            message = (
-                f"{self.name}: {self.program} {' '.join(words)} ended with exit code "
-                f"{done.returncode}\n{done.stdout}{done.stderr}"
-            )
-            raise CommandError(message)
-        return done
-
-    def start(self, *arguments: str | Path) -> subprocess.Popen[bytes]:
-        """Start the command and return at once; its output is lost."""
-        return subprocess.Popen(
-            [self.command, *map(str, arguments)],
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    def json(self, *arguments: str | Path) -> Any:  # noqa: ANN401 - JSON is read by its keys here
-        """Run the command with `--json` and return what it prints."""
-        return json.loads(self.run(*arguments, "--json").stdout)
-
-    def serve(self) -> None:
-        """Start the daemon; return at once."""
-        if self._watch:
-            self._watch(self, ["serve"])
-        with self.log.open("ab") as log:
-            self.daemon = subprocess.Popen(
-                [self.command, "serve"],
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C reaches who started it, who then stops it in order
-            )
-
-    def wait_for(self, event: str, *, times: int = 1, seconds: float = READY_SECONDS) -> None:
-        """Wait until the daemon has logged `event` often enough.
-
-        Raises
-        ------
-        CommandError
-            If the daemon ends before, or time runs out.
-        """
-        mark = f'"event": "{event}"'.encode()
-        wait_until(
-            lambda: self.log.read_bytes().count(mark) >= times or not self.alive, seconds=seconds
-        )
-        if self.log.read_bytes().count(mark) < times:
-            message = f"{self.name}: the daemon did not reach '{event}'\n{self.tail()}"
-            raise CommandError(message)
-
-    @property
-    def alive(self) -> bool:
-        """Say whether the daemon runs."""
-        return self.daemon is not None and self.daemon.poll() is None
-
-    def stop(self) -> int:
-        """Ask the daemon to end, as an operator does (SIGTERM); return its exit code."""
-        if self.daemon is None:
-            return 0
-        self.daemon.terminate()
-        try:
-            return self.daemon.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            message = f"{self.name}: the daemon did not stop on SIGTERM\n{self.tail()}"
-            raise CommandError(message) from None
-
-    def kill(self) -> None:
-        """End the daemon and its workers without warning (SIGKILL), as a power cut does."""
-        if self.daemon is not None and self.alive:
-            os.killpg(self.daemon.pid, signal.SIGKILL)
-            self.daemon.wait()
-
-    def tail(self, *, lines: int = 20) -> str:
-        """Return the last lines of the daemon's log."""
-        if not self.log.exists():
-            return ""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
-
-    def _environment(self) -> dict[str, str]:
-        foreign = tuple(PREFIXES.values())
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
-        return kept | dict(self.variables)
+SUMMARY: Final = "We describe the patients of all hospitals together, to plan a trial."
+SHORT: Final = 12
+NOTHING: Final[Mapping[str, Sequence[str]]] = MappingProxyType({})
 
 
 class Network:
@@ -252,7 +97,7 @@ class Network:
         node.wait_for("attached", times=before + 1)
 
     def enrol_nodes(self, hospitals: Iterable[str]) -> None:
-        """Invite and enrol hospitals, all at the same time."""
+        """Invite and enrol hospitals and a steward of each, all at the same time."""
         for hospital in hospitals:
             node = Member(hospital, "wardnet-node", self.folder, watch=self._watch)
             node.settings["WORKERS"] = "1"  # all hospitals share this machine
@@ -260,7 +105,11 @@ class Network:
         at_once(self._enrol_node, self.nodes)
 
     def _enrol_node(self, hospital: str) -> None:
-        self.nodes[hospital].run("init", self._invite("node", hospital))
+        node, steward = self.nodes[hospital], steward_of(hospital)
+        node.run("init", self._invite("node", hospital))
+        write_private(self._password(hospital), secrets.token_urlsafe(24) + "\n")
+        invitation = self._invite("steward", steward)
+        node.run("steward", "add", invitation, *self._signs(hospital))
 
     def enrol_researcher(self, person: str) -> Member:
         """Invite a researcher and log her in."""
@@ -268,6 +117,80 @@ class Network:
         researcher.run("login", self._invite("researcher", person))
         self.researchers[person] = researcher
         return researcher
+
+    def agree(
+        self, researcher: Member, dataset: str, *, minimum_hospitals: int | None = None
+    ) -> str:
+        """Let a researcher propose a study of all columns that all hospitals accept whole.
+
+        Returns
+        -------
+        str
+            The study's id.
+        """
+        self.introduce(researcher)
+        study = self.propose(researcher, dataset, minimum_hospitals=minimum_hospitals)
+        self.accept(study)
+        self.wait_for_decisions(researcher, study)
+        return study
+
+    def introduce(self, researcher: Member) -> None:
+        """Let every hospital write a researcher's key, compared by telephone, into its book."""
+        key = researcher.json("whoami")["key"]
+
+        def add(hospital: str) -> None:
+            named = ("--researcher", researcher.name, "--fingerprint", key)
+            self.nodes[hospital].run("book", "add", ORGANISATION, *named, *self._signs(hospital))
+
+        at_once(add, self.nodes)
+
+    def propose(
+        self, researcher: Member, dataset: str, *, minimum_hospitals: int | None = None
+    ) -> str:
+        """Let a researcher write a study of all columns and hand it in; return its id."""
+        path = self.folder / f"{dataset}.study.toml"
+        title = ("--title", f"A look at {dataset}")
+        researcher.run(
+            "study", "new", path, "--dataset", dataset, *title, "--organisation", ORGANISATION
+        )
+        path.write_text(filled_in(path.read_text(), minimum_hospitals=minimum_hospitals))
+        researcher.run("study", "check", path)
+        return str(researcher.json("study", "submit", path)["study"])
+
+    def accept(self, study: str, narrower: Mapping[str, Sequence[str]] = NOTHING) -> None:
+        """Let all hospitals accept a study at the same time.
+
+        Parameters
+        ----------
+        narrower : Mapping of str to Sequence of str
+            By hospital: options of `wardnet-node study accept`.
+        """
+
+        def accept(hospital: str) -> None:
+            options = (*narrower.get(hospital, ()), *self._signs(hospital))
+            self.nodes[hospital].run("study", "accept", study[:SHORT], *options)
+
+        at_once(accept, self.nodes)
+
+    def revoke(self, hospital: str, study: str, *, reason: str) -> None:
+        """Let a hospital take its agreement back."""
+        options = ("--reason", reason, *self._signs(hospital))
+        self.nodes[hospital].run("study", "revoke", study[:SHORT], *options)
+
+    def wait_for_decisions(self, researcher: Member, study: str) -> str:
+        """Wait until a researcher sees what every hospital has decided; return what she sees.
+
+        Raises
+        ------
+        CommandError
+            If a decision does not arrive.
+        """
+        end = time.monotonic() + READY_SECONDS
+        while "waiting" in (told := researcher.run("study", "status", study[:SHORT]).stdout):
+            if time.monotonic() > end:
+                message = f"not every decision on study {study[:SHORT]} has arrived\n{told}"
+                raise CommandError(message)
+        return told
 
     def start(
         self,
@@ -322,11 +245,39 @@ class Network:
             message = f"daemons ended with {failed}"
             raise CommandError(message)
 
+    def _signs(self, hospital: str) -> tuple[str | Path, ...]:
+        """Return the option by which a hospital's steward signs."""
+        return "--password-file", self._password(hospital)
+
+    def _password(self, hospital: str) -> Path:
+        return self.folder / f"{steward_of(hospital)}.passphrase"
+
     def _invite(self, role: str, person: str) -> Path:
         done = self.coordinator.run("invite", "--role", role, "--id", person)
         path = self.folder / f"{person}.invitation"
         write_private(path, done.stdout)
         return path
+
+
+def steward_of(hospital: str) -> str:
+    """Return the id of a hospital's steward."""
+    return f"steward-{hospital}"
+
+
+def filled_in(draft: str, *, minimum_hospitals: int | None = None) -> str:
+    """Return a new study with what only its researcher knows."""
+    words = {
+        r'^summary = ""$': f'summary = "{SUMMARY}"',
+        r'^permission = ""$': f'permission = "{Permission.HMB}"',
+    }
+    if minimum_hospitals is not None:
+        words[r"^minimum_hospitals = .*$"] = f"minimum_hospitals = {minimum_hospitals}"
+    for pattern, line in words.items():
+        draft, number = re.subn(pattern, line, draft, flags=re.MULTILINE)
+        if number != 1:
+            message = f"the draft of a study holds {number} times {pattern}"
+            raise CommandError(message)
+    return draft
 
 
 def describe(
@@ -340,29 +291,7 @@ def describe(
     return folder / f"{dataset}.local.toml"
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-
-
 def at_once(act: Callable[[str], object], hospitals: Iterable[str]) -> None:
     """Let all hospitals do the same at the same time; raise what the first of them raises."""
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         list(pool.map(act, hospitals))
-
-
-def count(log: Path, event: str) -> int:
-    """Return how often a daemon has logged an event."""
-    return log.read_text().count(f'"event": "{event}"') if log.exists() else 0
-
-
-def wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
-    """Ask `condition` every 20 ms; return whether it held in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True

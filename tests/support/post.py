@@ -13,13 +13,14 @@ from wardnet.errors import WardnetError
 from wardnet.identity.envelope import Envelope
 from wardnet.identity.member import Role
 from wardnet.transport.channel import SERVER, server_credentials
-from wardnet.transport.convert import Total, Work, WorkId, work_to_wire
+from wardnet.transport.convert import Total, Work, WorkId, envelope_to_wire, work_to_wire
 from wardnet.transport.interceptors import Guard
 from wardnet.wire.v1.link_pb2 import (
     Acknowledgement,
     AttachRequest,
     AttachResponse,
     Ended,
+    ExplainWork,
     Hello,
     Welcome,
 )
@@ -56,6 +57,11 @@ class Attached:
         """Deliver an acknowledgement."""
         done = Acknowledgement(work_id=str(work_id))
         await self.outgoing.put(AttachResponse(acknowledgement=done))
+
+    async def explain(self, number: int, envelope: Envelope) -> None:
+        """Ask what the node would do with a query."""
+        question = ExplainWork(id=number, query=envelope_to_wire(envelope))
+        await self.outgoing.put(AttachResponse(explain=question))
 
     async def end(self, query: str) -> None:
         """Deliver the end of a query."""

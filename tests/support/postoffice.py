@@ -1,35 +1,61 @@
 """A coordinator in this process for tests of the client: real gRPC, answers made by a simulation.
 
-    with PostOffice(pki, network) as office:
-        RemoteNetwork(pki.researcher(), office.address)
+    with PostOffice(pki, network) as office, connect(pki.researcher(), office.address) as net:
+        net.count("heart")
 
-It delivers what `records` makes of a query, so a test can let it be slow, lossy or dishonest.
+It delivers what `records` makes of a query, so a test can let it be slow, lossy or dishonest. It
+holds one study of ada's, to which every hospital has agreed.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 import grpc
 
 from support.pki import TestNetwork
-from wardnet import canonical
+from wardnet import canonical, clock
+from wardnet.agreement import agreement as agreements
+from wardnet.agreement import study as studies
+from wardnet.agreement.address_book import key_of
+from wardnet.agreement.agreement import Agreement, accept_whole
+from wardnet.agreement.purpose import VOCABULARY, Permission, Purpose
+from wardnet.agreement.study import Data, Method, Output, Project, Researcher, Setting, Study
+from wardnet.client import RemoteNetwork
 from wardnet.errors import Reason, WardnetError
+from wardnet.identity.certificates import Usage, leaf_member, read_certificate
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope, merge, sign
+from wardnet.identity.member import Role
 from wardnet.question import answer as answers
 from wardnet.question import dictionary as dictionaries
 from wardnet.question import query as queries
 from wardnet.question.answer import Answer
 from wardnet.question.query import Query
+from wardnet.sealing.answers import seal
 from wardnet.simulation import SimulatedNetwork
+from wardnet.statistics.methods import METHODS
 from wardnet.statistics.session import run
 from wardnet.transport.channel import server_credentials
-from wardnet.transport.convert import envelope_from_wire, envelope_to_wire
+from wardnet.transport.convert import (
+    causes_to_wire,
+    envelope_from_wire,
+    envelope_to_bytes,
+    envelope_to_wire,
+)
 from wardnet.transport.status import METADATA_KEY, error_to_status, status_code
-from wardnet.wire.v1 import catalog_pb2, catalog_pb2_grpc, query_pb2, query_pb2_grpc
+from wardnet.wire.v1 import (
+    catalog_pb2,
+    catalog_pb2_grpc,
+    query_pb2,
+    query_pb2_grpc,
+    study_pb2,
+    study_pb2_grpc,
+)
 
 SUBMITTED_MS = 1_767_225_600_000
 
@@ -42,6 +68,27 @@ def signed(payload_type: str, payload: bytes, signers: Sequence[Credentials]) ->
     return merge([sign(payload_type, payload, member.signer) for member in signers])
 
 
+def connect(credentials: Credentials, address: str) -> RemoteNetwork:
+    """Connect a member whose keystore is always the same."""
+    return RemoteNetwork(credentials, address, derive=derive)
+
+
+def derive(purpose: str) -> bytes:
+    """Return a key as a keystore derives it."""
+    return hashlib.sha256(purpose.encode()).digest()
+
+
+def sealed(answer: Envelope, *, query: Query, digest: str) -> list[query_pb2.SealedAnswer]:
+    """Return an answer as each of its signers seals it for the researcher."""
+    sealings = []
+    for signature in answer.signatures:
+        signer = leaf_member(read_certificate(signature.certificates[0]), usage=Usage.SIGNING)
+        own = envelope_to_bytes(replace(answer, signatures=(signature,)))
+        data = seal(own, query.recipient, query=digest, hospital=signer.id)
+        sealings.append(query_pb2.SealedAnswer(hospital=signer.id, sealed=data))
+    return sealings
+
+
 def record(
     envelope: Envelope,
     state: query_pb2.QueryState,
@@ -52,8 +99,9 @@ def record(
 ) -> query_pb2.QueryRecord:
     """Make a record as the wire carries it."""
     ended = state != query_pb2.QUERY_STATE_RUNNING
+    query, digest = queries.from_bytes(envelope.payload), canonical.digest(envelope.payload)
     return query_pb2.QueryRecord(
-        query=canonical.digest(envelope.payload),
+        query=digest,
         state=state,
         attempt=1,
         round=1,
@@ -62,7 +110,7 @@ def record(
             for name, each in hospitals.items()
         ],
         envelope=envelope_to_wire(envelope),
-        answer=None if answer is None else envelope_to_wire(answer),
+        answers=[] if answer is None else sealed(answer, query=query, digest=digest),
         reason="" if error is None else error.reason.value,
         details={} if error is None else error.details,
         submitted_ms=SUBMITTED_MS,
@@ -87,7 +135,20 @@ def honest(office: "PostOffice", envelope: Envelope) -> Sequence[query_pb2.Query
 
 
 @dataclass
-class PostOffice(catalog_pb2_grpc.CatalogServiceServicer, query_pb2_grpc.QueryServiceServicer):
+class Proposal:
+    """Hold a study as its researcher signed it, and what hospitals have decided."""
+
+    study: Study
+    envelope: Envelope
+    decisions: dict[str, Envelope]
+
+
+@dataclass
+class PostOffice(
+    catalog_pb2_grpc.CatalogServiceServicer,
+    query_pb2_grpc.QueryServiceServicer,
+    study_pb2_grpc.StudyServiceServicer,
+):
     """Serve one dataset of a simulated network to the members of a test network."""
 
     pki: TestNetwork
@@ -97,6 +158,10 @@ class PostOffice(catalog_pb2_grpc.CatalogServiceServicer, query_pb2_grpc.QuerySe
     """How many watches break after their first record."""
     watches: int = 0
     submitted: dict[str, Envelope] = field(default_factory=dict)
+    proposals: dict[str, Proposal] = field(default_factory=dict)
+    """By the study's id, oldest first."""
+    verdicts: Mapping[str, Sequence[WardnetError] | None] = field(default_factory=dict)
+    """By hospital: what it has against every question; None when it is away."""
     address: str = ""
 
     def __post_init__(self) -> None:
@@ -107,12 +172,80 @@ class PostOffice(catalog_pb2_grpc.CatalogServiceServicer, query_pb2_grpc.QuerySe
         self.published = signed(
             dictionaries.PAYLOAD_TYPE, dictionaries.to_bytes(self.dictionary), [publisher]
         )
+        agreed = self.propose()
+        for hospital in self.dataset.hospitals:
+            self.agree(agreed, hospital)
+
+    def propose(self, **changes: object) -> Proposal:
+        """Let ada propose a study of all columns, by all methods, at all hospitals.
+
+        Parameters
+        ----------
+        **changes
+            Fields of the study.
+        """
+        ada = self.pki.researcher()
+        proposed = Study(
+            version=1,
+            network=self.pki.name,
+            project=Project(
+                title="Who comes to us",
+                summary="We count patients of every age.",
+                purpose=Purpose(VOCABULARY, Permission.HMB, diseases=(), modifiers=()),
+                ethics="",
+            ),
+            people=(
+                Researcher(
+                    "ada", organisation="university", key=key_of(ada.signer.certificates[0])
+                ),
+            ),
+            data=Data(
+                self.dataset.name,
+                dictionary=self.dictionary.digest,
+                columns=tuple(
+                    sorted(column.name for column in self.network.dictionary(self.dataset.name))
+                ),
+            ),
+            setting=Setting("clear", hospitals=self.dataset.hospitals, minimum_hospitals=1),
+            output=Output(
+                tuple(Method(name, METHODS[name].version) for name in sorted(METHODS)),
+                minimum_patients=10,
+                quota=100,
+            ),
+            not_after=clock.to_moment(self.pki.at + timedelta(days=365)),
+        )
+        study = replace(proposed, **changes)  # type: ignore[arg-type]
+        envelope = signed(studies.PAYLOAD_TYPE, studies.to_bytes(study), [ada])
+        proposal = Proposal(study, envelope, {})
+        self.proposals[study.digest] = proposal
+        return proposal
+
+    def agree(self, proposal: Proposal, hospital: str, **narrowed: object) -> Agreement:
+        """Let a hospital agree to a study, or to less.
+
+        Parameters
+        ----------
+        **narrowed
+            Fields of the agreement.
+        """
+        whole = accept_whole(proposal.study, hospital=hospital)
+        agreement = replace(whole, **narrowed)  # type: ignore[arg-type]
+        payload = agreements.to_bytes(agreement)
+        self.decide(proposal, hospital, agreements.PAYLOAD_TYPE, payload)
+        return agreement
+
+    def decide(self, proposal: Proposal, hospital: str, payload_type: str, payload: bytes) -> None:
+        """Let a hospital's steward and its node sign a decision."""
+        steward = self.pki.credentials(Role.STEWARD, f"steward-{hospital}")
+        signers = [steward, self.pki.node(hospital)]
+        proposal.decisions[hospital] = signed(payload_type, payload, signers)
 
     def __enter__(self) -> Self:
         """Listen on a free port."""
         self._server = grpc.server(ThreadPoolExecutor(4))
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(self, self._server)
         query_pb2_grpc.add_QueryServiceServicer_to_server(self, self._server)
+        study_pb2_grpc.add_StudyServiceServicer_to_server(self, self._server)
         port = self._server.add_secure_port(
             "127.0.0.1:0", server_credentials(self.pki.coordinator())
         )
@@ -200,7 +333,7 @@ class PostOffice(catalog_pb2_grpc.CatalogServiceServicer, query_pb2_grpc.QuerySe
         """Return the last record of every query, without answers."""
         records = [self.records(self, envelope)[-1] for envelope in self.submitted.values()]
         for each in records:
-            each.ClearField("answer")
+            each.ClearField("answers")
         return query_pb2.ListResponse(records=records[::-1][: request.limit])
 
     def Watch(  # noqa: N802 - named by the wire
@@ -225,6 +358,52 @@ class PostOffice(catalog_pb2_grpc.CatalogServiceServicer, query_pb2_grpc.QuerySe
         self.records = cancelled
         return query_pb2.CancelResponse()
 
+    def Explain(  # noqa: N802 - named by the wire
+        self, request: query_pb2.ExplainRequest, context: grpc.ServicerContext
+    ) -> Iterator[query_pb2.ExplainResponse]:
+        """Say what every hospital would do, the last first."""
+        for hospital in reversed(queries.from_bytes(request.query.payload).hospitals):
+            causes = self.verdicts.get(hospital, ())
+            yield query_pb2.ExplainResponse(
+                hospital=hospital, away=causes is None, causes=causes_to_wire(causes or ())
+            )
+
+    def SubmitStudy(  # noqa: N802 - named by the wire
+        self, request: study_pb2.SubmitStudyRequest, context: grpc.ServicerContext
+    ) -> study_pb2.SubmitStudyResponse:
+        """Keep a study."""
+        envelope = envelope_from_wire(request.study)
+        study = studies.from_bytes(envelope.payload)
+        self.proposals.setdefault(study.digest, Proposal(study, envelope, {}))
+        return study_pb2.SubmitStudyResponse(study=study.digest)
+
+    def GetStudy(  # noqa: N802 - named by the wire
+        self, request: study_pb2.GetStudyRequest, context: grpc.ServicerContext
+    ) -> study_pb2.GetStudyResponse:
+        """Return a study and its decisions."""
+        found = [digest for digest in self.proposals if digest.startswith(request.study)]
+        if len(found) != 1:
+            _abort(context, WardnetError(Reason.STUDY_UNKNOWN, study=request.study))
+        return study_pb2.GetStudyResponse(record=self._study(found[0]))
+
+    def ListStudies(  # noqa: N802 - named by the wire
+        self, request: study_pb2.ListStudiesRequest, context: grpc.ServicerContext
+    ) -> study_pb2.ListStudiesResponse:
+        """Return all studies, newest first."""
+        return study_pb2.ListStudiesResponse(records=map(self._study, reversed(self.proposals)))
+
+    def _study(self, digest: str) -> study_pb2.StudyRecord:
+        proposal = self.proposals[digest]
+        return study_pb2.StudyRecord(
+            study=digest,
+            envelope=envelope_to_wire(proposal.envelope),
+            submitted_ms=SUBMITTED_MS,
+            decisions=[
+                study_pb2.Decision(hospital=hospital, statement=envelope_to_wire(statement))
+                for hospital, statement in sorted(proposal.decisions.items())
+            ],
+        )
+
     def _records(
         self, query: str, context: grpc.ServicerContext
     ) -> Sequence[query_pb2.QueryRecord]:
@@ -232,7 +411,11 @@ class PostOffice(catalog_pb2_grpc.CatalogServiceServicer, query_pb2_grpc.QuerySe
             envelope for digest, envelope in self.submitted.items() if digest.startswith(query)
         ]
         if len(found) != 1:
-            error = WardnetError(Reason.QUERY_UNKNOWN, query=query)
-            context.set_trailing_metadata(((METADATA_KEY, error_to_status(error)),))
-            context.abort(status_code(error), str(error))
+            _abort(context, WardnetError(Reason.QUERY_UNKNOWN, query=query))
         return self.records(self, found[0])
+
+
+def _abort(context: grpc.ServicerContext, error: WardnetError) -> NoReturn:
+    context.set_trailing_metadata(((METADATA_KEY, error_to_status(error)),))
+    context.abort(status_code(error), str(error))
+    raise AssertionError

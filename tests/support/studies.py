@@ -36,6 +36,9 @@ def changed(value: T, field: str, new: object) -> T:
     """Return a value with one of its fields changed, however deep: `output.quota`."""
     name, _, rest = field.partition(".")
     inner: Any = changed(getattr(value, name), rest, new) if rest else new
+    if isinstance(value, Query) and name == "hospitals":  # it names an agreement of each
+        agreements = dict.fromkeys(inner, AGREEMENT.digest)
+        return replace(value, hospitals=inner, agreements=agreements)
     return replace(value, **{name: inner})  # type: ignore[type-var]
 
 
@@ -142,6 +145,11 @@ QUERY = Query(
     hospitals=("a", "b", "c"),
     minimum_hospitals=3,
     mode="clear",
+    study=STUDY.digest,
+    agreements={name: accept_whole(STUDY, hospital=name).digest for name in ("a", "b", "c")},
+    purpose={},
+    minimum_patients=12,
+    recipient="0" * 64,
     nonce="0" * 32,
     not_before=later(minutes=-1),
     not_after=later(minutes=10),

@@ -8,6 +8,7 @@ import pytest
 from pydantic import JsonValue
 
 from wardnet import clock
+from wardnet.agreement.purpose import VOCABULARY, Modifier, Permission, Purpose
 from wardnet.client.ask import (
     LIFETIME,
     Ask,
@@ -19,6 +20,7 @@ from wardnet.client.ask import (
     to_cohort,
     to_query,
 )
+from wardnet.client.grant import Grant, Permit, strictest
 from wardnet.errors import Reason, WardnetError
 from wardnet.question import query as queries
 from wardnet.question.cohort import EVERYONE, Cohort, Missing, Term, col
@@ -26,7 +28,7 @@ from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.question.query import Query
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
-ASKER = Asker(network="heartnet", researcher="ada", at=NOON, nonce="0" * 32)
+ASKER = Asker(network="heartnet", researcher="ada", at=NOON, nonce="0" * 32, recipient="1" * 64)
 DICTIONARY = Dictionary(
     "heart",
     3,
@@ -36,12 +38,18 @@ DICTIONARY = Dictionary(
         Column("record", ColumnType.IDENTIFIER),
     ),
 )
+PURPOSE = Purpose(VOCABULARY, Permission.HMB, (), ())
 ASK = Ask("count", "heart", {"by": ["sex"]})
 
 
 def asked(ask: Ask = ASK, holders: tuple[str, ...] = ("c", "a", "b")) -> Query:
     """Make the query."""
-    return to_query(ask, asker=ASKER, dictionary=DICTIONARY, holders=holders)
+    permits = {
+        name: Permit(str(number) * 64, PURPOSE, 10 * number)
+        for number, name in enumerate(holders, start=3)
+    }
+    grant = Grant("2" * 64, permits)
+    return to_query(ask, asker=ASKER, dictionary=DICTIONARY, grant=grant)
 
 
 def test_by_default_everybody_is_asked_and_needed() -> None:
@@ -51,6 +59,29 @@ def test_by_default_everybody_is_asked_and_needed() -> None:
     assert query.minimum_hospitals == 3
     assert query.cohort == EVERYONE
     assert query.dictionary == DICTIONARY.digest
+
+
+def test_a_query_rests_on_the_agreements_of_those_it_asks() -> None:
+    """Study, purpose and recipient are signed too; of all thresholds the strictest counts."""
+    query = asked(replace(ASK, hospitals=["a", "c"]))
+    assert query.study == "2" * 64
+    assert query.agreements == {"a": "4" * 64, "c": "3" * 64}
+    assert query.purpose["permission"] == "DUO:0000006"
+    assert query.minimum_patients == 40
+    assert query.recipient == ASKER.recipient
+
+
+def test_a_query_is_for_the_strictest_purpose_of_all() -> None:
+    """It lies within every hospital's; where that cannot be, the hospitals say so."""
+    research = Purpose(VOCABULARY, Permission.GRU, (), (Modifier.PUB,))
+    disease = Purpose(VOCABULARY, Permission.DS, ("MONDO:1", "MONDO:2"), (Modifier.NCU,))
+    both = Purpose(VOCABULARY, Permission.DS, ("MONDO:1", "MONDO:2"), (Modifier.PUB, Modifier.NCU))
+    assert strictest([research, disease]) == both
+    assert strictest([disease, research]) == both
+    other = replace(disease, diseases=("MONDO:3",))
+    assert strictest([disease, other]) == disease
+    ancestry = Purpose(VOCABULARY, Permission.POA, (), ())
+    assert strictest([PURPOSE, ancestry]) == PURPOSE
 
 
 @pytest.mark.parametrize(
@@ -107,7 +138,10 @@ def test_a_condition_is_a_term_a_line_or_nothing(where: object, cohort: Cohort) 
 @pytest.mark.parametrize(
     ("ask", "sentence"),
     [
-        (replace(ASK, hospitals=["a", "z"]), "hospitals names z, which does not hold heart"),
+        (
+            replace(ASK, hospitals=["a", "z"]),
+            "hospitals names z, which does not hold heart",
+        ),
         (replace(ASK, hospitals=[]), "hospitals names none"),
         (replace(ASK, min_hospitals=0), "min_hospitals must lie between 1 and 3"),
         (replace(ASK, hospitals="a", min_hospitals=2), "must lie between 1 and 1"),

@@ -8,18 +8,16 @@ import pytest
 
 from support.pki import TestNetwork
 from support.questions import DICTIONARY, count_query, signed
-from wardnet import canonical
 from wardnet.audit.entry import EventType, Outcome
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.answer import Participant
-from wardnet.question.query import to_bytes
-from wardnet.statistics.session import Session
 from wardnet.sums import arrays
 from wardnet.sums.arrays import Sums, zeros
 from wardnet.transport.convert import Total, Work, WorkId
 from wardnet_node.attempt import Attempt
-from wardnet_node.desk.desk import Opened
+from wardnet_node.desk.accept import take_up
 from wardnet_node.desk.events import of_query
+from wardnet_node.desk.gate import Opened
 from wardnet_node.vault.snapshot import Snapshot
 
 HOSPITALS = ("a", "b")
@@ -36,13 +34,13 @@ def network() -> TestNetwork:
 @pytest.fixture
 def attempt() -> Attempt:
     """Return the first attempt of a count by sex, at hospital a."""
-    query = count_query(network(), at=network().at)
-    envelope = signed(network(), query)
+    at = network().at
+    envelope = signed(network(), count_query(network(), at=at))
     snapshot = Snapshot("cardiology", 1, SNAPSHOT, DICTIONARY, (), rows=50, patients=50)
-    session = Session(query, digest=canonical.digest(to_bytes(query)), dictionary=DICTIONARY)
+    permitted = take_up(envelope, hospital="a", snapshot=snapshot)
+    query = permitted.request.query
     event = of_query(network().node("a").member, query=query, envelope=envelope, snapshot=SNAPSHOT)
-    opened = Opened(query, session, snapshot, event)
-    return Attempt(opened, number=1, hospitals=HOSPITALS, hospital="a")
+    return Attempt(Opened(permitted, at, event), number=1, hospitals=HOSPITALS, hospital="a")
 
 
 def guards(attempt: Attempt, *, women: int = 30, men: int = 20) -> Sums:

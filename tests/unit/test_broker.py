@@ -17,7 +17,9 @@ from wardnet_coordinator.broker import (
     Broker,
     Ended,
     Heartbeat,
+    Inquiry,
     Outgoing,
+    Proposed,
 )
 from wardnet_coordinator.course import Course, Outcome
 
@@ -102,6 +104,17 @@ def test_a_query_without_more_work_is_named_once_and_only_if_it_had_work(over: C
     """A hospital hears of the end of what it was asked for."""
     assert carried(tell(COURSE), tell(over), tell(over))[1:] == [Ended(QUERY)]
     assert carried(tell(over)) == []
+
+
+def test_a_study_that_still_waits_is_carried_once_and_every_inquiry() -> None:
+    """A study is the same whenever it comes; two inquiries are two questions."""
+
+    def several(attachment: Attachment) -> None:
+        for number in (1, 2):
+            attachment.carry(Proposed(ENVELOPE))
+            attachment.carry(Inquiry(number, ENVELOPE))
+
+    assert carried(several) == [Proposed(ENVELOPE), Inquiry(1, ENVELOPE), Inquiry(2, ENVELOPE)]
 
 
 def test_silence_is_filled_with_heartbeats() -> None:

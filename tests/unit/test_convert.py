@@ -15,9 +15,12 @@ from wardnet.identity.envelope import Envelope, Signature
 from wardnet.question.answer import Participant
 from wardnet.sums.arrays import Sums, digest
 from wardnet.transport.convert import (
+    MAXIMUM_CAUSES,
     Total,
     Work,
     WorkId,
+    causes_from_wire,
+    causes_to_wire,
     envelope_from_bytes,
     envelope_from_wire,
     envelope_to_bytes,
@@ -168,3 +171,30 @@ def test_later_totals_alone_are_enough() -> None:
     """On an unbroken stream only the newest total travels."""
     message = work_to_wire(replace(WORK, totals=WORK.totals[1:]))
     assert [total.round for total in work_from_wire(message).totals] == [1]
+
+
+def test_causes_survive_the_wire() -> None:
+    """Every reason with its details, in order."""
+    errors = (
+        WardnetError(Reason.QUOTA_USED_UP, hospital="a"),
+        WardnetError(Reason.OUTSIDE_AGREEMENT, hospital="a", field="columns", rule="not age"),
+    )
+    read = causes_from_wire(causes_to_wire(errors))
+    assert [str(error) for error in read] == [str(error) for error in errors]
+
+
+def test_an_unknown_cause_hides_no_other() -> None:
+    """A hospital with a newer version names a reason that we do not know."""
+    known = WardnetError(Reason.QUERY_EXPIRED)
+    messages = [link_pb2.Cause(reason="of_tomorrow"), *causes_to_wire([known])]
+    assert [error.reason for error in causes_from_wire(messages)] == [
+        Reason.MALFORMED,
+        Reason.QUERY_EXPIRED,
+    ]
+
+
+def test_causes_are_bounded() -> None:
+    """We send the first ones only, and take no more."""
+    sent = causes_to_wire([WardnetError(Reason.QUERY_EXPIRED)] * (MAXIMUM_CAUSES + 1))
+    assert len(sent) == MAXIMUM_CAUSES
+    assert _refused(lambda: causes_from_wire([*sent, *sent])) == "causes"

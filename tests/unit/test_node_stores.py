@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from wardnet import clock
 from wardnet.errors import Reason, WardnetError
 from wardnet_node import outbox
 from wardnet_node.desk import queries
@@ -14,6 +13,7 @@ from wardnet_node.outbox import Result
 from wardnet_node.vault.catalog import MIGRATIONS
 
 QUERY = "a" * 64
+MOMENT = "2026-11-02T09:00:00.000Z"
 RESULT = Result(f"{QUERY}/1/0", b"part")
 
 
@@ -30,8 +30,8 @@ def connection() -> Iterator[sqlite3.Connection]:
 
 def accept(connection: sqlite3.Connection, query: str = QUERY, nonce: str = "0" * 32) -> None:
     """Record that a query was accepted."""
-    accepted = Accepted(query, nonce, b"envelope", "cardiology", 3)
-    queries.remember(connection, accepted, at=clock.now())
+    accepted = Accepted(query, nonce, b"envelope", "cardiology", 3, MOMENT)
+    queries.remember(connection, accepted)
 
 
 def test_a_result_is_kept_to_the_byte_until_it_is_acknowledged(
@@ -72,7 +72,7 @@ def test_an_accepted_query_keeps_its_snapshot(connection: sqlite3.Connection) ->
     """After a restart it is found with the snapshot of its first sight."""
     accept(connection)
     found = queries.find(connection, QUERY)
-    assert found == Accepted(QUERY, "0" * 32, b"envelope", "cardiology", 3, State.ACCEPTED)
+    assert found == Accepted(QUERY, "0" * 32, b"envelope", "cardiology", 3, MOMENT, State.ACCEPTED)
 
 
 def test_a_nonce_belongs_to_the_query_that_used_it_first(connection: sqlite3.Connection) -> None:

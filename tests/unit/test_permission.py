@@ -139,6 +139,7 @@ def test_every_reason_is_given_at_once() -> None:
             method="quantiles",
             cohort=Missing(column="name"),
             hospitals=("x", "y"),
+            agreements=dict.fromkeys(("x", "y"), AGREEMENT.digest),
             minimum_hospitals=1,
             not_after=later(days=365),
         ),

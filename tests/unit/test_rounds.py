@@ -5,12 +5,27 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from wardnet.errors import Reason
-from wardnet.identity.envelope import Envelope, Signature
+from wardnet.errors import Reason, WardnetError
 from wardnet.sums.arrays import Sums
 from wardnet.transport.convert import WorkId
-from wardnet_coordinator.course import Course, Failure, Outcome, Part, Signed, Standing
-from wardnet_coordinator.rounds import Cancelled, DeadlinePassed, Event, Received, Step, step
+from wardnet_coordinator.course import (
+    Course,
+    Failure,
+    Outcome,
+    Part,
+    Refusal,
+    Sealed,
+    Standing,
+)
+from wardnet_coordinator.rounds import (
+    MAXIMUM_ANSWERS_BYTES,
+    Cancelled,
+    DeadlinePassed,
+    Event,
+    Received,
+    Step,
+    step,
+)
 
 HOSPITALS = ("a", "b", "c", "d")
 QUERY = "0" * 64
@@ -31,12 +46,12 @@ def part(value: int = 1, *, snapshot: str = "1:x", transcript: str = "t") -> Par
     return Part(sums(value, 2 * value), snapshot, transcript)
 
 
-def signed(name: str, payload: bytes = b"answer") -> Signed:
-    """Return one hospital's signature over the answer."""
-    return Signed(Envelope("answer", payload, (Signature((name.encode(),), b"s"),)))
+def sealed(name: str) -> Sealed:
+    """Return one hospital's answer."""
+    return Sealed(name.encode())
 
 
-def received(before: Course, hospital: str, result: Part | Signed | Failure) -> Received:
+def received(before: Course, hospital: str, result: Part | Sealed | Refusal) -> Received:
     """Return the event that a hospital has sent its result of the present round."""
     return Received(hospital, before.work, result)
 
@@ -53,7 +68,7 @@ def everyone(before: Course, result: Part | None = None) -> Step:
     """Return the step after every hospital of the attempt has sent a part, or its answer."""
     return run(
         before,
-        *(received(before, name, result or signed(name)) for name in before.hospitals),
+        *(received(before, name, result or sealed(name)) for name in before.hospitals),
     )
 
 
@@ -113,15 +128,12 @@ def test_a_hospital_that_was_not_asked_changes_nothing() -> None:
     assert after == Step(start, (("z", start.work),))
 
 
-def test_equal_answers_are_merged_into_one_with_all_signatures() -> None:
-    """An answered query holds every participant's signature."""
+def test_a_query_is_answered_when_every_participant_has_sent_its_answer() -> None:
+    """They are kept as they came: only the researcher can open and compare them."""
     second = everyone(course(), part()).course
     last = everyone(second)
     assert last.course.outcome is Outcome.ANSWERED
-    assert last.course.answer is not None
-    assert [s.certificates for s in last.course.answer.signatures] == [
-        (name.encode(),) for name in HOSPITALS
-    ]
+    assert last.course.answers == {name: name.encode() for name in HOSPITALS}
     assert last.durable
     assert len(last.acknowledge) == 4
     assert last.course.totals == ()
@@ -131,11 +143,11 @@ def test_equal_answers_are_merged_into_one_with_all_signatures() -> None:
     ("odd", "rule"),
     [
         (part(transcript="other"), "different totals"),
-        (signed("d"), "d reached the end and a, b, c did not"),
+        (sealed("d"), "d reached the end and a, b, c did not"),
     ],
     ids=["transcript", "early answer"],
 )
-def test_hospitals_that_diverge_end_the_query(odd: Part | Signed, rule: str) -> None:
+def test_hospitals_that_diverge_end_the_query(odd: Part | Sealed, rule: str) -> None:
     """Nobody adds what belongs to different states."""
     start = course()
     events = [received(start, name, part()) for name in "abc"]
@@ -146,14 +158,14 @@ def test_hospitals_that_diverge_end_the_query(odd: Part | Signed, rule: str) -> 
     assert rule in last.course.failure.details["rule"]
 
 
-def test_different_answers_end_the_query() -> None:
-    """One statement, one set of signatures."""
+def test_answers_that_fit_into_no_message_end_the_query() -> None:
+    """The researcher could never fetch them."""
     start = course()
-    events = [received(start, name, signed(name)) for name in "abc"]
-    last = run(start, *events, received(start, "d", signed("d", b"another")))
+    large = Sealed(bytes(MAXIMUM_ANSWERS_BYTES // 4 + 1))
+    last = run(start, *(received(start, name, large) for name in HOSPITALS))
     assert last.course.failure is not None
-    assert last.course.failure.reason is Reason.ROUNDS_DIVERGED
-    assert last.course.answer is None
+    assert last.course.failure.reason is Reason.MESSAGE_TOO_LARGE
+    assert last.course.answers == {}
 
 
 def test_a_snapshot_that_changes_between_rounds_ends_the_query() -> None:
@@ -187,13 +199,18 @@ def test_parts_that_cannot_be_added_end_the_query(wrong: Sums) -> None:
 def test_a_refusal_ends_the_query_and_names_the_hospital() -> None:
     """A refusal is a veto, never a dropout."""
     start = course(minimum=1)
-    refusal = Failure(Reason.DATASET_UNAVAILABLE, {"dataset": "heart"})
+    causes = (
+        WardnetError(Reason.DATASET_UNAVAILABLE, dataset="heart"),
+        WardnetError(Reason.AGREEMENT_ENDED, hospital="b"),
+    )
+    refusal = Refusal.of(*causes)
     last = run(start, received(start, "a", part()), received(start, "b", refusal))
     assert last.course.outcome is Outcome.FAILED
     assert last.course.failure is not None
     assert last.course.failure.reason is Reason.HOSPITAL_REFUSED
     assert last.course.failure.details["hospital"] == "b"
-    assert "heart" in last.course.failure.details["rule"]
+    assert last.course.failure.details["rule"] == " ".join(map(str, causes))
+    assert last.course.refusals == {"b": refusal}
     assert last.course.standing("b", connected=True) is Standing.REFUSED
     assert last.acknowledge == (("a", start.work), ("b", start.work))
 

@@ -353,3 +353,14 @@ def test_a_question_that_does_not_fit_is_refused(change: dict[str, object], reas
     with pytest.raises(WardnetError) as refusal:
         session(replace(count(), **change))  # type: ignore[arg-type]
     assert refusal.value.reason is reason
+
+
+def test_the_rules_are_those_that_the_query_was_signed_with() -> None:
+    """Thirty patients are too few for a query that promises not to describe fewer than forty."""
+    query = replace(count(), minimum_patients=40)
+    found = Session(query, digest=DIGEST, dictionary=PEOPLE)
+    found.advance(guard_total(found, rows([0] * 30)), [HERE])
+    assert found.answer is not None
+    assert found.answer.reason == Reason.COHORT_TOO_SMALL
+    cohort = "a cohort, and the rows that a filter leaves out, are those of at least 40 patients"
+    assert cohort in found.answer.rules

@@ -1,11 +1,15 @@
 """`wardnet-node log`: read and check the hospital's access log."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 
 import click
 
+from wardnet import clock
 from wardnet.audit import log as access_log
-from wardnet.audit.entry import Entry
+from wardnet.audit.entry import Entry, EventType
+from wardnet.audit.search import Search
+from wardnet.audit.search import search as find
 from wardnet.canonical import Json
 from wardnet.command import json_option, print_record, print_records
 from wardnet_node.cli.place import Place
@@ -41,6 +45,48 @@ def show(place: Place, *, start: int, limit: int | None, as_json: bool) -> None:
 
 
 @log.command()
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="First day, UTC.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day, UTC.")
+@click.option(
+    "--type", "kind", type=click.Choice([kind.value for kind in EventType]), help="What happened."
+)
+@click.option("--subject", default="", help="Part of who acted.")
+@click.option("--dataset", default="", help="About which one.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=50, show_default=True, help="Most entries."
+)
+@click.option(
+    "--before", type=click.IntRange(0), default=0, help="Only those with smaller numbers."
+)
+@json_option
+@click.pass_obj
+def search(
+    place: Place,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    kind: str | None,
+    subject: str,
+    dataset: str,
+    limit: int,
+    before: int,
+    as_json: bool,
+) -> None:
+    """Search the entries, newest first."""
+    wanted = Search(
+        since=_moment(since),
+        until=_moment(until, after=1),
+        type=EventType(kind) if kind else None,
+        subject=subject,
+        dataset=dataset,
+        before=before,
+    )
+    with place.catalog() as catalog, catalog.reading() as connection:
+        entries = find(connection, wanted, limit=limit)
+    print_records([_record(entry) for entry in entries], as_json=as_json, columns=SHOWN)
+
+
+@log.command()
 @json_option
 @click.pass_obj
 def verify(place: Place, *, as_json: bool) -> None:
@@ -48,6 +94,13 @@ def verify(place: Place, *, as_json: bool) -> None:
     with place.catalog() as catalog, catalog.reading() as connection:
         head = access_log.verify(connection)
     print_record({"entries": head.size, "head": head.leaf}, as_json=as_json)
+
+
+def _moment(day: datetime | None, *, after: int = 0) -> str:
+    """Return the moment at which a day begins, or one some days later; empty for none."""
+    if day is None:
+        return ""
+    return clock.to_moment(day.replace(tzinfo=UTC) + timedelta(days=after))
 
 
 def _record(entry: Entry) -> dict[str, Json]:

@@ -12,10 +12,14 @@ from wardnet.command import Command, home_options, json_option, print_json, prin
 from wardnet.identity.member import Role
 from wardnet.settings import effective
 from wardnet.transport.enrol import check_invitation, read_invitation
-from wardnet_node import enrol, server
+from wardnet_node import enrol
+from wardnet_node.cli.book import book
 from wardnet_node.cli.dataset import dataset
+from wardnet_node.cli.desk import desk
 from wardnet_node.cli.log import log
 from wardnet_node.cli.place import Place
+from wardnet_node.cli.steward import steward
+from wardnet_node.cli.study import study
 
 RECOVERY: Final = (
     "This key opens the vault when the passphrase is lost. It is shown once and kept nowhere:\n"
@@ -58,6 +62,8 @@ def init(place: Place, *, invitation: str, fingerprint: str | None, as_json: boo
 @click.pass_obj
 def serve(place: Place) -> None:
     """Answer questions until SIGTERM or Ctrl-C; the work in hand is finished first."""
+    from wardnet_node import server  # noqa: PLC0415 - the desk's framework costs 0.5 s
+
     settings, keystore = place.settings, place.keystore
     logs.configure("wardnet-node")
     server.run(place.home, keystore=keystore, settings=settings)
@@ -103,3 +109,7 @@ def recover(place: Place, *, key_file: TextIO | None) -> None:
 
 main.add_command(dataset)
 main.add_command(log)
+main.add_command(steward)
+main.add_command(book)
+main.add_command(study)
+main.add_command(desk)

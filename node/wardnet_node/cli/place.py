@@ -10,6 +10,8 @@ from wardnet import settings
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import FILE_NAME, Keystore, read_passphrase
+from wardnet_node.desk.decide import Decisions
+from wardnet_node.desk.stewards import Stewards
 from wardnet_node.settings import NodeSettings
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.vault import Vault
@@ -68,6 +70,22 @@ class Place:
             yield catalog
         finally:
             catalog.close()
+
+    @contextmanager
+    def decisions(self) -> Iterator[tuple[Decisions, Stewards]]:
+        """Open what stewards decide on, and the stewards."""
+        credentials = self.credentials
+        with self.catalog() as catalog:
+            decisions = Decisions(catalog, credentials=credentials)
+            yield (
+                decisions,
+                Stewards(
+                    self.home,
+                    catalog=catalog,
+                    decisions=decisions,
+                    member=credentials.member,
+                ),
+            )
 
     @contextmanager
     def vault(self) -> Iterator[Vault]:

@@ -6,50 +6,27 @@ sent only after its fsync.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
-from wardnet import canonical, clock
+from wardnet import clock
 from wardnet.audit import log
 from wardnet.audit.entry import Event, EventType
 from wardnet.audit.log import Connection
-from wardnet.errors import Reason, WardnetError
+from wardnet.errors import WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope
-from wardnet.question.query import Query, from_bytes
-from wardnet.statistics.session import Session
-from wardnet.transport.convert import Work, WorkId, envelope_from_bytes, envelope_to_bytes
+from wardnet.transport.convert import Work, WorkId, envelope_to_bytes
 from wardnet_node import messages, outbox
-from wardnet_node.desk import queries
-from wardnet_node.desk.accept import accept, check_attempt
-from wardnet_node.desk.events import by_operator, of_query, of_refusal
+from wardnet_node.desk import anchor, queries, studies
+from wardnet_node.desk.accept import Refused, check_attempt
+from wardnet_node.desk.anchor import Anchor
+from wardnet_node.desk.decide import Decisions
+from wardnet_node.desk.events import by_operator, of_explanation, of_refusal
+from wardnet_node.desk.gate import Gate, Opened
 from wardnet_node.desk.queries import Accepted, State
 from wardnet_node.messages import Held
 from wardnet_node.outbox import Result
 from wardnet_node.vault.catalog import Catalog
-from wardnet_node.vault.snapshot import Snapshot
 from wardnet_node.vault.vault import Vault
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """Hold an accepted query at its beginning.
-
-    Parameters
-    ----------
-    query : Query
-        As its researcher signed it.
-    session : Session
-        In the guard round.
-    snapshot : Snapshot
-        The rows that it sees, in every round and attempt.
-    event : Event
-        What every log entry about it says.
-    """
-
-    query: Query
-    session: Session
-    snapshot: Snapshot
-    event: Event
 
 
 class Desk:
@@ -66,27 +43,48 @@ class Desk:
     """
 
     def __init__(self, *, catalog: Catalog, vault: Vault, credentials: Credentials) -> None:
+        self.decisions = Decisions(catalog, credentials=credentials)
         self._catalog = catalog
         self._vault = vault
         self._credentials = credentials
         self._member = credentials.member
+        self._anchor = Anchor(catalog.path.with_name(anchor.FILE_NAME))
+        self._gate = Gate(
+            catalog=catalog, vault=vault, decisions=self.decisions, credentials=credentials
+        )
         self._acknowledged: list[str] = []
+        self._started = False
 
     def start(self) -> int:
-        """Record that the daemon has started and return its epoch, one above the last."""
-        with self._transaction() as connection:
+        """Record that the daemon has started and return its epoch, one above the last.
+
+        Raises
+        ------
+        WardnetError
+            `LOG_DAMAGED` when the catalog is older than what this node has served; nothing is
+            recorded then.
+        """
+        with self._catalog.reading() as connection:
+            served = connection.execute("SELECT 1 FROM node WHERE key = 'epoch'").fetchone()
+            self._anchor.check(connection, served=served is not None)
+            head = log.head(connection)
+        # First the anchor: once the catalog says that it was served, there is one.
+        self._anchor.write(head)
+        with self._anchored() as connection:
             connection.execute(
                 "INSERT INTO node (key, value) VALUES ('epoch', 1)"
                 " ON CONFLICT (key) DO UPDATE SET value = value + 1"
             )
             row = connection.execute("SELECT value FROM node WHERE key = 'epoch'").fetchone()
             log.append(connection, by_operator(self._member, EventType.STARTED), at=clock.now())
+        self._started = True
         return int(row[0])
 
     def stop(self) -> None:
-        """Record that the daemon ends, and close the catalog."""
-        with self._transaction() as connection:
-            log.append(connection, by_operator(self._member, EventType.STOPPED), at=clock.now())
+        """Record that the daemon ends, if it had started, and close the catalog."""
+        if self._started:
+            with self._anchored() as connection:
+                log.append(connection, by_operator(self._member, EventType.STOPPED), at=clock.now())
         self._catalog.close()
 
     def held(self) -> tuple[Held, ...]:
@@ -125,25 +123,50 @@ class Desk:
             outbox.close(connection, query)
             queries.leave(connection, query, State.ENDED)
 
+    def explain(self, envelope: Envelope) -> tuple[WardnetError, ...]:
+        """Return every reason why a query would be refused; nothing but the log entry stays."""
+        at = clock.now()
+        reasons: tuple[WardnetError, ...] = ()
+        try:
+            self._gate.first(envelope, at=at)
+        except Refused as refused:
+            reasons = refused.reasons
+        event = of_explanation(self._credentials, envelope=envelope, reasons=reasons)
+        with self._transaction() as connection:
+            log.append(connection, event, at=at)
+        return reasons
+
     def open(self, work: Work) -> Opened:
         """Return the query of some work at its beginning; at its first sight, decide on it.
 
         Raises
         ------
+        Refused
+            With every reason, from `accept`.
         WardnetError
-            What `accept`, `check_attempt` and `Session` refuse; `ROUNDS_DIVERGED` when the query
-            was over before.
+            What `check_attempt` refuses; `ROUNDS_DIVERGED` when the query was over before.
         """
         with self._catalog.reading() as connection:
             accepted = queries.find(connection, work.id.query)
-        opened = self._accept(work) if accepted is None else self._reopen(accepted)
+        opened = self._accept(work) if accepted is None else self._gate.again(accepted)
         check_attempt(opened.query, hospital=self._member.id, hospitals=work.hospitals)
         return opened
+
+    def check(self, opened: Opened) -> None:
+        """Decide again on an accepted query, with what the hospital knows now.
+
+        Raises
+        ------
+        Refused
+            With every reason, e.g. when the agreement was revoked in mid-query.
+        """
+        self._gate.check(opened)
 
     def release(
         self,
         work_id: WorkId,
         *,
+        opened: Opened,
         message: bytes,
         transcripts: Sequence[str],
         event: Event,
@@ -152,6 +175,8 @@ class Desk:
 
         Parameters
         ----------
+        opened : Opened
+            The query; it is decided on once more, in the same transaction.
         message : bytes
             What will be sent, to the byte.
         transcripts : Sequence of str
@@ -166,6 +191,8 @@ class Desk:
 
         Raises
         ------
+        Refused
+            As `check`; nothing is recorded then.
         WardnetError
             `ROUNDS_DIVERGED` when this query has seen other totals; nothing is recorded then.
         """
@@ -174,6 +201,7 @@ class Desk:
             accepted = queries.find(connection, work_id.query)
             if accepted is None or accepted.state is not State.ACCEPTED:
                 return None
+            self._gate.check(opened)
             queries.remember_steps(
                 connection, work_id.query, attempt=work_id.attempt, transcripts=transcripts
             )
@@ -181,10 +209,10 @@ class Desk:
             log.append(connection, event, at=clock.now())
         return result
 
-    def refuse(self, work: Work, error: WardnetError) -> Result:
+    def refuse(self, work: Work, reasons: Sequence[WardnetError]) -> Result:
         """Make a refusal durable; it ends the query here."""
-        result = Result(str(work.id), messages.refusal(work.id, error))
-        event = of_refusal(self._credentials, work=work, error=error)
+        result = Result(str(work.id), messages.refusal(work.id, reasons))
+        event = of_refusal(self._credentials, work=work, reasons=reasons)
         with self._transaction() as connection:
             outbox.put(connection, result, query=work.id.query)
             queries.leave(connection, work.id.query, State.REFUSED)
@@ -194,43 +222,33 @@ class Desk:
     def _accept(self, work: Work) -> Opened:
         """Decide on a query at its first sight, and bind it to the present snapshot."""
         at = clock.now()
-        query = accept(
-            work.query,
-            trust=self._credentials.trust,
-            hospital=self._member.id,
-            at=at,
-            nonce_used_by=self._nonce_used_by,
-            adopted=self._adopted,
-        )
-        opened = self._opened(query, work.query, self._vault.pin(query.dataset))
+        opened = self._gate.first(work.query, at=at)
         accepted = Accepted(
             query=work.id.query,
-            nonce=query.nonce,
+            nonce=opened.query.nonce,
             envelope=envelope_to_bytes(work.query),
-            dataset=query.dataset,
+            dataset=opened.query.dataset,
             snapshot=opened.snapshot.number,
+            decided=clock.to_moment(at),
         )
-        with self._transaction() as connection:
-            queries.remember(connection, accepted, at=at)
+        with self._anchored() as connection:
+            queries.remember(connection, accepted)
+            studies.remember_use(
+                connection,
+                opened.query.study,
+                question=opened.permitted.question,
+                query=work.id.query,
+            )
             log.append(connection, opened.event, at=at)
         return opened
 
-    def _reopen(self, accepted: Accepted) -> Opened:
-        """Take up a query that was accepted before, with the snapshot of then."""
-        if accepted.state is not State.ACCEPTED:
-            raise WardnetError(Reason.ROUNDS_DIVERGED, rule="the query was over here before")
-        envelope = envelope_from_bytes(accepted.envelope)
-        query = from_bytes(envelope.payload)
-        return self._opened(query, envelope, self._vault.pin(query.dataset, accepted.snapshot))
-
-    def _opened(self, query: Query, envelope: Envelope, snapshot: Snapshot) -> Opened:
-        session = Session(
-            query,
-            digest=canonical.digest(envelope.payload),
-            dictionary=snapshot.dictionary,
-        )
-        event = of_query(self._member, query=query, envelope=envelope, snapshot=snapshot.id)
-        return Opened(query, session, snapshot, event)
+    @contextmanager
+    def _anchored(self) -> Iterator[Connection]:
+        """Run a transaction, and remember outside the catalog how far the log went."""
+        with self._transaction() as connection:
+            yield connection
+            head = log.head(connection)
+        self._anchor.write(head)
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -240,10 +258,3 @@ class Desk:
                 outbox.acknowledge(connection, work_id)
             yield connection
         self._acknowledged.clear()
-
-    def _nonce_used_by(self, nonce: str) -> str | None:
-        with self._catalog.reading() as connection:
-            return queries.nonce_used_by(connection, nonce)
-
-    def _adopted(self, dataset: str) -> str | None:
-        return {item.name: item.dictionary for item in self.held()}.get(dataset)

@@ -1,5 +1,6 @@
 """What the access log says about queries."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Final
 
@@ -11,15 +12,13 @@ from wardnet.audit.entry import Actor, Event, EventType, Outcome
 from wardnet.errors import WardnetError
 from wardnet.identity.certificates import Usage, leaf_member, read_certificate
 from wardnet.identity.credentials import Credentials
-from wardnet.identity.envelope import Envelope, verify
+from wardnet.identity.envelope import Envelope
 from wardnet.identity.member import Member
-from wardnet.privacy.rules import STANDARD
+from wardnet.privacy.rules import DisclosureRules
 from wardnet.question.cohort import Cohort
-from wardnet.question.query import PAYLOAD_TYPE, Query, from_bytes
+from wardnet.question.query import Query
 from wardnet.transport.convert import Work
-
-POLICY: Final = canonical.digest(canonical.encode(asdict(STANDARD)))
-"""SHA-256 of the disclosure rules in force."""
+from wardnet_node.desk.accept import read
 
 _OPERATOR: Final = Actor(subject="operator")
 _UNKNOWN: Final = Actor(subject="unknown")
@@ -43,6 +42,7 @@ def of_query(member: Member, *, query: Query, envelope: Envelope, snapshot: str 
     snapshot : str or None
         The rows that it sees.
     """
+    rules = DisclosureRules(minimum_patients=query.minimum_patients)
     cohort = _COHORT.dump_python(query.cohort, mode="json")
     return Event(
         type=EventType.QUERY_ACCEPTED,
@@ -55,31 +55,48 @@ def of_query(member: Member, *, query: Query, envelope: Envelope, snapshot: str 
         parameter_digest=canonical.digest(canonical.encode([query.parameters, cohort])),
         dataset=query.dataset,
         snapshot=snapshot,
-        policy_digest=POLICY,
+        study=query.study,
+        agreement=query.agreements.get(member.id),
+        purpose=canonical.encode(query.purpose).decode(),
+        policy_digest=canonical.digest(canonical.encode(asdict(rules))),
     )
 
 
-def of_refusal(credentials: Credentials, *, work: Work, error: WardnetError) -> Event:
-    """Say that some work was refused, and as much about it as can be believed."""
-    event = Event(
-        type=EventType.QUERY_FAILED,
-        node=credentials.member.uri,
-        actor=_UNKNOWN,
-        request_digest=work.id.query,
-    )
-    try:
-        verify(work.query, payload_type=PAYLOAD_TYPE, trust=credentials.trust, at=clock.now())
-        query = from_bytes(work.query.payload)
-        event = of_query(credentials.member, query=query, envelope=work.query, snapshot=None)
-    except WardnetError:
-        pass  # whatever is wrong with it, nothing that it says may stand in the log
+def of_explanation(
+    credentials: Credentials, *, envelope: Envelope, reasons: Sequence[WardnetError]
+) -> Event:
+    """Say that a researcher asked what would be done, and whether it would be refused."""
     return replace(
-        event,
+        _believable(credentials, envelope),
+        type=EventType.QUERY_EXPLAINED,
+        outcome=Outcome.REFUSED if reasons else Outcome.DONE,
+        reason=reasons[0].reason if reasons else None,
+    )
+
+
+def of_refusal(credentials: Credentials, *, work: Work, reasons: Sequence[WardnetError]) -> Event:
+    """Say that some work was refused, the first reason, and what can be believed about it."""
+    return replace(
+        _believable(credentials, work.query),
         type=EventType.QUERY_FAILED,
         outcome=Outcome.REFUSED,
-        reason=error.reason,
+        reason=reasons[0].reason,
         request_id=str(work.id),
     )
+
+
+def _believable(credentials: Credentials, envelope: Envelope) -> Event:
+    """Return what may stand in the log of a query: nothing that nobody has signed."""
+    try:
+        query = read(envelope, trust=credentials.trust, at=clock.now())
+    except WardnetError:
+        return Event(
+            type=EventType.QUERY_FAILED,
+            node=credentials.member.uri,
+            actor=_UNKNOWN,
+            request_digest=canonical.digest(envelope.payload),
+        )
+    return of_query(credentials.member, query=query, envelope=envelope, snapshot=None)
 
 
 def _signer(envelope: Envelope) -> Actor:

@@ -6,10 +6,8 @@ and to the totals it has seen: a history that comes back changed is refused.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
-from wardnet import clock
 from wardnet.audit.log import Connection
 from wardnet.errors import Reason, WardnetError
 
@@ -38,6 +36,8 @@ class Accepted:
         What it asks about.
     snapshot : int
         Number of the snapshot that it sees.
+    decided : str
+        Moment of the decision.
     state : State
         Where it stands.
     """
@@ -47,10 +47,11 @@ class Accepted:
     envelope: bytes
     dataset: str
     snapshot: int
+    decided: str
     state: State = State.ACCEPTED
 
 
-def remember(connection: Connection, accepted: Accepted, *, at: datetime) -> None:
+def remember(connection: Connection, accepted: Accepted) -> None:
     """Record that a query was accepted."""
     connection.execute(
         "INSERT INTO queries (query, nonce, envelope, dataset, snapshot, state, decided)"
@@ -62,7 +63,7 @@ def remember(connection: Connection, accepted: Accepted, *, at: datetime) -> Non
             accepted.dataset,
             accepted.snapshot,
             accepted.state.value,
-            clock.to_moment(at),
+            accepted.decided,
         ),
     )
 
@@ -70,14 +71,15 @@ def remember(connection: Connection, accepted: Accepted, *, at: datetime) -> Non
 def find(connection: Connection, query: str) -> Accepted | None:
     """Return what was decided about a query, or None at its first sight."""
     rows = connection.execute(
-        "SELECT query, nonce, envelope, dataset, snapshot, state FROM queries WHERE query = ?",
+        "SELECT query, nonce, envelope, dataset, snapshot, decided, state FROM queries"
+        " WHERE query = ?",
         (query,),
     )
     row = rows.fetchone()
     if row is None:
         return None
-    digest, nonce, envelope, dataset, snapshot, state = row
-    return Accepted(digest, nonce, envelope, dataset, snapshot, State(state))
+    digest, nonce, envelope, dataset, snapshot, decided, state = row
+    return Accepted(digest, nonce, envelope, dataset, snapshot, decided, State(state))
 
 
 def nonce_used_by(connection: Connection, nonce: str) -> str | None:

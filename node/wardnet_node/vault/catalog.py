@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Self, cast
 
 import sqlcipher3
 
-from wardnet.audit import log
+from wardnet.audit import log, search
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.keystore import Keystore
 from wardnet_node.vault.disk import disk_errors
@@ -99,6 +99,59 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
         """,
         "CREATE TABLE node (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
     ),
+    (
+        # What was signed is only ever added to: its positions tell what is new.
+        """
+        CREATE TABLE studies (
+            position INTEGER PRIMARY KEY,
+            study TEXT NOT NULL,
+            envelope BLOB NOT NULL,
+            received TEXT NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE statements (
+            position INTEGER PRIMARY KEY,
+            digest TEXT NOT NULL,
+            study TEXT NOT NULL,
+            envelope BLOB NOT NULL,
+            made TEXT NOT NULL,
+            sent INTEGER NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX unsent_statements ON statements (position) WHERE sent = 0",
+        """
+        CREATE TABLE book (
+            revision INTEGER PRIMARY KEY,
+            envelope BLOB NOT NULL,
+            made TEXT NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE revocations (
+            position INTEGER PRIMARY KEY,
+            envelope BLOB NOT NULL,
+            received TEXT NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE uses (
+            study TEXT NOT NULL,
+            question TEXT NOT NULL,
+            query TEXT NOT NULL,
+            PRIMARY KEY (study, question)
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE logins (
+            steward TEXT PRIMARY KEY,
+            wrong INTEGER NOT NULL,
+            locked_until TEXT NOT NULL,
+            step INTEGER NOT NULL
+        ) STRICT
+        """,
+    ),
+    search.SCHEMA,
 )
 """Each brings a catalog from one version to the next; they are only ever added to."""
 

@@ -85,6 +85,9 @@ NOTES: Final[Mapping[str, str]] = MappingProxyType(
 """What a person should know about each field, by its place."""
 
 
+_EMPTY: Final = "it is empty; fill it in"
+
+
 def write(study: Study) -> str:
     """Return a study as a file."""
     return write_draft(ADAPTER.dump_python(study, mode="json"))
@@ -124,8 +127,9 @@ def read(text: str, *, path: str) -> Study:
     try:
         return ADAPTER.validate_json(json.dumps(document), strict=True)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise _invalid(path, _field(document, first["loc"]), first["msg"]) from None
+        first = error.errors(include_url=False, include_context=False)[0]
+        rule = _EMPTY if first["input"] == "" else first["msg"]
+        raise _invalid(path, _field(document, first["loc"]), rule) from None
 
 
 def _lines(table: Mapping[str, Toml], place: str) -> Iterator[str]:

@@ -108,6 +108,14 @@ def head(connection: Connection) -> Head:
     return Head(0, FIRST) if row is None else Head(row[0], bytes(row[1]).hex())
 
 
+def head_at(connection: Connection, size: int) -> Head | None:
+    """Return the end that the log had when it held `size` entries; None when it is shorter."""
+    if size == 0:
+        return Head(0, FIRST)
+    row = connection.execute("SELECT leaf FROM access_log WHERE seq = ?", (size,)).fetchone()
+    return None if row is None else Head(size, bytes(row[0]).hex())
+
+
 def entries(connection: Connection, *, start: int = 1, limit: int = -1) -> Iterator[Entry]:
     """Yield the entries from `start` on, in order, at most `limit` (all when negative).
 
@@ -117,7 +125,7 @@ def entries(connection: Connection, *, start: int = 1, limit: int = -1) -> Itera
         `LOG_DAMAGED`, naming the entry that cannot be read.
     """
     for seq, data, _ in _rows(connection, start=start, limit=limit):
-        yield _read(seq, data)
+        yield read_entry(seq, data)
 
 
 def verify(connection: Connection) -> Head:
@@ -137,7 +145,7 @@ def verify(connection: Connection) -> Head:
         if leaf_hash(data) != leaf:
             raise _damaged(seq, rule="its bytes were changed")
         # 3. They are one canonical entry, which says itself where it stands.
-        entry = _read(seq, data)
+        entry = read_entry(seq, data)
         if entry.seq != seq:
             raise _damaged(seq, rule="it was moved")
         # 4. It follows on the entry before.
@@ -156,7 +164,14 @@ def _rows(connection: Connection, *, start: int, limit: int) -> Iterator[tuple[i
         yield seq, bytes(data), bytes(leaf)
 
 
-def _read(seq: int, data: bytes) -> Entry:
+def read_entry(seq: int, data: bytes) -> Entry:
+    """Read the bytes of one entry.
+
+    Raises
+    ------
+    WardnetError
+        `LOG_DAMAGED`, naming the entry.
+    """
     try:
         return from_bytes(data)
     except WardnetError as error:

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from pydantic import JsonValue
 
 from wardnet import canonical
+from wardnet.client.grant import Grant, strictest, to_json
 from wardnet.clock import to_moment
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.cohort import EVERYONE, And, Cohort, Everyone, Not, Or, Term
@@ -27,6 +28,7 @@ SKEW: Final = timedelta(minutes=1)
 
 _BINS: Final = 10
 _LISTED: Final = 6
+_STRANGE: Final = "does not hold {} or has not agreed to the study"
 
 Where: TypeAlias = Term | str | None
 """A condition (`col("age") >= 40`), a line of the cohort's grammar, or None for everyone."""
@@ -52,9 +54,12 @@ class Ask:
     where : Term, str or None
         Whose rows; None for everyone.
     hospitals : str, sequence of str, or None
-        Who is asked; None for all that hold the dataset.
+        Who is asked; None for all that hold the dataset and have agreed to the study.
     min_hospitals : int or None
         Fewest hospitals that the answer may rest on; None for all that are asked.
+    study : str or None
+        Beginning of the id of the study that it belongs to; None where only one comes into
+        question.
     """
 
     method: str
@@ -64,11 +69,12 @@ class Ask:
     where: Where = None
     hospitals: Names | None = None
     min_hospitals: int | None = None
+    study: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
-    """Say who asks, when, and with which random number.
+    """Say who asks, when, with which random number, and who can open the answer.
 
     Parameters
     ----------
@@ -78,21 +84,24 @@ class Asker:
         The present moment.
     nonce : str
         128 random bits, hexadecimal.
+    recipient : str
+        X25519 public key that answers are sealed to, hexadecimal.
     """
 
     network: str
     researcher: str
     at: datetime
     nonce: str
+    recipient: str
 
 
-def to_query(ask: Ask, *, asker: Asker, dictionary: Dictionary, holders: Sequence[str]) -> Query:
+def to_query(ask: Ask, *, asker: Asker, dictionary: Dictionary, grant: Grant) -> Query:
     """Return the query, checked like every hospital will check it.
 
     Parameters
     ----------
-    holders : Sequence of str
-        The hospitals that hold the dataset.
+    grant : Grant
+        What it rests on.
 
     Raises
     ------
@@ -105,8 +114,9 @@ def to_query(ask: Ask, *, asker: Asker, dictionary: Dictionary, holders: Sequenc
     cohort = to_cohort(ask.where)
     check_cohort(cohort, dictionary)
     method.bind(ask.parameters, dictionary)
-    hospitals = _hospitals(ask, holders)
+    hospitals = _hospitals(ask, list(grant.permits))
     minimum = _minimum(ask, hospitals)
+    permits = {name: grant.permits[name] for name in hospitals}
     return canonical.validated(  # the coordinator may list hospitals whose ids are none
         lambda: Query(
             version=1,
@@ -121,6 +131,11 @@ def to_query(ask: Ask, *, asker: Asker, dictionary: Dictionary, holders: Sequenc
             hospitals=hospitals,
             minimum_hospitals=minimum,
             mode="clear",
+            study=grant.study,
+            agreements={name: permit.agreement for name, permit in permits.items()},
+            purpose=to_json(strictest([permit.purpose for permit in permits.values()])),
+            minimum_patients=max(permit.minimum_patients for permit in permits.values()),
+            recipient=asker.recipient,
             nonce=asker.nonce,
             not_before=to_moment(asker.at - SKEW),
             not_after=to_moment(asker.at - SKEW + LIFETIME),
@@ -260,7 +275,7 @@ def _hospitals(ask: Ask, holders: Sequence[str]) -> tuple[str, ...]:
     asked = {ask.hospitals} if isinstance(ask.hospitals, str) else set(ask.hospitals)
     strangers = sorted(asked - set(holders))
     if strangers:
-        _refuse(ask, "hospitals", f"names {strangers[0]}, which does not hold {ask.dataset}")
+        _refuse(ask, "hospitals", f"names {strangers[0]}, which {_STRANGE.format(ask.dataset)}")
     if not asked:
         _refuse(ask, "hospitals", "names none")
     return tuple(sorted(asked))

@@ -1,14 +1,24 @@
 """The command `wardnet`: for researchers, stewards and auditors."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from wardnet.client import display, home
-from wardnet.client.cli_query import connected, query, show_listing
+from wardnet.client.cli_connect import connected, show_listing
+from wardnet.client.cli_query import query
+from wardnet.client.cli_study import study
 from wardnet.client.remote import RemoteNetwork
-from wardnet.command import Command, home_options, json_option, print_json, print_records
+from wardnet.command import (
+    Command,
+    home_options,
+    json_option,
+    print_json,
+    print_record,
+    print_records,
+)
 from wardnet.settings import effective, load
 from wardnet.transport.enrol import check_invitation, read_invitation
 
@@ -46,6 +56,18 @@ def login(
         print_json({"network": member.network, "role": member.role.value, "id": member.id})
     else:
         click.echo(f"You are {member.role} {member.id} in {member.network}; home: {folder}.")
+
+
+@main.command()
+@json_option
+@connected
+def whoami(network: RemoteNetwork, *, as_json: bool) -> None:
+    """Show who I am, and the fingerprint of my signing key.
+
+    Hospitals compare the key with me on another way than the network, by telephone or on paper,
+    before they write it into their address books.
+    """
+    print_record(asdict(network.identity), as_json=as_json)
 
 
 @main.command()
@@ -93,4 +115,5 @@ def config(places: tuple[Path, Path | None], *, as_json: bool) -> None:
     print_records(records, as_json=as_json)
 
 
+main.add_command(study)
 main.add_command(query)

@@ -2,20 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Final, TypeVar
+from typing import Final
 
 import click
 
-from wardnet.client import display, home
+from wardnet.client import display
 from wardnet.client.ask import Ask, Parameters, to_bins
-from wardnet.client.listing import Listing
+from wardnet.client.cli_connect import connected, show_listing
 from wardnet.client.record import State
 from wardnet.client.remote import RemoteNetwork
 from wardnet.client.result import Result
 from wardnet.command import json_option, print_json
 from wardnet.question.cohort import Term
-
-T = TypeVar("T")
 
 
 def _names(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> list[str]:
@@ -34,18 +32,6 @@ def _numbers(
 
 def _condition(_context: click.Context, _option: click.Parameter, value: str | None) -> Term | None:
     return None if value is None else display.condition(value)
-
-
-def connected(function: Callable[..., None]) -> Callable[..., None]:
-    """Open the network before a command, as its first argument, and close it after."""
-
-    @wraps(function)
-    def run(**options: object) -> None:
-        folder, passphrase_file = click.get_current_context().obj
-        with home.connect(folder, passphrase_file=passphrase_file) as network:
-            function(network, **options)
-
-    return run
 
 
 timeout_option: Final = click.option(
@@ -68,9 +54,17 @@ def asking(describe: Callable[..., Parameters]) -> Callable[..., None]:
         multiple=True,
         callback=_names,
         metavar="NAMES",
-        help="Who is asked; by default all that hold the dataset.",
+        help="Who is asked; by default all that hold the dataset and agreed to the study.",
     )
     @click.option("--min-hospitals", type=int, help="Fewest hospitals an answer may rest on.")
+    @click.option(
+        "--study",
+        metavar="ID",
+        help="The study that it belongs to; needed only where several allow it.",
+    )
+    @click.option(
+        "--explain", is_flag=True, help="Print what each hospital would do, without asking it."
+    )
     @click.option("--no-wait", is_flag=True, help="Print the query's id and leave.")
     @timeout_option
     @json_option
@@ -83,6 +77,8 @@ def asking(describe: Callable[..., Parameters]) -> Callable[..., None]:
         where: Term | None,
         hospitals: Sequence[str],
         min_hospitals: int | None,
+        study: str | None,
+        explain: bool,
         no_wait: bool,
         timeout: float | None,
         as_json: bool,
@@ -95,7 +91,11 @@ def asking(describe: Callable[..., Parameters]) -> Callable[..., None]:
             where=where,
             hospitals=hospitals or None,
             min_hospitals=min_hospitals,
+            study=study,
         )
+        if explain:
+            show_listing(network.explain(ask), as_json=as_json)
+            return
         query = network.submit(ask)
         if not no_wait:
             _wait(network, query, timeout=timeout, as_json=as_json)
@@ -256,11 +256,3 @@ def _show_result(result: Result, *, as_json: bool) -> None:
         print_json(result.to_dict())
     else:
         display.show(result.sheet())
-
-
-def show_listing(listing: Listing[T], *, as_json: bool) -> None:
-    """Print a list as a table, or as JSON."""
-    if as_json:
-        print_json([dict(record) for record in listing.to_dict()])
-    else:
-        display.show(listing.sheet())

@@ -60,7 +60,8 @@ def connect(
     folder = _home(home)
     settings = load(ClientSettings, folder)
     keystore = _unlock(folder, passphrase_file)
-    return RemoteNetwork(Credentials.load(folder, keystore), address or settings.address)
+    credentials = Credentials.load(folder, keystore)
+    return RemoteNetwork(credentials, address or settings.address, derive=keystore.derive)
 
 
 def login(invitation: Invitation, home: Path, *, passphrase_file: Path | None = None) -> Member:

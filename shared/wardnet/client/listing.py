@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
 from wardnet.canonical import Json
 from wardnet.client.sheet import Sheet
+from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import NEVER_SHARED, Column, Dictionary
 
 if TYPE_CHECKING:
     import pandas as pd
 
+M = TypeVar("M")
 T = TypeVar("T")
 
 
@@ -79,6 +81,38 @@ class Listing(Sequence[T], Generic[T]):
         headers = tuple(shown[0])
         rows = tuple(tuple(record.values()) for record in shown)
         return Sheet(self.title, headers, rows, keys=len(headers))
+
+
+def verified(
+    title: str,
+    messages: Iterable[M],
+    read: Callable[[M], T],
+    *,
+    record: Callable[[T], Mapping[str, Json]],
+    shown: Callable[[T], Mapping[str, str]],
+) -> Listing[T]:
+    """List what the coordinator delivered, as far as its signatures hold.
+
+    What does not hold, because somebody lied or a certificate has expired, is left out and
+    counted in the title: it must not stand in the way of the rest.
+
+    Parameters
+    ----------
+    messages : Iterable
+        What was delivered.
+    read : callable
+        Verifies and reads one message.
+    """
+    items, refused = [], 0
+    for message in messages:
+        try:
+            items.append(read(message))
+        except WardnetError as error:
+            if error.reason is not Reason.SIGNATURE_INVALID:
+                raise
+            refused += 1
+    told = f"{title} ({refused} more left out: signatures do not hold)" if refused else title
+    return Listing(told, items, record=record, shown=shown)
 
 
 class Columns(Listing[Column]):

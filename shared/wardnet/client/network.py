@@ -13,12 +13,15 @@ class Network(ABC):
 
     All statistics take the same keywords: `where` (a condition such as `col("age") >= 40`, a line
     such as `"age >= 40"`, or None for everyone), `hospitals` (ids; None for all that hold the
-    dataset) and `min_hospitals` (fewest that the answer may rest on; None for all that are asked).
-    A single name may stand where several are meant.
+    dataset and have agreed to the study), `min_hospitals` (fewest that the answer may rest on; None
+    for all that are asked) and `study` (beginning of the id of the study that the question belongs
+    to; None where only one comes into question; a simulation needs none). A single name may stand
+    where several are meant.
 
     All raise `WardnetError`: `COLUMN_UNAVAILABLE` and `DATASET_UNAVAILABLE` for what does not exist
     or is not shared, `PARAMETER_INVALID` and `COHORT_SYNTAX` for what cannot be asked, and
-    `COHORT_TOO_SMALL` or `COMPLEMENT_TOO_SMALL` when a disclosure rule refuses.
+    `COHORT_TOO_SMALL` or `COMPLEMENT_TOO_SMALL` when a disclosure rule refuses. The real network
+    also raises `STUDY_NEEDED` where no hospital has agreed, and `HOSPITAL_REFUSED`.
     """
 
     @abstractmethod
@@ -45,6 +48,7 @@ class Network(ABC):
         where: Where = None,
         hospitals: Names | None = None,
         min_hospitals: int | None = None,
+        study: str | None = None,
     ) -> Result:
         """Count patients and rows.
 
@@ -61,6 +65,7 @@ class Network(ABC):
                 where=where,
                 hospitals=hospitals,
                 min_hospitals=min_hospitals,
+                study=study,
             )
         )
 
@@ -73,6 +78,7 @@ class Network(ABC):
         where: Where = None,
         hospitals: Names | None = None,
         min_hospitals: int | None = None,
+        study: str | None = None,
     ) -> Result:
         """Describe columns: n, missing, mean, variance (ddof 1), sd, skewness, kurtosis.
 
@@ -92,6 +98,7 @@ class Network(ABC):
                 where=where,
                 hospitals=hospitals,
                 min_hospitals=min_hospitals,
+                study=study,
             )
         )
 
@@ -105,6 +112,7 @@ class Network(ABC):
         where: Where = None,
         hospitals: Names | None = None,
         min_hospitals: int | None = None,
+        study: str | None = None,
     ) -> Result:
         """Find quantiles of columns (type 7, as numpy's default).
 
@@ -130,6 +138,7 @@ class Network(ABC):
                 where=where,
                 hospitals=hospitals,
                 min_hospitals=min_hospitals,
+                study=study,
             )
         )
 
@@ -144,6 +153,7 @@ class Network(ABC):
         where: Where = None,
         hospitals: Names | None = None,
         min_hospitals: int | None = None,
+        study: str | None = None,
     ) -> Result:
         """Count the values of a column in bins.
 
@@ -169,6 +179,7 @@ class Network(ABC):
                 where=where,
                 hospitals=hospitals,
                 min_hospitals=min_hospitals,
+                study=study,
             )
         )
 
@@ -181,6 +192,7 @@ class Network(ABC):
         where: Where = None,
         hospitals: Names | None = None,
         min_hospitals: int | None = None,
+        study: str | None = None,
     ) -> Result:
         """Count patients in every combination of the levels of two columns.
 
@@ -198,5 +210,6 @@ class Network(ABC):
                 where=where,
                 hospitals=hospitals,
                 min_hospitals=min_hospitals,
+                study=study,
             )
         )

@@ -13,10 +13,10 @@ from wardnet.client.result import Absent
 from wardnet.client.sheet import Sheet
 from wardnet.client.verify import verify_own_query
 from wardnet.errors import Reason, WardnetError
-from wardnet.identity.envelope import Envelope, Trust
+from wardnet.identity.envelope import Trust
 from wardnet.identity.member import Member
 from wardnet.question.query import Query
-from wardnet.transport.convert import envelope_from_wire
+from wardnet.transport.convert import causes_from_wire, envelope_from_wire
 from wardnet.transport.status import error_from_reason
 from wardnet.wire.v1 import query_pb2
 
@@ -53,13 +53,18 @@ class Progress:
         Its id.
     state : HospitalState
         In the present round.
-    why : str
-        Why it refused or was lost; else empty.
+    causes : tuple of WardnetError
+        Every reason why it refused; else empty.
     """
 
     hospital: str
     state: HospitalState
-    why: str = ""
+    causes: tuple[WardnetError, ...] = ()
+
+    @property
+    def why(self) -> str:
+        """Return all reasons as sentences; empty where there is none."""
+        return " ".join(map(str, self.causes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +83,8 @@ class Record:
         From 1, and from 0 (the guard round).
     hospitals : tuple of Progress
         All that were asked, sorted.
-    answer : Envelope or None
-        Not yet verified.
+    answers : Mapping of str to bytes
+        By hospital: sealed to me, not yet verified; empty before the answer is there.
     failure : WardnetError or None
         Why there is no answer and will be none.
     submitted : datetime
@@ -94,7 +99,7 @@ class Record:
     attempt: int
     round: int
     hospitals: tuple[Progress, ...]
-    answer: Envelope | None
+    answers: Mapping[str, bytes]
     failure: WardnetError | None
     submitted: datetime
     ended: datetime | None
@@ -133,7 +138,12 @@ class Record:
             "attempt": self.attempt,
             "round": self.round,
             "hospitals": [
-                {"hospital": each.hospital, "state": each.state.value, "why": each.why}
+                {
+                    "hospital": each.hospital,
+                    "state": each.state.value,
+                    "reasons": [cause.reason.value for cause in each.causes],
+                    "why": each.why,
+                }
                 for each in self.hospitals
             ],
             "submitted": clock.to_moment(self.submitted),
@@ -168,10 +178,10 @@ def record_from_wire(
         attempt=message.attempt,
         round=message.round,
         hospitals=tuple(map(_progress, message.hospitals)),
-        answer=envelope_from_wire(message.answer) if message.HasField("answer") else None,
+        answers={each.hospital: each.sealed for each in message.answers},
         failure=_failure(message, state),
-        submitted=_moment(message.submitted_ms),
-        ended=_moment(message.ended_ms) if message.ended_ms else None,
+        submitted=moment_from_wire(message.submitted_ms),
+        ended=moment_from_wire(message.ended_ms) if message.ended_ms else None,
     )
 
 
@@ -188,8 +198,7 @@ def _progress(message: query_pb2.HospitalProgress) -> Progress:
         state = HospitalState(word)
     except ValueError as error:
         raise _malformed(field="hospitals", rule="a state is not known here") from error
-    why = str(error_from_reason(message.reason, message.details)) if message.reason else ""
-    return Progress(message.hospital, state, why)
+    return Progress(message.hospital, state, causes_from_wire(message.causes))
 
 
 def _word(name: str, prefix: str) -> str:
@@ -202,7 +211,14 @@ def _failure(message: query_pb2.QueryRecord, state: State) -> WardnetError | Non
     return error_from_reason(message.reason, message.details) if state is State.FAILED else None
 
 
-def _moment(milliseconds: int) -> datetime:
+def moment_from_wire(milliseconds: int) -> datetime:
+    """Read when the coordinator got something.
+
+    Raises
+    ------
+    WardnetError
+        `MALFORMED`.
+    """
     try:
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
     except (ValueError, OverflowError, OSError) as error:

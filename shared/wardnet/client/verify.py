@@ -1,11 +1,14 @@
 """What the client believes: nothing that the coordinator says, only what members have signed."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, NoReturn
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 from wardnet import canonical
 from wardnet.errors import Reason, WardnetError
-from wardnet.identity.envelope import Envelope, Trust, verify
+from wardnet.identity.envelope import Envelope, Trust, merge, verify
 from wardnet.identity.member import Member, Role
 from wardnet.question import answer as answers
 from wardnet.question import dictionary as dictionaries
@@ -13,6 +16,8 @@ from wardnet.question import query as queries
 from wardnet.question.answer import Answer
 from wardnet.question.dictionary import Dictionary
 from wardnet.question.query import Query
+from wardnet.sealing.answers import open_sealed, recipient_of
+from wardnet.transport.convert import envelope_from_bytes
 
 _PUBLISHERS: Final = frozenset({Role.NODE, Role.STEWARD})
 
@@ -92,6 +97,40 @@ def verify_answer(
     if set(members) != nodes:
         _refuse("not all hospitals that the answer names have signed it")
     return answer
+
+
+def open_answers(
+    sealed: Mapping[str, bytes], *, query: Query, digest: str, key: X25519PrivateKey
+) -> Envelope:
+    """Return the answer that all hospitals have sealed for me, with all their signatures.
+
+    Parameters
+    ----------
+    sealed : Mapping of str to bytes
+        By hospital, as the coordinator delivered it.
+    query, digest : Query, str
+        My own, and the digest of its signed bytes.
+    key : X25519PrivateKey
+        Opens the answers of this query.
+
+    Raises
+    ------
+    WardnetError
+        `ANSWER_SEALED` when the query was asked from another home, `SIGNATURE_INVALID`,
+        `MALFORMED`, or `ROUNDS_DIVERGED` when the hospitals answered differently.
+    """
+    # 1. It is this key that the hospitals have sealed for.
+    if recipient_of(key) != query.recipient:
+        raise WardnetError(Reason.ANSWER_SEALED)
+    # 2. Each answer was sealed for this query, under the name of its hospital.
+    envelopes = [
+        envelope_from_bytes(open_sealed(data, key, query=digest, hospital=hospital))
+        for hospital, data in sealed.items()
+    ]
+    # 3. All say the same.
+    if len({(envelope.payload_type, envelope.payload) for envelope in envelopes}) != 1:
+        raise WardnetError(Reason.ROUNDS_DIVERGED, rule="their answers differ")
+    return merge(envelopes)
 
 
 def _refuse(rule: str) -> NoReturn:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Literal, Self, TypeAlias
 
-from pydantic import JsonValue, StringConstraints, TypeAdapter, model_validator
+from pydantic import Field, JsonValue, StringConstraints, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
 from wardnet import canonical
@@ -44,6 +44,16 @@ class Query:
         Fewest hospitals an answer may rest on, 1 to `len(hospitals)`.
     mode : str
         How sums travel; `clear` is the only mode of this version.
+    study : str
+        Digest of the study that it belongs to.
+    agreements : dict of str to str
+        By hospital: digest of the agreement that it relies on; one per hospital asked.
+    purpose : dict
+        What it is asked for, as `agreement.purpose` writes it.
+    minimum_patients : int
+        Fewest patients that the answer may describe: the strictest of all agreements, at least 10.
+    recipient : str
+        X25519 public key that the answer is sealed to, hexadecimal.
     nonce : str
         128 random bits, hexadecimal.
     not_before, not_after : str
@@ -62,6 +72,11 @@ class Query:
     hospitals: tuple[Id, ...]
     minimum_hospitals: int
     mode: Literal["clear"]
+    study: Digest
+    agreements: dict[Id, Digest]
+    purpose: dict[str, JsonValue]
+    minimum_patients: Annotated[int, Field(ge=10)]
+    recipient: Digest
     nonce: Nonce
     not_before: Moment
     not_after: Moment
@@ -71,18 +86,21 @@ class Query:
         if not self.hospitals or list(self.hospitals) != sorted(set(self.hospitals)):
             message = "hospitals must be sorted and unique"
             raise ValueError(message)
+        if sorted(self.agreements) != list(self.hospitals):
+            message = "agreements must name one per hospital"
+            raise ValueError(message)
         if not 1 <= self.minimum_hospitals <= len(self.hospitals):
             message = "minimum_hospitals must lie between 1 and the number of hospitals"
             raise ValueError(message)
         return self
 
 
-_ADAPTER: Final = TypeAdapter(Query)
+ADAPTER: Final = TypeAdapter(Query)
 
 
 def to_bytes(query: Query) -> bytes:
     """Return the canonical bytes that the researcher signs."""
-    return canonical.write(_ADAPTER, query)
+    return canonical.write(ADAPTER, query)
 
 
 def from_bytes(data: bytes) -> Query:
@@ -93,4 +111,4 @@ def from_bytes(data: bytes) -> Query:
     WardnetError
         `MALFORMED`.
     """
-    return canonical.read(_ADAPTER, data)
+    return canonical.read(ADAPTER, data)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from wardnet import canonical
 from wardnet.errors import Reason, WardnetError
-from wardnet.privacy.rules import STANDARD, DisclosureRules
+from wardnet.privacy.rules import DisclosureRules
 from wardnet.question.answer import Answer, Participant, Table
 from wardnet.question.cohort import check
 from wardnet.question.dictionary import Dictionary
@@ -39,8 +39,8 @@ class Session:
         SHA-256 of the signed query's bytes, hexadecimal.
     dictionary : Dictionary
         The one that the query pins.
-    rules : DisclosureRules
-        What is applied to the totals.
+    rules : DisclosureRules or None
+        What is applied to the totals; those that the query was signed with by default.
 
     Raises
     ------
@@ -54,7 +54,7 @@ class Session:
         *,
         digest: str,
         dictionary: Dictionary,
-        rules: DisclosureRules = STANDARD,
+        rules: DisclosureRules | None = None,
     ) -> None:
         if (query.dataset, query.dictionary) != (dictionary.name, dictionary.digest):
             raise WardnetError(Reason.DICTIONARY_OUTDATED, dataset=query.dataset)
@@ -63,12 +63,17 @@ class Session:
         parameters = self._method.bind(query.parameters, dictionary)
         self._question = Question(dictionary, query.cohort, parameters)
         self._query = digest
-        self._rules = rules
+        self._rules = rules or DisclosureRules(minimum_patients=query.minimum_patients)
         self._participants: tuple[Participant, ...] = ()
         self._tally = Tally(self._method, self._question, state=None, withheld={})
         self.round = 0
         self.transcript = digest
         self.answer: Answer | None = None
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Return what the method looks at, without the columns of the cohort."""
+        return self._method.columns(self._question.parameters)
 
     @property
     def tally(self) -> Tally:
@@ -162,7 +167,7 @@ def run(
     digest: str,
     dictionary: Dictionary,
     hospitals: Mapping[str, Callable[[], Iterable[Rows]]],
-    rules: DisclosureRules = STANDARD,
+    rules: DisclosureRules | None = None,
 ) -> Answer:
     """Ask one question in one process.
 

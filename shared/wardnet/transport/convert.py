@@ -7,6 +7,7 @@ limits that a method declares) is checked where it is used.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from google.protobuf.message import DecodeError
@@ -18,7 +19,11 @@ from wardnet.identity import certificates
 from wardnet.identity.envelope import MAXIMUM_SIGNATURES, Envelope, Signature
 from wardnet.question.answer import Participant
 from wardnet.sums.arrays import MAXIMUM_HOSPITALS, PackedArray, Sums, pack, unpack
+from wardnet.transport.status import error_from_reason
 from wardnet.wire.v1 import envelope_pb2, link_pb2, sums_pb2
+
+MAXIMUM_CAUSES: Final = 20
+"""Most reasons that one hospital gives at once; more help nobody."""
 
 _WORK_ID: Final = re.compile(r"([0-9a-f]{64})/([1-9][0-9]{0,5})/(0|[1-9][0-9]{0,5})")
 
@@ -282,6 +287,36 @@ def work_from_wire(message: link_pb2.Work) -> Work:
     if rounds != list(range(identity.round - len(rounds), identity.round)):
         raise _malformed(field="totals", rule="they are not the rounds before this one")
     return Work(identity, query, hospitals, totals)
+
+
+def causes_to_wire(errors: Iterable[WardnetError]) -> list[link_pb2.Cause]:
+    """Write why something is refused, the first `MAXIMUM_CAUSES` reasons."""
+    return [
+        link_pb2.Cause(reason=error.reason.value, details=error.details)
+        for error in islice(errors, MAXIMUM_CAUSES)
+    ]
+
+
+def causes_from_wire(messages: Sequence[link_pb2.Cause]) -> tuple[WardnetError, ...]:
+    """Read why something is refused.
+
+    A cause that this version does not know becomes `MALFORMED`, so that the others are still told.
+
+    Raises
+    ------
+    WardnetError
+        `MALFORMED` when there are more than `MAXIMUM_CAUSES`.
+    """
+    if len(messages) > MAXIMUM_CAUSES:
+        raise _malformed(field="causes", rule="there are too many")
+    return tuple(_cause_from_wire(message) for message in messages)
+
+
+def _cause_from_wire(message: link_pb2.Cause) -> WardnetError:
+    try:
+        return error_from_reason(message.reason, message.details)
+    except WardnetError as unknown:
+        return unknown
 
 
 def _signature_from_wire(message: envelope_pb2.Signature) -> Signature:

@@ -26,45 +26,53 @@ from wardnet.wire.v1 import envelope_pb2 as wardnet_dot_wire_dot_v1_dot_envelope
 from wardnet.wire.v1 import sums_pb2 as wardnet_dot_wire_dot_v1_dot_sums__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1awardnet/wire/v1/link.proto\x12\x0fwardnet.wire.v1\x1a\x1ewardnet/wire/v1/envelope.proto\x1a\x1awardnet/wire/v1/sums.proto\"\xb5\x02\n\rAttachRequest\x12\'\n\x05hello\x18\x01 \x01(\x0b\x32\x16.wardnet.wire.v1.HelloH\x00\x12/\n\theartbeat\x18\x02 \x01(\x0b\x32\x1a.wardnet.wire.v1.HeartbeatH\x00\x12\x35\n\x0c\x61nnouncement\x18\x03 \x01(\x0b\x32\x1d.wardnet.wire.v1.AnnouncementH\x00\x12*\n\x04part\x18\x04 \x01(\x0b\x32\x1a.wardnet.wire.v1.RoundPartH\x00\x12/\n\x06\x61nswer\x18\x05 \x01(\x0b\x32\x1d.wardnet.wire.v1.SignedAnswerH\x00\x12+\n\x07refusal\x18\x06 \x01(\x0b\x32\x18.wardnet.wire.v1.RefusalH\x00\x42\t\n\x07message\"\x86\x02\n\x0e\x41ttachResponse\x12+\n\x07welcome\x18\x01 \x01(\x0b\x32\x18.wardnet.wire.v1.WelcomeH\x00\x12/\n\theartbeat\x18\x02 \x01(\x0b\x32\x1a.wardnet.wire.v1.HeartbeatH\x00\x12%\n\x04work\x18\x03 \x01(\x0b\x32\x15.wardnet.wire.v1.WorkH\x00\x12;\n\x0f\x61\x63knowledgement\x18\x04 \x01(\x0b\x32 .wardnet.wire.v1.AcknowledgementH\x00\x12\'\n\x05\x65nded\x18\x05 \x01(\x0b\x32\x16.wardnet.wire.v1.EndedH\x00\x42\t\n\x07message\"\xa8\x01\n\x05Hello\x12\x10\n\x08hospital\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x18\n\x10software_version\x18\x03 \x01(\t\x12/\n\x07methods\x18\x04 \x03(\x0b\x32\x1e.wardnet.wire.v1.MethodVersion\x12\x33\n\x0c\x61nnouncement\x18\x05 \x01(\x0b\x32\x1d.wardnet.wire.v1.Announcement\".\n\rMethodVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\">\n\x0c\x41nnouncement\x12.\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x1c.wardnet.wire.v1.HeldDataset\"/\n\x0bHeldDataset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\ndictionary\x18\x02 \x01(\t\"\x0b\n\tHeartbeat\"\x19\n\x07Welcome\x12\x0e\n\x06now_ms\x18\x01 \x01(\x03\"\x9c\x01\n\x04Work\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12(\n\x05query\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\x11\n\thospitals\x18\x04 \x03(\t\x12\r\n\x05round\x18\x05 \x01(\r\x12&\n\x06totals\x18\x06 \x03(\x0b\x32\x16.wardnet.wire.v1.Total\"g\n\tRoundPart\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12#\n\x04sums\x18\x02 \x01(\x0b\x32\x15.wardnet.wire.v1.Sums\x12\x10\n\x08snapshot\x18\x03 \x01(\t\x12\x12\n\ntranscript\x18\x04 \x01(\t\"J\n\x0cSignedAnswer\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12)\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"\x92\x01\n\x07Refusal\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x36\n\x07\x64\x65tails\x18\x03 \x03(\x0b\x32%.wardnet.wire.v1.Refusal.DetailsEntry\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\"\n\x0f\x41\x63knowledgement\x12\x0f\n\x07work_id\x18\x01 \x01(\t\"\x16\n\x05\x45nded\x12\r\n\x05query\x18\x01 \x01(\t2\\\n\x0bLinkService\x12M\n\x06\x41ttach\x12\x1e.wardnet.wire.v1.AttachRequest\x1a\x1f.wardnet.wire.v1.AttachResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1awardnet/wire/v1/link.proto\x12\x0fwardnet.wire.v1\x1a\x1ewardnet/wire/v1/envelope.proto\x1a\x1awardnet/wire/v1/sums.proto\"\x9e\x03\n\rAttachRequest\x12\'\n\x05hello\x18\x01 \x01(\x0b\x32\x16.wardnet.wire.v1.HelloH\x00\x12/\n\theartbeat\x18\x02 \x01(\x0b\x32\x1a.wardnet.wire.v1.HeartbeatH\x00\x12\x35\n\x0c\x61nnouncement\x18\x03 \x01(\x0b\x32\x1d.wardnet.wire.v1.AnnouncementH\x00\x12*\n\x04part\x18\x04 \x01(\x0b\x32\x1a.wardnet.wire.v1.RoundPartH\x00\x12/\n\x06\x61nswer\x18\x05 \x01(\x0b\x32\x1d.wardnet.wire.v1.SignedAnswerH\x00\x12+\n\x07refusal\x18\x06 \x01(\x0b\x32\x18.wardnet.wire.v1.RefusalH\x00\x12\x32\n\x08\x64\x65\x63ision\x18\x07 \x01(\x0b\x32\x1e.wardnet.wire.v1.StudyDecisionH\x00\x12\x33\n\x0b\x65xplanation\x18\x08 \x01(\x0b\x32\x1c.wardnet.wire.v1.ExplanationH\x00\x42\t\n\x07message\"\xe3\x02\n\x0e\x41ttachResponse\x12+\n\x07welcome\x18\x01 \x01(\x0b\x32\x18.wardnet.wire.v1.WelcomeH\x00\x12/\n\theartbeat\x18\x02 \x01(\x0b\x32\x1a.wardnet.wire.v1.HeartbeatH\x00\x12%\n\x04work\x18\x03 \x01(\x0b\x32\x15.wardnet.wire.v1.WorkH\x00\x12;\n\x0f\x61\x63knowledgement\x18\x04 \x01(\x0b\x32 .wardnet.wire.v1.AcknowledgementH\x00\x12\'\n\x05\x65nded\x18\x05 \x01(\x0b\x32\x16.wardnet.wire.v1.EndedH\x00\x12*\n\x05study\x18\x06 \x01(\x0b\x32\x19.wardnet.wire.v1.EnvelopeH\x00\x12/\n\x07\x65xplain\x18\x07 \x01(\x0b\x32\x1c.wardnet.wire.v1.ExplainWorkH\x00\x42\t\n\x07message\"\xa8\x01\n\x05Hello\x12\x10\n\x08hospital\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x18\n\x10software_version\x18\x03 \x01(\t\x12/\n\x07methods\x18\x04 \x03(\x0b\x32\x1e.wardnet.wire.v1.MethodVersion\x12\x33\n\x0c\x61nnouncement\x18\x05 \x01(\x0b\x32\x1d.wardnet.wire.v1.Announcement\".\n\rMethodVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\">\n\x0c\x41nnouncement\x12.\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x1c.wardnet.wire.v1.HeldDataset\"/\n\x0bHeldDataset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\ndictionary\x18\x02 \x01(\t\"\x0b\n\tHeartbeat\"\x19\n\x07Welcome\x12\x0e\n\x06now_ms\x18\x01 \x01(\x03\"\x9c\x01\n\x04Work\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12(\n\x05query\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\x11\n\thospitals\x18\x04 \x03(\t\x12\r\n\x05round\x18\x05 \x01(\r\x12&\n\x06totals\x18\x06 \x03(\x0b\x32\x16.wardnet.wire.v1.Total\"g\n\tRoundPart\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12#\n\x04sums\x18\x02 \x01(\x0b\x32\x15.wardnet.wire.v1.Sums\x12\x10\n\x08snapshot\x18\x03 \x01(\t\x12\x12\n\ntranscript\x18\x04 \x01(\t\"/\n\x0cSignedAnswer\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\"B\n\x07Refusal\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12&\n\x06\x63\x61uses\x18\x02 \x03(\x0b\x32\x16.wardnet.wire.v1.Cause\"}\n\x05\x43\x61use\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x34\n\x07\x64\x65tails\x18\x02 \x03(\x0b\x32#.wardnet.wire.v1.Cause.DetailsEntry\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"L\n\rStudyDecision\x12\r\n\x05study\x18\x01 \x01(\t\x12,\n\tstatement\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"C\n\x0b\x45xplainWork\x12\n\n\x02id\x18\x01 \x01(\x04\x12(\n\x05query\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"A\n\x0b\x45xplanation\x12\n\n\x02id\x18\x01 \x01(\x04\x12&\n\x06\x63\x61uses\x18\x02 \x03(\x0b\x32\x16.wardnet.wire.v1.Cause\"\"\n\x0f\x41\x63knowledgement\x12\x0f\n\x07work_id\x18\x01 \x01(\t\"\x16\n\x05\x45nded\x12\r\n\x05query\x18\x01 \x01(\t2\\\n\x0bLinkService\x12M\n\x06\x41ttach\x12\x1e.wardnet.wire.v1.AttachRequest\x1a\x1f.wardnet.wire.v1.AttachResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wardnet.wire.v1.link_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REFUSAL_DETAILSENTRY']._loaded_options = None
-  _globals['_REFUSAL_DETAILSENTRY']._serialized_options = b'8\001'
+  _globals['_CAUSE_DETAILSENTRY']._loaded_options = None
+  _globals['_CAUSE_DETAILSENTRY']._serialized_options = b'8\001'
   _globals['_ATTACHREQUEST']._serialized_start=108
-  _globals['_ATTACHREQUEST']._serialized_end=417
-  _globals['_ATTACHRESPONSE']._serialized_start=420
-  _globals['_ATTACHRESPONSE']._serialized_end=682
-  _globals['_HELLO']._serialized_start=685
-  _globals['_HELLO']._serialized_end=853
-  _globals['_METHODVERSION']._serialized_start=855
-  _globals['_METHODVERSION']._serialized_end=901
-  _globals['_ANNOUNCEMENT']._serialized_start=903
-  _globals['_ANNOUNCEMENT']._serialized_end=965
-  _globals['_HELDDATASET']._serialized_start=967
-  _globals['_HELDDATASET']._serialized_end=1014
-  _globals['_HEARTBEAT']._serialized_start=1016
-  _globals['_HEARTBEAT']._serialized_end=1027
-  _globals['_WELCOME']._serialized_start=1029
-  _globals['_WELCOME']._serialized_end=1054
-  _globals['_WORK']._serialized_start=1057
-  _globals['_WORK']._serialized_end=1213
-  _globals['_ROUNDPART']._serialized_start=1215
-  _globals['_ROUNDPART']._serialized_end=1318
-  _globals['_SIGNEDANSWER']._serialized_start=1320
-  _globals['_SIGNEDANSWER']._serialized_end=1394
-  _globals['_REFUSAL']._serialized_start=1397
-  _globals['_REFUSAL']._serialized_end=1543
-  _globals['_REFUSAL_DETAILSENTRY']._serialized_start=1497
-  _globals['_REFUSAL_DETAILSENTRY']._serialized_end=1543
-  _globals['_ACKNOWLEDGEMENT']._serialized_start=1545
-  _globals['_ACKNOWLEDGEMENT']._serialized_end=1579
-  _globals['_ENDED']._serialized_start=1581
-  _globals['_ENDED']._serialized_end=1603
-  _globals['_LINKSERVICE']._serialized_start=1605
-  _globals['_LINKSERVICE']._serialized_end=1697
+  _globals['_ATTACHREQUEST']._serialized_end=522
+  _globals['_ATTACHRESPONSE']._serialized_start=525
+  _globals['_ATTACHRESPONSE']._serialized_end=880
+  _globals['_HELLO']._serialized_start=883
+  _globals['_HELLO']._serialized_end=1051
+  _globals['_METHODVERSION']._serialized_start=1053
+  _globals['_METHODVERSION']._serialized_end=1099
+  _globals['_ANNOUNCEMENT']._serialized_start=1101
+  _globals['_ANNOUNCEMENT']._serialized_end=1163
+  _globals['_HELDDATASET']._serialized_start=1165
+  _globals['_HELDDATASET']._serialized_end=1212
+  _globals['_HEARTBEAT']._serialized_start=1214
+  _globals['_HEARTBEAT']._serialized_end=1225
+  _globals['_WELCOME']._serialized_start=1227
+  _globals['_WELCOME']._serialized_end=1252
+  _globals['_WORK']._serialized_start=1255
+  _globals['_WORK']._serialized_end=1411
+  _globals['_ROUNDPART']._serialized_start=1413
+  _globals['_ROUNDPART']._serialized_end=1516
+  _globals['_SIGNEDANSWER']._serialized_start=1518
+  _globals['_SIGNEDANSWER']._serialized_end=1565
+  _globals['_REFUSAL']._serialized_start=1567
+  _globals['_REFUSAL']._serialized_end=1633
+  _globals['_CAUSE']._serialized_start=1635
+  _globals['_CAUSE']._serialized_end=1760
+  _globals['_CAUSE_DETAILSENTRY']._serialized_start=1714
+  _globals['_CAUSE_DETAILSENTRY']._serialized_end=1760
+  _globals['_STUDYDECISION']._serialized_start=1762
+  _globals['_STUDYDECISION']._serialized_end=1838
+  _globals['_EXPLAINWORK']._serialized_start=1840
+  _globals['_EXPLAINWORK']._serialized_end=1907
+  _globals['_EXPLANATION']._serialized_start=1909
+  _globals['_EXPLANATION']._serialized_end=1974
+  _globals['_ACKNOWLEDGEMENT']._serialized_start=1976
+  _globals['_ACKNOWLEDGEMENT']._serialized_end=2010
+  _globals['_ENDED']._serialized_start=2012
+  _globals['_ENDED']._serialized_end=2034
+  _globals['_LINKSERVICE']._serialized_start=2036
+  _globals['_LINKSERVICE']._serialized_end=2128
 # @@protoc_insertion_point(module_scope)

@@ -1,4 +1,5 @@
 from wardnet.wire.v1 import envelope_pb2 as _envelope_pb2
+from wardnet.wire.v1 import link_pb2 as _link_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -94,27 +95,42 @@ class CancelResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class ExplainRequest(_message.Message):
+    __slots__ = ("query",)
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    query: _envelope_pb2.Envelope
+    def __init__(self, query: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ...) -> None: ...
+
+class ExplainResponse(_message.Message):
+    __slots__ = ("hospital", "away", "causes")
+    HOSPITAL_FIELD_NUMBER: _ClassVar[int]
+    AWAY_FIELD_NUMBER: _ClassVar[int]
+    CAUSES_FIELD_NUMBER: _ClassVar[int]
+    hospital: str
+    away: bool
+    causes: _containers.RepeatedCompositeFieldContainer[_link_pb2.Cause]
+    def __init__(self, hospital: _Optional[str] = ..., away: _Optional[bool] = ..., causes: _Optional[_Iterable[_Union[_link_pb2.Cause, _Mapping]]] = ...) -> None: ...
+
+class SealedAnswer(_message.Message):
+    __slots__ = ("hospital", "sealed")
+    HOSPITAL_FIELD_NUMBER: _ClassVar[int]
+    SEALED_FIELD_NUMBER: _ClassVar[int]
+    hospital: str
+    sealed: bytes
+    def __init__(self, hospital: _Optional[str] = ..., sealed: _Optional[bytes] = ...) -> None: ...
+
 class HospitalProgress(_message.Message):
-    __slots__ = ("hospital", "state", "reason", "details")
-    class DetailsEntry(_message.Message):
-        __slots__ = ("key", "value")
-        KEY_FIELD_NUMBER: _ClassVar[int]
-        VALUE_FIELD_NUMBER: _ClassVar[int]
-        key: str
-        value: str
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    __slots__ = ("hospital", "state", "causes")
     HOSPITAL_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
-    REASON_FIELD_NUMBER: _ClassVar[int]
-    DETAILS_FIELD_NUMBER: _ClassVar[int]
+    CAUSES_FIELD_NUMBER: _ClassVar[int]
     hospital: str
     state: HospitalState
-    reason: str
-    details: _containers.ScalarMap[str, str]
-    def __init__(self, hospital: _Optional[str] = ..., state: _Optional[_Union[HospitalState, str]] = ..., reason: _Optional[str] = ..., details: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    causes: _containers.RepeatedCompositeFieldContainer[_link_pb2.Cause]
+    def __init__(self, hospital: _Optional[str] = ..., state: _Optional[_Union[HospitalState, str]] = ..., causes: _Optional[_Iterable[_Union[_link_pb2.Cause, _Mapping]]] = ...) -> None: ...
 
 class QueryRecord(_message.Message):
-    __slots__ = ("query", "state", "attempt", "round", "hospitals", "envelope", "answer", "reason", "details", "submitted_ms", "ended_ms")
+    __slots__ = ("query", "state", "attempt", "round", "hospitals", "envelope", "answers", "reason", "details", "submitted_ms", "ended_ms")
     class DetailsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -128,7 +144,7 @@ class QueryRecord(_message.Message):
     ROUND_FIELD_NUMBER: _ClassVar[int]
     HOSPITALS_FIELD_NUMBER: _ClassVar[int]
     ENVELOPE_FIELD_NUMBER: _ClassVar[int]
-    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    ANSWERS_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     DETAILS_FIELD_NUMBER: _ClassVar[int]
     SUBMITTED_MS_FIELD_NUMBER: _ClassVar[int]
@@ -139,9 +155,9 @@ class QueryRecord(_message.Message):
     round: int
     hospitals: _containers.RepeatedCompositeFieldContainer[HospitalProgress]
     envelope: _envelope_pb2.Envelope
-    answer: _envelope_pb2.Envelope
+    answers: _containers.RepeatedCompositeFieldContainer[SealedAnswer]
     reason: str
     details: _containers.ScalarMap[str, str]
     submitted_ms: int
     ended_ms: int
-    def __init__(self, query: _Optional[str] = ..., state: _Optional[_Union[QueryState, str]] = ..., attempt: _Optional[int] = ..., round: _Optional[int] = ..., hospitals: _Optional[_Iterable[_Union[HospitalProgress, _Mapping]]] = ..., envelope: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., answer: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., reason: _Optional[str] = ..., details: _Optional[_Mapping[str, str]] = ..., submitted_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ...) -> None: ...
+    def __init__(self, query: _Optional[str] = ..., state: _Optional[_Union[QueryState, str]] = ..., attempt: _Optional[int] = ..., round: _Optional[int] = ..., hospitals: _Optional[_Iterable[_Union[HospitalProgress, _Mapping]]] = ..., envelope: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., answers: _Optional[_Iterable[_Union[SealedAnswer, _Mapping]]] = ..., reason: _Optional[str] = ..., details: _Optional[_Mapping[str, str]] = ..., submitted_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ...) -> None: ...

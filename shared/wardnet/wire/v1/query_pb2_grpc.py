@@ -55,6 +55,11 @@ class QueryServiceStub:
                 request_serializer=wardnet_dot_wire_dot_v1_dot_query__pb2.WatchRequest.SerializeToString,
                 response_deserializer=wardnet_dot_wire_dot_v1_dot_query__pb2.WatchResponse.FromString,
                 _registered_method=True)
+        self.Explain = channel.unary_stream(
+                '/wardnet.wire.v1.QueryService/Explain',
+                request_serializer=wardnet_dot_wire_dot_v1_dot_query__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=wardnet_dot_wire_dot_v1_dot_query__pb2.ExplainResponse.FromString,
+                _registered_method=True)
         self.Cancel = channel.unary_unary(
                 '/wardnet.wire.v1.QueryService/Cancel',
                 request_serializer=wardnet_dot_wire_dot_v1_dot_query__pb2.CancelRequest.SerializeToString,
@@ -95,6 +100,14 @@ class QueryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Explain(self, request, context):
+        """Explain asks every hospital of a signed query what it would do with it, without running it. The
+        query is not stored and its nonce is not used up.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Cancel(self, request, context):
         """Cancel ends a query. An ended query stays as it is.
         """
@@ -124,6 +137,11 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     servicer.Watch,
                     request_deserializer=wardnet_dot_wire_dot_v1_dot_query__pb2.WatchRequest.FromString,
                     response_serializer=wardnet_dot_wire_dot_v1_dot_query__pb2.WatchResponse.SerializeToString,
+            ),
+            'Explain': grpc.unary_stream_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=wardnet_dot_wire_dot_v1_dot_query__pb2.ExplainRequest.FromString,
+                    response_serializer=wardnet_dot_wire_dot_v1_dot_query__pb2.ExplainResponse.SerializeToString,
             ),
             'Cancel': grpc.unary_unary_rpc_method_handler(
                     servicer.Cancel,
@@ -240,6 +258,33 @@ class QueryService:
             '/wardnet.wire.v1.QueryService/Watch',
             wardnet_dot_wire_dot_v1_dot_query__pb2.WatchRequest.SerializeToString,
             wardnet_dot_wire_dot_v1_dot_query__pb2.WatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/wardnet.wire.v1.QueryService/Explain',
+            wardnet_dot_wire_dot_v1_dot_query__pb2.ExplainRequest.SerializeToString,
+            wardnet_dot_wire_dot_v1_dot_query__pb2.ExplainResponse.FromString,
             options,
             channel_credentials,
             insecure,

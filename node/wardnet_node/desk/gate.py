@@ -1,0 +1,140 @@
+"""The gate: which queries may be done, and whether they still may; it only decides."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from wardnet import clock
+from wardnet.agreement.permission import judge
+from wardnet.audit.entry import Event
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity.credentials import Credentials
+from wardnet.identity.envelope import Envelope
+from wardnet.question.query import Query
+from wardnet.statistics.session import Session
+from wardnet.transport.convert import envelope_from_bytes
+from wardnet_node.desk import queries
+from wardnet_node.desk.accept import Permitted, Refused, Sources, accept, take_up
+from wardnet_node.desk.decide import Decisions
+from wardnet_node.desk.events import of_query
+from wardnet_node.desk.queries import Accepted, State
+from wardnet_node.vault.catalog import Catalog
+from wardnet_node.vault.snapshot import Snapshot
+from wardnet_node.vault.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Hold an accepted query at its beginning.
+
+    Parameters
+    ----------
+    permitted : Permitted
+        What may be done, with its session and its rows.
+    started : datetime
+        When it was accepted.
+    event : Event
+        What every log entry about it says.
+    """
+
+    permitted: Permitted
+    started: datetime
+    event: Event
+
+    @property
+    def query(self) -> Query:
+        """Return the query as its researcher signed it."""
+        return self.permitted.request.query
+
+    @property
+    def session(self) -> Session:
+        """Return where the query stands."""
+        return self.permitted.session
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Return the rows that it sees, in every round and attempt."""
+        return self.permitted.snapshot
+
+
+class Gate:
+    """Decide on queries with what the hospital knows at that moment.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        Knows the nonces.
+    vault : Vault
+        Holds the datasets.
+    decisions : Decisions
+        What the stewards have signed.
+    credentials : Credentials
+        The hospital's.
+    """
+
+    def __init__(
+        self, *, catalog: Catalog, vault: Vault, decisions: Decisions, credentials: Credentials
+    ) -> None:
+        self._catalog = catalog
+        self._vault = vault
+        self._decisions = decisions
+        self._credentials = credentials
+        self._sources = Sources(
+            view=lambda question: decisions.view(question=question),
+            snapshot=vault.pin,
+            nonce_used_by=self._nonce_used_by,
+        )
+
+    def first(self, envelope: Envelope, *, at: datetime) -> Opened:
+        """Decide on a query at its first sight, on the present rows.
+
+        Raises
+        ------
+        Refused
+            With every reason, from `accept`.
+        """
+        trust = self._credentials.trust
+        permitted = accept(envelope, trust=trust, at=at, sources=self._sources)
+        return self._opened(permitted, envelope, at)
+
+    def again(self, accepted: Accepted) -> Opened:
+        """Take up a query that was accepted before, with the rows of then.
+
+        Raises
+        ------
+        WardnetError
+            `ROUNDS_DIVERGED` when it was over here before; what `take_up` refuses.
+        """
+        if accepted.state is not State.ACCEPTED:
+            raise WardnetError(Reason.ROUNDS_DIVERGED, rule="the query was over here before")
+        envelope = envelope_from_bytes(accepted.envelope)
+        snapshot = self._vault.pin(accepted.dataset, accepted.snapshot)
+        hospital = self._credentials.member.id
+        permitted = take_up(envelope, hospital=hospital, snapshot=snapshot)
+        return self._opened(permitted, envelope, clock.from_moment(accepted.decided))
+
+    def check(self, opened: Opened) -> None:
+        """Decide again on an accepted query.
+
+        Raises
+        ------
+        Refused
+            With every reason, e.g. when the agreement was revoked in mid-query.
+        """
+        permitted = opened.permitted
+        view = self._decisions.view(question=permitted.question)
+        reasons = judge(permitted.request, view=view, at=clock.now(), started=opened.started)
+        if reasons:
+            raise Refused(reasons)
+
+    def _opened(self, permitted: Permitted, envelope: Envelope, started: datetime) -> Opened:
+        event = of_query(
+            self._credentials.member,
+            query=permitted.request.query,
+            envelope=envelope,
+            snapshot=permitted.snapshot.id,
+        )
+        return Opened(permitted, started, event)
+
+    def _nonce_used_by(self, nonce: str) -> str | None:
+        with self._catalog.reading() as connection:
+            return queries.nonce_used_by(connection, nonce)

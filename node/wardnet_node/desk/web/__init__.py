@@ -1,0 +1,1 @@
+"""The stewards' web page: the desk as people see it, served by the node itself."""

@@ -1,0 +1,151 @@
+"""What lies behind the page: everything that a request touches, in the page's own thread."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+
+from wardnet import clock
+from wardnet.agreement.address_book import AddressBook
+from wardnet.audit import log
+from wardnet.audit.entry import Entry
+from wardnet.audit.log import Head
+from wardnet.audit.search import Search, search
+from wardnet.errors import WardnetError
+from wardnet.identity.credentials import Credentials
+from wardnet.identity.keystore import Keystore
+from wardnet.question.dictionary import Dictionary
+from wardnet_node.desk.decide import Decisions
+from wardnet_node.desk.stewards import Stewards
+from wardnet_node.vault.catalog import Catalog
+from wardnet_node.vault.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """Say how the node stands with its coordinator.
+
+    Parameters
+    ----------
+    attached : bool
+        Whether there is a connection now.
+    address : str
+        Of the coordinator.
+    clock_difference : timedelta or None
+        Our clock before the coordinator's, when it last said; None before.
+    """
+
+    attached: bool
+    address: str
+    clock_difference: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Show how the node is.
+
+    Parameters
+    ----------
+    link : LinkState
+        To the coordinator.
+    certificate_ends : datetime
+        When the coordinator stops believing us.
+    head : Head
+        End of the access log.
+    disk_free, disk_size : int
+        Bytes, of the disk that the vault lies on.
+    """
+
+    link: LinkState
+    certificate_ends: datetime
+    head: Head
+    disk_free: int
+    disk_size: int
+
+    @property
+    def certificate_left(self) -> timedelta:
+        """Return how long our certificates still hold."""
+        return self.certificate_ends - clock.now()
+
+    @property
+    def disk_free_share(self) -> float:
+        """Return the free share of the disk, 0 to 1."""
+        return self.disk_free / self.disk_size
+
+
+class Room:
+    """Hold a catalog of its own and all that reads or decides over it.
+
+    Parameters
+    ----------
+    home : Path
+        The node's.
+    keystore : Keystore
+        Unlocked.
+    credentials : Credentials
+        The hospital's.
+    link : Callable
+        Says how the node stands with its coordinator; must not block.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        keystore: Keystore,
+        credentials: Credentials,
+        *,
+        link: Callable[[], LinkState],
+    ) -> None:
+        self._home = home
+        self._link = link
+        self._credentials = credentials
+        self._catalog = Catalog.open(home, keystore)
+        self.member = credentials.member
+        self.vault = Vault(home, keystore, self._catalog, member=self.member)
+        self.decisions = Decisions(self._catalog, credentials=credentials)
+        self.stewards = Stewards(
+            home, catalog=self._catalog, decisions=self.decisions, member=self.member
+        )
+
+    def close(self) -> None:
+        """Close the catalog."""
+        self._catalog.close()
+
+    def dictionary(self, dataset: str) -> Dictionary | None:
+        """Return what a dataset's columns mean here, or None when we do not have it."""
+        try:
+            return self.vault.adopted(dataset).dictionary
+        except WardnetError:
+            return None
+
+    def book(self) -> AddressBook | None:
+        """Return the address book, or None when it does not hold."""
+        try:
+            return self.decisions.book()
+        except WardnetError:
+            return None
+
+    def search(self, wanted: Search, *, limit: int) -> tuple[Entry, ...]:
+        """Return entries of the access log, newest first."""
+        with self._catalog.reading() as connection:
+            return search(connection, wanted, limit=limit)
+
+    def health(self) -> Health:
+        """Return how the node is now."""
+        with self._catalog.reading() as connection:
+            head = log.head(connection)
+        disk = shutil.disk_usage(self._home)
+        leaves = (
+            x509.load_pem_x509_certificate(self._credentials.tls_chain_pem),
+            x509.load_der_x509_certificate(self._credentials.signer.certificates[0]),
+        )
+        return Health(
+            link=self._link(),
+            certificate_ends=min(leaf.not_valid_after_utc for leaf in leaves),
+            head=head,
+            disk_free=disk.free,
+            disk_size=disk.total,
+        )

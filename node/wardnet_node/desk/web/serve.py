@@ -1,0 +1,108 @@
+"""Serve the page beside the daemon's other work, in its event loop."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+
+from wardnet import logs
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity.credentials import Credentials
+from wardnet.identity.keystore import Keystore
+from wardnet_node.desk.thread import DeskThread
+from wardnet_node.desk.web.app import make
+from wardnet_node.desk.web.certificate import load
+from wardnet_node.desk.web.room import LinkState, Room
+from wardnet_node.desk.web.web import Web
+from wardnet_node.settings import NodeSettings
+
+MAXIMUM_CONNECTIONS: Final = 200
+CLOSE_SECONDS: Final = 2
+
+
+class _Server(uvicorn.Server):
+    """Leave the signals to the daemon."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+@asynccontextmanager
+async def serving_desk(
+    home: Path,
+    *,
+    keystore: Keystore,
+    settings: NodeSettings,
+    credentials: Credentials,
+    link: Callable[[], LinkState],
+) -> AsyncIterator[str]:
+    """Serve the page while the block runs; its address is empty when none is set.
+
+    Parameters
+    ----------
+    link : Callable
+        Says how the node stands with its coordinator.
+
+    Raises
+    ------
+    WardnetError
+        `IN_USE` when the address cannot be listened at, or as `certificate.load`.
+    """
+    if not settings.desk_listen:
+        yield ""
+        return
+    certificate = load(home, keystore, settings)
+    listener = _listen(settings.desk_listen)
+    desk = DeskThread(lambda: Room(home, keystore, credentials, link=link))
+    member = credentials.member
+    web = Web(desk, hospital=member.id, network=member.network)
+    context = certificate.context()
+    config = uvicorn.Config(
+        make(web),
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=MAXIMUM_CONNECTIONS,
+        timeout_graceful_shutdown=CLOSE_SECONDS,
+        ssl_context_factory=lambda _config, _default: context,
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    host, port = listener.getsockname()[:2]
+    address = f"https://{f'[{host}]' if ':' in host else host}:{port}"
+    logs.logger().info("desk", address=address, fingerprint=certificate.fingerprint)
+    try:
+        yield address
+    finally:
+        server.should_exit = True
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        web.close()
+        await desk.do(Room.close)
+        desk.close()
+
+
+def _listen(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, int(port)), family=family)
+    except (OSError, OverflowError) as error:
+        raise WardnetError(
+            Reason.IN_USE, path=address, rule="the stewards' page cannot listen there"
+        ) from error
+    # Connections inherit it; else every page waits 40 ms for an acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener

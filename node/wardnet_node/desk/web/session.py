@@ -1,0 +1,181 @@
+"""Who is signed in: sessions that live in the memory of this process only.
+
+References
+----------
+NIST SP 800-63B-4, 5.1 (session secrets of 64 bits at least, timeouts); OWASP ASVS 5.0, chapter 7.
+"""
+
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from wardnet.agreement.agreement import Agreement
+from wardnet.identity.credentials import Credentials
+
+IDLE_SECONDS: Final = 15 * 60
+LONGEST_SECONDS: Final = 8 * 3600
+MAXIMUM_SESSIONS: Final = 100
+MAXIMUM_DRAFTS: Final = 8
+"""Decisions that a steward has begun and not signed; the oldest is forgotten first."""
+
+_TOKEN_BYTES: Final = 32
+
+
+def new_token() -> str:
+    """Return 256 random bits as text."""
+    return secrets.token_urlsafe(_TOKEN_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Hold a decision that is shown before it is signed.
+
+    Parameters
+    ----------
+    kind : str
+        `agree`, `decline` or `revoke`.
+    study : str
+        Digest of the study.
+    agreement : Agreement or None
+        What will be signed, or taken back.
+    reason : str
+        In the steward's words; empty for an agreement.
+    """
+
+    kind: str
+    study: str
+    agreement: Agreement | None = None
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Session:
+    """Hold one signed-in steward.
+
+    Parameters
+    ----------
+    credentials : Credentials
+        Hers; they sign what she confirms, and are forgotten with the session.
+    begun, seen : float
+        Seconds of the monotonic clock.
+    form_token : str
+        Stands in every form, so that no other page can send one.
+    drafts : dict of str to Draft
+        By random id.
+    notice : str
+        What the next page says first.
+    """
+
+    credentials: Credentials = field(repr=False)
+    begun: float
+    seen: float
+    form_token: str = field(repr=False, default_factory=new_token)
+    drafts: dict[str, Draft] = field(default_factory=dict)
+    notice: str = ""
+
+    @property
+    def steward(self) -> str:
+        """Return the steward's id."""
+        return self.credentials.member.id
+
+    def keep(self, draft: Draft) -> str:
+        """Remember a draft and return its id."""
+        while len(self.drafts) >= MAXIMUM_DRAFTS:
+            del self.drafts[next(iter(self.drafts))]
+        name = new_token()
+        self.drafts[name] = draft
+        return name
+
+    def take_notice(self) -> str:
+        """Return what is to be said, once."""
+        notice, self.notice = self.notice, ""
+        return notice
+
+
+class Sessions:
+    """Keep the sessions.
+
+    Parameters
+    ----------
+    now : Callable
+        The monotonic clock, in seconds.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._sessions: dict[str, Session] = {}
+
+    def open(self, credentials: Credentials) -> str:
+        """Begin a session and return its secret: always a new one."""
+        self._drop_ended()
+        while len(self._sessions) >= MAXIMUM_SESSIONS:
+            del self._sessions[min(self._sessions, key=lambda key: self._sessions[key].seen)]
+        token, now = new_token(), self._now()
+        self._sessions[token] = Session(credentials, begun=now, seen=now)
+        return token
+
+    def find(self, token: str) -> Session | None:
+        """Return the session of a secret, and count it as seen now; None when it has ended."""
+        self._drop_ended()
+        session = self._sessions.get(token)
+        if session is not None:
+            session.seen = self._now()
+        return session
+
+    def close(self, token: str) -> None:
+        """End a session."""
+        self._sessions.pop(token, None)
+
+    def _drop_ended(self) -> None:
+        now = self._now()
+        ended = [
+            token
+            for token, session in self._sessions.items()
+            if now - session.seen >= IDLE_SECONDS or now - session.begun >= LONGEST_SECONDS
+        ]
+        for token in ended:
+            del self._sessions[token]
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """State how often something may happen."""
+
+    times: int
+    seconds: float
+
+
+class Limit:
+    """Count what an address does, within a sliding time.
+
+    Parameters
+    ----------
+    rate : Rate
+        Most often.
+    now : Callable
+        The monotonic clock, in seconds.
+    """
+
+    MAXIMUM_ADDRESSES: Final = 10_000
+
+    def __init__(self, rate: Rate, now: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate
+        self._now = now
+        self._seen: dict[str, deque[float]] = {}
+
+    def allows(self, address: str) -> bool:
+        """Count one more time; False when it was too often."""
+        now = self._now()
+        times = self._seen.pop(address, None) or deque[float](maxlen=self._rate.times)
+        while times and now - times[0] >= self._rate.seconds:
+            times.popleft()
+        allowed = len(times) < self._rate.times
+        if allowed:
+            times.append(now)
+        while len(self._seen) >= self.MAXIMUM_ADDRESSES:
+            del self._seen[next(iter(self._seen))]  # who was seen longest ago
+        self._seen[address] = times
+        return allowed

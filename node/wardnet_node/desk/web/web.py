@@ -1,0 +1,256 @@
+"""What the routes share: the room behind them, sessions, forms and templates."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import Annotated, Final, TypeVar, cast
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.datastructures import FormData
+
+from wardnet.errors import Reason, Status, WardnetError
+from wardnet.identity.credentials import Credentials
+from wardnet_node.desk import words
+from wardnet_node.desk.thread import DeskThread
+from wardnet_node.desk.web.room import Room
+from wardnet_node.desk.web.session import IDLE_SECONDS, Limit, Rate, Session, Sessions
+
+T = TypeVar("T")
+
+HERE: Final = Path(__file__).parent
+COOKIE: Final = "__Host-wardnet"
+SEE_OTHER: Final = 303
+MAXIMUM_FIELDS: Final = 5000
+
+LOGIN_RATE: Final = Rate(times=30, seconds=15 * 60)
+"""Most attempts of one address; each steward's own are counted besides."""
+
+
+_S: Final = Status
+
+HTTP: Final = {
+    _S.INVALID_ARGUMENT: HTTPStatus.BAD_REQUEST,
+    _S.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    _S.UNAUTHENTICATED: HTTPStatus.FORBIDDEN,
+    _S.PERMISSION_DENIED: HTTPStatus.FORBIDDEN,
+    _S.FAILED_PRECONDITION: HTTPStatus.CONFLICT,
+    _S.RESOURCE_EXHAUSTED: HTTPStatus.TOO_MANY_REQUESTS,
+    _S.ABORTED: HTTPStatus.CONFLICT,
+    _S.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    _S.ALREADY_EXISTS: HTTPStatus.CONFLICT,
+}
+"""HTTP status of each catalogue status; others are 500."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Hold what somebody typed to prove who she is."""
+
+    steward: str
+    password: str = field(repr=False)
+    code: str = field(repr=False)
+
+
+class Web:
+    """Hold what all requests share.
+
+    Parameters
+    ----------
+    desk : DeskThread of Room
+        Where everything is read and decided.
+    hospital, network : str
+        Whose page it is.
+    """
+
+    def __init__(self, desk: DeskThread[Room], *, hospital: str, network: str) -> None:
+        self._desk = desk
+        self._logins = ThreadPoolExecutor(max_workers=1, thread_name_prefix="login")
+        self.sessions = Sessions()
+        self.limit = Limit(LOGIN_RATE)
+        self.templates = _templates(hospital=hospital, network=network)
+
+    async def do(self, job: Callable[[Room], T]) -> T:
+        """Run a job in the desk's thread."""
+        return await self._desk.do(job)
+
+    async def log_in(self, login: Login, *, address: str) -> Credentials:
+        """Return a steward's credentials; her password is slow to try, so beside the desk.
+
+        Raises
+        ------
+        WardnetError
+            `LOGIN_REFUSED`, whatever was wrong; `WORK_LIMIT` after too many attempts.
+        """
+        if not self.limit.allows(address):
+            raise WardnetError(Reason.WORK_LIMIT, rule="attempts to sign in from this address")
+        stewards = await self.do(lambda room: room.stewards)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._logins,
+            lambda: stewards.log_in(login.steward, password=login.password, code=login.code),
+        )
+
+    def close(self) -> None:
+        """End the thread of the logins."""
+        self._logins.shutdown()
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Hold one request of a signed-in steward.
+
+    Parameters
+    ----------
+    request : Request
+        As it came in.
+    session : Session
+        Hers.
+    """
+
+    request: Request
+    session: Session
+
+    @property
+    def web(self) -> Web:
+        """Return what all requests share."""
+        return web_of(self.request)
+
+    def page(self, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
+        """Answer with a page; it leaves the screen when the session has ended unused."""
+        response = page(self.request, template, status=status, session=self.session, **values)
+        response.headers["refresh"] = f"{IDLE_SECONDS + 1}; url=/login"
+        return response
+
+
+class SignedOut(Exception):  # noqa: N818 - no error: it sends the browser to the login
+    """Say that nobody is signed in."""
+
+
+def web_of(request: Request) -> Web:
+    """Return what all requests share."""
+    return cast("Web", request.app.state.web)
+
+
+def page(
+    request: Request,
+    template: str,
+    *,
+    status: int = 200,
+    session: Session | None = None,
+    **values: object,
+) -> HTMLResponse:
+    """Answer with a page."""
+    shown = web_of(request).templates.get_template(template)
+    notice = session.take_notice() if session else ""
+    text = shown.render(
+        session=session, notice=notice, here=request.url.path.rstrip("/") or "/", **values
+    )
+    return HTMLResponse(text, status_code=status)
+
+
+def redirect(path: str) -> Response:
+    """Send the browser to another page of ours, by GET."""
+    return RedirectResponse(path, status_code=SEE_OTHER)
+
+
+def address_of(request: Request) -> str:
+    """Return the network address that the request came from."""
+    return request.client.host if request.client else "unknown"
+
+
+def http_status(error: WardnetError) -> int:
+    """Return the HTTP status of a refusal."""
+    if error.reason is Reason.MESSAGE_TOO_LARGE:
+        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return HTTP.get(error.row.status, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+async def visit(request: Request) -> Visit:
+    """Return the visit of a signed-in steward.
+
+    Raises
+    ------
+    SignedOut
+        When nobody is signed in.
+    """
+    session = web_of(request).sessions.find(request.cookies.get(COOKIE, ""))
+    if session is None:
+        raise SignedOut
+    return Visit(request, session)
+
+
+async def form(visitor: Annotated[Visit, Depends(visit)]) -> FormData:
+    """Return a form that one of this session's own pages has sent.
+
+    Raises
+    ------
+    WardnetError
+        `FORM_OUTDATED` when it was not.
+    """
+    data = await read_form(visitor.request)
+    check_token(data, visitor.session.form_token)
+    return data
+
+
+async def read_form(request: Request) -> FormData:
+    """Read a form without files."""
+    return await request.form(max_files=0, max_fields=MAXIMUM_FIELDS)
+
+
+def check_token(data: FormData, expected: str) -> None:
+    """Refuse a form that does not carry the page's token.
+
+    Raises
+    ------
+    WardnetError
+        `FORM_OUTDATED`.
+    """
+    given = text(data, "token").encode()
+    if not expected or not secrets.compare_digest(given, expected.encode()):
+        raise WardnetError(Reason.FORM_OUTDATED)
+
+
+def text(data: FormData, name: str) -> str:
+    """Return a field's text with plain line ends; empty when it is not there."""
+    value = data.get(name)
+    return value.replace("\r\n", "\n").strip() if isinstance(value, str) else ""
+
+
+def texts(data: FormData, name: str) -> tuple[str, ...]:
+    """Return all values of a field that may stand several times."""
+    return tuple(value for value in data.getlist(name) if isinstance(value, str))
+
+
+def login_of(data: FormData, *, prefix: str = "") -> Login:
+    """Return what was typed to sign in; a password keeps its spaces."""
+    password = data.get(f"{prefix}password")
+    return Login(
+        steward=text(data, f"{prefix}steward"),
+        password=password if isinstance(password, str) else "",
+        code=text(data, f"{prefix}code").replace(" ", ""),
+    )
+
+
+def _templates(*, hospital: str, network: str) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"hospital": hospital, "network": network}
+    environment.filters |= {"moment": words.moment, "day": words.day, "size": words.size}
+    return environment
+
+
+Visitor = Annotated[Visit, Depends(visit)]
+"""A signed-in steward, in a route's signature."""
+
+Form = Annotated[FormData, Depends(form)]
+"""A checked form, in a route's signature."""

@@ -1,0 +1,235 @@
+"""A study in plain language: for the stewards' page and for `wardnet-node study show`.
+
+What it says about leaks is what docs/limitations.md says, as far as it concerns this one study.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+from wardnet.agreement.agreement import Agreement
+from wardnet.agreement.purpose import LABELS, Modifier, Permission, Purpose
+from wardnet.agreement.study import Study
+from wardnet.clock import from_moment
+from wardnet.question.dictionary import NEVER_SHARED, TIMES, Column, ColumnType, Dictionary
+
+METHODS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "count": "How many patients there are, also by sex, age group and the like.",
+        "crosstab": "How many patients have each combination of two characteristics.",
+        "histogram": "How many patients fall into each range of a measurement.",
+        "quantiles": "The median and other cut points of a measurement, never the extremes.",
+        "summary": "The mean, the spread and the shape of a measurement, also by group.",
+    }
+)
+"""One sentence for each method of this version."""
+
+_PERMISSIONS: Final[Mapping[Permission, str]] = MappingProxyType(
+    {
+        Permission.NRES: "Any use, without restriction.",
+        Permission.GRU: "Any research.",
+        Permission.HMB: "Research on health, medicine or biology.",
+        Permission.DS: "Research on these diseases only: {diseases}.",
+        Permission.POA: "Research on the origins or ancestry of populations only.",
+    }
+)
+_MODIFIERS: Final[Mapping[Modifier, str]] = MappingProxyType(
+    {
+        Modifier.RS: "Only for the kind of research that the description names.",
+        Modifier.NMDS: "Not for developing methods.",
+        Modifier.GSO: "Only for genetic studies.",
+        Modifier.PUB: "The results must be published.",
+        Modifier.COL: "The researchers must work together with the hospital.",
+        Modifier.IRB: "An ethics committee must have approved it.",
+        Modifier.GS: "Only within a region.",
+        Modifier.MOR: "Not to be published before an agreed date.",
+        Modifier.TS: "Only for a limited time.",
+        Modifier.US: "Only by the people named here.",
+        Modifier.PS: "Only for this project.",
+        Modifier.IS: "Only by the organisations named here.",
+        Modifier.RTN: "The results must be given back to the hospital.",
+        Modifier.NPOA: "Not for research on origins or ancestry.",
+        Modifier.NPU: "Only by organisations that work without profit.",
+        Modifier.NCU: "Not for commercial use.",
+    }
+)
+
+_LONG_QUOTA: Final = 200
+
+
+def purpose(value: Purpose) -> tuple[str, ...]:
+    """Return what data may be used for: the use, then its restrictions and duties."""
+    modifiers = (_MODIFIERS[modifier] for modifier in value.modifiers)
+    use = _PERMISSIONS[value.permission].format(diseases=", ".join(value.diseases))
+    return (use, *modifiers)
+
+
+def codes(value: Purpose) -> str:
+    """Return the codes behind the words."""
+    used: list[Permission | Modifier] = [value.permission, *value.modifiers]
+    names = [f"{code.value} {LABELS[code]}" for code in used]
+    return "; ".join([*names, *value.diseases])
+
+
+def column(value: Column | None) -> str:
+    """Return what a column holds, in one line; nothing is said of one that we do not have."""
+    if value is None:
+        return "This hospital has no such column."
+    unit = f" {value.unit}" if value.unit else ""
+    match value.type:
+        case ColumnType.BOOLEAN:
+            return "yes or no"
+        case _ if value.levels:
+            return "one of " + ", ".join(value.levels)
+        case _ if value.minimum:
+            return f"{value.minimum} to {value.maximum}{unit}"
+        case _:
+            return value.type.value
+
+
+def moment(text: str) -> str:
+    """Return a moment for people, to the minute.
+
+    Examples
+    --------
+    >>> moment("2026-01-31T08:15:00.000Z")
+    '31 January 2026, 08:15 UTC'
+    """
+    return f"{day(text)}, {from_moment(text):%H:%M} UTC"
+
+
+def day(text: str) -> str:
+    """Return the day of a moment for people.
+
+    Examples
+    --------
+    >>> day("2026-01-31T08:15:00.000Z")
+    '31 January 2026'
+    """
+    time = from_moment(text)
+    return f"{time.day} {time:%B %Y}"
+
+
+def size(number: int) -> str:
+    """Return a number of bytes for people.
+
+    Examples
+    --------
+    >>> size(1_500_000_000), size(12_000)
+    ('1.5 GB', '12 kB')
+    """
+    for unit, name in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if number >= unit:
+            return f"{number / unit:.3g} {name}"
+    return f"{number} bytes"
+
+
+def leaks(
+    study: Study, agreement: Agreement, *, dictionary: Dictionary | None
+) -> tuple[tuple[str, str], ...]:
+    """Return what others could learn about the patients of this hospital, with a title each.
+
+    Parameters
+    ----------
+    study : Study
+        What is proposed.
+    agreement : Agreement
+        What would be allowed, equal or narrower.
+    dictionary : Dictionary or None
+        What the columns mean here.
+    """
+    return tuple(_leaks(study, agreement, dictionary))
+
+
+def _leaks(
+    study: Study, agreement: Agreement, dictionary: Dictionary | None
+) -> Iterator[tuple[str, str]]:
+    fewest, others = agreement.minimum_patients, len(study.setting.hospitals)
+    yield (
+        "No patient's record",
+        (
+            "No row and no identifier leaves this hospital. Answers are totals over the hospitals "
+            f"that take part; where they describe fewer than {fewest} patients, they are withheld."
+        ),
+    )
+    yield (
+        "Our own subtotals",
+        (
+            "To add the hospitals' numbers, the coordinator holds ours in memory for a moment and "
+            "could read them: our counts and sums, not our records."
+            if others > 1
+            else "This hospital is the only one asked: every answer describes our patients alone."
+        ),
+    )
+    if 1 <= agreement.minimum_hospitals < others:
+        yield (
+            "Our part of an answer",
+            (
+                f"An answer may rest on {_hospitals(agreement.minimum_hospitals)} of {others}. "
+                "Whoever asks once with us and once without us can take the difference, which "
+                f"describes our patients alone. Requiring all {others} prevents this."
+            ),
+        )
+    yield (
+        "Small groups, by comparing answers",
+        (
+            "Two answers about nearly the same patients can differ by a single person, and so tell "
+            f"something about that person. Fewer questions ({agreement.quota} here) and a higher "
+            "minimum of patients make this harder; they never make it impossible."
+        ),
+    )
+    if agreement.quota >= _LONG_QUOTA:
+        yield (
+            "Many questions",
+            (
+                f"{agreement.quota} questions are a lot. With many exact answers, parts of the "
+                "table can be worked out. Consider a lower number; more can be agreed to later."
+            ),
+        )
+    exact = {method.name for method in agreement.methods}
+    if "summary" in exact:
+        yield (
+            "Exact means",
+            (
+                "Means and spreads are exact. For a group of about ten patients and whole numbers, "
+                "they can nearly determine the single values. A higher minimum of patients helps."
+            ),
+        )
+    if exact & {"crosstab", "histogram"}:
+        yield (
+            "Withheld cells",
+            (
+                "A cell that is withheld can sometimes be computed from the other cells and a "
+                "total that was asked for separately."
+            ),
+        )
+    looked_at = sorted({*agreement.columns, *agreement.cohort_columns})
+    telling = _telling(looked_at, dictionary)
+    if telling:
+        yield (
+            "Telling columns",
+            (
+                f"Somebody who knows a patient could recognise a small group by {_list(telling)}. "
+                "Leave such a column out if the question does not need it."
+            ),
+        )
+
+
+def _telling(names: Sequence[str], dictionary: Dictionary | None) -> tuple[str, ...]:
+    """Return the columns whose single values are known outside: dates, and lists of many levels."""
+    columns = {column.name: column for column in dictionary.columns} if dictionary else {}
+    return tuple(
+        columns[name].label or name
+        for name in names
+        if name in columns
+        and columns[name].type not in NEVER_SHARED
+        and (columns[name].type in TIMES or len(columns[name].levels) > 20)
+    )
+
+
+def _hospitals(number: int) -> str:
+    return "one hospital" if number == 1 else f"{number} hospitals"
+
+
+def _list(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,176 @@
+"""My queries at the coordinator: hand one in, follow it, and open its answer."""
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from time import monotonic, sleep
+from typing import Final
+
+from wardnet import canonical, clock
+from wardnet.client.ask import describe
+from wardnet.client.connection import DEADLINE_SECONDS, Connection
+from wardnet.client.listing import Listing, verified
+from wardnet.client.record import Record, State, record_from_wire
+from wardnet.client.result import Result, released
+from wardnet.client.verdict import Verdict, Verdicts
+from wardnet.client.verify import open_answers, verify_answer
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity.envelope import Envelope
+from wardnet.question import query as queries
+from wardnet.transport.convert import causes_from_wire, envelope_to_wire
+from wardnet.wire.v1 import query_pb2, query_pb2_grpc
+
+FIRST_PAUSE_SECONDS: Final = 0.5
+LONGEST_PAUSE_SECONDS: Final = 5.0
+"""Between two attempts to watch again, before jitter."""
+
+
+class Asked:
+    """Hand in queries and look after them.
+
+    Parameters
+    ----------
+    connection : Connection
+        To the coordinator.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._stub = query_pb2_grpc.QueryServiceStub(connection.channel)
+
+    def submit(self, query: Envelope) -> str:
+        """Hand a signed query over; return its id."""
+        request = query_pb2.SubmitRequest(query=envelope_to_wire(query))
+        self._connection.call(self._stub.Submit, request)
+        return canonical.digest(query.payload)  # the id is not the coordinator's choice
+
+    def explain(self, query: Envelope) -> Verdicts:
+        """Return what every hospital would do with a signed query."""
+        request = query_pb2.ExplainRequest(query=envelope_to_wire(query))
+        responses: Iterator[query_pb2.ExplainResponse] = self._connection.stream(
+            self._stub.Explain, request, timeout=DEADLINE_SECONDS
+        )
+        return Verdicts(
+            describe(queries.from_bytes(query.payload)),
+            (
+                Verdict(each.hospital, each.away, causes_from_wire(each.causes))
+                for each in responses
+            ),
+        )
+
+    def newest(self, *, limit: int) -> Listing[Record]:
+        """Return the newest queries, newest first."""
+        request = query_pb2.ListRequest(limit=limit)
+        response: query_pb2.ListResponse = self._connection.call(self._stub.List, request)
+        return verified(
+            "queries", response.records, self._read, record=Record.to_dict, shown=_shown
+        )
+
+    def get(self, query: str) -> Record:
+        """Return one query by its id, or a beginning of it."""
+        request = query_pb2.GetRequest(query=query)
+        response: query_pb2.GetResponse = self._connection.call(self._stub.Get, request)
+        return self._named(query, self._read(response.record))
+
+    def cancel(self, query: str) -> None:
+        """End one query by its id, or a beginning of it."""
+        self._connection.call(self._stub.Cancel, query_pb2.CancelRequest(query=query))
+
+    def follow(
+        self,
+        query: str,
+        *,
+        timeout: float | None,
+        progress: Callable[[Record], None] | None,
+    ) -> Record:
+        """Return the record of a query once it has ended, however often the coordinator is away.
+
+        Raises
+        ------
+        WardnetError
+            `WAIT_TOO_LONG`.
+        """
+        ends = None if timeout is None else monotonic() + timeout
+        pause = FIRST_PAUSE_SECONDS
+        record = self.get(query)
+        while record.state is State.RUNNING:
+            before, record = record, self._follow(record, _left(ends), progress)
+            if record.state is State.RUNNING:
+                pause = (
+                    FIRST_PAUSE_SECONDS
+                    if record != before
+                    else min(2 * pause, LONGEST_PAUSE_SECONDS)
+                )
+                _rest(pause, _left(ends), record.query, timeout)
+        return record
+
+    def result(self, record: Record) -> Result:
+        """Return the verified result of a query that has ended.
+
+        Raises
+        ------
+        WardnetError
+            Why there is no answer; `ANSWER_SEALED`, `SIGNATURE_INVALID` or `ROUNDS_DIVERGED`.
+        """
+        if record.failure is not None:
+            raise record.failure
+        if not record.answers:
+            raise WardnetError(Reason.MALFORMED, field="answers", rule="an ended query has none")
+        question, trust = record.question, self._connection.trust
+        key = self._connection.recipient(question.nonce)
+        envelope = open_answers(record.answers, query=question, digest=record.query, key=key)
+        answer = verify_answer(
+            envelope, query=question, digest=record.query, trust=trust, at=clock.now()
+        )
+        return released(question, answer, absent=record.absent, envelope=envelope)
+
+    def _follow(
+        self, record: Record, timeout: float | None, progress: Callable[[Record], None] | None
+    ) -> Record:
+        """Return the last record of one watch; it ends early when the coordinator goes away."""
+        last = record
+        try:
+            for last in self._watch(record.query, timeout):
+                if progress is not None:
+                    progress(last)
+        except WardnetError as error:
+            if error.reason is not Reason.COORDINATOR_AWAY:
+                raise
+        return last
+
+    def _watch(self, query: str, timeout: float | None) -> Iterator[Record]:
+        request = query_pb2.WatchRequest(query=query)
+        responses: Iterator[query_pb2.WatchResponse] = self._connection.stream(
+            self._stub.Watch, request, timeout=timeout
+        )
+        for response in responses:
+            yield self._named(query, self._read(response.record))
+
+    def _read(self, message: query_pb2.QueryRecord) -> Record:
+        me, trust = self._connection.member, self._connection.trust
+        return record_from_wire(message, me=me, trust=trust, at=clock.now())
+
+    def _named(self, query: str, record: Record) -> Record:
+        if not record.query.startswith(query):
+            raise WardnetError(Reason.MALFORMED, field="record", rule="it is of another query")
+        return record
+
+
+def _left(ends: float | None) -> float | None:
+    return None if ends is None else max(ends - monotonic(), 0.0)
+
+
+def _rest(pause: float, left: float | None, query: str, timeout: float | None) -> None:
+    """Sleep with full jitter, so that many clients do not come back at once."""
+    if left == 0 and timeout is not None:
+        raise WardnetError(Reason.WAIT_TOO_LONG, seconds=f"{timeout:g}", query=query[:12])
+    rest = secrets.SystemRandom().uniform(0, pause)
+    sleep(rest if left is None else min(rest, left))
+
+
+def _shown(record: Record) -> Mapping[str, str]:
+    return {
+        "query": record.query[:12],
+        "submitted": record.submitted.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+        "state": record.state.value,
+        "question": describe(record.question),
+    }

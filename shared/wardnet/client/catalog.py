@@ -1,0 +1,80 @@
+"""The network's catalogue: what the coordinator lists, and dictionaries as hospitals sign them."""
+
+from wardnet import clock
+from wardnet.client import listing
+from wardnet.client.connection import Connection
+from wardnet.client.listing import Columns, Dataset, Hospital, Listing
+from wardnet.client.verify import verify_dictionary
+from wardnet.errors import Reason, WardnetError
+from wardnet.transport.convert import envelope_from_wire
+from wardnet.wire.v1 import catalog_pb2, catalog_pb2_grpc
+
+
+class Catalog:
+    """Read the catalogue.
+
+    Parameters
+    ----------
+    connection : Connection
+        To the coordinator.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._stub = catalog_pb2_grpc.CatalogServiceStub(connection.channel)
+
+    def datasets(self) -> Listing[Dataset]:
+        """Return the datasets, as the coordinator lists them."""
+        request = catalog_pb2.ListDatasetsRequest()
+        response: catalog_pb2.ListDatasetsResponse = self._connection.call(
+            self._stub.ListDatasets, request
+        )
+        return listing.datasets(
+            Dataset(item.name, item.label, item.version, item.dictionary, tuple(item.hospitals))
+            for item in response.datasets
+        )
+
+    def dataset(self, name: str) -> Dataset:
+        """Return one dataset, as the coordinator lists it.
+
+        Raises
+        ------
+        WardnetError
+            `DATASET_UNAVAILABLE`.
+        """
+        for dataset in self.datasets():
+            if dataset.name == name:
+                return dataset
+        raise WardnetError(Reason.DATASET_UNAVAILABLE, dataset=name)
+
+    def columns(self, dataset: Dataset) -> Columns:
+        """Return the columns of a dataset, as a hospital has signed them.
+
+        Raises
+        ------
+        WardnetError
+            `SIGNATURE_INVALID`, or `MALFORMED`.
+        """
+        request = catalog_pb2.GetDictionaryRequest(dataset=dataset.name)
+        response: catalog_pb2.GetDictionaryResponse = self._connection.call(
+            self._stub.GetDictionary, request
+        )
+        return Columns(
+            verify_dictionary(
+                envelope_from_wire(response.dictionary),
+                dataset=dataset.name,
+                digest=dataset.dictionary,
+                trust=self._connection.trust,
+                at=clock.now(),
+            )
+        )
+
+    def hospitals(self) -> Listing[Hospital]:
+        """Return the hospitals, as the coordinator lists them."""
+        request = catalog_pb2.ListHospitalsRequest()
+        response: catalog_pb2.ListHospitalsResponse = self._connection.call(
+            self._stub.ListHospitals, request
+        )
+        return listing.hospitals(
+            Hospital(item.hospital, item.connected) for item in response.hospitals
+        )

@@ -1,0 +1,363 @@
+"""Attacker: the coordinator itself, against a hospital's node, on the wire.
+
+A scripted coordinator holds the network's authority, so it can certify whomever it likes, and has
+everything that researchers ever sent. It gets nothing: every attempt is refused with its reason,
+stands in the node's log, and the node goes on serving.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from support.coordinator import run
+from support.hospital import Hospital
+from support.pki import TestNetwork
+from support.post import Attached, post_office
+from support.questions import (
+    agreement,
+    count_query,
+    key,
+    signed,
+    steward,
+    study,
+)
+from wardnet import canonical, clock
+from wardnet.agreement import study as studies
+from wardnet.agreement.revocation import (
+    LIST_PAYLOAD_TYPE,
+    RevocationList,
+    Revoked,
+    list_to_bytes,
+)
+from wardnet.agreement.study import Researcher
+from wardnet.audit.entry import EventType, Outcome
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity.credentials import Credentials
+from wardnet.identity.envelope import Envelope, sign
+from wardnet.identity.member import Member, Role
+from wardnet.question import query as queries
+from wardnet.transport.convert import Total, WorkId
+from wardnet_node.desk.book import Key, with_key
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """Hold what the coordinator sends as work, and what it gets for it.
+
+    Parameters
+    ----------
+    query : Envelope
+        As it is delivered.
+    reason : Reason
+        Why the node refuses.
+    hospitals : tuple of str
+        Who takes part, as the coordinator says.
+    number, attempt : int
+        Of the round and the attempt.
+    totals : tuple of Total
+        The rounds before.
+    """
+
+    query: Envelope
+    reason: Reason
+    hospitals: tuple[str, ...] = ("a", "b")
+    number: int = 0
+    attempt: int = 1
+    totals: tuple[Total, ...] = ()
+
+    @property
+    def work_id(self) -> WorkId:
+        """Return the id of the work."""
+        return WorkId(canonical.digest(self.query.payload), self.attempt, self.number)
+
+
+def invented(network: TestNetwork, name: str) -> Credentials:
+    """Return what the coordinator certifies for itself under a researcher's name."""
+    return network.issue(Member(network.name, Role.RESEARCHER, name))
+
+
+def signed_as(signer: Credentials, network: TestNetwork, **changes: object) -> Envelope:
+    """Return a query that somebody else than ada has signed."""
+    query = count_query(network, **changes)  # type: ignore[arg-type]
+    return sign(queries.PAYLOAD_TYPE, queries.to_bytes(query), signer.signer)
+
+
+def honest(network: TestNetwork, **changes: object) -> Envelope:
+    """Return a query of ada's."""
+    return signed(network, count_query(network, **changes))  # type: ignore[arg-type]
+
+
+def edited(network: TestNetwork, **changes: object) -> Envelope:
+    """Return a query of ada's that was changed after she had signed it."""
+    query = count_query(network, **changes)  # type: ignore[arg-type]
+    return replace(honest(network), payload=queries.to_bytes(query))
+
+
+def forges_in_its_own_name(network: TestNetwork) -> Attack:
+    """Ask a question itself."""
+    own = network.coordinator()
+    return Attack(signed_as(own, network, researcher="coordinator"), Reason.ROLE_REFUSED)
+
+
+def forges_a_signature(network: TestNetwork) -> Attack:
+    """Put ada's certificate beside a signature of its own."""
+    mine = signed_as(network.coordinator(), network, nonce="1" * 32)
+    ada = honest(network).signatures[0]
+    forged = replace(ada, signature=mine.signatures[0].signature)
+    return Attack(replace(mine, signatures=(forged,)), Reason.SIGNATURE_INVALID)
+
+
+def replays_an_old_query(network: TestNetwork) -> Attack:
+    """Deliver a question of yesterday."""
+    yesterday = clock.now() - timedelta(days=1)
+    return Attack(honest(network, at=yesterday, nonce="2" * 32), Reason.QUERY_EXPIRED)
+
+
+def widens_the_question(network: TestNetwork) -> Attack:
+    """Ask for more than ada did."""
+    return Attack(edited(network, parameters={"by": ["sex", "age"]}), Reason.SIGNATURE_INVALID)
+
+
+def widens_the_circle(network: TestNetwork) -> Attack:
+    """Let a hospital take part that ada did not ask."""
+    query = honest(network, nonce="3" * 32)
+    return Attack(query, Reason.ROUNDS_DIVERGED, hospitals=("a", "b", "c"))
+
+
+def narrows_the_circle(network: TestNetwork) -> Attack:
+    """Ask one hospital alone, so that the total is its own."""
+    return Attack(honest(network, nonce="4" * 32), Reason.ROUNDS_DIVERGED, hospitals=("a",))
+
+
+def redirects(network: TestNetwork) -> Attack:
+    """Deliver a question to a hospital that it does not name."""
+    query = honest(network, hospitals=("b", "c"), nonce="5" * 32)
+    return Attack(query, Reason.AGREEMENT_MISSING, hospitals=("b", "c"))
+
+
+def swaps_agreements(network: TestNetwork) -> Attack:
+    """Rest a question on the agreement of another hospital."""
+    other = agreement(network, "b").digest
+    query = honest(network, agreements={"a": other, "b": other}, nonce="6" * 32)
+    return Attack(query, Reason.AGREEMENT_MISSING)
+
+
+def invents_a_person(network: TestNetwork) -> Attack:
+    """Certify a researcher whom no study names."""
+    query = signed_as(invented(network, "eve"), network, researcher="eve", nonce="7" * 32)
+    return Attack(query, Reason.RESEARCHER_NOT_NAMED)
+
+
+def swaps_a_researcher_s_key(network: TestNetwork) -> Attack:
+    """Certify a second ada."""
+    query = signed_as(invented(network, "ada"), network, nonce="8" * 32)
+    return Attack(query, Reason.RESEARCHER_NOT_NAMED)
+
+
+def swaps_the_recipient_s_key(network: TestNetwork) -> Attack:
+    """Have the answer sealed to itself."""
+    return Attack(edited(network, recipient="09" + "0" * 62), Reason.SIGNATURE_INVALID)
+
+
+def reorders_the_rounds(network: TestNetwork) -> Attack:
+    """Ask for a later round before the first."""
+    return Attack(honest(network, nonce="9" * 32), Reason.ROUNDS_DIVERGED, number=1)
+
+
+def invents_an_attempt(network: TestNetwork) -> Attack:
+    """Begin a second attempt in a circle that the query does not allow."""
+    query = honest(network, nonce="a" * 32)
+    return Attack(query, Reason.ROUNDS_DIVERGED, hospitals=("a",), attempt=2)
+
+
+ATTACKS: Final[tuple[Callable[[TestNetwork], Attack], ...]] = (
+    forges_in_its_own_name,
+    forges_a_signature,
+    replays_an_old_query,
+    widens_the_question,
+    widens_the_circle,
+    narrows_the_circle,
+    redirects,
+    swaps_agreements,
+    invents_a_person,
+    swaps_a_researcher_s_key,
+    swaps_the_recipient_s_key,
+    reorders_the_rounds,
+    invents_an_attempt,
+)
+
+
+@pytest.fixture
+def network() -> TestNetwork:
+    """Return a network whose authority the coordinator holds."""
+    return TestNetwork()
+
+
+@pytest.fixture
+def hospital(network: TestNetwork, tmp_path: Path) -> Hospital:
+    """Return hospital a, which has agreed to ada's study."""
+    return Hospital(network, tmp_path / "a")
+
+
+def refusals(hospital: Hospital) -> list[tuple[EventType, Reason | None]]:
+    """Return every refusal in the log."""
+    return [
+        (entry.type, entry.reason)
+        for entry in hospital.entries()
+        if entry.outcome is Outcome.REFUSED
+    ]
+
+
+async def is_answered(stream: Attached, envelope: Envelope) -> None:
+    """Fail unless the node works on a question."""
+    await stream.ask(envelope, WorkId(canonical.digest(envelope.payload), 1, 0))
+    await stream.next("part")
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+def test_a_lie_gets_nothing_and_stands_in_the_log(
+    network: TestNetwork, hospital: Hospital, attack: Callable[[TestNetwork], Attack]
+) -> None:
+    """No sums leave, the refusal names its reason, and the next honest question is answered."""
+    lie = attack(network)
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address), hospital.serving(address):
+            stream = await post.attached()
+            await stream.ask(lie.query, lie.work_id, hospitals=lie.hospitals, totals=lie.totals)
+            refusal = await stream.next("refusal")
+            assert refusal.work_id == str(lie.work_id)
+            assert lie.reason in {Reason(cause.reason) for cause in refusal.causes}
+            await is_answered(stream, honest(network, nonce="f" * 32))
+
+    run(scenario())
+    assert [kind for kind, _ in refusals(hospital)] == [EventType.QUERY_FAILED]
+    released = [entry for entry in hospital.entries() if entry.type is EventType.QUERY_PART]
+    assert len(released) == 1
+
+
+def test_an_inquiry_is_no_way_around_the_checks(network: TestNetwork, hospital: Hospital) -> None:
+    """It is decided on like a query, and logged."""
+    lie = invents_a_person(network)
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address), hospital.serving(address):
+            stream = await post.attached()
+            await stream.explain(1, lie.query)
+            explanation = await stream.next("explanation")
+            assert [Reason(cause.reason) for cause in explanation.causes] == [lie.reason]
+
+    run(scenario())
+    assert refusals(hospital) == [(EventType.QUERY_EXPLAINED, lie.reason)]
+
+
+def test_an_agreement_to_an_invented_person_s_study_allows_nothing(
+    network: TestNetwork, hospital: Hospital
+) -> None:
+    """A steward who is deceived into agreeing has still not checked the person's key."""
+    eve = invented(network, "eve")
+    people = (Researcher("eve", organisation="university", key=key(eve)),)
+    proposal = study(network, people=people)
+    envelope = sign(studies.PAYLOAD_TYPE, studies.to_bytes(proposal), eve.signer)
+    with hospital.decisions() as decisions:
+        decisions.receive(envelope)
+        state = decisions.accept(proposal.digest, stewards=[steward(network, "a")])
+    assert state.agreement is not None
+    query = signed_as(
+        eve,
+        network,
+        researcher="eve",
+        study=proposal.digest,
+        agreements={"a": state.agreement.digest, "b": state.agreement.digest},
+    )
+    with hospital.desk() as desk:
+        desk.start()
+        reasons = [error.reason for error in desk.explain(query)]
+    assert reasons == [Reason.RESEARCHER_NOT_VOUCHED]
+
+
+def know_steward(hospital: Hospital, network: TestNetwork) -> Credentials:
+    """Let hospital a know the university's steward, and so expect its revocation lists."""
+    uma = network.credentials(Role.STEWARD, "uma")
+    with hospital.decisions() as decisions:
+        decisions.change_book(
+            lambda book: with_key(book, "university", Key("steward", "uma", key(uma))),
+            stewards=[steward(network, "a")],
+        )
+    return uma
+
+
+def revocation_list(
+    network: TestNetwork, signer: Credentials, *, epoch: int, revoked: tuple[Revoked, ...] = ()
+) -> Envelope:
+    """Return what the university has taken back."""
+    content = RevocationList(
+        version=1,
+        network=network.name,
+        organisation="university",
+        epoch=epoch,
+        issued=clock.to_moment(clock.now()),
+        revoked=revoked,
+    )
+    return sign(LIST_PAYLOAD_TYPE, list_to_bytes(content), signer.signer)
+
+
+def explained(hospital: Hospital, envelope: Envelope) -> list[Reason]:
+    """Return why the hospital would refuse a query."""
+    with hospital.desk() as desk:
+        desk.start()
+        return [error.reason for error in desk.explain(envelope)]
+
+
+def test_hidden_revocations_stop_everything(network: TestNetwork, hospital: Hospital) -> None:
+    """Without a fresh list of the researcher's organisation, nothing of hers is answered."""
+    uma = know_steward(hospital, network)
+    assert explained(hospital, honest(network)) == [Reason.REVOCATIONS_STALE]
+    with hospital.decisions() as decisions:
+        decisions.receive_list(revocation_list(network, uma, epoch=1))
+    assert explained(hospital, honest(network)) == []
+
+
+def test_an_older_list_does_not_bring_a_key_back(network: TestNetwork, hospital: Hospital) -> None:
+    """A list that was forged, or set back, changes nothing, and stands in the log."""
+    uma = know_steward(hospital, network)
+    ada = Revoked(key(network.researcher()), clock.to_moment(clock.now() + timedelta(days=30)))
+    lies = (
+        (revocation_list(network, uma, epoch=1), Reason.REVOCATIONS_ROLLED_BACK),
+        (revocation_list(network, uma, epoch=3), Reason.REVOCATIONS_ROLLED_BACK),
+        (revocation_list(network, network.coordinator(), epoch=4), Reason.SIGNATURE_INVALID),
+    )
+    with hospital.decisions() as decisions:
+        decisions.receive_list(revocation_list(network, uma, epoch=2, revoked=(ada,)))
+        for lie, reason in lies:
+            with pytest.raises(WardnetError) as caught:
+                decisions.receive_list(lie)
+            assert caught.value.reason is reason
+    assert explained(hospital, honest(network)) == [Reason.KEY_REVOKED]
+    logged = [
+        reason for kind, reason in refusals(hospital) if kind is EventType.REVOCATIONS_RECEIVED
+    ]
+    assert logged == [reason for _, reason in lies]
+
+
+def test_a_revocation_needs_no_coordinator(network: TestNetwork, hospital: Hospital) -> None:
+    """Whether it forwards the hospital's own revocation or hides it: the node knows."""
+    with hospital.decisions() as decisions:
+        decisions.revoke(
+            study(network).digest, steward=steward(network, "a"), reason="It has changed."
+        )
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address), hospital.serving(address):
+            stream = await post.attached()
+            envelope = honest(network)
+            await stream.ask(envelope, WorkId(canonical.digest(envelope.payload), 1, 0))
+            refusal = await stream.next("refusal")
+            assert [Reason(cause.reason) for cause in refusal.causes] == [Reason.AGREEMENT_REVOKED]
+
+    run(scenario())
+    assert refusals(hospital) == [(EventType.QUERY_FAILED, Reason.AGREEMENT_REVOKED)]

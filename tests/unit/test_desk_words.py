@@ -1,0 +1,76 @@
+"""What the page says to a physician."""
+
+from dataclasses import replace
+
+import pytest
+
+from support.studies import AGREEMENT, STUDY, changed, purpose
+from wardnet.agreement.purpose import Modifier, Permission
+from wardnet.question.dictionary import Column, ColumnType, Dictionary
+from wardnet.statistics.methods import METHODS
+from wardnet_node.desk import words
+
+DATES = Dictionary(
+    name="cardiology",
+    version=1,
+    columns=(
+        Column(
+            name="age",
+            type=ColumnType.DATE,
+            label="Day of birth",
+            minimum="1900-01-01",
+            maximum="2030-12-31",
+            resolution="1",
+        ),
+    ),
+)
+
+
+def titles(**changes: object) -> set[str]:
+    """Return what could leak under an agreement with some fields changed."""
+    agreement = replace(AGREEMENT, **changes)  # type: ignore[arg-type]
+    return {title for title, _ in words.leaks(STUDY, agreement, dictionary=DATES)}
+
+
+def test_every_method_has_its_sentence() -> None:
+    """No study asks for a method that the page cannot explain."""
+    assert set(words.METHODS) == set(METHODS)
+
+
+@pytest.mark.parametrize("permission", Permission)
+def test_every_purpose_has_its_words(permission: Permission) -> None:
+    """Each permission with all modifiers is told in sentences, codes beside."""
+    diseases = ("MONDO:0005267",) if permission is Permission.DS else ()
+    value = purpose(permission, *Modifier, diseases=diseases)
+    told = words.purpose(value)
+    assert len(told) == len(set(told)) == 1 + len(Modifier)
+    assert all(sentence.endswith(".") for sentence in told)
+    assert all(code in words.codes(value) for code in (permission, *Modifier))
+
+
+def test_the_diseases_of_a_purpose_are_named() -> None:
+    """Which diseases a study is about stands in what a steward signs."""
+    value = purpose(Permission.DS, diseases=("MONDO:0005267",))
+    assert "MONDO:0005267" in words.purpose(value)[0]
+
+
+def test_what_could_leak_follows_the_limits() -> None:
+    """A stricter agreement has fewer warnings; each warning has its cause."""
+    wide = titles(minimum_hospitals=2, quota=300)
+    assert "Our part of an answer" in wide
+    assert "Our part of an answer" not in titles(minimum_hospitals=3)
+    assert "Many questions" in wide
+    assert "Many questions" not in titles(quota=20)
+    assert "Telling columns" in wide
+    assert "Telling columns" not in titles(columns=("sex",), cohort_columns=("sex",))
+    assert "Telling columns" in titles(columns=("sex",), cohort_columns=("age", "sex"))
+    counting = tuple(method for method in STUDY.output.methods if method.name == "count")
+    assert "Exact means" in wide
+    assert "Exact means" not in titles(methods=counting)
+
+
+def test_a_study_of_one_hospital_says_so() -> None:
+    """Alone, every answer is about our own patients."""
+    alone = changed(changed(STUDY, "setting.minimum_hospitals", 1), "setting.hospitals", ("a",))
+    told = dict(words.leaks(alone, replace(AGREEMENT, minimum_hospitals=1), dictionary=None))
+    assert "our patients alone" in told["Our own subtotals"]
