@@ -105,6 +105,8 @@ class Reason(StrEnum):
     QUOTA_USED_UP = "quota_used_up"
     REVOCATIONS_STALE = "revocations_stale"
     REVOCATIONS_ROLLED_BACK = "revocations_rolled_back"
+    AUDIT_NOT_GRANTED = "audit_not_granted"
+    AUDIT_OUTSIDE_GRANT = "audit_outside_grant"
     # versions
     METHOD_UNKNOWN = "method_unknown"
     DICTIONARY_OUTDATED = "dictionary_outdated"
@@ -122,6 +124,7 @@ class Reason(StrEnum):
     WORK_LIMIT = "work_limit"
     # the machines
     COORDINATOR_AWAY = "coordinator_away"
+    HOSPITAL_AWAY = "hospital_away"
     WAIT_TOO_LONG = "wait_too_long"
     IN_USE = "in_use"
     DISK_FULL = "disk_full"
@@ -422,6 +425,16 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             "A list of what {identity} revoked would take something back: {rule}. The one before "
             "it stays in force.",
         ),
+        Reason.AUDIT_NOT_GRANTED: Row(
+            _S.PERMISSION_DENIED,
+            "{hospital} has not granted you its access log with this signing key, or has taken it "
+            "back. Ask its steward.",
+        ),
+        Reason.AUDIT_OUTSIDE_GRANT: Row(
+            _S.PERMISSION_DENIED,
+            "{hospital}'s grant does not cover the request at {field}: {rule}. Ask for less, or "
+            "ask its steward for more.",
+        ),
         Reason.METHOD_UNKNOWN: Row(
             _S.FAILED_PRECONDITION,
             "{method} version {version} is not known here. Update the older side.",
@@ -469,6 +482,12 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             _S.UNAVAILABLE,
             "The coordinator at {address} cannot be reached: {rule}. Check the address, the "
             "network and the proxy, then try again.",
+            retry=True,
+        ),
+        Reason.HOSPITAL_AWAY: Row(
+            _S.UNAVAILABLE,
+            "{hospital} is not connected, or did not answer in time. `wardnet hospitals` shows who "
+            "is there; try again later.",
             retry=True,
         ),
         Reason.WAIT_TOO_LONG: Row(

@@ -52,6 +52,8 @@ class EventType(StrEnum):
     QUERY_FAILED = "query_failed"
     QUERY_CANCELLED = "query_cancelled"
     LOG_READ = "log_read"
+    AUDITOR_GRANTED = "auditor_granted"
+    AUDITOR_REVOKED = "auditor_revoked"
 
 
 class Outcome(StrEnum):
