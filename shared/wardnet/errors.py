@@ -125,11 +125,21 @@ class Reason(StrEnum):
     # the machines
     COORDINATOR_AWAY = "coordinator_away"
     HOSPITAL_AWAY = "hospital_away"
+    SYSLOG_AWAY = "syslog_away"
     WAIT_TOO_LONG = "wait_too_long"
     IN_USE = "in_use"
     DISK_FULL = "disk_full"
     VAULT_DAMAGED = "vault_damaged"
     LOG_DAMAGED = "log_damaged"
+    CHECKPOINT_MALFORMED = "checkpoint_malformed"
+    CHECKPOINT_UNSIGNED = "checkpoint_unsigned"
+    COSIGNATURE_INVALID = "cosignature_invalid"
+    LOG_KEY_MISMATCH = "log_key_mismatch"
+    ENTRY_UNCOVERED = "entry_uncovered"
+    PROOF_REFUSED = "proof_refused"
+    CONSISTENCY_REFUSED = "consistency_refused"
+    BUNDLE_MALFORMED = "bundle_malformed"
+    BUNDLE_REWRITTEN = "bundle_rewritten"
     STATE_DAMAGED = "state_damaged"
     INTERNAL = "internal"
 
@@ -490,6 +500,12 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             "is there; try again later.",
             retry=True,
         ),
+        Reason.SYSLOG_AWAY: Row(
+            _S.UNAVAILABLE,
+            "The syslog receiver {address} cannot be used: {rule}. Check its address, that it "
+            "listens, and for TLS the authority that vouches for it; then send again.",
+            retry=True,
+        ),
         Reason.WAIT_TOO_LONG: Row(
             _S.DEADLINE_EXCEEDED,
             "No answer within {seconds} seconds. The query goes on; `wardnet query wait {query}` "
@@ -514,6 +530,48 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             _S.DATA_LOSS,
             "The access log is broken at entry {line}: {rule}. Keep the file as evidence and call "
             "your auditor.",
+        ),
+        Reason.CHECKPOINT_MALFORMED: Row(
+            _S.INVALID_ARGUMENT,
+            "The checkpoint cannot be read: {rule}. Ask for it again where you got it.",
+        ),
+        Reason.CHECKPOINT_UNSIGNED: Row(
+            _S.UNAUTHENTICATED,
+            "The checkpoint does not come from {identity}: {rule}. Keep it as evidence, believe "
+            "nothing that rests on it, and call the log's owner.",
+        ),
+        Reason.COSIGNATURE_INVALID: Row(
+            _S.UNAUTHENTICATED,
+            "The cosignature of {identity} does not belong to the checkpoint: {rule}. Keep it as "
+            "evidence and call that witness.",
+        ),
+        Reason.LOG_KEY_MISMATCH: Row(
+            _S.UNAUTHENTICATED,
+            "The key given for {identity} has the fingerprint {fingerprint}, not the one that you "
+            "have compared. Do not go on; call its owner.",
+        ),
+        Reason.ENTRY_UNCOVERED: Row(
+            _S.FAILED_PRECONDITION,
+            "No checkpoint covers entry {line} yet. Try again in a minute.",
+            retry=True,
+        ),
+        Reason.PROOF_REFUSED: Row(
+            _S.DATA_LOSS,
+            "Entry {line} is not proven: {rule}. Keep it as evidence, and ask for it again.",
+        ),
+        Reason.CONSISTENCY_REFUSED: Row(
+            _S.DATA_LOSS,
+            "The later log is not proven to continue the earlier one: {rule}. Keep both "
+            "checkpoints as evidence and call the log's owner.",
+        ),
+        Reason.BUNDLE_MALFORMED: Row(
+            _S.INVALID_ARGUMENT,
+            "The bundle cannot be read at line {line}: {rule}. Ask for it again.",
+        ),
+        Reason.BUNDLE_REWRITTEN: Row(
+            _S.DATA_LOSS,
+            "The entries are not those of the checkpoint at size {line}: one or more were changed, "
+            "moved or taken out. Keep the bundle as evidence and ask for it again.",
         ),
         Reason.STATE_DAMAGED: Row(
             _S.DATA_LOSS, "{path} is damaged: {rule}. Restore it from a backup."
