@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -25,7 +26,10 @@ from wardnet.identity.certificates import fingerprint
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import FILE_NAME, Keystore, read_passphrase
 from wardnet.identity.member import Member, Role
+from wardnet.usage.command import prints_usage
+from wardnet.usage.table import Usage
 from wardnet_coordinator import founding, registry, server, state
+from wardnet_coordinator import usage as used
 from wardnet_coordinator.settings import LISTEN, CoordinatorSettings
 
 INIT: Final = "`wardnet-coordinator init`"
@@ -188,6 +192,15 @@ def members(options: _Options, *, as_json: bool) -> None:
     connection = state.connect(options.home)
     print_records([asdict(member) for member in registry.members(connection)], as_json=as_json)
     connection.close()
+
+
+@main.command()
+@click.pass_obj
+@prints_usage
+def usage(options: _Options) -> tuple[str, Usage]:
+    """Show what is stored, how long queries took and how many were answered, over time."""
+    with closing(state.connect(options.home)) as connection:
+        return "Usage of the network", used.read(connection)
 
 
 @main.command()

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from dataclasses import dataclass, field
 from functools import partial
+from time import perf_counter_ns
 
 from wardnet import logs
 from wardnet.errors import Reason, WardnetError
@@ -113,13 +114,15 @@ class Rounds:
         return attempt
 
     async def _result(self, attempt: Attempt, work: Work) -> Result | None:
-        opened, answer = attempt.opened, attempt.session.answer
+        opened, answer, microseconds = attempt.opened, attempt.session.answer, 0
         if answer is None:
             # What was allowed at its first sight may have been taken back since.
             await self._desk.do(lambda desk: desk.check(opened))
+            begun = perf_counter_ns()
             sums = await self._pool.tally(
                 work.id.query, snapshot=opened.snapshot, tally=attempt.session.tally
             )
+            microseconds = (perf_counter_ns() - begun) // 1000
             message = messages.part(
                 work.id,
                 sums,
@@ -139,6 +142,7 @@ class Rounds:
             message=message,
             transcripts=attempt.transcripts,
             event=event,
+            microseconds=microseconds,
         )
         return await self._desk.do(release)
 

@@ -15,7 +15,7 @@ from wardnet.errors import WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope
 from wardnet.transport.convert import Work, WorkId, envelope_to_bytes
-from wardnet_node import messages, outbox
+from wardnet_node import messages, outbox, usage
 from wardnet_node.desk import anchor, queries, studies
 from wardnet_node.desk.accept import Refused, check_attempt
 from wardnet_node.desk.anchor import Anchor
@@ -170,6 +170,7 @@ class Desk:
         message: bytes,
         transcripts: Sequence[str],
         event: Event,
+        microseconds: int = 0,
     ) -> Result | None:
         """Make a result durable, with its log entry and the totals that it rests on.
 
@@ -183,6 +184,8 @@ class Desk:
             Digest of all totals before round 0, 1, ..., this one.
         event : Event
             What the log says about it.
+        microseconds : int
+            How long it took to compute; for the hospital itself.
 
         Returns
         -------
@@ -206,7 +209,11 @@ class Desk:
                 connection, work_id.query, attempt=work_id.attempt, transcripts=transcripts
             )
             outbox.put(connection, result, query=work_id.query)
-            log.append(connection, event, at=clock.now())
+            at = clock.now()
+            log.append(connection, event, at=at)
+            usage.note_spent(
+                connection, opened.query, event=event, at=at, microseconds=microseconds
+            )
         return result
 
     def refuse(self, work: Work, reasons: Sequence[WardnetError]) -> Result:

@@ -19,6 +19,7 @@ import sqlcipher3
 from wardnet.audit import log, search
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.keystore import Keystore
+from wardnet_node import usage
 from wardnet_node.vault.disk import disk_errors
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
         """,
     ),
     search.SCHEMA,
+    usage.SCHEMA,
 )
 """Each brings a catalog from one version to the next; they are only ever added to."""
 

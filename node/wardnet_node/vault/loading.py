@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from wardnet.audit.entry import EventType
 from wardnet.errors import Reason, WardnetError
+from wardnet_node import usage
 from wardnet_node.vault import tables
 from wardnet_node.vault.keys import DatasetKey
 from wardnet_node.vault.load import Load
@@ -136,6 +137,7 @@ def commit(
         tables.put_snapshot(connection, dataset_id, snapshot)
         # 4. Queries under way may still read the snapshot before; older ones are forgotten.
         tables.forget_before(connection, dataset_id, number=number - 1)
+        usage.note_stored(connection, name, at=loaded)
         store.log(
             connection,
             EventType.DATASET_LOADED,
