@@ -20,7 +20,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from wardnet.audit import log
+from wardnet.audit import log, search
 from wardnet.errors import Reason, WardnetError
 
 T = TypeVar("T")
@@ -78,9 +78,10 @@ SCHEMA: Final = (
       study TEXT NOT NULL, hospital TEXT NOT NULL, revision INTEGER NOT NULL, agreement TEXT,
       envelope BLOB NOT NULL, PRIMARY KEY (study, hospital)
     ) WITHOUT ROWID""",
-    log.SCHEMA,
+    *log.SCHEMA,
+    *search.SCHEMA,
 )
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the schema."""
 
 

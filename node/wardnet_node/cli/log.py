@@ -93,7 +93,7 @@ def verify(place: Place, *, as_json: bool) -> None:
     """Check that no entry was changed, moved or taken out; print the head."""
     with place.catalog() as catalog, catalog.reading() as connection:
         head = access_log.verify(connection)
-    print_record({"entries": head.size, "head": head.leaf}, as_json=as_json)
+    print_record({"entries": head.size, "head": head.root}, as_json=as_json)
 
 
 def _moment(day: datetime | None, *, after: int = 0) -> str:

@@ -69,7 +69,7 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
             PRIMARY KEY (dataset, number)
         ) STRICT
         """,
-        log.SCHEMA,
+        *log.SCHEMA,
         """
         CREATE TABLE outbox (
             work_id TEXT PRIMARY KEY,
