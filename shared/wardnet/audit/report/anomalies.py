@@ -8,11 +8,11 @@ from wardnet import clock
 from wardnet.audit.entry import Entry
 from wardnet.audit.report.behaviour import BY_PEOPLE, behaviour
 from wardnet.audit.report.figure import Bars, Hours, Series, Tone
-from wardnet.audit.report.finding import Finding, Sign
+from wardnet.audit.report.finding import COLUMNS, Finding, Sign
 from wardnet.audit.report.integrity import integrity
 from wardnet.audit.report.kind import About, Report, ReportKind
 from wardnet.audit.report.logs import by_log, newest
-from wardnet.audit.report.reconcile import as_row, reconcile
+from wardnet.audit.report.reconcile import reconcile
 
 _TITLE: Final = "What deserves a look"
 
@@ -43,8 +43,8 @@ def anomalies(entries: Iterable[Entry], about: About) -> Report:
             "Signs that a person should look at; none is a proof of misuse, and their absence "
             "proves nothing. " + _unchecked(about)
         ),
-        columns=("sign", "log", "time", "who", "entries", "what"),
-        rows=tuple(as_row(finding) for finding in found),
+        columns=COLUMNS,
+        rows=tuple(finding.as_row() for finding in found),
         figures=((signs,) if found else ()) + ((_hours(every, about),) if every else ()),
     )
 

@@ -117,17 +117,12 @@ def _small_cells(log: Iterable[Entry]) -> Iterator[Finding]:
 
 def _off_hours(log: Iterable[Entry], zone: tzinfo) -> Iterator[Finding]:
     late = (entry for entry in log if entry.type in BY_PEOPLE and not _in_office(entry, zone))
-    days = _grouped(
-        late,
-        lambda entry: (
-            entry.actor.subject,
-            entry.type,
-            clock.from_moment(entry.time).astimezone(zone).date(),
-        ),
-    )
-    for found in days:
-        local = clock.from_moment(found[0].time).astimezone(zone)
-        what = f"{found[0].type.value}, first at {local:%a %H:%M} ({len(found)} times that day)"
+    for found in _grouped(late, lambda entry: (entry.actor.subject, entry.type)):
+        local = [clock.from_moment(entry.time).astimezone(zone) for entry in found]
+        days = len({moment.date() for moment in local})
+        what = (
+            f"{found[0].type.value}, times: {len(found)}, days: {days}, last {local[-1]:%a %H:%M}"
+        )
         yield _of(Sign.OFF_HOURS, found, what)
 
 

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from wardnet.clock import Moment
 
-_LONGEST_IN_DAYS: Final = 62
+_LONGEST_IN_DAYS: Final = 92
 _LONGEST_IN_MONTHS: Final = 48
 """More columns than these cannot be told apart on a page."""
 

@@ -2,8 +2,13 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from wardnet.clock import Moment
+
+COLUMNS: Final = ("sign", "log", "time", "who", "entries", "what")
+MOST_PLACES: Final = 12
+"""Numbers of entries in a row: enough to begin to look."""
 
 
 class Sign(StrEnum):
@@ -51,3 +56,10 @@ class Finding:
     who: str
     entries: tuple[int, ...]
     what: str
+
+    def as_row(self) -> tuple[str, ...]:
+        """Return a row of a table with `COLUMNS`."""
+        places = ", ".join(map(str, self.entries[:MOST_PLACES]))
+        if len(self.entries) > MOST_PLACES:
+            places += f" and {len(self.entries) - MOST_PLACES} more"
+        return (self.sign.value, self.node, self.time, self.who, places, self.what)

@@ -7,7 +7,7 @@ from typing import Final
 from wardnet import clock
 from wardnet.audit.entry import Entry
 from wardnet.audit.report.figure import Bars, Series
-from wardnet.audit.report.finding import Finding, Sign
+from wardnet.audit.report.finding import COLUMNS, Finding, Sign
 from wardnet.audit.report.kind import About, Report, ReportKind
 from wardnet.audit.report.logs import Asked, Ending, asked, by_log
 from wardnet.errors import Reason, WardnetError
@@ -133,17 +133,10 @@ def reconciliation(entries: Iterable[Entry], about: About) -> Report:
             "does not log which hospitals a query was for: what only it names was either for "
             "others or hidden from these."
         ),
-        columns=("sign", "log", "time", "who", "entries", "what"),
-        rows=tuple(as_row(finding) for finding in findings),
+        columns=COLUMNS,
+        rows=tuple(finding.as_row() for finding in findings),
         figures=(Bars("Queries by where they are named", labels, (Series("queries", counts),)),),
     )
-
-
-def as_row(finding: Finding) -> tuple[str, ...]:
-    """Return a finding as a row of a table."""
-    places = ", ".join(map(str, finding.entries))
-    who = (finding.node, finding.time, finding.who)
-    return (finding.sign.value, *who, places, finding.what)
 
 
 KIND: Final = ReportKind(
