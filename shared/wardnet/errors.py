@@ -107,6 +107,7 @@ class Reason(StrEnum):
     REVOCATIONS_ROLLED_BACK = "revocations_rolled_back"
     AUDIT_NOT_GRANTED = "audit_not_granted"
     AUDIT_OUTSIDE_GRANT = "audit_outside_grant"
+    ANSWER_NOT_KEPT = "answer_not_kept"
     # versions
     METHOD_UNKNOWN = "method_unknown"
     DICTIONARY_OUTDATED = "dictionary_outdated"
@@ -138,6 +139,10 @@ class Reason(StrEnum):
     ENTRY_UNCOVERED = "entry_uncovered"
     PROOF_REFUSED = "proof_refused"
     CONSISTENCY_REFUSED = "consistency_refused"
+    LOG_UNKNOWN = "log_unknown"
+    CHECKPOINT_OUTDATED = "checkpoint_outdated"
+    LOG_FORKED = "log_forked"
+    LOG_ROLLED_BACK = "log_rolled_back"
     BUNDLE_MALFORMED = "bundle_malformed"
     BUNDLE_REWRITTEN = "bundle_rewritten"
     STATE_DAMAGED = "state_damaged"
@@ -198,6 +203,7 @@ DETAIL_NAMES: Final = frozenset(
         "incident",
         "seconds",
         "setting",
+        "size",
     }
 )
 """The only details an error may carry; none can hold a patient's value."""
@@ -445,6 +451,11 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             "{hospital}'s grant does not cover the request at {field}: {rule}. Ask for less, or "
             "ask its steward for more.",
         ),
+        Reason.ANSWER_NOT_KEPT: Row(
+            _S.NOT_FOUND,
+            "{hospital} keeps no answer to the query {query}. `wardnet audit search {hospital} "
+            "--type query_answer` shows which it has released.",
+        ),
         Reason.METHOD_UNKNOWN: Row(
             _S.FAILED_PRECONDITION,
             "{method} version {version} is not known here. Update the older side.",
@@ -563,6 +574,26 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             _S.DATA_LOSS,
             "The later log is not proven to continue the earlier one: {rule}. Keep both "
             "checkpoints as evidence and call the log's owner.",
+        ),
+        Reason.LOG_UNKNOWN: Row(
+            _S.NOT_FOUND,
+            "The log {identity} is not witnessed here. Ask the witness's stewards to add its key.",
+        ),
+        Reason.CHECKPOINT_OUTDATED: Row(
+            _S.ABORTED,
+            "The witness holds the log of {identity} at size {size}. Prove that the log continues "
+            "from there.",
+            retry=True,
+        ),
+        Reason.LOG_FORKED: Row(
+            _S.DATA_LOSS,
+            "The log of {identity} has shown two histories of the same size. Both checkpoints are "
+            "kept as evidence; call its owner and your auditor.",
+        ),
+        Reason.LOG_ROLLED_BACK: Row(
+            _S.DATA_LOSS,
+            "A witness has seen {size} entries of this log, and it holds fewer: an older copy was "
+            "put back, or its end is gone. Keep the file as evidence; two stewards decide.",
         ),
         Reason.BUNDLE_MALFORMED: Row(
             _S.INVALID_ARGUMENT,

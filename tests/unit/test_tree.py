@@ -1,10 +1,11 @@
 """The Merkle tree against published vectors and the recursive definition of RFC 9162."""
 
-import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
+from support.second_log import mth, path, subproof
 from wardnet.audit import tree
 from wardnet.audit.tree import EMPTY, Frontier, leaf_hash, node_hash
 from wardnet.errors import Reason, WardnetError
@@ -55,44 +56,6 @@ class Stored:
 def leaf_hashes(size: int) -> list[bytes]:
     """Return distinct leaf hashes."""
     return [leaf_hash(b"entry %d" % number) for number in range(size)]
-
-
-def mth(leaves: Sequence[bytes]) -> bytes:
-    """Return the root by the definition of RFC 9162, 2.1.1."""
-    if not leaves:
-        return hashlib.sha256(b"").digest()
-    if len(leaves) == 1:
-        return leaves[0]
-    split = largest_power_below(len(leaves))
-    return hashlib.sha256(b"\x01" + mth(leaves[:split]) + mth(leaves[split:])).digest()
-
-
-def path(index: int, leaves: Sequence[bytes]) -> list[bytes]:
-    """Return the inclusion proof by the definition of RFC 9162, 2.1.3.1."""
-    if len(leaves) == 1:
-        return []
-    split = largest_power_below(len(leaves))
-    if index < split:
-        return [*path(index, leaves[:split]), mth(leaves[split:])]
-    return [*path(index - split, leaves[split:]), mth(leaves[:split])]
-
-
-def subproof(old: int, leaves: Sequence[bytes], *, whole: bool) -> list[bytes]:
-    """Return the consistency proof by the definition of RFC 9162, 2.1.4.1."""
-    if old == len(leaves):
-        return [] if whole else [mth(leaves)]
-    split = largest_power_below(len(leaves))
-    if old <= split:
-        return [*subproof(old, leaves[:split], whole=whole), mth(leaves[split:])]
-    return [*subproof(old - split, leaves[split:], whole=False), mth(leaves[:split])]
-
-
-def largest_power_below(size: int) -> int:
-    """Return the largest power of two smaller than `size`."""
-    power = 1
-    while power * 2 < size:
-        power *= 2
-    return power
 
 
 @pytest.mark.parametrize("size", range(1, 9))
@@ -155,8 +118,8 @@ def test_no_changed_inclusion_proof_holds(size: int) -> None:
     root, read = mth(hashes), Stored(hashes).read
     for index, leaf in enumerate(hashes):
         proof = tree.inclusion_proof(read, index, size)
-        good = {"index": index, "size": size, "proof": proof, "root": root}
-        wrong: list[dict[str, object]] = [
+        good: dict[str, Any] = {"index": index, "size": size, "proof": proof, "root": root}
+        wrong: list[dict[str, Any]] = [
             {"leaf": node_hash(leaf, leaf)},
             {"index": index + 1},
             {"index": index - 1},
@@ -172,7 +135,7 @@ def test_no_changed_inclusion_proof_holds(size: int) -> None:
         ]
         for change in wrong:
             with pytest.raises(WardnetError) as caught:
-                tree.verify_inclusion(**{"leaf": leaf, **good, **change})  # type: ignore[arg-type]
+                tree.verify_inclusion(**{"leaf": leaf, **good, **change})
             assert caught.value.reason is Reason.PROOF_REFUSED
 
 
@@ -183,7 +146,7 @@ def test_no_changed_consistency_proof_holds(new: int) -> None:
     read = Stored(hashes).read
     for old in range(1, new):
         proof = tree.consistency_proof(read, old, new)
-        good = {
+        good: dict[str, Any] = {
             "old": old,
             "new": new,
             "old_root": mth(hashes[:old]),
@@ -191,7 +154,7 @@ def test_no_changed_consistency_proof_holds(new: int) -> None:
             "proof": proof,
         }
         rewritten = [leaf_hash(b"rewritten"), *hashes[1:]]
-        wrong: list[dict[str, object]] = [
+        wrong: list[dict[str, Any]] = [
             {"old_root": mth(rewritten[:old])},
             {"new_root": mth(rewritten)},
             {"old": new, "new": old},
@@ -208,7 +171,7 @@ def test_no_changed_consistency_proof_holds(new: int) -> None:
         ]
         for change in wrong:
             with pytest.raises(WardnetError) as caught:
-                tree.verify_consistency(**{**good, **change})  # type: ignore[arg-type]
+                tree.verify_consistency(**{**good, **change})
             assert caught.value.reason is Reason.CONSISTENCY_REFUSED
 
 

@@ -135,21 +135,44 @@ def latest(connection: Connection, *, before: int | None = None) -> str | None:
     return None if row is None else str(row[0])
 
 
-def add_cosignature(connection: Connection, *, size: int, line: str) -> None:
-    """Keep a witness's signature line with the checkpoint of this size; an older one of it goes.
+def add_cosignature(
+    connection: Connection, *, size: int, line: str, witnesses: note.Keys
+) -> datetime:
+    """Verify a witness's signature line and keep it with the checkpoint, in place of an older one.
 
-    The caller has verified it.
+    Parameters
+    ----------
+    connection : Connection
+        In a writing transaction.
+    size : int
+        Of a checkpoint that was made here.
+    line : str
+        As the witness gave it.
+    witnesses : mapping of str to Ed25519PublicKey
+        Those that are known.
+
+    Returns
+    -------
+    datetime
+        When it was cosigned.
 
     Raises
     ------
     WardnetError
-        `CHECKPOINT_MALFORMED` for something else than a signature line.
+        `CHECKPOINT_MALFORMED` for something else than a signature line; `COSIGNATURE_INVALID` when
+        no known witness made it for this checkpoint.
     """
     signature = note.parse_line(line.removesuffix("\n"))
-    kept = _kept(connection, size)
-    if kept is None:
-        return
+    key, kept = witnesses.get(signature.name), _kept(connection, size)
+    if key is None or kept is None:
+        rule = "no such witness is known, or no such checkpoint was made"
+        raise WardnetError(Reason.COSIGNATURE_INVALID, identity=signature.name, rule=rule)
     signed = note.parse(kept)
+    alone = SignedNote(signed.text, (signature,))
+    at = note.verify_cosignature(alone, name=signature.name, key=key)
+    if at is None:
+        rule = "another key made it"
+        raise WardnetError(Reason.COSIGNATURE_INVALID, identity=signature.name, rule=rule)
     others = tuple(
         other
         for other in signed.signatures
@@ -159,6 +182,7 @@ def add_cosignature(connection: Connection, *, size: int, line: str) -> None:
         "UPDATE checkpoints SET note = ? WHERE size = ?",
         (str(SignedNote(signed.text, (*others, signature))), size),
     )
+    return at
 
 
 def verify(connection: Connection, *, origin: str, key: Ed25519PublicKey) -> Head:
