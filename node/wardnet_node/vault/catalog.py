@@ -154,6 +154,19 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
     ),
     search.SCHEMA,
     usage.SCHEMA,
+    (
+        # What stewards let auditors read is only ever added to.
+        """
+        CREATE TABLE audit_grants (
+            position INTEGER PRIMARY KEY,
+            auditor TEXT NOT NULL,
+            envelope BLOB NOT NULL,
+            made TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE TABLE audit_nonces (nonce TEXT PRIMARY KEY) STRICT, WITHOUT ROWID",
+        "CREATE TABLE kept_answers (query TEXT PRIMARY KEY, answer BLOB NOT NULL) STRICT",
+    ),
 )
 """Each brings a catalog from one version to the next; they are only ever added to."""
 

@@ -4,6 +4,7 @@ The fields that can be searched stand in narrow tables beside the log, filled by
 transaction of the entry itself. They only find: what is shown is read from the entries.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal, TypeAlias
 
@@ -12,6 +13,8 @@ from pydantic.dataclasses import dataclass
 
 from wardnet.audit.entry import Entry, EventType, Outcome
 from wardnet.audit.log import Connection, read_entry
+from wardnet.audit.scope import EVERYTHING as ALL
+from wardnet.audit.scope import Scope
 from wardnet.clock import Moment
 from wardnet.question.dictionary import STRICT
 
@@ -134,36 +137,54 @@ def search(connection: Connection, wanted: Search, *, limit: int) -> tuple[Entry
     return tuple(scan(connection, wanted, limit=limit))
 
 
-def scan(connection: Connection, wanted: Search, *, limit: int = -1) -> Iterator[Entry]:
-    """Yield the newest entries that are wanted, newest first, at most `limit` (all if negative).
+def scan(
+    connection: Connection, wanted: Search, *, within: Scope = ALL, limit: int = -1
+) -> Iterator[Entry]:
+    """Yield the newest entries that are wanted, newest first.
+
+    Parameters
+    ----------
+    within : Scope
+        Only entries of this scope.
+    limit : int
+        At most so many; all when negative.
 
     Raises
     ------
     WardnetError
         `LOG_DAMAGED`, naming the entry that cannot be read.
     """
-    conditions = {
-        "seq IN (SELECT seq FROM access_log_tags WHERE tag = ?)": wanted.tag,
-        "time >= ?": wanted.since,
-        "time < ?": wanted.until,
-        "type = ?": wanted.type.value if wanted.type else "",
-        "outcome = ?": wanted.outcome.value if wanted.outcome else "",
-        "instr(subject, ?) > 0": wanted.subject,
-        "organisation = ?": wanted.organisation,
-        "instr(purpose, ?) > 0": wanted.purpose,
-        "dataset = ?": wanted.dataset,
-        "request_digest = ?": wanted.request,
-        "seq > ?": wanted.after,
-        "seq < ?": wanted.before,
-        "instr(study, ?) = 1": wanted.study,
-        "instr(operation, ?) = 1": f"{wanted.method} " if wanted.method else "",
-    }
-    asked = {condition: value for condition, value in conditions.items() if value}
-    where = " AND ".join(asked) or "true"
+    conditions = (
+        ("seq IN (SELECT seq FROM access_log_tags WHERE tag = ?)", wanted.tag),
+        ("time >= ?", wanted.since),
+        ("time < ?", wanted.until),
+        ("type = ?", wanted.type.value if wanted.type else ""),
+        ("outcome = ?", wanted.outcome.value if wanted.outcome else ""),
+        ("instr(subject, ?) > 0", wanted.subject),
+        ("organisation = ?", wanted.organisation),
+        ("instr(study, ?) = 1", wanted.study),
+        ("instr(purpose, ?) > 0", wanted.purpose),
+        ("dataset = ?", wanted.dataset),
+        ("instr(operation, ?) = 1", f"{wanted.method} " if wanted.method else ""),
+        ("request_digest = ?", wanted.request),
+        ("seq > ?", wanted.after),
+        ("seq < ?", wanted.before),
+        ("time >= ?", within.since),
+        ("time < ?", within.until),
+        ("dataset IN (SELECT value FROM json_each(?))", _list(within.datasets)),
+        ("study IN (SELECT value FROM json_each(?))", _list(within.studies)),
+        ("type IN (SELECT value FROM json_each(?))", _list(within.kinds)),
+    )
+    asked = [(condition, value) for condition, value in conditions if value]
+    where = " AND ".join(condition for condition, _ in asked) or "true"
     rows = connection.execute(
         "SELECT seq, entry FROM access_log WHERE seq IN (SELECT seq FROM access_log_fields"  # noqa: S608 - values are bound
         f" WHERE {where} ORDER BY seq DESC LIMIT ?) ORDER BY seq DESC",
-        (*asked.values(), limit),
+        (*(value for _, value in asked), limit),
     )
     for seq, data in rows:
         yield read_entry(seq, bytes(data))
+
+
+def _list(values: tuple[str, ...]) -> str:
+    return json.dumps(values) if values else ""
