@@ -114,7 +114,8 @@ class Rounds:
         return attempt
 
     async def _result(self, attempt: Attempt, work: Work) -> Result | None:
-        opened, answer, microseconds = attempt.opened, attempt.session.answer, 0
+        opened, answer = attempt.opened, attempt.session.answer
+        kept, microseconds = b"", 0
         if answer is None:
             # What was allowed at its first sight may have been taken back since.
             await self._desk.do(lambda desk: desk.check(opened))
@@ -132,6 +133,7 @@ class Rounds:
             event = attempt.part_event(work.id, sums, key=self._log_key)
         else:
             message = messages.answer(work.id, self._sealed(answer, opened, work))
+            kept = answers.to_bytes(answer)
             event = attempt.answer_event(work.id, answer)
         if len(message) > MESSAGE_BYTES:
             raise WardnetError(Reason.MESSAGE_TOO_LARGE, rule=f"{MESSAGE_BYTES >> 20} MiB")
@@ -142,6 +144,7 @@ class Rounds:
             message=message,
             transcripts=attempt.transcripts,
             event=event,
+            answer=kept,
             microseconds=microseconds,
         )
         return await self._desk.do(release)

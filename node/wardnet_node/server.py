@@ -17,6 +17,7 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
 from wardnet_node.compute.pool import WorkerPool
+from wardnet_node.desk.auditors import Auditors
 from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.thread import DeskThread
 from wardnet_node.desk.web.room import LinkState
@@ -53,6 +54,7 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     credentials = Credentials.load(home, keystore)
     desk = DeskThread(lambda: _desk(home, keystore, credentials))
+    auditors = DeskThread(lambda: Auditors.open(home, keystore, credentials))
     pool = WorkerPool(workers=settings.workers, memory=settings.worker_memory << 20)
     try:
         epoch = await desk.do(Desk.start)
@@ -62,6 +64,7 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
                 settings=settings,
                 epoch=epoch,
                 desk=desk,
+                auditors=auditors,
                 rounds=Rounds(
                     desk=desk,
                     pool=pool,
@@ -80,6 +83,8 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
     finally:
         await desk.do(Desk.stop)
         desk.close()
+        await auditors.do(Auditors.close)
+        auditors.close()
 
 
 async def _until_stopped(link: Link, stop: asyncio.Event, settings: NodeSettings) -> None:

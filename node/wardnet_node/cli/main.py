@@ -13,6 +13,7 @@ from wardnet.identity.member import Role
 from wardnet.settings import effective
 from wardnet.transport.enrol import check_invitation, read_invitation
 from wardnet_node import enrol
+from wardnet_node.cli.auditor import auditor
 from wardnet_node.cli.book import book
 from wardnet_node.cli.dataset import dataset
 from wardnet_node.cli.desk import desk
@@ -114,4 +115,5 @@ main.add_command(steward)
 main.add_command(book)
 main.add_command(study)
 main.add_command(desk)
+main.add_command(auditor)
 main.add_command(usage)

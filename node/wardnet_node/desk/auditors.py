@@ -4,12 +4,15 @@ Every request is itself an entry of the log, the refused ones too.
 """
 
 import hashlib
+import hmac
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from functools import partial
+from pathlib import Path
+from typing import Final, Self
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from pydantic import TypeAdapter
@@ -27,11 +30,14 @@ from wardnet.audit.search import Search, scan
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope, sign, verify
+from wardnet.identity.keystore import Keystore
 from wardnet.identity.member import Member, Role
 from wardnet.sealing import hpke
 from wardnet.transport.convert import envelope_to_bytes
+from wardnet_node.desk import queries
+from wardnet_node.desk.decide import Decisions
 from wardnet_node.desk.events import signer
-from wardnet_node.desk.grants import Granted, Grants
+from wardnet_node.desk.grants import Granted, Grants, question_key
 from wardnet_node.vault.catalog import Catalog
 
 PAGE_BYTES: Final = 1 << 20
@@ -120,6 +126,24 @@ class Auditors:
         self._grants = grants
         self._questions = questions
         self._tag = tag
+
+    @classmethod
+    def open(cls, home: Path, keystore: Keystore, credentials: Credentials) -> Self:
+        """Open all that it needs, with a catalog of its own."""
+        catalog = Catalog.open(home, keystore)
+        questions = question_key(keystore)
+        return cls(
+            catalog,
+            credentials=credentials,
+            grants=Grants(
+                catalog,
+                credentials=credentials,
+                decisions=Decisions(catalog, credentials=credentials),
+                questions=questions,
+            ),
+            questions=questions,
+            tag=partial(_tag, keystore.derive("patient tags")),
+        )
 
     def close(self) -> None:
         """Close the catalog."""
@@ -229,21 +253,21 @@ class Auditors:
 
     def _found(self, connection: Connection, asked: _Asked) -> _Body:
         question = asked.question
-        size = question.size or log.size(connection)
+        signed = checkpoint.latest(connection, before=question.size or None) or ""
+        size = checkpoint.parse(note.parse(signed).text).size
         ends = min(question.search.before or size + 1, size + 1)
         wanted = replace(question.search, before=ends)
         found = scan(connection, wanted, within=asked.scope, limit=question.limit)
         seqs = [entry.seq for entry in found]
         public = self._credentials.signer.key.public_key()
         bundle = bundles.gather(connection, seqs, keys={self._member.uri: public}, size=size)
-        covered = checkpoint.parse(note.parse(bundle.checkpoint).text).size
         stream = io.BytesIO()
         bundles.write(bundle, stream)
         return _Body(
             stream.getvalue(),
-            size=covered,
+            size=size,
             next=seqs[-1] if len(seqs) == question.limit and seqs[-1] > 1 else 0,
-            consistency=_consistency(connection, old=question.seen, new=covered),
+            consistency=_consistency(connection, old=question.seen, new=size),
         )
 
     def _kept_answer(self, connection: Connection, asked: _Asked) -> bytes:
@@ -251,12 +275,10 @@ class Auditors:
         wanted = Search(request=query, type=EventType.QUERY_ANSWER)
         if not list(scan(connection, wanted, within=asked.scope, limit=1)):
             raise self._not_kept(query)
-        row = connection.execute(
-            "SELECT answer FROM kept_answers WHERE query = ?", (query,)
-        ).fetchone()
-        if row is None:
+        answer = queries.kept_answer(connection, query)
+        if answer is None:
             raise self._not_kept(query)
-        return bytes(row[0])
+        return answer
 
     def _use_nonce(self, connection: Connection, nonce: str) -> None:
         done = connection.execute("INSERT OR IGNORE INTO audit_nonces (nonce) VALUES (?)", (nonce,))
@@ -306,6 +328,11 @@ class Auditors:
 
     def _not_kept(self, query: str) -> WardnetError:
         return WardnetError(Reason.ANSWER_NOT_KEPT, hospital=self._member.id, query=query[:64])
+
+
+def _tag(key: bytes, number: str) -> str:
+    """Return what stands in the log for a patient: nobody without the key can try all numbers."""
+    return hmac.digest(key, number.encode(), "sha256").hex()
 
 
 def _about(event: Event, asked: _Asked) -> Event:

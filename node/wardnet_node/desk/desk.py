@@ -170,6 +170,7 @@ class Desk:
         message: bytes,
         transcripts: Sequence[str],
         event: Event,
+        answer: bytes = b"",
         microseconds: int = 0,
     ) -> Result | None:
         """Make a result durable, with its log entry and the totals that it rests on.
@@ -184,6 +185,8 @@ class Desk:
             Digest of all totals before round 0, 1, ..., this one.
         event : Event
             What the log says about it.
+        answer : bytes
+            The answer that is in the message, to be shown to auditors who were granted that.
         microseconds : int
             How long it took to compute; for the hospital itself.
 
@@ -209,6 +212,8 @@ class Desk:
                 connection, work_id.query, attempt=work_id.attempt, transcripts=transcripts
             )
             outbox.put(connection, result, query=work_id.query)
+            if answer:
+                queries.keep_answer(connection, work_id.query, answer)
             at = clock.now()
             log.append(connection, event, at=at)
             usage.note_spent(

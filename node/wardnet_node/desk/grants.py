@@ -7,6 +7,7 @@ writes to the database can neither add a grant nor take a withdrawal away.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
@@ -22,6 +23,7 @@ from wardnet.audit.search import Search, scan
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope, verify
+from wardnet.identity.keystore import Keystore
 from wardnet.identity.member import Member, Role
 from wardnet.sealing.hpke import public_key
 from wardnet.transport.convert import envelope_from_bytes, envelope_to_bytes
@@ -30,7 +32,7 @@ from wardnet_node.desk.decision import sign_all
 from wardnet_node.desk.steward_events import by_steward
 from wardnet_node.vault.catalog import Catalog
 
-_KINDS = (EventType.AUDITOR_GRANTED, EventType.AUDITOR_REVOKED)
+_KINDS: Final = (EventType.AUDITOR_GRANTED, EventType.AUDITOR_REVOKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +268,11 @@ class Grants:
         if self._member not in signers or grant.hospital != self._member.id:
             raise _damaged(rule="it is not this hospital's")
         return Granted(grant, envelope, made)
+
+
+def question_key(keystore: Keystore) -> X25519PrivateKey:
+    """Return the key that opens what auditors look for; it is stored nowhere."""
+    return X25519PrivateKey.from_private_bytes(keystore.derive("audit questions"))
 
 
 def _damaged(*, rule: str) -> WardnetError:
