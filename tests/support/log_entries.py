@@ -41,8 +41,6 @@ def entry(seq: int = 1, **fields: Any) -> Entry:  # noqa: ANN401 - any field of 
         "software_version": "wardnet 0.1.0",
         "salt": f"{seq:032x}",
     }
-    if "previous" in Entry.__dataclass_fields__:
-        known["previous"] = digest(0)
     return Entry(**(known | fields))
 
 

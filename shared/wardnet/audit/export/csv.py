@@ -33,6 +33,7 @@ FORMULAS: Final = (
 
 # Nothing may be read twice: a run of blanks is entered at its beginning only.
 _FILLER: Final = f"'{SEPARATORS}{BLANKS}"
+_ANY: Final = re.compile(f"[{FORMULAS}]")
 _RUN: Final = re.compile(f"(?:^|(?<![{_FILLER}]))[{_FILLER}]*+(?=[{FORMULAS}])")
 _INSIDE: Final = re.compile(f"(?<=[{SEPARATORS}])")
 
@@ -71,7 +72,7 @@ def guarded(text: str) -> str:
     >>> guarded("2026-01-31")
     '2026-01-31'
     """
-    return _RUN.sub(_guard, text)
+    return _RUN.sub(_guard, text) if _ANY.search(text) else text
 
 
 def _guard(run: re.Match[str]) -> str:

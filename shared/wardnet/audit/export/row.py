@@ -25,6 +25,8 @@ def _columns() -> Iterator[str]:
 COLUMNS: Final = tuple(_columns())
 """Every field of an entry, once."""
 
+_PLACES: Final = [(column, *column.partition(".")[::2]) for column in COLUMNS]
+
 
 def row(entry: Entry) -> dict[str, Value]:
     """Return the value of every column, in their order.
@@ -40,15 +42,15 @@ def row(entry: Entry) -> dict[str, Value]:
         None where a field does not apply; of several values (key ids, tags) canonical JSON, or
         None when there are none.
     """
-    return {column: _value(entry, column) for column in COLUMNS}
+    return {column: _value(entry, outer, inner) for column, outer, inner in _PLACES}
 
 
-def _value(entry: Entry, column: str) -> Value:
-    value: object = entry
-    for name in column.split("."):
-        value = getattr(value, name, None)
-    if isinstance(value, tuple):
-        return canonical.encode(list(value)).decode() if value else None
+def _value(entry: Entry, outer: str, inner: str) -> Value:
+    value = getattr(entry, outer)
+    if inner and value is not None:
+        value = getattr(value, inner)
     if value is None or isinstance(value, int):
         return value
+    if isinstance(value, tuple):
+        return canonical.encode(list(value)).decode() if value else None
     return str(value)

@@ -82,6 +82,8 @@ def _sentence(entry: Entry) -> str:
 
 
 def _on_one_line(text: str) -> str:
+    if text.isprintable():
+        return text
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
