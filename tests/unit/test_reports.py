@@ -1,14 +1,18 @@
 """Reports about use, refusals, budgets, readers and disclosures say what the entries say."""
 
 import random
+import re
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from support.log_entries import ANN, BEN, NODE, SOUTH, TAG, digest, entry, later, log
 from wardnet.audit.entry import Actor, Budget, Entry, EventType, Outcome
+from wardnet.audit.export import EXPORTS
 from wardnet.audit.report import REPORTS, About, Report
 from wardnet.audit.report.figure import Bars, Lines, Timeline, Tone, timeline
+from wardnet.audit.report.finding import Sign
 from wardnet.errors import Reason, WardnetError
 
 HEART: Final = digest(100)
@@ -199,3 +203,11 @@ def test_a_timeline_has_few_enough_columns(last: str, periods: int) -> None:
     assert isinstance(found, Timeline)
     assert len(found.periods) == periods
     assert sum(found.series[0].values) == 2
+
+
+@pytest.mark.parametrize("name", [*REPORTS, *EXPORTS, *Sign])
+def test_the_guide_explains_everything(name: str) -> None:
+    """Every report, sign and export has its line in the auditor's guide."""
+    guide = (Path(__file__).parents[2] / "docs" / "auditor.md").read_text()
+    rows = re.findall(r"^\| `?([^`|]+?)`? \|", guide, re.MULTILINE)
+    assert name in rows

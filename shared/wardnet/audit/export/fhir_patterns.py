@@ -112,6 +112,8 @@ PATTERNS: Final[Mapping[EventType, Pattern]] = MappingProxyType(
         EventType.AGREEMENT_SIGNED: CREATE,
         EventType.AGREEMENT_REVOKED: CREATE,
         EventType.REVOCATIONS_RECEIVED: CREATE,
+        EventType.AUDITOR_GRANTED: CREATE,
+        EventType.AUDITOR_REVOKED: CREATE,
         EventType.QUERY_EXPLAINED: QUERY,
         EventType.QUERY_SUBMITTED: QUERY,
         EventType.QUERY_ACCEPTED: QUERY,
