@@ -117,3 +117,12 @@ def test_a_receiver_that_is_away_is_named(carrier: Carrier) -> None:
         port = listening.getsockname()[1]
     with pytest.raises(WardnetError, match=f"{carrier}://127.0.0.1:{port}"):
         send(LOG, Receiver(host="127.0.0.1", port=port, carrier=carrier))
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "x" * 64 + ".example", ""])
+def test_a_receiver_that_cannot_be_is_refused(host: str) -> None:
+    """A name that leads nowhere, or is none, is a refusal and no crash."""
+    receiver = Receiver(host=host, port=1, carrier=Carrier.TCP)
+    with pytest.raises(WardnetError) as refused:
+        send(LOG, receiver)
+    assert refused.value.reason is Reason.SYSLOG_AWAY

@@ -185,6 +185,12 @@ def test_logs_that_fit_show_nothing() -> None:
     assert compared(log(*ANSWERED, never_one), office(*ANSWERED)) == []
 
 
+def test_the_coordinators_log_is_not_held_against_itself() -> None:
+    """Whoever gives all logs at once gets what the hospitals' alone would give."""
+    told = office(*ANSWERED, *ended(2, EventType.QUERY_ANSWER))
+    assert compared([*log(*ANSWERED), *told], told) == compared(log(*ANSWERED), told) != []
+
+
 def test_a_query_that_only_a_hospital_knows_is_named() -> None:
     """The coordinator's log keeps silent about a query that a hospital worked on."""
     found = log(*ANSWERED, *ended(2, EventType.QUERY_ANSWER))

@@ -67,8 +67,8 @@ def send(entries: Iterable[Entry], receiver: Receiver) -> int:
                 connection.sendall(framed)
                 sent += 1
             _finish(connection)
-    except OSError as error:
-        rule = error.strerror or type(error).__name__
+    except (OSError, UnicodeError) as error:  # no name of a host may be that long
+        rule = getattr(error, "strerror", None) or type(error).__name__
         address = f"{receiver.carrier}://{receiver.host}:{receiver.port}"
         raise WardnetError(Reason.SYSLOG_AWAY, address=address, rule=rule) from error
     return sent

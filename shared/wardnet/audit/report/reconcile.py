@@ -33,13 +33,15 @@ def reconcile(hospitals: Iterable[Entry], coordinator: Iterable[Entry]) -> Itera
     Parameters
     ----------
     hospitals : Iterable of Entry
-        Of one or more nodes. With all hospitals' logs, what only the coordinator names was hidden
-        from all of them; with some, it may have been for the others.
+        Of one or more nodes; the coordinator's among them do not count. With all hospitals'
+        logs, what only the coordinator names was hidden from all of them; with some, it may have
+        been for the others.
     coordinator : Iterable of Entry
         Of the same time.
     """
-    logs = {node: asked(log) for node, log in by_log(hospitals).items()}
-    office = {query.digest: query for log in by_log(coordinator).values() for query in asked(log)}
+    told = by_log(coordinator)
+    office = {query.digest: query for log in told.values() for query in asked(log)}
+    logs = {node: asked(log) for node, log in by_log(hospitals).items() if node not in told}
     findings = [
         finding for log in logs.values() for query in log for finding in _compared(query, office)
     ]
@@ -118,11 +120,12 @@ def reconciliation(entries: Iterable[Entry], about: About) -> Report:
             parameter="coordinator",
             rule="must give entries of the coordinator's log of the same time",
         )
-    hospitals = list(entries)
-    findings = tuple(reconcile(hospitals, about.coordinator))
-    queries = [query for log in by_log(hospitals).values() for query in asked(log)]
-    office = {query.digest for query in asked(about.coordinator)}
-    named = {query.digest for query in queries}
+    every = list(entries)
+    findings = tuple(reconcile(every, about.coordinator))
+    told = by_log(about.coordinator)
+    logs = by_log(every)
+    office = {query.digest for log in told.values() for query in asked(log)}
+    named = {query.digest for node, log in logs.items() if node not in told for query in asked(log)}
     labels = ("in both", "at hospitals only", "at the coordinator only")
     counts = (len(named & office), len(named - office), len(office - named))
     return Report(

@@ -24,27 +24,26 @@ _TITLE: Final = "Use per study"
 
 def studies(entries: Iterable[Entry], _: About) -> Report:
     """Return one row for each study, the most used first."""
-    queries = [query for log in by_log(entries).values() for query in asked(log)]
     groups: dict[str, list[Asked]] = {}
-    for query in queries:
-        groups.setdefault(query.first.study or NO_STUDY, []).append(query)
-    ranked = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
-    shown = [ending for ending in Ending if any(query.ending is ending for query in queries)]
+    endings: dict[str, Counter[Ending]] = {}
+    times: dict[Ending, list[str]] = {ending: [] for ending in Ending}
+    for log in by_log(entries).values():
+        for query in asked(log):
+            study, ending = query.first.study or NO_STUDY, query.ending
+            groups.setdefault(study, []).append(query)
+            endings.setdefault(study, Counter())[ending] += 1
+            times[ending].append(query.first.time)
+    ranked = sorted(groups, key=lambda study: (-len(groups[study]), study))
+    shown = [ending for ending in Ending if times[ending]]
     bars = Bars(
         "Queries by study",
-        tuple(study for study, _ in ranked),
+        tuple(ranked),
         tuple(
-            Series(ending.value, tuple(_count(found, ending) for _, found in ranked), TONES[ending])
+            Series(ending.value, tuple(endings[study][ending] for study in ranked), TONES[ending])
             for ending in shown
         ),
     )
-    times = {
-        ending.value: (
-            TONES[ending],
-            [query.first.time for query in queries if query.ending is ending],
-        )
-        for ending in shown
-    }
+    over_time = {ending.value: (TONES[ending], times[ending]) for ending in shown}
     return Report(
         name="studies",
         title=_TITLE,
@@ -62,17 +61,12 @@ def studies(entries: Iterable[Entry], _: About) -> Report:
             "first",
             "last",
         ),
-        rows=tuple(_row(study, found) for study, found in ranked),
-        figures=(bars, timeline("Queries over time", times)) if queries else (),
+        rows=tuple(_row(study, groups[study], endings[study]) for study in ranked),
+        figures=(bars, timeline("Queries over time", over_time)) if ranked else (),
     )
 
 
-def _count(queries: Sequence[Asked], ending: Ending) -> int:
-    return sum(query.ending is ending for query in queries)
-
-
-def _row(study: str, queries: Sequence[Asked]) -> tuple[Cell, ...]:
-    endings = Counter(query.ending for query in queries)
+def _row(study: str, queries: Sequence[Asked], endings: Counter[Ending]) -> tuple[Cell, ...]:
     times = [entry.time for query in queries for entry in query.entries]
     datasets = {query.first.dataset for query in queries if query.first.dataset}
     return (
