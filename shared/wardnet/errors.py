@@ -143,6 +143,7 @@ class Reason(StrEnum):
     CHECKPOINT_OUTDATED = "checkpoint_outdated"
     LOG_FORKED = "log_forked"
     LOG_ROLLED_BACK = "log_rolled_back"
+    DETAIL_ERASED = "detail_erased"
     BUNDLE_MALFORMED = "bundle_malformed"
     BUNDLE_REWRITTEN = "bundle_rewritten"
     STATE_DAMAGED = "state_damaged"
@@ -594,6 +595,11 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             _S.DATA_LOSS,
             "A witness has seen {size} entries of this log, and it holds fewer: an older copy was "
             "put back, or its end is gone. Keep the file as evidence; two stewards decide.",
+        ),
+        Reason.DETAIL_ERASED: Row(
+            _S.NOT_FOUND,
+            "What entry {line} said of its patient was erased, or its time was over. The entry "
+            "itself and its proof stand.",
         ),
         Reason.BUNDLE_MALFORMED: Row(
             _S.INVALID_ARGUMENT,

@@ -268,12 +268,8 @@ def verify(bundle: Bundle, *, logs: Fingerprints, witnesses: Fingerprints) -> Ve
     key = _key(bundle, checkpoint.origin, logs)
     note.verify(signed, name=checkpoint.origin, key=key)
     # 2. Every cosignature of a pinned witness holds.
-    cosigned: dict[str, datetime] = {}
-    for name in witnesses:
-        if name in bundle.keys:
-            at = note.verify_cosignature(signed, name=name, key=_key(bundle, name, witnesses))
-            if at is not None:
-                cosigned[name] = at
+    given = {name: _key(bundle, name, witnesses) for name in witnesses if name in bundle.keys}
+    cosigned = note.cosignatures(signed, given)
     # 3. Every entry is one of those that the checkpoint stands for.
     count = _verify_all(bundle, checkpoint) if bundle.complete else _verify_each(bundle, checkpoint)
     return _verdict(bundle, checkpoint, key, count, pinned=checkpoint.origin in logs, seen=cosigned)

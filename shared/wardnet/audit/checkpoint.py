@@ -8,7 +8,6 @@ https://c2sp.org/tlog-checkpoint.
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -69,12 +68,9 @@ def parse(text: str) -> Checkpoint:
         raise _malformed(rule="it needs three lines: origin, size and root")
     if not _SIZE.fullmatch(lines[1]):
         raise _malformed(rule="its size is not a number")
-    try:
-        root = base64.b64decode(lines[2], validate=True)
-    except (binascii.Error, ValueError):
-        raise _malformed(rule="its root is not base64") from None
-    if len(root) != HASH_BYTES or base64.b64encode(root).decode() != lines[2]:
-        raise _malformed(rule="its root is not 32 bytes in base64")
+    root = note.read_base64(lines[2])
+    if len(root) != HASH_BYTES:
+        raise _malformed(rule="its root is not 32 bytes")
     return Checkpoint(lines[0], int(lines[1]), root)
 
 

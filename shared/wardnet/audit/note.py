@@ -7,7 +7,6 @@ https://c2sp.org/signed-note, https://c2sp.org/tlog-cosignature (Ed25519, "cosig
 """
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Mapping
@@ -111,13 +110,27 @@ def parse_line(line: str) -> NoteSignature:
     match = _LINE.fullmatch(line)
     if match is None:
         raise _malformed(rule="a signature line is not one")
-    try:
-        data = base64.b64decode(match[2], validate=True)
-    except binascii.Error:
-        raise _malformed(rule="a signature is not base64") from None
-    if len(data) <= _KEY_ID_BYTES or base64.b64encode(data).decode() != match[2]:
-        raise _malformed(rule="a signature is not base64")
+    data = read_base64(match[2])
+    if len(data) <= _KEY_ID_BYTES:
+        raise _malformed(rule="a signature is too short")
     return NoteSignature(match[1], data[:_KEY_ID_BYTES], data[_KEY_ID_BYTES:])
+
+
+def read_base64(text: str) -> bytes:
+    """Read base64 in its one spelling (RFC 4648, section 4).
+
+    Raises
+    ------
+    WardnetError
+        `CHECKPOINT_MALFORMED`.
+    """
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError:
+        raise _malformed(rule="a hash or signature is not base64") from None
+    if base64.b64encode(data).decode() != text:
+        raise _malformed(rule="a hash or signature is not base64")
+    return data
 
 
 def sign(text: str, *, name: str, key: Ed25519PrivateKey) -> SignedNote:
@@ -179,6 +192,18 @@ def verify_cosignature(note: SignedNote, *, name: str, key: Ed25519PublicKey) ->
         for signature in _of(note, name, _key_id(name, key, _COSIGNATURE))
     ]
     return max(times, default=None)
+
+
+def cosignatures(note: SignedNote, witnesses: Keys) -> dict[str, datetime]:
+    """Return when each of the witnesses that cosigned the note did so last.
+
+    Raises
+    ------
+    WardnetError
+        `COSIGNATURE_INVALID` when one does not hold.
+    """
+    times = {name: verify_cosignature(note, name=name, key=key) for name, key in witnesses.items()}
+    return {name: at for name, at in times.items() if at is not None}
 
 
 def fingerprint(key: Ed25519PublicKey) -> str:

@@ -10,7 +10,6 @@ https://c2sp.org/tlog-witness, "add-checkpoint"; https://c2sp.org/tlog-cosignatu
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -134,10 +133,7 @@ def parse(text: str) -> Submission:
         raise _malformed(rule="the request does not begin with the old size")
     if len(lines) > MAXIMUM_HASHES:
         raise _malformed(rule="the proof has too many hashes")
-    try:
-        proof = tuple(base64.b64decode(line, validate=True) for line in lines)
-    except (binascii.Error, ValueError):
-        raise _malformed(rule="a hash of the proof is not base64") from None
+    proof = tuple(note.read_base64(line) for line in lines)
     return Submission(int(old[1]), proof, signed)
 
 
