@@ -4,7 +4,6 @@ Every request is itself an entry of the log, the refused ones too.
 """
 
 import hashlib
-import hmac
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,12 +14,11 @@ from pathlib import Path
 from typing import Final, Self
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from pydantic import TypeAdapter
 
 from wardnet import canonical, clock
 from wardnet.agreement.address_book import key_of
 from wardnet.audit import bundle as bundles
-from wardnet.audit import checkpoint, log, note
+from wardnet.audit import checkpoint, log, note, tags
 from wardnet.audit import request as requests
 from wardnet.audit.entry import Actor, Event, EventType, Outcome
 from wardnet.audit.log import Connection
@@ -43,8 +41,6 @@ from wardnet_node.vault.catalog import Catalog
 PAGE_BYTES: Final = 1 << 20
 LONGEST: Final = timedelta(hours=1)
 """How long a request may count."""
-
-_SEARCH: Final = TypeAdapter(Search)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +138,7 @@ class Auditors:
                 questions=questions,
             ),
             questions=questions,
-            tag=partial(_tag, keystore.derive("patient tags")),
+            tag=partial(tags.tag, keystore.derive(tags.PURPOSE)),
         )
 
     def close(self) -> None:
@@ -298,6 +294,7 @@ class Auditors:
             body=hashlib.sha256(body.data).hexdigest(),
             size=body.size,
             next=body.next,
+            tag=asked.question.search.tag,
             consistency=body.consistency,
         )
         data = requests.reply_to_bytes(reply)
@@ -330,19 +327,15 @@ class Auditors:
         return WardnetError(Reason.ANSWER_NOT_KEPT, hospital=self._member.id, query=query[:64])
 
 
-def _tag(key: bytes, number: str) -> str:
-    """Return what stands in the log for a patient: nobody without the key can try all numbers."""
-    return hmac.digest(key, number.encode(), "sha256").hex()
-
-
 def _about(event: Event, asked: _Asked) -> Event:
     """Say what is read; of a patient only the tag."""
     wanted = asked.question.search
+    told = replace(asked.question, patient="")
     return replace(
         event,
         request_id=asked.request.nonce,
         operation=asked.request.action.value,
-        parameter_digest=canonical.digest(canonical.write(_SEARCH, wanted)),
+        parameter_digest=canonical.digest(requests.question_to_bytes(told)),
         agreement=canonical.digest(asked.granted.envelope.payload),
         agreement_version=asked.granted.grant.number,
         dataset=wanted.dataset or None,

@@ -125,6 +125,8 @@ class Reply:
         Of the log that the proofs are for.
     next : int
         `search.before` of the next request; 0 when nothing is left.
+    tag : str
+        Keyed tag of the patient that was named; empty when none was.
     consistency : tuple of str
         Proof that this log continues the one of `seen` entries (RFC 9162, 2.1.4), hexadecimal.
     """
@@ -137,6 +139,7 @@ class Reply:
     body: Digest
     size: Place
     next: Place
+    tag: Digest | Literal[""] = ""
     consistency: tuple[Digest, ...] = ()
 
 
