@@ -1,0 +1,328 @@
+"""What every reason means: status, sentence, and whether trying again can help.
+
+A sentence says what to do next. `tests/unit/test_errors.py` holds the table complete.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from wardnet.reasons import Reason, Row, Status
+
+_S = Status
+
+CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
+    {
+        Reason.MALFORMED: Row(
+            _S.INVALID_ARGUMENT,
+            "The message is malformed at {field}: {rule}. Update both sides to the same version.",
+        ),
+        Reason.WRONG_SETTING: Row(
+            _S.INVALID_ARGUMENT,
+            "The setting {setting} in {path} is not valid: {rule}. Correct it and start again.",
+        ),
+        Reason.COHORT_SYNTAX: Row(
+            _S.INVALID_ARGUMENT,
+            "The cohort cannot be read at character {position}: {rule}.",
+        ),
+        Reason.DICTIONARY_INVALID: Row(
+            _S.INVALID_ARGUMENT,
+            "The dictionary {path} is not valid at {field}: {rule}. Edit the file and try again.",
+        ),
+        Reason.STUDY_INVALID: Row(
+            _S.INVALID_ARGUMENT,
+            "The study {path} is not valid at {field}: {rule}. Edit the file and try again.",
+        ),
+        Reason.PARAMETER_INVALID: Row(
+            _S.INVALID_ARGUMENT, "{method} cannot be asked this way: {parameter} {rule}."
+        ),
+        Reason.MESSAGE_TOO_LARGE: Row(
+            _S.INVALID_ARGUMENT, "The message is larger than {rule}. Ask for fewer cells at once."
+        ),
+        Reason.FORM_OUTDATED: Row(
+            _S.FAILED_PRECONDITION,
+            "This form is no longer valid. Open its page again and fill it in once more; nothing "
+            "was done.",
+        ),
+        Reason.DEADLINE_MISSING: Row(
+            _S.INVALID_ARGUMENT, "The call carries no deadline. Set one and call again."
+        ),
+        Reason.FILE_UNREADABLE: Row(
+            _S.INVALID_ARGUMENT, "{file} cannot be read: {rule}. Check the path and its rights."
+        ),
+        Reason.FILE_EMPTY: Row(
+            _S.INVALID_ARGUMENT, "{file} holds no {rule}. Export it again; nothing was stored."
+        ),
+        Reason.FILE_TRUNCATED: Row(
+            _S.INVALID_ARGUMENT,
+            "{file} ends inside the record of line {line}: {rule}. Export it again; "
+            "nothing was stored.",
+        ),
+        Reason.FILE_ENCODING: Row(
+            _S.INVALID_ARGUMENT,
+            "{file}, line {line}: the bytes are not {rule}. Declare the file's encoding in the "
+            "local part and load again; nothing was stored.",
+        ),
+        Reason.FILE_QUOTES: Row(
+            _S.INVALID_ARGUMENT,
+            "{file}, line {line}: a quote stands inside a cell. Declare the file's quote, or "
+            "none, in the local part and load again; nothing was stored.",
+        ),
+        Reason.FILE_HEADER: Row(
+            _S.INVALID_ARGUMENT,
+            "{file}, line 1, column {column}: {rule}. Correct the header or the local part; "
+            "nothing was stored.",
+        ),
+        Reason.ROWS_REJECTED: Row(
+            _S.INVALID_ARGUMENT,
+            "{file}, line {line}, column {column}: {rule}. All rejected rows are in {report}; "
+            "nothing was stored. Correct the file, or accept the loss with --max-rejects.",
+        ),
+        Reason.DICTIONARY_MISMATCH: Row(
+            _S.FAILED_PRECONDITION,
+            "{path} does not fit the dictionary at {field}: {rule}. Correct the local part or "
+            "adopt the current dictionary.",
+        ),
+        Reason.COLUMN_UNAVAILABLE: Row(
+            _S.NOT_FOUND,
+            "The column {column} is not available to you in {dataset}. `wardnet dictionary "
+            "{dataset}` lists those that are.",
+        ),
+        Reason.DATASET_UNAVAILABLE: Row(
+            _S.NOT_FOUND,
+            "The dataset {dataset} is not available to you. `wardnet datasets` lists "
+            "those that are.",
+        ),
+        Reason.PAGE_UNKNOWN: Row(_S.NOT_FOUND, "There is no such page. Go back to the inbox."),
+        Reason.QUERY_UNKNOWN: Row(
+            _S.NOT_FOUND, "No query of yours has the id {query}. `wardnet query list` shows them."
+        ),
+        Reason.STUDY_UNKNOWN: Row(
+            _S.NOT_FOUND, "No study of yours has the id {study}. `wardnet study list` shows them."
+        ),
+        Reason.STUDY_NEEDED: Row(
+            _S.FAILED_PRECONDITION,
+            "A question about {dataset} needs a study that a hospital has agreed to: {rule}.",
+        ),
+        Reason.NOT_INITIALISED: Row(
+            _S.FAILED_PRECONDITION, "There is nothing at {path} yet. Run {rule} first."
+        ),
+        Reason.PASSPHRASE_WRONG: Row(
+            _S.UNAUTHENTICATED,
+            "The passphrase does not open {path}. Try again, or use the recovery key.",
+        ),
+        Reason.PASSPHRASE_MISSING: Row(
+            _S.UNAUTHENTICATED,
+            "A passphrase is needed to open {path}. Name a file that holds it with {setting}, or "
+            "run the command on a terminal.",
+        ),
+        Reason.PASSPHRASE_WEAK: Row(
+            _S.INVALID_ARGUMENT, "The passphrase is too short: {rule}. Choose a longer one."
+        ),
+        Reason.RECOVERY_KEY_WRONG: Row(
+            _S.UNAUTHENTICATED,
+            "The recovery key does not open {path}: {rule}. Copy it again from your notes.",
+        ),
+        Reason.LOGIN_REFUSED: Row(
+            _S.UNAUTHENTICATED,
+            "The login was refused: name, password or code is wrong, or there were ten wrong "
+            "attempts. Try again with the next code; after ten wrong attempts wait 15 minutes.",
+        ),
+        Reason.FILE_MODE: Row(
+            _S.FAILED_PRECONDITION,
+            "{path} can be read by other users. Run `chmod 600 {path}` and try again.",
+        ),
+        Reason.INVITATION_MALFORMED: Row(
+            _S.INVALID_ARGUMENT,
+            "This is not a whole invitation: {rule}. Copy it again, from the first "
+            "character to the last.",
+        ),
+        Reason.INVITATION_REFUSED: Row(
+            _S.UNAUTHENTICATED,
+            "The invitation was used, has expired, or is for somebody else. Ask the coordinator's "
+            "operator for a new one.",
+        ),
+        Reason.FINGERPRINT_MISMATCH: Row(
+            _S.UNAUTHENTICATED,
+            "The network's fingerprint is {fingerprint}, not the one you gave. Do not go on; call "
+            "the coordinator's operator.",
+        ),
+        Reason.CERTIFICATE_REFUSED: Row(
+            _S.UNAUTHENTICATED,
+            "The certificate is not accepted: {rule}. Check that both sides belong to the same "
+            "network and that the clock is right.",
+        ),
+        Reason.IDENTITY_MISMATCH: Row(
+            _S.UNAUTHENTICATED,
+            "The peer claims to be {identity}, and its certificate says otherwise. The "
+            "call was refused.",
+        ),
+        Reason.ROLE_REFUSED: Row(
+            _S.PERMISSION_DENIED, "A {role} may not do this. Ask with the right identity."
+        ),
+        Reason.TLS_TOO_OLD: Row(
+            _S.UNAUTHENTICATED, "Only TLS 1.3 is accepted. Update the client or the proxy between."
+        ),
+        Reason.SIGNATURE_INVALID: Row(
+            _S.UNAUTHENTICATED, "The signature does not hold: {rule}. Nothing was done."
+        ),
+        Reason.ANSWER_SEALED: Row(
+            _S.UNAUTHENTICATED,
+            "The answer is sealed for the home that the query was asked from, and this is another "
+            "one. Open it there, or ask again.",
+        ),
+        Reason.QUERY_EXPIRED: Row(
+            _S.FAILED_PRECONDITION,
+            "The query is outside its time of validity. Check the clock and ask again.",
+        ),
+        Reason.QUERY_REPLAYED: Row(
+            _S.UNAUTHENTICATED, "This query's nonce was used before. Ask again with a new query."
+        ),
+        Reason.QUERY_NOT_FOR_US: Row(
+            _S.UNAUTHENTICATED, "The query is addressed to others. Nothing was done."
+        ),
+        Reason.ALREADY_EXISTS: Row(
+            _S.ALREADY_EXISTS, "{path} exists already. Choose another place or name."
+        ),
+        Reason.KEY_REVOKED: Row(
+            _S.UNAUTHENTICATED,
+            "The signing key of {identity} was revoked. Ask your organisation for a new one.",
+        ),
+        Reason.STUDY_DECIDED: Row(
+            _S.FAILED_PRECONDITION, "{hospital} cannot decide so on this study: {rule}."
+        ),
+        Reason.AGREEMENT_MISSING: Row(
+            _S.PERMISSION_DENIED,
+            "{hospital} has not agreed to this study. Ask its steward.",
+        ),
+        Reason.AGREEMENT_TOO_WIDE: Row(
+            _S.FAILED_PRECONDITION,
+            "The agreement goes beyond its study at {field}: {rule}. Narrow it and sign it again.",
+        ),
+        Reason.AGREEMENT_SUPERSEDED: Row(
+            _S.FAILED_PRECONDITION,
+            "{hospital} has a newer agreement to this study. Ask again under that one.",
+        ),
+        Reason.AGREEMENT_ENDED: Row(
+            _S.FAILED_PRECONDITION,
+            "{hospital}'s agreement has ended. Ask its steward for a new one.",
+        ),
+        Reason.AGREEMENT_REVOKED: Row(
+            _S.PERMISSION_DENIED, "{hospital} has revoked its agreement. Ask its steward."
+        ),
+        Reason.APPROVAL_MISSING: Row(
+            _S.PERMISSION_DENIED, "This needs the signatures of {rule}. Nothing was done."
+        ),
+        Reason.RESEARCHER_NOT_NAMED: Row(
+            _S.PERMISSION_DENIED,
+            "The study does not name {identity} with this signing key. Ask with the key that it "
+            "names, or propose a new study.",
+        ),
+        Reason.RESEARCHER_NOT_VOUCHED: Row(
+            _S.PERMISSION_DENIED,
+            "Nobody whom {hospital} knows has vouched for {identity}. Let a steward of your "
+            "organisation sign the study, or give {hospital} your key's fingerprint.",
+        ),
+        Reason.OUTSIDE_AGREEMENT: Row(
+            _S.PERMISSION_DENIED,
+            "{hospital}'s agreement does not cover the query at {field}: {rule}. Ask for less.",
+        ),
+        Reason.QUOTA_USED_UP: Row(
+            _S.RESOURCE_EXHAUSTED,
+            "All queries that {hospital} agreed to have been asked. Ask its steward for more.",
+        ),
+        Reason.REVOCATIONS_STALE: Row(
+            _S.FAILED_PRECONDITION,
+            "{hospital} has no list of what {identity} revoked that is younger than a day. Try "
+            "again when it has come.",
+            retry=True,
+        ),
+        Reason.REVOCATIONS_ROLLED_BACK: Row(
+            _S.UNAUTHENTICATED,
+            "A list of what {identity} revoked would take something back: {rule}. The one before "
+            "it stays in force.",
+        ),
+        Reason.METHOD_UNKNOWN: Row(
+            _S.FAILED_PRECONDITION,
+            "{method} version {version} is not known here. Update the older side.",
+        ),
+        Reason.DICTIONARY_OUTDATED: Row(
+            _S.FAILED_PRECONDITION,
+            "The query is for another version of the dictionary of {dataset}. Fetch the current "
+            "one with `wardnet dictionary {dataset}` and ask again.",
+        ),
+        Reason.COHORT_TOO_SMALL: Row(
+            _S.FAILED_PRECONDITION,
+            "The cohort holds fewer patients than may be described. Widen it.",
+        ),
+        Reason.COMPLEMENT_TOO_SMALL: Row(
+            _S.FAILED_PRECONDITION,
+            "The cohort leaves out fewer patients than may be described. Ask without the filter, "
+            "or leave out more.",
+        ),
+        Reason.IMPLAUSIBLE_TOTAL: Row(
+            _S.ABORTED, "The total of a round cannot be right: {rule}. The query was ended."
+        ),
+        Reason.HOSPITALS_LOST: Row(
+            _S.ABORTED,
+            "No answer in time from {hospitals}, and too few hospitals are left. Ask again when "
+            "they are back, or allow fewer with --min-hospitals.",
+            retry=True,
+        ),
+        Reason.HOSPITAL_REFUSED: Row(_S.PERMISSION_DENIED, "{hospital} refused the query: {rule}"),
+        Reason.ROUNDS_DIVERGED: Row(
+            _S.ABORTED, "The hospitals did not reach the same state: {rule}. The query was ended."
+        ),
+        Reason.QUERY_CANCELLED: Row(_S.CANCELLED, "The query was cancelled by its researcher."),
+        Reason.SUPERSEDED: Row(
+            _S.ABORTED, "A newer process of {identity} has taken over. This one stops."
+        ),
+        Reason.LEASE_ENDED: Row(
+            _S.UNAVAILABLE,
+            "Nothing was heard from {hospital} for {seconds} seconds. Its node connects again.",
+            retry=True,
+        ),
+        Reason.WORK_LIMIT: Row(
+            _S.RESOURCE_EXHAUSTED, "Too much is open at once: {rule}. Try again later.", retry=True
+        ),
+        Reason.COORDINATOR_AWAY: Row(
+            _S.UNAVAILABLE,
+            "The coordinator at {address} cannot be reached: {rule}. Check the address, the "
+            "network and the proxy, then try again.",
+            retry=True,
+        ),
+        Reason.WAIT_TOO_LONG: Row(
+            _S.DEADLINE_EXCEEDED,
+            "No answer within {seconds} seconds. The query goes on; `wardnet query wait {query}` "
+            "takes it up again.",
+            retry=True,
+        ),
+        Reason.IN_USE: Row(
+            _S.FAILED_PRECONDITION,
+            "{path} is in use by another process ({rule}). Stop it first.",
+            retry=True,
+        ),
+        Reason.DISK_FULL: Row(
+            _S.RESOURCE_EXHAUSTED,
+            "The disk of {path} is full. Nothing was stored; free some space and try again.",
+            retry=True,
+        ),
+        Reason.VAULT_DAMAGED: Row(
+            _S.DATA_LOSS,
+            "{path} does not hold what was stored there: {rule}. Restore it from a backup.",
+        ),
+        Reason.LOG_DAMAGED: Row(
+            _S.DATA_LOSS,
+            "The access log is broken at entry {line}: {rule}. Keep the file as evidence and call "
+            "your auditor.",
+        ),
+        Reason.STATE_DAMAGED: Row(
+            _S.DATA_LOSS, "{path} is damaged: {rule}. Restore it from a backup."
+        ),
+        Reason.INTERNAL: Row(
+            _S.INTERNAL,
+            "Something went wrong inside. Tell the operator the incident id {incident}.",
+        ),
+    }
+)
+"""One row per reason, in the order of `Reason`."""
