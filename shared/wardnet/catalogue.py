@@ -109,7 +109,7 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         ),
         Reason.PASSPHRASE_WRONG: Row(
             _S.UNAUTHENTICATED,
-            "The passphrase does not open {path}. Try again, or use the recovery key.",
+            "The passphrase does not open {path}. {rule}.",
         ),
         Reason.PASSPHRASE_MISSING: Row(
             _S.UNAUTHENTICATED,
@@ -118,6 +118,10 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         ),
         Reason.PASSPHRASE_WEAK: Row(
             _S.INVALID_ARGUMENT, "The passphrase is too short: {rule}. Choose a longer one."
+        ),
+        Reason.PASSPHRASES_DIFFER: Row(
+            _S.INVALID_ARGUMENT,
+            "The passphrase was not the same both times. Nothing was done; try again.",
         ),
         Reason.RECOVERY_KEY_WRONG: Row(
             _S.UNAUTHENTICATED,
@@ -141,6 +145,20 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             _S.UNAUTHENTICATED,
             "The invitation was used, has expired, or is for somebody else. Ask the coordinator's "
             "operator for a new one.",
+        ),
+        Reason.INVITATION_ROLE: Row(
+            _S.INVALID_ARGUMENT,
+            "The invitation is for a {role}. It is redeemed with {rule}.",
+        ),
+        Reason.INVITATION_NETWORK: Row(
+            _S.INVALID_ARGUMENT,
+            "The invitation is for another network than {identity}. Ask the operator of that one "
+            "for an invitation.",
+        ),
+        Reason.FINGERPRINT_NEEDED: Row(
+            _S.UNAUTHENTICATED,
+            "Nobody has compared the network's fingerprint. Get it from the coordinator's operator "
+            "on another way than the invitation, and pass it with --fingerprint.",
         ),
         Reason.FINGERPRINT_MISMATCH: Row(
             _S.UNAUTHENTICATED,
@@ -309,7 +327,8 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         ),
         Reason.VAULT_DAMAGED: Row(
             _S.DATA_LOSS,
-            "{path} does not hold what was stored there: {rule}. Restore it from a backup.",
+            "{path} does not hold what was stored there: {rule}. Stop the daemon and restore the whole "
+            "home folder from one backup; run nothing else on it before.",
         ),
         Reason.LOG_DAMAGED: Row(
             _S.DATA_LOSS,

@@ -382,12 +382,14 @@ def test_an_invitation_makes_a_member_once(
             line = invitation.to_line() + "\n"
             wrong = await asyncio.to_thread(login, "ada", line, "--fingerprint", "00 11")
             assert wrong.exit_code == exit_code(Reason.FINGERPRINT_MISMATCH)
-            done = await asyncio.to_thread(login, "ada", line, "--json")
+            unseen = await asyncio.to_thread(login, "ada", line)
+            assert unseen.exit_code == exit_code(Reason.FINGERPRINT_NEEDED)
+            told = ("--fingerprint", invitation.fingerprint)
+            done = await asyncio.to_thread(login, "ada", line, *told, "--json")
             assert json.loads(done.stdout) == {"network": "heartnet", "role": role, "id": "ada"}
-            assert invitation.fingerprint in done.stderr
-            again = await asyncio.to_thread(login, "ada", line)
+            again = await asyncio.to_thread(login, "ada", line, *told)
             assert again.exit_code == exit_code(Reason.ALREADY_EXISTS)
-            used = await asyncio.to_thread(login, "eve", line)
+            used = await asyncio.to_thread(login, "eve", line, *told)
             assert used.exit_code == exit_code(Reason.INVITATION_REFUSED)
         assert f'address = "{address}"' in (tmp_path / "ada" / "settings.toml").read_text()
         assert not (tmp_path / "eve").exists()
@@ -403,7 +405,8 @@ def test_a_node_cannot_log_in_as_a_person(tmp_path: Path) -> None:
         async with serving(network, tmp_path / "coordinator") as address:
             line = invite(network, tmp_path / "coordinator", Role.NODE, address).to_line()
         done = CliRunner().invoke(cli.main, ["--home", str(tmp_path / "home"), "login", line])
-        assert done.exit_code == exit_code(Reason.ROLE_REFUSED)
+        assert done.exit_code == exit_code(Reason.INVITATION_ROLE)
+        assert "`wardnet-node init`" in done.stderr
 
     run(scenario())
 
