@@ -41,7 +41,7 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """Bring a hospital a study that asks it."""
+    """Bring a hospital a study that asks it, or what another organisation has taken back."""
 
     study: Envelope
 
@@ -100,7 +100,7 @@ class Attachment:
         self._put(result, Acknowledged(result))
 
     def carry(self, message: Proposed | Inquiry) -> None:
-        """Bring the hospital a study or a question."""
+        """Bring the hospital a study, a list of what was taken back, or a question."""
         self._put(message, message)
 
     def close(self, error: WardnetError | None = None) -> None:
@@ -220,6 +220,10 @@ class Broker:
     def find(self, hospital: str) -> Attachment | None:
         """Return the hospital's stream, or None when it is away."""
         return self._streams.get(hospital)
+
+    def others(self, hospital: str) -> tuple[Attachment, ...]:
+        """Return the streams of all other hospitals."""
+        return tuple(stream for name, stream in self._streams.items() if name != hospital)
 
     def close(self) -> None:
         """End all streams once they have carried what waits."""

@@ -78,9 +78,12 @@ SCHEMA: Final = (
       study TEXT NOT NULL, hospital TEXT NOT NULL, revision INTEGER NOT NULL, agreement TEXT,
       envelope BLOB NOT NULL, PRIMARY KEY (study, hospital)
     ) WITHOUT ROWID""",
+    """CREATE TABLE revocations (
+      organisation TEXT PRIMARY KEY, epoch INTEGER NOT NULL, envelope BLOB NOT NULL
+    ) WITHOUT ROWID""",
     log.SCHEMA,
 )
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the schema."""
 
 
