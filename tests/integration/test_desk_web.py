@@ -4,7 +4,6 @@ import json
 import re
 import socket
 import ssl
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -14,12 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support.desk import Browser, DeskHome, code, hidden
+from support.desk import Browser, DeskHome, code, fill_log, hidden
 from support.pki import PASSPHRASE, TestNetwork
 from wardnet import canonical, clock
 from wardnet.agreement import agreement as agreements
-from wardnet.audit import log
-from wardnet.audit.entry import Actor, Event, EventType, Outcome
 from wardnet.errors import CATALOGUE, Reason, WardnetError
 from wardnet.identity.member import Role
 from wardnet.settings import load as load_settings
@@ -33,8 +30,6 @@ from wardnet_node.settings import NodeSettings
 REFUSED = CATALOGUE[Reason.LOGIN_REFUSED].sentence
 OUTDATED = CATALOGUE[Reason.FORM_OUTDATED].sentence
 PAGES = ("/", "/studies", "/agreements", "/datasets", "/datasets/cardiology", "/log", "/health")
-SECONDS = 0.1
-"""What a page may take."""
 
 
 @pytest.fixture
@@ -453,48 +448,6 @@ def test_the_study_is_told_in_plain_language(anna: Browser, home: DeskHome) -> N
         "Day of admission",
     ):
         assert text in page
-
-
-def fill_log(home: DeskHome, entries: int) -> None:
-    """Write many entries of many kinds."""
-    kinds = (EventType.QUERY_ACCEPTED, EventType.QUERY_PART, EventType.QUERY_ANSWER)
-    with home.catalog() as catalog, catalog.transaction() as connection:
-        for number in range(entries):
-            event = Event(
-                type=kinds[number % 3],
-                outcome=Outcome.RELEASED,
-                node=home.credentials.member.uri,
-                actor=Actor(subject=f"wardnet://heartnet/researcher/r{number % 40}"),
-                dataset=("cardiology", "oncology")[number % 2],
-                study=home.study.digest,
-            )
-            log.append(connection, event, at=clock.now())
-
-
-def test_pages_take_a_tenth_of_a_second_with_ten_thousand_entries(
-    anna: Browser, home: DeskHome
-) -> None:
-    """Every page and every search answers in time, and pages through the log."""
-    accept(anna, home)
-    fill_log(home, 10_000)
-    searches = (
-        "type=query_answer",
-        "subject=r7",
-        "dataset=oncology",
-        "since=2020-01-01",
-        "type=started",
-    )
-    pages = [*PAGES, path(home), f"{path(home)}/narrow", *(f"/log?{text}" for text in searches)]
-    anna.open("/log")
-    for page in pages:
-        took = min(_seconds(anna, page) for _ in range(3))
-        assert took <= SECONDS, page
-
-
-def _seconds(browser: Browser, page: str) -> float:
-    begun = time.perf_counter()
-    browser.open(page)
-    return time.perf_counter() - begun
 
 
 def test_the_log_is_searched_and_paged(anna: Browser, home: DeskHome) -> None:
