@@ -166,6 +166,22 @@ def test_config_shows_where_a_setting_comes_from(
     )
 
 
+def test_a_lost_catalog_does_not_pass_for_an_empty_one(run: Run, hospital: Hospital) -> None:
+    """No command makes a new one, and none removes the segments that it knows nothing of."""
+    segments = sorted((hospital.home / "vault" / "seg").iterdir())
+    catalog, code = hospital.home / "catalog.db", CATALOGUE[Reason.VAULT_DAMAGED].exit_code
+    (hospital.home / "settings.toml").write_text('address = "localhost:7443"\n')
+    catalog.unlink()
+    for command in (["dataset", "list"], ["log", "show"], ["serve"]):
+        refused = run(*command, code=code)
+        assert "catalog.db" in refused.stderr
+        assert "backup" in refused.stderr
+    assert not catalog.exists()
+    catalog.touch()
+    run("dataset", "list", code=code)
+    assert sorted((hospital.home / "vault" / "seg").iterdir()) == segments
+
+
 def test_a_home_is_needed_before_a_passphrase(tmp_path: Path) -> None:
     """Somebody in the wrong folder is told so, and asked for nothing."""
     result = CliRunner().invoke(main, ["--home", str(tmp_path), "dataset", "list"])

@@ -12,7 +12,6 @@ from support.pki import TestNetwork
 from support.questions import DICTIONARY, book, signed_study, steward, study
 from wardnet.audit import log
 from wardnet.audit.entry import Entry
-from wardnet.identity.member import Role
 from wardnet.question.rows import Rows
 from wardnet_node.compute.pool import WorkerPool
 from wardnet_node.desk.decide import Decisions
@@ -51,7 +50,7 @@ class Hospital:
 
     def __init__(self, network: TestNetwork, home: Path, *, name: str = "a") -> None:
         self.home = home
-        self.keystore = network.settle(home, Role.NODE, name)
+        self.keystore = network.found(home, name)
         self.credentials = network.node(name)
         with self.vault() as vault:
             vault.adopt(DICTIONARY, LocalPart())

@@ -49,7 +49,7 @@ class Ward:
     ) -> None:
         self.network = network
         self.home = home
-        self.keystore = network.settle(home, Role.NODE, "a")
+        self.keystore = network.found(home, "a")
         self.credentials = network.node("a")
         with self.catalog() as catalog:
             member = self.credentials.member

@@ -152,6 +152,7 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
         """,
     ),
     search.SCHEMA,
+    ("CREATE TABLE unlocks (at TEXT PRIMARY KEY, statement BLOB NOT NULL) STRICT",),
 )
 """Each brings a catalog from one version to the next; they are only ever added to."""
 
@@ -182,15 +183,28 @@ class Catalog:
             raise
 
     @classmethod
+    def create(cls, home: Path, keystore: Keystore) -> Self:
+        """Make the catalog of a new home; only who makes the keystore, too, may call this."""
+        return cls(home / FILE_NAME, keystore.derive("catalog"))
+
+    @classmethod
     def open(cls, home: Path, keystore: Keystore) -> Self:
-        """Open the catalog of a node's home; make it when there is none.
+        """Open the catalog of a node's home.
+
+        A home that has lost its catalog must not pass for an empty one: the files of its datasets
+        would be removed, and its decisions forgotten.
 
         Raises
         ------
         WardnetError
-            `VAULT_DAMAGED` when it is not a catalog under this keystore.
+            `VAULT_DAMAGED` when it is gone, or not a catalog under this keystore.
         """
-        return cls(home / FILE_NAME, keystore.derive("catalog"))
+        path = home / FILE_NAME
+        if not path.exists():
+            raise _damaged(path, "the file is missing")
+        if not path.stat().st_size:
+            raise _damaged(path, "the file is empty")
+        return cls(path, keystore.derive("catalog"))
 
     @cached_property
     def db(self) -> "sqlite_utils.Database":
