@@ -18,6 +18,7 @@ from wardnet import clock
 from wardnet.audit.entry import EventType
 from wardnet.errors import CATALOGUE, Reason
 from wardnet.identity import keystore
+from wardnet.identity.certificates import fingerprint
 from wardnet.identity.keystore import Keystore
 from wardnet.identity.member import Member, Role
 from wardnet_coordinator import registry, state
@@ -182,12 +183,13 @@ def test_stewards_are_enrolled_at_the_node(
     monkeypatch.setattr(keystore, "COST", CHEAP)
     network = TestNetwork()
     home = tmp_path / "a"
-    network.settle(home, Role.NODE, "a")
+    network.found(home, "a")
     run = runner(home, secret)
 
     async def scenario() -> tuple[dict[str, Any], dict[str, Any]]:
         async with coordinator.serving(network, tmp_path / "c") as address:
-            password = ("--password-file", secret, "--json")
+            told = fingerprint(network.root.certificate)
+            password = ("--password-file", secret, "--fingerprint", told, "--json")
             add = []
             for name in ("sue", "sam"):
                 line = invite(network, tmp_path / "c", name, address=address)
@@ -214,5 +216,6 @@ def test_an_invitation_for_somebody_else_makes_no_steward(
     """A researcher's invitation is refused before anybody is asked for a password."""
     coordinator.prepare(tmp_path / "c", [])
     line = invite(ward.network, tmp_path / "c", "eve", role=Role.RESEARCHER)
-    run("steward", "add", line, code=CATALOGUE[Reason.ROLE_REFUSED].exit_code)
+    done = run("steward", "add", line, code=CATALOGUE[Reason.INVITATION_ROLE].exit_code)
+    assert "It is redeemed with `wardnet login`." in done.stderr
     assert "eve" not in run("steward", "list").stdout
