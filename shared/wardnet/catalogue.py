@@ -78,10 +78,26 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             "{file}, line {line}, column {column}: {rule}. All rejected rows are in {report}; "
             "nothing was stored. Correct the file, or accept the loss with --max-rejects.",
         ),
+        Reason.ROWS_LOST: Row(
+            _S.FAILED_PRECONDITION,
+            "{file} holds fewer than half as many rows as {dataset} has now; nothing was stored. "
+            "Check that the export is whole; when it is, load it with --accept-fewer-rows.",
+        ),
         Reason.DICTIONARY_MISMATCH: Row(
             _S.FAILED_PRECONDITION,
             "{path} does not fit the dictionary at {field}: {rule}. Correct the local part or "
             "adopt the current dictionary.",
+        ),
+        Reason.LOCAL_PART_LOST: Row(
+            _S.FAILED_PRECONDITION,
+            "{dataset} was adopted with a local part of its own, which would be lost. Name a file "
+            "with --local, keep the one that is there with --keep-local, or give it up for plain "
+            "CSV with --plain.",
+        ),
+        Reason.NOT_ADOPTED: Row(
+            _S.NOT_FOUND,
+            "{dataset} has not been adopted here. `wardnet-node dataset list` shows what has; "
+            "`wardnet-node dataset adopt {dataset} --local FILE` takes it up from the network.",
         ),
         Reason.COLUMN_UNAVAILABLE: Row(
             _S.NOT_FOUND,
@@ -195,6 +211,11 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         ),
         Reason.QUERY_REPLAYED: Row(
             _S.UNAUTHENTICATED, "This query's nonce was used before. Ask again with a new query."
+        ),
+        Reason.QUERY_BEFORE_UNLOCK: Row(
+            _S.FAILED_PRECONDITION,
+            "The query was signed before the hospital's node was unlocked, which cannot tell "
+            "whether it was answered before. Ask again with a new query.",
         ),
         Reason.QUERY_NOT_FOR_US: Row(
             _S.UNAUTHENTICATED, "The query is addressed to others. Nothing was done."
@@ -327,13 +348,29 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         ),
         Reason.VAULT_DAMAGED: Row(
             _S.DATA_LOSS,
-            "{path} does not hold what was stored there: {rule}. Stop the daemon and restore the whole "
-            "home folder from one backup; run nothing else on it before.",
+            "{path} does not hold what was stored there: {rule}. Stop the daemon and restore the "
+            "home folder from a backup.",
+        ),
+        Reason.NODE_UNABLE: Row(
+            _S.UNAVAILABLE,
+            "The hospital cannot use its data at present; its log tells its operator why. Ask "
+            "again later, or ask the other hospitals.",
+            retry=True,
         ),
         Reason.LOG_DAMAGED: Row(
             _S.DATA_LOSS,
             "The access log is broken at entry {line}: {rule}. Keep the file as evidence and call "
             "your auditor.",
+        ),
+        Reason.NODE_LOCKED: Row(
+            _S.DATA_LOSS,
+            "The access log has lost its end: {rule}. Put the newest catalog back; where it is "
+            "lost, two stewards unlock the node: `wardnet-node unlock --reason TEXT --steward A "
+            "--steward B`.",
+        ),
+        Reason.NODE_NOT_LOCKED: Row(
+            _S.FAILED_PRECONDITION,
+            "The node is not locked: its access log is whole. Start it with `wardnet-node serve`.",
         ),
         Reason.STATE_DAMAGED: Row(
             _S.DATA_LOSS, "{path} is damaged: {rule}. Restore it from a backup."

@@ -183,7 +183,7 @@ def test_a_backup_of_the_catalog_that_was_put_back_is_not_served(
         desk.open(work(network))
     put_back(hospital, backup)
     for _ in range(2):
-        assert refused_start(hospital).reason is Reason.LOG_DAMAGED
+        assert refused_start(hospital).reason is Reason.NODE_LOCKED
     assert EventType.QUERY_ACCEPTED not in [entry.type for entry in hospital.entries()]
 
 
@@ -199,7 +199,7 @@ def test_a_catalog_that_was_put_back_and_grew_on_is_not_served(
     put_back(hospital, backup)
     for _ in range(5):
         hospital.load({"female": 20})
-    assert refused_start(hospital).reason is Reason.LOG_DAMAGED
+    assert refused_start(hospital).reason is Reason.NODE_LOCKED
 
 
 def test_a_node_that_was_killed_starts_again(network: TestNetwork, hospital: Hospital) -> None:
@@ -219,7 +219,7 @@ def test_an_anchor_that_is_gone_is_missed(hospital: Hospital) -> None:
     with started(hospital):
         pass
     (hospital.home / FILE_NAME).unlink()
-    assert refused_start(hospital).reason is Reason.LOG_DAMAGED
+    assert refused_start(hospital).reason is Reason.NODE_LOCKED
 
 
 def test_the_anchor_is_for_the_node_only(hospital: Hospital) -> None:

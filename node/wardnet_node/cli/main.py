@@ -20,6 +20,7 @@ from wardnet_node.cli.log import log
 from wardnet_node.cli.place import Place
 from wardnet_node.cli.steward import steward
 from wardnet_node.cli.study import study
+from wardnet_node.cli.unlock import unlock
 
 RECOVERY: Final = (
     "This key opens the vault when the passphrase is lost. It is shown once and kept nowhere:\n"
@@ -113,3 +114,4 @@ main.add_command(steward)
 main.add_command(book)
 main.add_command(study)
 main.add_command(desk)
+main.add_command(unlock)

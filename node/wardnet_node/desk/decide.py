@@ -7,12 +7,14 @@ hospital's own address book. A refused decision stands in the log too.
 
 from wardnet_node.desk import studies
 from wardnet_node.desk.decide_book import BookDecisions
+from wardnet_node.desk.decide_keys import KeyDecisions
 from wardnet_node.desk.decide_studies import StudyDecisions
 from wardnet_node.desk.receive import Received
 from wardnet_node.desk.studies import Unsent
+from wardnet_node.desk.unlock import Unlocking
 
 
-class Decisions(StudyDecisions, BookDecisions, Received):
+class Decisions(StudyDecisions, BookDecisions, KeyDecisions, Received, Unlocking):
     """Take the stewards' decisions, show what holds, and hand on what was signed."""
 
     def unsent(self) -> tuple[Unsent, ...]:

@@ -16,7 +16,7 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope
 from wardnet.transport.convert import Work, WorkId, envelope_to_bytes
 from wardnet_node import messages, outbox
-from wardnet_node.desk import anchor, queries, studies
+from wardnet_node.desk import queries, studies
 from wardnet_node.desk.accept import Refused, check_attempt
 from wardnet_node.desk.anchor import Anchor
 from wardnet_node.desk.decide import Decisions
@@ -48,7 +48,7 @@ class Desk:
         self._vault = vault
         self._credentials = credentials
         self._member = credentials.member
-        self._anchor = Anchor(catalog.path.with_name(anchor.FILE_NAME))
+        self._anchor = Anchor(catalog.path)
         self._gate = Gate(
             catalog=catalog, vault=vault, decisions=self.decisions, credentials=credentials
         )
@@ -61,12 +61,13 @@ class Desk:
         Raises
         ------
         WardnetError
-            `LOG_DAMAGED` when the catalog is older than what this node has served; nothing is
+            `NODE_LOCKED` when the catalog is older than what this node has served; nothing is
             recorded then.
         """
         with self._catalog.reading() as connection:
-            served = connection.execute("SELECT 1 FROM node WHERE key = 'epoch'").fetchone()
-            self._anchor.check(connection, served=served is not None)
+            gap = self._anchor.gap(connection)
+            if gap is not None:
+                raise gap.error
             head = log.head(connection)
         # First the anchor: once the catalog says that it was served, there is one.
         self._anchor.write(head)

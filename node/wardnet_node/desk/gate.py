@@ -82,6 +82,7 @@ class Gate:
             view=lambda question: decisions.view(question=question),
             snapshot=vault.pin,
             nonce_used_by=self._nonce_used_by,
+            known_since=self._known_since,
         )
 
     def first(self, envelope: Envelope, *, at: datetime) -> Opened:
@@ -138,3 +139,7 @@ class Gate:
     def _nonce_used_by(self, nonce: str) -> str | None:
         with self._catalog.reading() as connection:
             return queries.nonce_used_by(connection, nonce)
+
+    def _known_since(self) -> str:
+        with self._catalog.reading() as connection:
+            return queries.known_since(connection)

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from wardnet import clock
 from wardnet.audit import log
-from wardnet.audit.entry import Event, Outcome
+from wardnet.audit.entry import Event, refused
 from wardnet.errors import WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet_node.desk.knowledge import Knowledge
@@ -35,7 +34,6 @@ class Ledger:
         try:
             yield
         except WardnetError as error:
-            refused = replace(event, outcome=Outcome.REFUSED, reason=error.reason)
             with self._catalog.transaction() as connection:
-                log.append(connection, refused, at=clock.now())
+                log.append(connection, refused(event, [error]), at=clock.now())
             raise

@@ -26,7 +26,7 @@ from cryptography.x509 import load_pem_x509_certificates
 from wardnet import clock
 from wardnet.agreement.address_book import key_of
 from wardnet.audit import log
-from wardnet.audit.entry import Actor, Event, EventType, Outcome
+from wardnet.audit.entry import Actor, Event, EventType, Outcome, refused
 from wardnet.audit.log import Connection
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import SIGNING_FILE, Credentials
@@ -252,8 +252,10 @@ class Stewards:
     ) -> Event:
         subject, role = (member.uri, member.role.value) if member else ("unknown", None)
         actor = Actor(subject=subject, organisation=self._member.id, role=role, key_id=key)
-        reason = Reason.LOGIN_REFUSED if outcome is Outcome.REFUSED else None
-        return Event(type=kind, outcome=outcome, reason=reason, node=self._member.uri, actor=actor)
+        event = Event(type=kind, outcome=outcome, node=self._member.uri, actor=actor)
+        if outcome is Outcome.REFUSED:
+            return refused(event, [WardnetError(Reason.LOGIN_REFUSED)])
+        return event
 
 
 def code_at(secret: bytes, *, at: datetime) -> str:
