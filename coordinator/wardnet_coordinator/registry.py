@@ -184,9 +184,6 @@ def enrol(
     connection.execute(
         "INSERT OR REPLACE INTO members VALUES (?, ?, ?)", (member.role, member.id, moment)
     )
-    if member.role is Role.NODE:
-        # Its node counts its lists from the beginning again.
-        connection.execute("DELETE FROM revocations WHERE organisation = ?", (member.id,))
     tls, signing = (
         issue(requested, member=member, usage=usage, issuing=issuing, at=at)
         for requested, usage in ((tls_request, Usage.TLS), (signing_request, Usage.SIGNING))

@@ -189,6 +189,7 @@ class Link:
         for result in await self._desk.do(Desk.unacknowledged):
             await stream.send_result(result)
         await self._send_decisions(stream)
+        await self._send_list(stream)
         log, address = logs.logger(), self._settings.address
         log.info("attached", address=address, epoch=self._epoch)
         if not self._served:
@@ -232,6 +233,11 @@ class Link:
         for statement in await self._desk.do(lambda desk: desk.decisions.unsent()):
             await stream.send_decision(statement)
 
+    async def _send_list(self, stream: Stream) -> None:
+        """Tell what this hospital has taken back, whenever its list was signed anew."""
+        with _logged_errors("revocations"):
+            await stream.send_list(await self._desk.do(lambda desk: desk.decisions.own_list()))
+
     async def _acknowledged(self, stream: Stream, name: str) -> None:
         """Note that the coordinator has a result (`query/attempt/round`) or a decision (digest)."""
         stream.acknowledged(name)
@@ -246,12 +252,13 @@ class Link:
             await stream.send(messages.heartbeat())
 
     async def _watch(self, stream: Stream, announced: tuple[Held, ...]) -> None:
-        """Tell what people of this hospital have changed: its decisions and its datasets."""
+        """Tell what people of this hospital have changed: decisions, keys and datasets."""
         changes = await self._desk.do(Desk.changes)
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             if self._stream is stream:
                 await self._send_decisions(stream)
+                await self._send_list(stream)
             if (now := await self._desk.do(Desk.changes)) == changes:
                 continue
             changes, held = now, await self._desk.do(Desk.held)

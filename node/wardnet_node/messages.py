@@ -100,6 +100,11 @@ def decision(study: str, statement: Envelope) -> AttachRequest:
     return AttachRequest(decision=message)
 
 
+def revocations(listed: Envelope) -> AttachRequest:
+    """Carry what the hospital has taken back."""
+    return AttachRequest(revocations=envelope_to_wire(listed))
+
+
 def kept(message: bytes) -> AttachRequest:
     """Read a result from the outbox."""
     return AttachRequest.FromString(message)

@@ -6,7 +6,9 @@ from typing import Final, TypeAlias
 
 import grpc.aio
 
+from wardnet import canonical
 from wardnet.errors import Reason, WardnetError
+from wardnet.identity.envelope import Envelope
 from wardnet.transport.status import error_from_rpc
 from wardnet.wire.v1.link_pb2 import AttachRequest, AttachResponse
 from wardnet_node import messages
@@ -52,6 +54,10 @@ class Stream:
         """Queue a decision on a study, once per stream."""
         message = messages.decision(statement.study, statement.envelope)
         await self._send_once(statement.digest, message)
+
+    async def send_list(self, listed: Envelope) -> None:
+        """Queue a list of what the hospital has taken back, once per stream."""
+        await self._send_once(canonical.digest(listed.payload), messages.revocations(listed))
 
     def acknowledged(self, name: str) -> None:
         """Forget that a result or a decision was sent."""

@@ -3,24 +3,30 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from wardnet import canonical, clock
 from wardnet.agreement.address_book import signing_keys
-from wardnet.agreement.revocation import accept_list
+from wardnet.agreement.revocation import accept_list, check_follows
 from wardnet.audit import log
 from wardnet.audit.entry import EventType
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope, merge
 from wardnet.transport.convert import envelope_to_bytes
-from wardnet_node.desk import studies
+from wardnet_node.desk import studies, taken_back
+from wardnet_node.desk.knowledge import Known
 from wardnet_node.desk.ledger import Ledger
 from wardnet_node.desk.steward_events import about_study, by_coordinator
+from wardnet_node.desk.taken_back import Listed
 from wardnet_node.vault.catalog import Catalog
 
 MAXIMUM_UNDECIDED: Final = 1000
 """Most studies that may wait: whoever floods the inbox fills nothing else."""
+
+MAXIMUM_LISTS: Final = 1000
+"""Most organisations whose lists are kept."""
 
 
 class Received(Ledger):
@@ -63,27 +69,53 @@ class Received(Ledger):
                 log.append(connection, about_study(event, study, envelope), at=at)
 
     def receive_list(self, envelope: Envelope) -> None:
-        """Keep what another organisation has taken back.
+        """Keep what another organisation has taken back; the same list again changes nothing.
+
+        The list of an organisation that the book does not know is kept too: it counts from the
+        moment at which the organisation is written into the book, if its key has signed it.
 
         Raises
         ------
         WardnetError
-            `SIGNATURE_INVALID`, `MALFORMED` or `REVOCATIONS_ROLLED_BACK`, logged; the list before
-            stays in force.
+            `SIGNATURE_INVALID`, `MALFORMED`, `REVOCATIONS_ROLLED_BACK` or `WORK_LIMIT`, logged; the
+            list before stays in force.
         """
         at = clock.now()
         event = by_coordinator(self._member, EventType.REVOCATIONS_RECEIVED)
         with self._refusals_logged(event):
-            received, signers = self._knowledge.check_list(envelope, at=at)
+            received = self._knowledge.check_list(envelope, at=at)
             with self._catalog.transaction() as connection:
-                known = self._knowledge.look(connection)
-                held = known.lists.get(received.organisation)
-                accept_list(received, signers=signers, book=known.view.book, held=held, at=at)
-                if received == held:
+                if not self._is_news(self._knowledge.look(connection), received, at=at):
                     return
-                studies.put_revocations(connection, envelope, at=at)
+                name = received.content.organisation
+                taken_back.put_list(connection, name, envelope, at=at)
                 digest = canonical.digest(envelope.payload)
                 log.append(connection, replace(event, result_digest=digest), at=at)
+
+    def _is_news(self, known: Known, received: Listed, *, at: datetime) -> bool:
+        """Refuse a list that is not its organisation's next one; say whether it is another one."""
+        content, signers = received.content, received.signers
+        name, book = content.organisation, known.view.book
+        before = known.listed.get(name)
+        if before is not None and (before.content, before.signers) == (content, signers):
+            return False
+        # 1. What this hospital has taken back, only its own node says.
+        if name == self._member.id:
+            raise WardnetError(Reason.SIGNATURE_INVALID, rule="it is this hospital's own list")
+        # 2. It is the next one of an organisation that the book knows.
+        if book.organisation(name) is not None:
+            held = known.lists.get(name)
+            accept_list(content, signers=signers, book=book, held=held, at=at)
+            return True
+        # 3. Or of a stranger's, for later; whoever invents them fills nothing else.
+        if content.network != book.network:
+            raise WardnetError(Reason.SIGNATURE_INVALID, rule="it is of another network")
+        if before is None and len(known.listed) >= MAXIMUM_LISTS:
+            rule = f"{MAXIMUM_LISTS} organisations have sent lists"
+            raise WardnetError(Reason.WORK_LIMIT, rule=rule)
+        if before is not None and before.signers & signers:
+            check_follows(content, before.content, at=at)
+        return True
 
     @contextmanager
     def _remembered(self, name: str) -> Iterator[None]:

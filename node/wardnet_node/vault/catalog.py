@@ -153,6 +153,25 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
     ),
     search.SCHEMA,
     ("CREATE TABLE unlocks (at TEXT PRIMARY KEY, statement BLOB NOT NULL) STRICT",),
+    (
+        # One list of each organisation; what came before waits at the coordinator.
+        "DROP TABLE revocations",
+        """
+        CREATE TABLE revocations (
+            position INTEGER PRIMARY KEY AUTOINCREMENT,
+            organisation TEXT NOT NULL UNIQUE,
+            envelope BLOB NOT NULL,
+            received TEXT NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE revoked_keys (
+            position INTEGER PRIMARY KEY,
+            envelope BLOB NOT NULL,
+            made TEXT NOT NULL
+        ) STRICT
+        """,
+    ),
 )
 """Each brings a catalog from one version to the next; they are only ever added to."""
 
