@@ -73,11 +73,31 @@ def test_a_load_reports_what_it_left_out(run: Run, tmp_path: Path) -> None:
     assert Path(loaded["rejects_report"]).exists()
 
 
+def test_a_cut_file_is_not_loaded_unless_somebody_vouches_for_it(run: Run, tmp_path: Path) -> None:
+    """Neither a last line without an end nor far fewer rows than before pass unnoticed."""
+    table = tmp_path / "table.csv"
+    table.write_text("sex,age\n" + "female,110\n" * 29 + "male,11")
+    code = CATALOGUE[Reason.ROWS_REJECTED].exit_code
+    refused = run("dataset", "load", "cardiology", table, code=code)
+    assert "line 31" in refused.stderr
+    assert "--accept-last-line" in refused.stderr
+    run("dataset", "load", "cardiology", table, "--accept-last-line")
+    table.write_text("sex,age\n" + "female,110\n" * 14)
+    code = CATALOGUE[Reason.ROWS_LOST].exit_code
+    refused = run("dataset", "load", "cardiology", table, code=code)
+    assert "--accept-fewer-rows" in refused.stderr
+    assert printed(run("dataset", "list", "--json"))[0]["rows"] == 30
+    run("dataset", "load", "cardiology", table, "--append")
+    run("dataset", "load", "cardiology", table, "--accept-fewer-rows")
+    assert printed(run("dataset", "list", "--json"))[0]["rows"] == 14
+
+
 def test_a_dropped_dataset_is_gone(run: Run) -> None:
     """It asks first, unless told not to; afterwards the name is unknown."""
     run("dataset", "drop", "cardiology", code=1)
     run("dataset", "drop", "cardiology", "--yes")
-    run("dataset", "show", "cardiology", code=CATALOGUE[Reason.DATASET_UNAVAILABLE].exit_code)
+    code = CATALOGUE[Reason.NOT_ADOPTED].exit_code
+    assert "dataset adopt cardiology" in run("dataset", "show", "cardiology", code=code).stderr
 
 
 def test_describe_drafts_both_parts_and_keeps_what_is_there(run: Run, tmp_path: Path) -> None:

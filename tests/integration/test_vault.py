@@ -395,21 +395,24 @@ def test_a_drop_that_was_interrupted_is_finished(home: Home, tmp_path: Path) -> 
 
 
 def test_an_unknown_dataset_is_unavailable(home: Home, tmp_path: Path) -> None:
-    """Every call says so in the same sentence."""
+    """People at the machine read what to do; a question reads one sentence, whatever the cause."""
     path = write_csv(visits(5), tmp_path / "a.csv")
+    reasons = []
     with home.vault() as vault:
         calls = (
             lambda: vault.adopted("other"),
             lambda: vault.load("other", path),
             lambda: vault.snapshots("other"),
+            lambda: vault.drop("other"),
             lambda: vault.pin("other"),
             lambda: vault.pin("visits"),
-            lambda: vault.drop("other"),
         )
         for call in calls:
             with pytest.raises(WardnetError) as refused:
                 call()
-            assert refused.value.reason is Reason.DATASET_UNAVAILABLE
+            reasons.append(refused.value.reason)
+    asked = Reason.DATASET_UNAVAILABLE
+    assert reasons == [Reason.NOT_ADOPTED] * 4 + [asked] * 2
 
 
 def test_only_columns_that_may_be_shared_are_stored(home: Home, tmp_path: Path) -> None:

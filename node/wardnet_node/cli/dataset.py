@@ -140,15 +140,42 @@ def adopt(place: Place, *, name: str, local: Path | None, as_json: bool) -> None
     metavar="N",
     help="Most records that may be left out.",
 )
+@click.option(
+    "--accept-last-line",
+    is_flag=True,
+    help="The last line is whole, though it has no line end: without this it is rejected, because "
+    "a file that was cut off looks the same.",
+)
+@click.option(
+    "--accept-fewer-rows",
+    is_flag=True,
+    help="FILE may replace more than twice as many rows.",
+)
+@click.option("--details", is_flag=True, help="Show the quality of every column.")
 @json_option
 @click.pass_obj
 def load(
-    place: Place, *, name: str, file: Path, append: bool, max_rejects: int, as_json: bool
+    place: Place,
+    *,
+    name: str,
+    file: Path,
+    append: bool,
+    max_rejects: int,
+    accept_last_line: bool,
+    accept_fewer_rows: bool,
+    details: bool,
+    as_json: bool,
 ) -> None:
     """Read FILE (CSV) into a new snapshot of NAME: all of it, or nothing."""
     with place.vault() as vault, _progress(f"Loading {name}") as progress:
         report = vault.load(
-            name, file, append=append, maximum_rejects=max_rejects, progress=progress
+            name,
+            file,
+            append=append,
+            maximum_rejects=max_rejects,
+            accept_last_line=accept_last_line,
+            accept_fewer_rows=accept_fewer_rows,
+            progress=progress,
         )
     snapshot = report.snapshot
     print_record(

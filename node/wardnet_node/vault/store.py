@@ -118,19 +118,14 @@ class Store:
 
 
 def held(connection: Connection, name: str) -> DatasetRecord:
-    """Return an adopted dataset.
+    """Return an adopted dataset, for somebody at the machine.
 
     Raises
     ------
     WardnetError
-        `DATASET_UNAVAILABLE`.
+        `NOT_ADOPTED`.
     """
     record = tables.dataset(connection, name)
     if record is None:
-        raise unavailable(name)
+        raise WardnetError(Reason.NOT_ADOPTED, dataset=name)
     return record
-
-
-def unavailable(name: str) -> WardnetError:
-    """Return the error of a dataset, or snapshot, that is not here."""
-    return WardnetError(Reason.DATASET_UNAVAILABLE, dataset=name)

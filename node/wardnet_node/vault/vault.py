@@ -14,6 +14,7 @@ from pathlib import Path
 
 from wardnet import clock
 from wardnet.audit.entry import EventType
+from wardnet.errors import Reason, WardnetError
 from wardnet.identity.keystore import Keystore
 from wardnet.identity.member import Member
 from wardnet.question.dictionary import Dictionary
@@ -25,7 +26,7 @@ from wardnet_node.vault import loading, tables
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.disk import disk_errors, shared_lock
 from wardnet_node.vault.snapshot import Snapshot
-from wardnet_node.vault.store import Store, held, unavailable
+from wardnet_node.vault.store import Store, held
 from wardnet_node.vault.summary import Adopted, DatasetSummary, LoadReport, summarise
 from wardnet_node.vault.tables import ROWS, SnapshotRecord
 
@@ -79,7 +80,7 @@ class Vault:
         Raises
         ------
         WardnetError
-            `DATASET_UNAVAILABLE`.
+            `NOT_ADOPTED`.
         """
         with self._catalog.reading() as connection:
             record = held(connection, name)
@@ -92,6 +93,8 @@ class Vault:
         *,
         append: bool = False,
         maximum_rejects: int = 0,
+        accept_last_line: bool = False,
+        accept_fewer_rows: bool = False,
         progress: Progress | None = None,
     ) -> LoadReport:
         """Read a file into a new snapshot, in place of the rows so far or after them.
@@ -106,6 +109,10 @@ class Vault:
             Whether the rows so far stay.
         maximum_rejects : int
             Most records that may be left out.
+        accept_last_line : bool
+            Whether a last line without a line end is whole.
+        accept_fewer_rows : bool
+            Whether a file with fewer than half of the present rows may replace them.
         progress : callable or None
             Called with the bytes done and the bytes in all.
 
@@ -113,9 +120,9 @@ class Vault:
         ------
         WardnetError
             The reasons of `batches.read`; `ROWS_REJECTED` with the first reject and the path of
-            the report; `DATASET_UNAVAILABLE`; `DICTIONARY_MISMATCH` when rows would be appended
-            under another dictionary; `IN_USE` when another load came first; `DISK_FULL`. Nothing
-            is stored then.
+            the report; `ROWS_LOST`; `NOT_ADOPTED`; `DICTIONARY_MISMATCH` when rows would be
+            appended under another dictionary; `IN_USE` when another load came first; `DISK_FULL`.
+            Nothing is stored then.
         """
         store, loaded = self._store, clock.to_moment(clock.now())
         report = store.reports / f"{name}-{loaded.replace(':', '')}.rejects.csv"
@@ -123,11 +130,19 @@ class Vault:
             # 1. Note what the load starts from.
             base = loading.begin(store, name, append=append)
             parts = base.dataset
-            read = batches.read(path, parts.dictionary, local=parts.local, progress=progress)
+            read = batches.read(
+                path,
+                parts.dictionary,
+                local=parts.local,
+                accept_last_line=accept_last_line,
+                progress=progress,
+            )
             with loading.open_load(store, base) as load:
                 # 2. Write segments that no snapshot holds yet.
                 with RejectsReport(report) as rejects:
                     load.take(read, rejects=rejects, file=path, maximum_rejects=maximum_rejects)
+                if not accept_fewer_rows:
+                    loading.check_size(base, load, file=path)
                 # 3. Make them a snapshot, if nothing changed meanwhile.
                 made = loading.commit(store, base, load, rejects=rejects.by_rule, loaded=loaded)
                 load.keep()
@@ -146,7 +161,7 @@ class Vault:
         Raises
         ------
         WardnetError
-            `DATASET_UNAVAILABLE`.
+            `NOT_ADOPTED`.
         """
         with self._catalog.reading() as connection:
             return tables.snapshots(connection, held(connection, name).id)
@@ -167,12 +182,14 @@ class Vault:
             `DATASET_UNAVAILABLE`, also for a number that is not kept; `VAULT_DAMAGED`.
         """
         with self._catalog.reading() as connection:
-            record = held(connection, name)
+            record = tables.dataset(connection, name)
+            if record is None:
+                raise WardnetError(Reason.DATASET_UNAVAILABLE, dataset=name)
             number = record.head if number is None else number
             found = tables.snapshot(connection, record.id, number=number)
             stored = tables.segments(connection, record.id, number=number)
         if found is None:
-            raise unavailable(name)
+            raise WardnetError(Reason.DATASET_UNAVAILABLE, dataset=name)
         rows = [segment for segment in stored if segment.kind == ROWS]
         return Snapshot(
             dataset=name,
@@ -190,7 +207,7 @@ class Vault:
         Raises
         ------
         WardnetError
-            `DATASET_UNAVAILABLE`.
+            `NOT_ADOPTED`.
         """
         # 1. Log first. From here on the drop will be finished, whatever happens.
         with self._catalog.transaction() as connection:
