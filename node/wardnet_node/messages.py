@@ -22,6 +22,7 @@ from wardnet.wire.v1.link_pb2 import (
     SignedAnswer,
     StudyDecision,
 )
+from wardnet_node.public import public
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +86,16 @@ def answer(work_id: WorkId, sealed: bytes) -> bytes:
 
 def refusal(work_id: WorkId, reasons: Iterable[WardnetError]) -> bytes:
     """Write every reason why the work is not done."""
-    message = Refusal(work_id=str(work_id), causes=causes_to_wire(reasons))
+    message = Refusal(
+        work_id=str(work_id), causes=causes_to_wire(public(reasons, work=str(work_id)))
+    )
     return AttachRequest(refusal=message).SerializeToString()
 
 
 def explanation(number: int, reasons: Iterable[WardnetError]) -> AttachRequest:
     """Say what would be done with a query: no reason against it, or every one."""
-    return AttachRequest(explanation=Explanation(id=number, causes=causes_to_wire(reasons)))
+    causes = causes_to_wire(public(reasons, work="explain"))
+    return AttachRequest(explanation=Explanation(id=number, causes=causes))
 
 
 def decision(study: str, statement: Envelope) -> AttachRequest:

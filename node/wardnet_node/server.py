@@ -21,6 +21,7 @@ from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.thread import DeskThread
 from wardnet_node.desk.web.room import LinkState
 from wardnet_node.desk.web.serve import serving_desk
+from wardnet_node.health import warn_of_damage
 from wardnet_node.link import Link
 from wardnet_node.rounds import Rounds
 from wardnet_node.settings import NodeSettings
@@ -98,6 +99,7 @@ async def _until_stopped(link: Link, stop: asyncio.Event, settings: NodeSettings
 def _desk(home: Path, keystore: Keystore, credentials: Credentials) -> Desk:
     catalog = Catalog.open(home, keystore)
     vault = Vault(home, keystore, catalog, member=credentials.member)
+    warn_of_damage(vault)
     return Desk(catalog=catalog, vault=vault, credentials=credentials)
 
 

@@ -92,6 +92,17 @@ def test_a_cut_file_is_not_loaded_unless_somebody_vouches_for_it(run: Run, tmp_p
     assert printed(run("dataset", "list", "--json"))[0]["rows"] == 14
 
 
+def test_a_load_speaks_of_the_columns_that_have_something_to_say(run: Run, tmp_path: Path) -> None:
+    """Line by line, and short enough for a terminal; every column is shown on request."""
+    table = tmp_path / "table.csv"
+    table.write_text("sex,age\n" + "female,40\n" * 30 + "female,\n" * 10)
+    said = run("dataset", "load", "cardiology", table).stdout
+    assert ["age", "10", "25.0%", "0.0%"] in [line.split() for line in said.splitlines()]
+    assert "sex" not in said
+    assert max(len(line.rstrip()) for line in said.splitlines()) < 100
+    assert "sex" in run("dataset", "load", "cardiology", table, "--details").stdout
+
+
 def test_a_dropped_dataset_is_gone(run: Run) -> None:
     """It asks first, unless told not to; afterwards the name is unknown."""
     run("dataset", "drop", "cardiology", code=1)

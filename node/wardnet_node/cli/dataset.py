@@ -9,12 +9,19 @@ import click
 from pydantic import TypeAdapter, ValidationError
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from wardnet.command import Record, console, json_option, print_record, print_records
+from wardnet.command import (
+    Record,
+    console,
+    json_option,
+    print_json,
+    print_record,
+    print_records,
+)
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import Name
 from wardnet_node import published
 from wardnet_node.cli.place import Place
-from wardnet_node.intake import dictionary_file, local_part
+from wardnet_node.intake import dictionary_file, local_part, quality
 from wardnet_node.intake.local_part import LocalPart
 
 file_argument = click.argument("file", type=click.Path(path_type=Path))
@@ -151,7 +158,9 @@ def adopt(place: Place, *, name: str, local: Path | None, as_json: bool) -> None
     is_flag=True,
     help="FILE may replace more than twice as many rows.",
 )
-@click.option("--details", is_flag=True, help="Show the quality of every column.")
+@click.option(
+    "--details", is_flag=True, help="Show also the columns in which nothing is missing or new."
+)
 @json_option
 @click.pass_obj
 def load(
@@ -178,18 +187,21 @@ def load(
             progress=progress,
         )
     snapshot = report.snapshot
-    print_record(
-        {
-            "dataset": report.dataset,
-            "snapshot": snapshot.id,
-            "rows": snapshot.rows,
-            "patients": snapshot.patients,
-            "left_out": snapshot.quality.rejected,
-            "rejects_report": None if report.rejects_report is None else str(report.rejects_report),
-            "quality": asdict(snapshot.quality),
-        },
-        as_json=as_json,
-    )
+    made: Record = {
+        "dataset": report.dataset,
+        "snapshot": snapshot.id,
+        "rows": snapshot.rows,
+        "patients": snapshot.patients,
+        "left_out": snapshot.quality.rejected,
+        "rejects_report": None if report.rejects_report is None else str(report.rejects_report),
+    }
+    if as_json:
+        print_json({**made, "quality": asdict(snapshot.quality)})
+        return
+    print_record(made, as_json=False)
+    if columns := quality.by_column(snapshot.quality, everything=details):
+        click.echo()
+        print_records(columns, as_json=False)
 
 
 @dataset.command("list")

@@ -89,11 +89,11 @@ class Desk:
         self._catalog.close()
 
     def held(self) -> tuple[Held, ...]:
-        """Return the datasets that can be asked here."""
+        """Return the datasets that can be asked here: loaded, and not damaged."""
         return tuple(
             Held(summary.name, summary.dictionary)
             for summary in self._vault.datasets()
-            if summary.snapshot
+            if summary.snapshot and not summary.damage
         )
 
     def changes(self) -> int:

@@ -64,7 +64,10 @@ class Vault:
         local_part.check(local, dictionary)
         with self._catalog.transaction() as connection:
             record = tables.dataset(connection, dictionary.name)
-            record = record or self._store.new_dataset(dictionary, local)
+            if record is None:
+                # A keyring that was lost must not be begun anew: it is restored from a backup.
+                self._store.check_keys(tables.datasets(connection))
+                record = self._store.new_dataset(dictionary, local)
             tables.put_dataset(connection, replace(record, dictionary=dictionary, local=local))
             self._store.log(
                 connection,
@@ -153,7 +156,10 @@ class Vault:
     def datasets(self) -> tuple[DatasetSummary, ...]:
         """Return all adopted datasets, by name."""
         with self._catalog.reading() as connection:
-            return tuple(summarise(connection, record) for record in tables.datasets(connection))
+            return tuple(
+                summarise(connection, record, store=self._store)
+                for record in tables.datasets(connection)
+            )
 
     def snapshots(self, name: str) -> tuple[SnapshotRecord, ...]:
         """Return the snapshots that can be read, oldest first, each with its quality report.
@@ -190,6 +196,7 @@ class Vault:
             stored = tables.segments(connection, record.id, number=number)
         if found is None:
             raise WardnetError(Reason.DATASET_UNAVAILABLE, dataset=name)
+        self._store.check_files(stored)
         rows = [segment for segment in stored if segment.kind == ROWS]
         return Snapshot(
             dataset=name,
