@@ -273,7 +273,7 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         Reason.REVOCATIONS_STALE: Row(
             _S.FAILED_PRECONDITION,
             "{hospital} has no list of what {identity} revoked that is younger than a day. Try "
-            "again when it has come.",
+            "again once the node of {identity} is connected.",
             retry=True,
         ),
         Reason.REVOCATIONS_ROLLED_BACK: Row(

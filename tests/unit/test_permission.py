@@ -116,7 +116,7 @@ def test_a_query_addressed_to_others_is_refused() -> None:
         ("agreements", (held(vouched_by=frozenset({key("bea")})),), Reason.RESEARCHER_NOT_VOUCHED),
         ("book.organisations", BOOK.organisations[:2], Reason.RESEARCHER_NOT_VOUCHED),
         ("book.organisations", BOOK.organisations[1:], Reason.APPROVAL_MISSING),
-        ("lists", {}, Reason.REVOCATIONS_STALE),
+        ("lists", {"university": revocations("university")}, Reason.REVOCATIONS_STALE),
         ("lists", {"b": revocations("b")}, Reason.REVOCATIONS_STALE),
     ],
 )
@@ -296,7 +296,7 @@ def test_an_organisation_that_cannot_sign_need_not_send_lists() -> None:
     """Its researchers were checked one by one, and the hospital itself takes their keys back."""
     alone = replace(BOOK.organisations[2], stewards=(), researchers=(key("ada"),))
     view = replace(VIEW, book=replace(BOOK, organisations=(*BOOK.organisations[:2], alone)))
-    assert refusals(view=replace(view, lists={})) == []
+    assert refusals(view=replace(view, lists={"b": revocations("b")})) == []
     revoked = replace(view, revoked=frozenset({key("ada")}))
     assert refusals(view=revoked) == [(Reason.KEY_REVOKED, "")]
 
@@ -308,7 +308,17 @@ def test_an_organisation_whose_node_can_sign_must_send_lists() -> None:
     )
     view = replace(VIEW, book=replace(BOOK, organisations=(*BOOK.organisations[:2], node)))
     assert refusals(view=view) == []
-    assert refusals(view=replace(view, lists={})) == [(Reason.REVOCATIONS_STALE, "")]
+    hidden = replace(view, lists={"b": revocations("b")})
+    assert refusals(view=hidden) == [(Reason.REVOCATIONS_STALE, "")]
+
+
+def test_a_hospital_whose_node_lost_its_key_takes_no_part() -> None:
+    """Who speaks for it then is not known; a hospital that the book does not hold is not asked."""
+    taken = Revoked(key("node b"), later(days=30))
+    listed = {**VIEW.lists, "b": revocations("b", revoked=(taken,))}
+    assert refusals(view=replace(VIEW, lists=listed)) == [(Reason.KEY_REVOKED, "")]
+    ours = replace(VIEW, revoked=frozenset({key("node a")}))
+    assert refusals(view=ours) == [(Reason.KEY_REVOKED, "")]
 
 
 def test_a_hospital_needs_no_list_of_its_own() -> None:
@@ -318,7 +328,7 @@ def test_a_hospital_needs_no_list_of_its_own() -> None:
     agreement = replace(AGREEMENT, study=study.digest)
     request, view = under(agreement, study=study, vouched_by=frozenset({key("sue")}))
     request = replace(request, study=study.digest)
-    assert refusals(request, replace(view, lists={})) == []
+    assert refusals(request, replace(view, lists={"b": revocations("b")})) == []
 
 
 def test_every_organisation_of_a_researcher_answers_for_them() -> None:
@@ -340,7 +350,7 @@ def test_what_an_organisation_takes_back_stops_its_researchers() -> None:
     """The organisation's list is enough, whoever forgets to tell the hospital's steward."""
     taken = tuple(sorted(Revoked(key(name), later(days=30)) for name in ("ada", "uma")))
     listed = revocations("university", revoked=taken)
-    assert refusals(view=replace(VIEW, lists={"university": listed})) == [
+    assert refusals(view=replace(VIEW, lists={**VIEW.lists, "university": listed})) == [
         (Reason.KEY_REVOKED, ""),
         (Reason.RESEARCHER_NOT_VOUCHED, ""),
     ]
@@ -356,13 +366,13 @@ def test_an_organisation_takes_nothing_of_others_back() -> None:
 @pytest.mark.parametrize("hours", [-24.1, 24.1])
 def test_a_list_that_is_too_old_or_from_the_future_is_hidden(hours: float) -> None:
     """A coordinator that holds lists back only stops the queries."""
-    strange = {"university": revocations("university", issued=later(hours=hours))}
+    strange = {**VIEW.lists, "university": revocations("university", issued=later(hours=hours))}
     assert refusals(view=replace(VIEW, lists=strange)) == [(Reason.REVOCATIONS_STALE, "")]
 
 
 def test_a_list_of_the_last_day_is_believed() -> None:
     """Up to 24 hours."""
-    listed = {"university": revocations("university", issued=later(hours=-24))}
+    listed = {**VIEW.lists, "university": revocations("university", issued=later(hours=-24))}
     assert refusals(view=replace(VIEW, lists=listed)) == []
 
 

@@ -16,6 +16,7 @@ from wardnet_node import enrol
 from wardnet_node.cli.book import book
 from wardnet_node.cli.dataset import dataset
 from wardnet_node.cli.desk import desk
+from wardnet_node.cli.key import keys
 from wardnet_node.cli.log import log
 from wardnet_node.cli.place import Place
 from wardnet_node.cli.steward import steward
@@ -112,6 +113,7 @@ main.add_command(dataset)
 main.add_command(log)
 main.add_command(steward)
 main.add_command(book)
+main.add_command(keys)
 main.add_command(study)
 main.add_command(desk)
 main.add_command(unlock)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from wardnet import canonical, clock
-from wardnet.agreement.address_book import AddressBook
+from wardnet.agreement.address_book import AddressBook, check_approved
 from wardnet.audit import log
 from wardnet.audit.entry import EventType
 from wardnet.audit.log import Connection
@@ -85,6 +85,14 @@ class BookDecisions(Ledger):
                 raise WardnetError(Reason.NOT_INITIALISED, path="the address book", rule=rule)
             book = change(known.page.book)
             signers = frozenset(map(key, stewards))
+            # A key that was taken back decides nothing alone; beside another it may strike itself.
+            check_approved(
+                known.page.book,
+                organisation=self._member.id,
+                signers=signers - known.view.revoked,
+                requesters=frozenset(),
+                needed=1,
+            )
             books.check_change(known.page.book, book, hospital=self._member.id, signers=signers)
             if book != known.page.book:
                 previous = canonical.digest(books.to_bytes(known.page))

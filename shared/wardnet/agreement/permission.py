@@ -91,6 +91,7 @@ def judge(
         chain(
             _address(request, view),
             _time(request.query, started or at),
+            _hospitals(request.query, view, at),
             _agreement(held, view, at),
             _researcher(request, held, view, at),
             _data(request, held),
@@ -108,6 +109,16 @@ def _time(query: Query, start: datetime) -> Iterator[WardnetError]:
     begin, end = clock.from_moment(query.not_before), clock.from_moment(query.not_after)
     if not begin <= start <= end or end - begin > MAXIMUM_LIFETIME:
         yield WardnetError(Reason.QUERY_EXPIRED)
+
+
+def _hospitals(query: Query, view: View, at: datetime) -> Iterator[WardnetError]:
+    """Refuse hospitals of the book whose node's key was taken back, or may have been."""
+    for name in query.hospitals:
+        known = view.book.organisation(name)
+        if known is not None and known.nodes and view.revoked_by(name).issuperset(known.nodes):
+            yield WardnetError(Reason.KEY_REVOKED, identity=name)
+        if not _told(name, view, at):
+            yield WardnetError(Reason.REVOCATIONS_STALE, hospital=view.hospital, identity=name)
 
 
 def _agreement(held: Held, view: View, at: datetime) -> Iterator[WardnetError]:
