@@ -305,8 +305,12 @@ def test_a_study_goes_from_a_file_to_the_hospitals(
     assert "at most 7 queries" in wardnet("study", "status", study[:8]).stdout
     told = json.loads(wardnet("study", "status", study[:8], "--json").stdout)
     assert [each["state"] for each in told["hospitals"]] == ["agreed", "waiting"]
+    early = wardnet("query", "count", "heart")
+    assert early.exit_code == exit_code(Reason.STUDY_NEEDED)
+    assert "at least 2 hospitals that hold the data, and 1 hospital has agreed" in early.stderr
+    office.agree(office.proposals[study], "b")
     answer = json.loads(wardnet("query", "count", "heart", "--json").stdout)
-    assert [each["hospital"] for each in answer["hospitals"]] == ["a"]
+    assert [each["hospital"] for each in answer["hospitals"]] == ["a", "b"]
 
 
 def test_a_study_that_does_not_fit_is_not_sent(
