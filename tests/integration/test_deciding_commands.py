@@ -219,3 +219,24 @@ def test_an_invitation_for_somebody_else_makes_no_steward(
     done = run("steward", "add", line, code=CATALOGUE[Reason.INVITATION_ROLE].exit_code)
     assert "It is redeemed with `wardnet login`." in done.stderr
     assert "eve" not in run("steward", "list").stdout
+
+
+def test_a_steward_s_password_is_changed_by_a_command(
+    run: Run, secret: Path, tmp_path: Path
+) -> None:
+    """The old password from one file, the new one from another."""
+    new = tmp_path / "new"
+    new.touch(mode=0o600)
+    new.write_text("a new long passphrase")
+    change = ("steward", "password", "sue", "--password-file", secret, "--new-password-file", new)
+    assert "has a new password" in run(*change).stderr
+    assert "refused" in run(*change, code=CATALOGUE[Reason.LOGIN_REFUSED].exit_code).stderr
+
+
+def test_a_steward_who_left_is_removed_by_a_command(tmp_path: Path, secret: Path) -> None:
+    """Two others sign."""
+    ward = Ward(TestNetwork(), tmp_path / "b", stewards=("sue", "sam", "tom"))
+    run = runner(ward.home, secret)
+    by = ("--by", "sue", "--password-file", secret, "--by", "sam", "--password-file", secret)
+    run("steward", "remove", "tom", *by)
+    assert "tom" not in run("book", "list").stdout + run("steward", "list").stdout

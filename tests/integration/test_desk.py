@@ -66,7 +66,7 @@ def release(desk: Desk, asked: Work, opened: Opened) -> None:
 def narrow(hospital: Hospital, network: TestNetwork, **changes: object) -> dict[str, str]:
     """Let hospital a's steward sign a second, narrower agreement; return what queries then name."""
     with hospital.decisions() as decisions:
-        narrower = agreement(network, **changes)  # type: ignore[arg-type]
+        narrower = agreement(network, revision=2, **changes)  # type: ignore[arg-type]
         state = decisions.accept(
             study(network).digest, stewards=[steward(network, "a")], narrowed=narrower
         )
@@ -168,8 +168,23 @@ def test_an_explanation_uses_nothing_up(network: TestNetwork, hospital: Hospital
             Reason.QUOTA_USED_UP,
             Reason.QUERY_REPLAYED,
         ]
-    kinds = [entry.type for entry in hospital.entries()]
-    assert kinds.count(EventType.QUERY_EXPLAINED) == 4
+    explained = [entry for entry in hospital.entries() if entry.type is EventType.QUERY_EXPLAINED]
+    both = (Reason.QUOTA_USED_UP, Reason.QUERY_REPLAYED)
+    assert [entry.reasons for entry in explained] == [(), (), (), both]
+    assert explained[-1].reason is both[0]
+
+
+def test_the_log_keeps_every_reason_of_a_refusal(network: TestNetwork, hospital: Hospital) -> None:
+    """Who looks through the refusals later sees the same as the researcher."""
+    asked = work(network, dataset="nephrology", dictionary="f" * 64)
+    with started(hospital) as desk:
+        with pytest.raises(Refused) as caught:
+            desk.open(asked)
+        desk.refuse(asked, caught.value.reasons)
+    refusals = [entry for entry in hospital.entries() if entry.type is EventType.QUERY_FAILED]
+    told = tuple(dict.fromkeys(error.reason for error in caught.value.reasons))
+    assert len(told) > 1
+    assert [entry.reasons for entry in refusals] == [told]
 
 
 def test_a_backup_of_the_catalog_that_was_put_back_is_not_served(

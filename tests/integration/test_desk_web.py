@@ -290,10 +290,20 @@ def test_what_changed_meanwhile_is_not_signed(anna: Browser, home: DeskHome) -> 
         narrowed = replace(decisions.draft(home.study.digest), quota=7)
         decisions.accept(home.study.digest, stewards=[home.steward("ben")], narrowed=narrowed)
     response = anna.send(confirm)
-    assert OUTDATED in words(response.text)
+    assert "somebody has decided meanwhile; look at it again" in words(response.text)
     with home.decisions() as decisions:
         agreement = decisions.study(home.study.digest).agreement
     assert agreement == narrowed
+
+
+def test_a_new_password_ends_every_session(anna: Browser, home: DeskHome) -> None:
+    """Whoever had learned the old one is out at once; others stay."""
+    with home.browsing() as other:
+        other.follow(other.sign_in("ben"))
+        with home.room() as room:
+            room.stewards.change_password("anna", password=PASSPHRASE, new="a new long passphrase")
+        assert anna.get("/").headers["location"] == "/login"
+        assert other.get("/").status_code == 200
 
 
 def test_another_steward_s_confirmation_is_nobody_else_s(anna: Browser, home: DeskHome) -> None:

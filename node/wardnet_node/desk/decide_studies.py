@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Literal
 
 from wardnet import canonical, clock
@@ -42,19 +41,28 @@ class StudyDecisions(Look):
         stewards : Sequence of Credentials
             Who signs: one, or two different ones to allow more than before.
         narrowed : Agreement or None
-            What is allowed, from `draft`; its revision is set here. The whole study when None.
+            What is allowed, from `draft`; the whole study when None.
 
         Raises
         ------
         WardnetError
-            `STUDY_UNKNOWN`, `STUDY_DECIDED`, `APPROVAL_MISSING`, `AGREEMENT_TOO_WIDE`,
+            `STUDY_UNKNOWN`, `STUDY_DECIDED`, e.g. when somebody has decided since `draft`,
+            `APPROVAL_MISSING`, `AGREEMENT_TOO_WIDE`,
             `DATASET_UNAVAILABLE`, `DICTIONARY_OUTDATED` or `COLUMN_UNAVAILABLE`, logged.
         """
         with self._deciding(EventType.AGREEMENT_SIGNED, prefix, stewards) as decision:
             proposal, study = decision.proposal, decision.proposal.study
-            wanted = narrowed or accept_whole(study, hospital=self._member.id)
             last = last_agreement(proposal)
-            agreement = replace(wanted, revision=(last.revision if last else 0) + 1)
+            following = (last.revision if last else 0) + 1
+            agreement = narrowed or accept_whole(
+                study, hospital=self._member.id, revision=following
+            )
+            if agreement.revision != following:
+                rule = (
+                    f"this is number {agreement.revision} of its agreements, and the next one is "
+                    f"number {following}: somebody has decided meanwhile; look at it again"
+                )
+                raise self._decided(rule=rule)
             self._check_agreement(decision, agreement)
             data = agreements.to_bytes(agreement)
             decision.put(agreements.PAYLOAD_TYPE, data, agreement=agreement)

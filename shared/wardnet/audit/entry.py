@@ -47,6 +47,8 @@ class EventType(StrEnum):
     REVOCATIONS_RECEIVED = "revocations_received"
     BOOK_CHANGED = "book_changed"
     STEWARD_ADDED = "steward_added"
+    STEWARD_REMOVED = "steward_removed"
+    PASSWORD_CHANGED = "password_changed"
     STEWARD_LOGIN = "steward_login"
     BREAK_GLASS = "break_glass"
     QUERY_EXPLAINED = "query_explained"

@@ -178,8 +178,13 @@ async def visit(request: Request) -> Visit:
     SignedOut
         When nobody is signed in.
     """
-    session = web_of(request).sessions.find(request.cookies.get(COOKIE, ""))
+    web, token = web_of(request), request.cookies.get(COOKIE, "")
+    session = web.sessions.find(token)
     if session is None:
+        raise SignedOut
+    steward = session.steward
+    if await web.do(lambda room: room.stewards.mark(steward)) != session.mark:
+        web.sessions.close(token)
         raise SignedOut
     return Visit(request, session)
 
