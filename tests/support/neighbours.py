@@ -59,13 +59,14 @@ def hospital(network: TestNetwork, home: Path, name: str) -> Hospital:
     return made
 
 
-def question(network: TestNetwork, number: int = 0) -> Envelope:
-    """Return a question of ada's to both hospitals; another number gives another nonce."""
+def question(network: TestNetwork, number: int = 0, *, hospitals: str = "ab") -> Envelope:
+    """Return a question of ada's, to both hospitals or one; another number, another nonce."""
     asked = proposed(network)
     query = count_query(
         network,
+        hospitals=tuple(hospitals),
         study=asked.digest,
-        agreements={name: accept_whole(asked, hospital=name).digest for name in "ab"},
+        agreements={name: accept_whole(asked, hospital=name).digest for name in hospitals},
         nonce=f"{number:032x}",
     )
     return signed(network, query)
