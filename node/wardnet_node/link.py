@@ -20,7 +20,7 @@ from wardnet.transport.convert import envelope_from_wire, work_from_wire
 from wardnet.wire.v1 import envelope_pb2
 from wardnet.wire.v1.link_pb2 import AttachResponse, ExplainWork, Work
 from wardnet.wire.v1.link_pb2_grpc import LinkServiceStub
-from wardnet_node import messages
+from wardnet_node import messages, newer
 from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.thread import DeskThread
 from wardnet_node.health import warn_of_certificate, warn_of_clock
@@ -150,6 +150,7 @@ class Link:
                         tasks.create_task(stream.write_all()),
                         tasks.create_task(self._beat(stream)),
                         tasks.create_task(self._watch(stream, held)),
+                        tasks.create_task(newer.watch(channel, self._desk)),
                     ]
                     await self._read(stream)
                     for task in others:

@@ -257,3 +257,10 @@ def test_every_reason_of_a_hospital_has_its_line() -> None:
     )
     lines = [line.split()[:2] for line in verdicts.sheet().text(200).splitlines()]
     assert lines[3:] == [["a", "answer"], ["b", "refuse"], ["The", "query"], ["c", "away"]]
+
+
+def test_hospitals_that_are_behind_are_named() -> None:
+    """Whoever cannot ask because of a new version reads who must adopt it, and what to do."""
+    newer = Dataset("cardiology", "", 2, "f" * 64, (), behind=("b", "c"))
+    with pytest.raises(WardnetError, match="b, c must first adopt version 2 and load again"):
+        choose(newer, [recorded()])

@@ -1,6 +1,6 @@
 """`wardnet-node dataset`: describe, publish, adopt, load, list and drop datasets."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -19,10 +19,11 @@ from wardnet.command import (
 )
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import Name
-from wardnet_node import published
+from wardnet_node import newer, published
 from wardnet_node.cli.place import Place
 from wardnet_node.intake import dictionary_file, local_part, quality
 from wardnet_node.intake.local_part import LocalPart
+from wardnet_node.vault.summary import DatasetSummary
 
 file_argument = click.argument("file", type=click.Path(path_type=Path))
 
@@ -102,12 +103,23 @@ def describe(
 
 @dataset.command()
 @file_argument
+@click.option("--yes", is_flag=True, help="Do not ask before a version takes another's place.")
 @json_option
 @click.pass_obj
-def publish(place: Place, *, file: Path, as_json: bool) -> None:
-    """Publish the shared part in FILE to the network, signed by this hospital."""
-    dictionary = dictionary_file.read(file)
-    published.publish(dictionary, credentials=place.credentials, address=place.settings.address)
+def publish(place: Place, *, file: Path, yes: bool, as_json: bool) -> None:
+    """Publish the shared part in FILE to the network, signed by this hospital.
+
+    A new version takes the place of the present one at once: only hospitals that have adopted it
+    and loaded their file again are asked then.
+    """
+    dictionary, credentials = dictionary_file.read(file), place.credentials
+    address = place.settings.address
+    with place.catalog() as catalog:
+        known = published.listed(credentials=credentials, address=address).get(dictionary.name)
+        if known is not None and known.digest != dictionary.digest and not yes:
+            click.confirm(newer.consequence(dictionary, known), abort=True, err=True)
+        published.publish(dictionary, credentials=credentials, address=address)
+        published.log_published(catalog, dictionary, member=credentials.member)
     print_record(
         {"name": dictionary.name, "version": dictionary.version, "digest": dictionary.digest},
         as_json=as_json,
@@ -116,18 +128,30 @@ def publish(place: Place, *, file: Path, as_json: bool) -> None:
 
 @dataset.command()
 @click.argument("name")
+@click.option("--local", type=click.Path(path_type=Path), help="File with the local part.")
 @click.option(
-    "--local", type=click.Path(path_type=Path), help="The local part; without it FILE is plain CSV."
+    "--keep-local", is_flag=True, help="Keep the local part that NAME was adopted with before."
 )
+@click.option("--plain", is_flag=True, help="The file is plain CSV and needs no local part.")
 @json_option
 @click.pass_obj
-def adopt(place: Place, *, name: str, local: Path | None, as_json: bool) -> None:
-    """Take the network's shared part of NAME, with this hospital's own part."""
+def adopt(
+    place: Place, *, name: str, local: Path | None, keep_local: bool, plain: bool, as_json: bool
+) -> None:
+    """Take the network's shared part of NAME, with this hospital's own part.
+
+    Without any of the options the file is plain CSV, as long as no other local part is lost by it.
+    """
+    if (local is not None) + keep_local + plain > 1:
+        message = "Give only one of --local, --keep-local and --plain."
+        raise click.UsageError(message)
     own = LocalPart() if local is None else local_part.read(local)
-    dictionary = published.fetch(
-        name, credentials=place.credentials, address=place.settings.address
-    )
     with place.vault() as vault:
+        if local is None and not plain:
+            own = vault.own_part(name, keep=keep_local)
+        dictionary = published.fetch(
+            name, credentials=place.credentials, address=place.settings.address
+        )
         vault.adopt(dictionary, own)
     print_record(
         {"name": dictionary.name, "version": dictionary.version, "digest": dictionary.digest},
@@ -176,6 +200,8 @@ def load(
     as_json: bool,
 ) -> None:
     """Read FILE (CSV) into a new snapshot of NAME: all of it, or nothing."""
+    with place.vault() as vault:
+        _look_for_newer(place, [item for item in vault.datasets() if item.name == name])
     with place.vault() as vault, _progress(f"Loading {name}") as progress:
         report = vault.load(
             name,
@@ -210,9 +236,13 @@ def load(
 def list_datasets(place: Place, *, as_json: bool) -> None:
     """List the datasets that were adopted."""
     with place.vault() as vault:
-        records = [asdict(summary) for summary in vault.datasets()]
-    shown = ("name", "version", "snapshot", "rows", "patients", "bytes", "loaded")
-    print_records(records, as_json=as_json, columns=shown)
+        found = vault.datasets()
+    shown = ("name", "version", "adopted", "snapshot", "rows", "patients", "bytes", "loaded")
+    print_records([asdict(summary) for summary in found], as_json=as_json, columns=shown)
+    for summary in found:
+        if summary.damage:
+            console(stderr=True).print(f"{summary.name} cannot be asked: {summary.damage}")
+    _look_for_newer(place, found)
 
 
 @dataset.command()
@@ -264,13 +294,31 @@ def snapshots(place: Place, *, name: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def drop(place: Place, *, name: str, yes: bool, as_json: bool) -> None:
-    """Destroy the key of NAME: its rows cannot be read again, in no copy and no backup of them."""
+    """Destroy the key of NAME: what is left of its rows on this disk cannot be read again.
+
+    A backup of the whole home from before still opens with the passphrase or a recovery key.
+    """
     with place.vault() as vault:
         vault.adopted(name)
         if not yes:
             click.confirm(f"Destroy all rows of {name} for good?", abort=True, err=True)
         vault.drop(name)
     print_record({"destroyed": name}, as_json=as_json)
+
+
+def _look_for_newer(place: Place, found: Sequence[DatasetSummary]) -> None:
+    """Say which datasets the network has in a newer version, where it can be reached."""
+    if not found:
+        return
+    try:
+        listed = published.listed(credentials=place.credentials, address=place.settings.address)
+    except WardnetError as error:
+        note = f"Whether the network has newer versions is not known now. {error}"
+        console(stderr=True).print(note)
+        return
+    versions = {name: item.version for name, item in listed.items()}
+    for sentence in newer.behind(found, versions).values():
+        console(stderr=True).print(sentence)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from wardnet_node.desk.queries import Accepted, State
 from wardnet_node.messages import Held
 from wardnet_node.outbox import Result
 from wardnet_node.vault.catalog import Catalog
+from wardnet_node.vault.summary import DatasetSummary
 from wardnet_node.vault.vault import Vault
 
 
@@ -92,9 +93,13 @@ class Desk:
         """Return the datasets that can be asked here: loaded, and not damaged."""
         return tuple(
             Held(summary.name, summary.dictionary)
-            for summary in self._vault.datasets()
+            for summary in self.datasets()
             if summary.snapshot and not summary.damage
         )
+
+    def datasets(self) -> tuple[DatasetSummary, ...]:
+        """Return all datasets, asked or not."""
+        return self._vault.datasets()
 
     def changes(self) -> int:
         """Return a number that changes when another process has written to the catalog."""

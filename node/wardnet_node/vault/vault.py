@@ -77,6 +77,28 @@ class Vault:
                 dictionary=dictionary.digest,
             )
 
+    def own_part(self, name: str, *, keep: bool) -> LocalPart:
+        """Return the local part to adopt a dataset with, where nobody has named a file.
+
+        Parameters
+        ----------
+        keep : bool
+            Whether the one that is there is wanted again.
+
+        Raises
+        ------
+        WardnetError
+            `LOCAL_PART_LOST` when one is there and nobody has said what becomes of it;
+            `NOT_ADOPTED` when there is none to keep.
+        """
+        with self._catalog.reading() as connection:
+            record = held(connection, name) if keep else tables.dataset(connection, name)
+        if record is None or record.local == LocalPart():
+            return LocalPart()
+        if not keep:
+            raise WardnetError(Reason.LOCAL_PART_LOST, dataset=name)
+        return record.local
+
     def adopted(self, name: str) -> Adopted:
         """Return the parts of an adopted dataset.
 
@@ -224,7 +246,7 @@ class Vault:
                 connection,
                 EventType.DATASET_DROPPED,
                 name,
-                operation="destroyed the key, so that no copy of the rows opens again",
+                operation="destroyed the key: only a backup of the whole home still opens",
             )
         # 2. Then destroy, and remove the files.
         self._store.finish_drops()

@@ -29,7 +29,10 @@ SKEW: Final = timedelta(minutes=1)
 _BINS: Final = 10
 _FEWEST_EDGES: Final = 2
 _LISTED: Final = 6
-_STRANGE: Final = "does not hold {} or has not agreed to the study"
+_STRANGE: Final = (
+    "does not hold {0} in its present version (`wardnet datasets` lists who does) or has not "
+    "agreed to the study"
+)
 
 Where: TypeAlias = Term | str | None
 """A condition (`col("age") >= 40`), a line of the cohort's grammar, or None for everyone."""

@@ -69,19 +69,32 @@ def _lack(record: StudyRecord, dataset: Dataset) -> str:
     if data.dictionary != dataset.dictionary:
         return (
             "was written for another version of its dictionary; `wardnet study new` begins one "
-            "for the present version"
+            f"for the present version{_waiting(dataset)}"
         )
     status = f"`wardnet study status {record.id[:SHORT]}` shows what the hospitals have decided"
     if not record.agreements:
         return f"has no agreement in force; {status}"
     agreed = [record.agreements[name] for name in grant_of(record, dataset).permits]
     if not agreed:
-        return "was agreed to, but none of those hospitals holds the dataset now"
+        return (
+            f"was agreed to, but none of those hospitals holds the dataset now{_waiting(dataset)}"
+        )
     fewest = max(agreement.minimum_hospitals for agreement in agreed)
     if len(agreed) < fewest:
         have = f"{len(agreed)} hospital{'s have' if len(agreed) > 1 else ' has'}"
-        return f"needs at least {fewest} hospitals that hold the data, and {have} agreed; {status}"
+        need = f"needs at least {fewest} hospitals that hold the data, and {have} agreed"
+        return f"{need}; {status}{_waiting(dataset)}"
     return ""
+
+
+def _waiting(dataset: Dataset) -> str:
+    """Name the hospitals that hold the dataset under another dictionary, and what can be done."""
+    if not dataset.behind:
+        return ""
+    return (
+        f"; {', '.join(dataset.behind)} must first adopt version {dataset.version} and load again: "
+        "ask for it, or ask a question of the others"
+    )
 
 
 def _several(usable: Sequence[StudyRecord]) -> str:
