@@ -84,6 +84,7 @@ class Link:
         self._draining = False
         self._attached = False
         self._served = False
+        self._unlisted = ""
         self._clock_difference: timedelta | None = None
 
     async def run(self) -> None:
@@ -236,8 +237,13 @@ class Link:
 
     async def _send_list(self, stream: Stream) -> None:
         """Tell what this hospital has taken back, whenever its list was signed anew."""
-        with _logged_errors("revocations"):
+        try:
             await stream.send_list(await self._desk.do(lambda desk: desk.decisions.own_list()))
+            self._unlisted = ""
+        except WardnetError as error:
+            if str(error) != self._unlisted:  # once, not every second
+                logs.logger().error("no_list", reason=error.reason.value, error=str(error))
+            self._unlisted = str(error)
 
     async def _acknowledged(self, stream: Stream, name: str) -> None:
         """Note that the coordinator has a result (`query/attempt/round`) or a decision (digest)."""

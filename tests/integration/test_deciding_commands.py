@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from support import coordinator
 from support.pki import CHEAP, PASSPHRASE, TestNetwork
+from support.questions import key
 from support.ward import Ward, proposal, signed_by
 from wardnet import clock
 from wardnet.audit.entry import EventType
@@ -142,6 +143,21 @@ def test_a_study_is_declined_with_a_reason(ward: Ward, run: Run, secret: Path) -
     signing = ("--steward", "sam", "--password-file", secret)
     run("study", "decline", study, "--reason", "Too wide.", *signing)
     assert "it has declined: Too wide." in run("study", "show", study).stdout
+
+
+def test_a_key_is_taken_back(ward: Ward, run: Run, secret: Path) -> None:
+    """However its fingerprint is grouped; the list says who, what and why."""
+    sam = key(ward.steward("sam"))
+    grouped = " ".join(sam[start : start + 4] for start in range(0, 64, 4)).upper()
+    signing = ("--steward", "sue", "--password-file", secret)
+    run("key", "revoke", grouped, "--reason", "The laptop was stolen.", *signing)
+    assert printed(run("key", "list", "--json")) == [
+        {"organisation": "a", "digest": sam, "reason": "The laptop was stolen."}
+    ]
+    again = ("key", "revoke", sam, "--reason", "Twice.", *signing)
+    refused = run(*again, code=CATALOGUE[Reason.PARAMETER_INVALID].exit_code)
+    assert "was taken back already" in refused.stderr
+    run("key", "revoke", sam, *signing, code=2)
 
 
 def test_a_wrong_password_signs_nothing(ward: Ward, run: Run, tmp_path: Path) -> None:
