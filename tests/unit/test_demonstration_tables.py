@@ -35,7 +35,8 @@ def test_the_reference_reads_what_the_local_part_says(tmp_path: Path) -> None:
     path.write_text(TEXT, encoding="utf-8")
     table = from_csv(path, "Klinik")
     pooled, _ = table.write(tmp_path)
-    dictionary, local, _ = describe(pooled, "table", patient="patient")
+    made = describe(pooled, "table", patient="patient")
+    dictionary, local = made.dictionary, made.local
     columns = [
         {"name": column.name, "type": column.type.value, "levels": list(column.levels)}
         for column in dictionary.columns

@@ -18,7 +18,7 @@ from wardnet.command import (
     print_records,
 )
 from wardnet.errors import Reason, WardnetError
-from wardnet.question.dictionary import Name
+from wardnet.question.dictionary import NAME_IN_WORDS, Name
 from wardnet_node import newer, published
 from wardnet_node.cli.place import Place
 from wardnet_node.intake import dictionary_file, local_part, quality
@@ -32,7 +32,7 @@ def _name(_context: click.Context, _option: click.Parameter, value: str) -> str:
     try:
         return TypeAdapter[str](Name).validate_python(value)
     except ValidationError:
-        message = "takes a letter, then letters, digits and underscores."
+        message = f"takes {NAME_IN_WORDS}."
         raise click.BadParameter(message) from None
 
 
@@ -78,11 +78,10 @@ def describe(
     for path in (shared, local):
         if path.exists():
             raise WardnetError(Reason.ALREADY_EXISTS, path=str(path))
-    from wardnet.question.draft import FEWEST_ROWS  # noqa: PLC0415 - it imports pandas
-    from wardnet_node.intake import describe as drafts  # noqa: PLC0415 - as above
+    from wardnet_node.intake import describe as drafts  # noqa: PLC0415 - it imports pandas
 
     with _progress(f"Reading {file.name}") as progress:
-        dictionary, own, rare = drafts.describe(
+        made = drafts.describe(
             file,
             name,
             patient=patient,
@@ -90,14 +89,11 @@ def describe(
             keep_rare=keep_rare_levels,
             progress=progress,
         )
-    notes = [
-        f"Left out of {column}, because fewer than {FEWEST_ROWS} rows have them: {levels} levels."
-        for column, levels in rare.items()
-    ]
-    for note in notes:
+    for note in made.notes:
         console(stderr=True).print(note)
-    shared.write_text(dictionary_file.write(dictionary, notes=notes), encoding="utf-8")
-    local.write_text(local_part.write(own), encoding="utf-8")
+    text = dictionary_file.write(made.dictionary, notes=made.notes)
+    shared.write_text(text, encoding="utf-8")
+    local.write_text(local_part.write(made.local), encoding="utf-8")
     print_record({"shared_part": str(shared), "local_part": str(local)}, as_json=as_json)
 
 
