@@ -293,7 +293,7 @@ def test_a_study_goes_from_a_file_to_the_hospitals(
     file.write_text(text.replace('permission = ""', 'permission = "DUO:0000006"'))
     fits = wardnet("study", "check", str(file))
     assert fits.exit_code == 0
-    assert "fits: a, b hold heart with all its columns" in fits.stdout
+    assert "fits: heart is held with all its columns by a, b." in fits.stdout
     assert wardnet("study", "check", str(file), "--json").stdout == "[]\n"
     study = wardnet("study", "submit", str(file)).stdout.strip()
     assert json.loads(wardnet("study", "submit", str(file), "--json").stdout) == {"study": study}
