@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +20,6 @@ from wardnet_node.compute.pool import WorkerPool
 from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.thread import DeskThread
 from wardnet_node.desk.web.room import LinkState
-from wardnet_node.desk.web.serve import serving_desk
 from wardnet_node.health import warn_of_damage
 from wardnet_node.link import Link
 from wardnet_node.rounds import Rounds
@@ -70,13 +69,21 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
                     log_key=keystore.derive("log"),
                 ),
             )
-            async with serving_desk(
-                home,
-                keystore=keystore,
-                settings=settings,
-                credentials=credentials,
-                link=lambda: LinkState(link.attached, settings.address, link.clock_difference),
-            ):
+            async with AsyncExitStack() as stack:
+                if settings.desk_listen:
+                    # Only who has the page pays for its framework: 0.5 s of every start.
+                    from wardnet_node.desk.web.serve import serving_desk  # noqa: PLC0415
+
+                    page = serving_desk(
+                        home,
+                        keystore=keystore,
+                        settings=settings,
+                        credentials=credentials,
+                        link=lambda: LinkState(
+                            link.attached, settings.address, link.clock_difference
+                        ),
+                    )
+                    await stack.enter_async_context(page)
                 await _until_stopped(link, stop, settings)
     finally:
         await desk.do(Desk.stop)

@@ -114,7 +114,9 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             _S.NOT_FOUND, "No query of yours has the id {query}. `wardnet query list` shows them."
         ),
         Reason.STUDY_UNKNOWN: Row(
-            _S.NOT_FOUND, "No study of yours has the id {study}. `wardnet study list` shows them."
+            _S.NOT_FOUND,
+            "No study here has the id {study}. `wardnet study list` shows a researcher's, "
+            "`wardnet-node study list` those that a hospital was asked about.",
         ),
         Reason.STUDY_NEEDED: Row(
             _S.FAILED_PRECONDITION,
@@ -259,8 +261,9 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         ),
         Reason.RESEARCHER_NOT_VOUCHED: Row(
             _S.PERMISSION_DENIED,
-            "Nobody whom {hospital} knows has vouched for {identity}. Let a steward of your "
-            "organisation sign the study, or give {hospital} your key's fingerprint.",
+            "Nobody whom {hospital} knows has vouched for {identity}. Read your key's "
+            "fingerprint (`wardnet whoami`) to its steward, who adds it: `wardnet-node book add "
+            "ORGANISATION --researcher {identity} --fingerprint HEX`.",
         ),
         Reason.OUTSIDE_AGREEMENT: Row(
             _S.PERMISSION_DENIED,

@@ -167,10 +167,7 @@ def reasons(
     request = Request(
         query=query,
         key=fingerprint(ward.network.researcher("ada")),
-        study=study.digest,
-        agreement=agreement,
         purpose=study.project.purpose,
-        minimum_patients=12,
         columns=frozenset({"sex"}),
     )
     return {error.reason for error in judge(request, view=decisions.view(), at=at)}

@@ -17,6 +17,7 @@ from support.studies import (
     key,
     later,
     purpose,
+    resting_on,
     revocations,
 )
 from wardnet.agreement.agreement import Agreement
@@ -46,8 +47,7 @@ def refusals(
 
 def under(agreement: Agreement, **parts: object) -> tuple[Request, View]:
     """Return the usual request and view, resting on another agreement."""
-    request = replace(REQUEST, agreement=agreement.digest)
-    return request, replace(VIEW, agreements=(held(agreement, **parts),))
+    return resting_on(agreement), replace(VIEW, agreements=(held(agreement, **parts),))
 
 
 def test_a_request_inside_the_agreement_is_allowed() -> None:
@@ -58,8 +58,8 @@ def test_a_request_inside_the_agreement_is_allowed() -> None:
 @pytest.mark.parametrize(
     ("field", "new", "reason", "named"),
     [
-        ("study", "0" * 64, Reason.AGREEMENT_MISSING, ""),
-        ("agreement", "0" * 64, Reason.AGREEMENT_MISSING, ""),
+        ("query.study", "0" * 64, Reason.AGREEMENT_MISSING, ""),
+        ("query.agreements", dict.fromkeys("abc", "0" * 64), Reason.AGREEMENT_MISSING, ""),
         ("key", key("coordinator"), Reason.RESEARCHER_NOT_NAMED, ""),
         ("key", key("ben"), Reason.RESEARCHER_NOT_NAMED, ""),
         ("query.researcher", "eve", Reason.RESEARCHER_NOT_NAMED, ""),
@@ -70,7 +70,7 @@ def test_a_request_inside_the_agreement_is_allowed() -> None:
             "purpose",
         ),
         ("purpose", purpose(Permission.HMB, Modifier.IRB), Reason.OUTSIDE_AGREEMENT, "purpose"),
-        ("minimum_patients", 11, Reason.OUTSIDE_AGREEMENT, "minimum_patients"),
+        ("query.minimum_patients", 11, Reason.OUTSIDE_AGREEMENT, "minimum_patients"),
         ("columns", frozenset({"sex", "name"}), Reason.COLUMN_UNAVAILABLE, "name"),
         ("query.cohort", Missing(column="name"), Reason.COLUMN_UNAVAILABLE, "name"),
         ("query.dataset", "oncology", Reason.DATASET_UNAVAILABLE, ""),
@@ -95,9 +95,9 @@ def test_a_request_beyond_the_agreement_is_refused_for_this_one_reason(
 
 
 def test_a_query_addressed_to_others_is_refused() -> None:
-    """A hospital that the query does not list takes no part."""
+    """A hospital that the query does not list takes no part, and has agreed to nothing in it."""
     request = changed(changed(REQUEST, "query.minimum_hospitals", 2), "query.hospitals", ("b", "c"))
-    assert refusals(request) == [(Reason.QUERY_NOT_FOR_US, "")]
+    assert refusals(request) == [(Reason.AGREEMENT_MISSING, ""), (Reason.QUERY_NOT_FOR_US, "")]
 
 
 @pytest.mark.parametrize(
@@ -138,13 +138,13 @@ def test_every_reason_is_given_at_once() -> None:
             dictionary="0" * 64,
             method="quantiles",
             cohort=Missing(column="name"),
-            hospitals=("x", "y"),
-            agreements=dict.fromkeys(("x", "y"), AGREEMENT.digest),
+            hospitals=("a", "x"),
+            agreements=dict.fromkeys(("a", "x"), AGREEMENT.digest),
             minimum_hospitals=1,
+            minimum_patients=10,
             not_after=later(days=365),
         ),
         purpose=purpose(Permission.NRES),
-        minimum_patients=0,
         columns=frozenset({"address"}),
     )
     view = replace(
@@ -184,7 +184,7 @@ def test_every_reason_is_given_at_once() -> None:
 
 def test_without_an_agreement_nothing_is_said_about_the_data() -> None:
     """Somebody without an agreement learns whether the query itself is in order, and no more."""
-    request = replace(changed(REQUEST, "query.dataset", "oncology"), agreement="0" * 64)
+    request = changed(resting_on(replace(AGREEMENT, revision=9)), "query.dataset", "oncology")
     assert refusals(request, at=AT + timedelta(hours=1)) == [
         (Reason.AGREEMENT_MISSING, ""),
         (Reason.QUERY_EXPIRED, ""),
@@ -228,7 +228,7 @@ def test_only_the_highest_revision_holds() -> None:
     newer = replace(AGREEMENT, revision=2)
     both = replace(VIEW, agreements=(held(newer), held()))
     assert refusals(view=both) == [(Reason.AGREEMENT_SUPERSEDED, "")]
-    assert refusals(replace(REQUEST, agreement=newer.digest), both) == []
+    assert refusals(resting_on(newer), both) == []
     revoked = replace(both, revoked=frozenset({newer.digest}))
     assert refusals(view=revoked) == [(Reason.AGREEMENT_SUPERSEDED, "")]
 
@@ -276,7 +276,7 @@ def test_nobody_approves_what_they_asked_for() -> None:
     study = changed(STUDY, "people", people)
     agreement = replace(AGREEMENT, study=study.digest)
     request, view = under(agreement, study=study)
-    request = replace(changed(request, "query.researcher", "sam"), study=study.digest)
+    request = changed(request, "query.researcher", "sam")
     assert refusals(request, view) == [
         (Reason.APPROVAL_MISSING, ""),
         (Reason.RESEARCHER_NOT_VOUCHED, ""),
@@ -327,7 +327,6 @@ def test_a_hospital_needs_no_list_of_its_own() -> None:
     study = changed(STUDY, "people", (ours,))
     agreement = replace(AGREEMENT, study=study.digest)
     request, view = under(agreement, study=study, vouched_by=frozenset({key("sue")}))
-    request = replace(request, study=study.digest)
     assert refusals(request, replace(view, lists={"b": revocations("b")})) == []
 
 
@@ -338,7 +337,6 @@ def test_every_organisation_of_a_researcher_answers_for_them() -> None:
     agreement = replace(AGREEMENT, study=study.digest)
     signers = frozenset({key("bea"), key("uma")})
     request, view = under(agreement, study=study, vouched_by=signers)
-    request = replace(request, study=study.digest)
     assert refusals(request, view) == []
     for organisation in ("b", "university"):
         taken = revocations(organisation, revoked=(Revoked(key("ada"), later(days=30)),))

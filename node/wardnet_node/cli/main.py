@@ -64,7 +64,7 @@ def init(place: Place, *, invitation: str, fingerprint: str | None, as_json: boo
 @click.pass_obj
 def serve(place: Place) -> None:
     """Answer questions until SIGTERM or Ctrl-C; the work in hand is finished first."""
-    from wardnet_node import server  # noqa: PLC0415 - the desk's framework costs 0.5 s
+    from wardnet_node import server  # noqa: PLC0415 - no other command needs the daemon
 
     settings, keystore = place.settings, place.keystore
     logs.configure("wardnet-node")

@@ -138,7 +138,7 @@ def accept(envelope: Envelope, *, trust: Trust, at: datetime, sources: Sources) 
     # 3. It is for us, in time, and inside our agreement.
     question = _question(query, snapshot)
     view = sources.view(question)
-    request = _request(query, envelope, hospital=view.hospital, purpose=purpose, session=session)
+    request = _request(query, envelope, purpose=purpose, session=session)
     reasons = list(judge(request, view=view, at=at))
     # 4. Its nonce is new, or belongs to these very bytes; of before an unlocking nobody can say.
     if query.not_before <= sources.known_since():
@@ -152,7 +152,7 @@ def accept(envelope: Envelope, *, trust: Trust, at: datetime, sources: Sources) 
     return Permitted(request, question, snapshot, session)
 
 
-def take_up(envelope: Envelope, *, hospital: str, snapshot: Snapshot) -> Permitted:
+def take_up(envelope: Envelope, *, snapshot: Snapshot) -> Permitted:
     """Return a query that was accepted before, at its beginning, with the snapshot of then.
 
     Raises
@@ -163,7 +163,7 @@ def take_up(envelope: Envelope, *, hospital: str, snapshot: Snapshot) -> Permitt
     query = queries.from_bytes(envelope.payload)
     digest = canonical.digest(envelope.payload)
     session = Session(query, digest=digest, dictionary=snapshot.dictionary)
-    request = _request(query, envelope, hospital=hospital, purpose=_purpose(query), session=session)
+    request = _request(query, envelope, purpose=_purpose(query), session=session)
     return Permitted(request, _question(query, snapshot), snapshot, session)
 
 
@@ -210,17 +210,13 @@ def _request(
     query: Query,
     envelope: Envelope,
     *,
-    hospital: str,
     purpose: Purpose,
     session: Session | None,
 ) -> Request:
     return Request(
         query=query,
         key=key_of(envelope.signatures[0].certificates[0]),
-        study=query.study,
-        agreement=query.agreements.get(hospital, ""),
         purpose=purpose,
-        minimum_patients=query.minimum_patients,
         columns=frozenset() if session is None else session.columns,
     )
 

@@ -109,8 +109,7 @@ class Gate:
             raise WardnetError(Reason.ROUNDS_DIVERGED, rule="the query was over here before")
         envelope = envelope_from_bytes(accepted.envelope)
         snapshot = self._vault.pin(accepted.dataset, accepted.snapshot)
-        hospital = self._credentials.member.id
-        permitted = take_up(envelope, hospital=hospital, snapshot=snapshot)
+        permitted = take_up(envelope, snapshot=snapshot)
         return self._opened(permitted, envelope, clock.from_moment(accepted.decided))
 
     def check(self, opened: Opened) -> None:

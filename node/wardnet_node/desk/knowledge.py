@@ -367,7 +367,7 @@ def _held(proposal: Proposal, book: AddressBook) -> Iterator[Held]:
             case Agreement():
                 if loosened or (before is not None and widens(statement, before)):
                     own = book.organisation(statement.hospital)
-                    people = frozenset(person.id for person in proposal.study.people)
+                    people = proposal.study.requesters
                     if own is None or len(own.approvers(signed.signers, requesters=people)) < 2:
                         continue
                 before, loosened = statement, False

@@ -18,7 +18,7 @@ from wardnet import clock
 from wardnet.agreement.address_book import approval_missing
 from wardnet.agreement.agreement import check_within
 from wardnet.agreement.purpose import Purpose, excess
-from wardnet.agreement.study import Researcher, Study
+from wardnet.agreement.study import Researcher
 from wardnet.agreement.view import Held, View
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.cohort import And, Cohort, Everyone, columns_of
@@ -39,22 +39,15 @@ class Request:
         As its researcher signed it.
     key : str
         Fingerprint of the key that has signed it.
-    study, agreement : str
-        Digests of the study, and of this hospital's agreement, that the query rests on.
     purpose : Purpose
-        What it is asked for.
-    minimum_patients : int
-        Fewest patients that its answer will describe.
+        What it is asked for, as the query says.
     columns : frozenset of str
         What its method looks at, without the columns of the cohort.
     """
 
     query: Query
     key: str
-    study: str
-    agreement: str
     purpose: Purpose
-    minimum_patients: int
     columns: frozenset[str]
 
 
@@ -80,8 +73,8 @@ def judge(
     tuple of WardnetError
         Each names its cause; none holds a number derived from data.
     """
-    held = view.own.get(request.agreement)
-    if held is None or request.study != held.agreement.study:
+    held = view.own.get(request.query.agreements.get(view.hospital, ""))
+    if held is None or request.query.study != held.agreement.study:
         return (
             WardnetError(Reason.AGREEMENT_MISSING, hospital=view.hospital),
             *_address(request, view),
@@ -133,7 +126,7 @@ def _agreement(held: Held, view: View, at: datetime) -> Iterator[WardnetError]:
         yield WardnetError(Reason.AGREEMENT_REVOKED, hospital=view.hospital)
     ours = view.book.organisation(view.hospital)
     signers = held.approved_by - view.revoked
-    if ours is None or not ours.approvers(signers, requesters=_requesters(held.study)):
+    if ours is None or not ours.approvers(signers, requesters=held.study.requesters):
         yield approval_missing(view.hospital, needed=1)
 
 
@@ -166,7 +159,7 @@ def _vouched(person: Researcher, held: Held, view: View) -> bool:
         return False
     signers = held.vouched_by - view.revoked_by(person.organisation)
     return person.key in organisation.researchers or bool(
-        organisation.approvers(signers, requesters=_requesters(held.study))
+        organisation.approvers(signers, requesters=held.study.requesters)
     )
 
 
@@ -179,10 +172,6 @@ def _told(name: str, view: View, at: datetime) -> bool:
         return True
     known = view.lists.get(name)
     return known is not None and known.is_fresh(at)
-
-
-def _requesters(study: Study) -> frozenset[str]:
-    return frozenset(person.id for person in study.people)
 
 
 def _data(request: Request, held: Held) -> Iterator[WardnetError]:
@@ -223,7 +212,7 @@ def _limits(request: Request, held: Held) -> Iterator[tuple[str, str]]:
         yield "hospitals", "the study does not name all of them"
     if query.minimum_hospitals < agreement.minimum_hospitals:
         yield "minimum_hospitals", f"at least {agreement.minimum_hospitals} must take part"
-    if request.minimum_patients < agreement.minimum_patients:
+    if query.minimum_patients < agreement.minimum_patients:
         yield "minimum_patients", f"at least {agreement.minimum_patients} must be described"
 
 

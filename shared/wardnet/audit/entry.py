@@ -48,7 +48,7 @@ class EventType(StrEnum):
     BOOK_CHANGED = "book_changed"
     STEWARD_ADDED = "steward_added"
     STEWARD_REMOVED = "steward_removed"
-    PASSWORD_CHANGED = "password_changed"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - what happened, not a password
     STEWARD_LOGIN = "steward_login"
     BREAK_GLASS = "break_glass"
     QUERY_EXPLAINED = "query_explained"
