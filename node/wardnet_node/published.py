@@ -94,7 +94,12 @@ def listed(*, credentials: Credentials, address: str) -> Mapping[str, Listed]:
         except grpc.RpcError as error:
             raise error_from_rpc(error, address) from error
     return {
-        item.name: Listed(item.version, item.dictionary, tuple(item.hospitals))
+        item.name: Listed(
+            item.version,
+            item.dictionary,
+            # They are shown on a terminal, and nobody has signed them.
+            tuple(name for name in item.hospitals if name.isprintable()),
+        )
         for item in reply.datasets
     }
 
