@@ -1,5 +1,6 @@
 """The stewards' page, by TLS, over a real node home."""
 
+import hashlib
 import json
 import re
 import socket
@@ -17,12 +18,13 @@ from support.desk import Browser, DeskHome, code, fill_log, hidden
 from support.pki import PASSPHRASE, TestNetwork
 from wardnet import canonical, clock
 from wardnet.agreement import agreement as agreements
+from wardnet.agreement.agreement import Evidence
 from wardnet.errors import CATALOGUE, Reason, WardnetError
 from wardnet.identity.member import Role
 from wardnet.settings import load as load_settings
 from wardnet_node.desk.study_state import State
 from wardnet_node.desk.web import certificate
-from wardnet_node.desk.web.guard import MAXIMUM_BODY
+from wardnet_node.desk.web.guard import MAXIMUM_BODY, MAXIMUM_UPLOAD
 from wardnet_node.desk.web.room import Room
 from wardnet_node.desk.web.web import COOKIE, LOGIN_RATE
 from wardnet_node.settings import NodeSettings
@@ -343,6 +345,51 @@ def test_every_limit_can_be_narrowed(anna: Browser, home: DeskHome) -> None:
     assert (agreement.minimum_patients, agreement.minimum_hospitals, agreement.quota) == (25, 3, 12)
     assert agreement.until == f"{date(home, days=30)}T00:00:00.000Z"
     assert agreement.conditions == ("First condition.", "Second condition.")
+
+
+def test_documents_are_named_and_not_kept(anna: Browser, home: DeskHome) -> None:
+    """Of an uploaded document its name and digest are signed; a wrong field loses neither."""
+    approval = b"%PDF " + bytes(300 << 10)  # longer than any other form may be
+    digest = hashlib.sha256(approval).hexdigest()
+    anna.open(f"{path(home)}/narrow")
+    form = {**FORM, "until": date(home, days=30), "token": anna.token}
+    wrong = anna.client.post(
+        f"{path(home)}/narrow",
+        data={**form, "quota": "x"},
+        files={"documents": ("ethics approval.pdf", approval)},
+    )
+    assert wrong.status_code == 422
+    attached = f"{digest} ethics approval.pdf"
+    assert f'value="{attached}" checked' in wrong.text
+    confirm = anna.client.post(f"{path(home)}/narrow", data={**form, "attached": attached})
+    assert "ethics approval.pdf" in words(anna.follow(confirm))
+    anna.send(confirm.headers["location"])
+    with home.decisions() as decisions:
+        agreement = decisions.study(home.study.digest).agreement
+    assert agreement is not None
+    assert agreement.evidence == (Evidence("ethics approval.pdf", digest),)
+    for kept in home.home.rglob("*"):
+        assert not kept.is_file() or approval[:1000] not in kept.read_bytes()
+
+
+def test_a_document_with_a_name_that_hides_is_refused(anna: Browser, home: DeskHome) -> None:
+    """What is signed shows what it says."""
+    anna.open(f"{path(home)}/narrow")
+    form = {**FORM, "until": date(home, days=30), "attached": f"{'0' * 64} a\u202efdp.exe"}
+    response = anna.send(f"{path(home)}/narrow", form)
+    assert response.status_code == 422
+    assert 'href="#documents"' in response.text
+
+
+def test_only_the_one_form_may_be_large(stranger: Browser, anna: Browser, home: DeskHome) -> None:
+    """Its size has an end too, and a file in another form is not read."""
+    anna.open(path(home))
+    large = {"documents": ("a.pdf", bytes(MAXIMUM_UPLOAD))}
+    token = {"token": anna.token}
+    answer = anna.client.post(f"{path(home)}/narrow", data=token, files=large)
+    assert answer.status_code == 413
+    anna.client.cookies.clear()
+    assert stranger.client.post(f"{path(home)}/narrow", files=large).status_code == 303
 
 
 def date(home: DeskHome, *, days: int) -> str:
