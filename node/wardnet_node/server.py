@@ -56,6 +56,7 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
     pool = WorkerPool(workers=settings.workers, memory=settings.worker_memory << 20)
     try:
         epoch = await desk.do(Desk.start)
+        warn_of_damage(await desk.do(Desk.datasets))
         async with pool:
             link = Link(
                 credentials=credentials,
@@ -106,7 +107,6 @@ async def _until_stopped(link: Link, stop: asyncio.Event, settings: NodeSettings
 def _desk(home: Path, keystore: Keystore, credentials: Credentials) -> Desk:
     catalog = Catalog.open(home, keystore)
     vault = Vault(home, keystore, catalog, member=credentials.member)
-    warn_of_damage(vault)
     return Desk(catalog=catalog, vault=vault, credentials=credentials)
 
 

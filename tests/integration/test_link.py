@@ -281,7 +281,7 @@ def test_what_is_damaged_here_is_told_to_our_operator_only(
 
     run(scenario())
     with hospital.vault() as vault:
-        warn_of_damage(vault)
+        warn_of_damage(vault.datasets())
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     told = [line for line in lines if line["event"] in {"unable", "dataset_unavailable"}]
     assert len(told) == 2
