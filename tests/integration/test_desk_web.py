@@ -410,7 +410,7 @@ def date(home: DeskHome, *, days: int) -> str:
         ("until", "2001-01-01", "must lie in the future"),
         ("until", "9999-12-31", "later than the study's end"),
         ("until", "tomorrow", "A date is needed"),
-        ("cohort", "age >= ", "cannot be read"),
+        ("cohort", "age >= ", "cannot be understood from its character"),
         ("cohort", "height > 3", "height"),
         ("cohort", "age >= 'old'", "age"),
         ("columns", ["note"], "does not ask for note"),

@@ -20,6 +20,7 @@ from wardnet.agreement.agreement import accept_whole
 from wardnet.agreement.permission import judge
 from wardnet.agreement.purpose import Modifier, Permission
 from wardnet.agreement.study import Study
+from wardnet.audit.entry import EventType
 from wardnet.errors import Reason
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.statistics.methods import METHODS
@@ -119,3 +120,9 @@ def proposed(study: Study) -> StudyState:
         decided="",
         signers=frozenset(),
     )
+
+
+@pytest.mark.parametrize("kind", EventType)
+def test_what_happened_is_told_in_words(kind: EventType) -> None:
+    """No code with underscores stands in the log as it is shown."""
+    assert "_" not in words.happened(kind)

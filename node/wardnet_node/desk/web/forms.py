@@ -193,6 +193,9 @@ def _wrong(filled: Narrowed, name: str, rule: str) -> None:
 
 
 def _bare(error: WardnetError) -> str:
+    if error.reason is Reason.COHORT_SYNTAX:
+        place, rule = error.details["position"], error.details["rule"]
+        return f"this cannot be understood from its character {place} on: {rule}"
     if error.reason is Reason.PARAMETER_INVALID:
         return f"{error.details['parameter']} {error.details['rule']}"
     return str(error)

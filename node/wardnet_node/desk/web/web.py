@@ -258,6 +258,7 @@ def _templates(*, hospital: str, network: str) -> Environment:
     )
     environment.globals |= {"hospital": hospital, "network": network}
     environment.filters |= {"moment": words.moment, "day": words.day, "size": words.size}
+    environment.filters["happened"] = words.happened
     return environment
 
 
