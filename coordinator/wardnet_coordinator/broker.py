@@ -157,6 +157,8 @@ class Attachment:
             self.close(WardnetError(Reason.WORK_LIMIT, rule=rule))
 
     def _compose(self, item: "_State | Outgoing") -> Outgoing | None:
+        if isinstance(item, Acknowledged):
+            return None if self._is_told(item.result) else item
         if not isinstance(item, _State):
             return item
         course, sent = item.course, self._sent.get(item.course.query)
@@ -170,6 +172,13 @@ class Attachment:
         known = sent.round if sent is not None and sent.attempt == course.attempt else 0
         self._sent[course.query] = course.work
         return Work(course.work, item.query, course.hospitals, course.totals[known:])
+
+    def _is_told(self, result: WorkId | str) -> bool:
+        """Say whether later work, which this stream has carried, acknowledges a result already."""
+        if isinstance(result, str):
+            return False
+        sent = self._sent.get(result.query)
+        return sent is not None and sent != result
 
 
 class Broker:

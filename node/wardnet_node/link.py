@@ -171,7 +171,7 @@ class Link:
             case "welcome":
                 await self._welcomed(stream, response.welcome.now_ms)
             case "work" if not self._draining:
-                self._start(self._work(response.work))
+                self._start(self._work(stream, response.work))
             case "acknowledgement":
                 await self._acknowledged(stream, response.acknowledgement.work_id)
             case "explain":
@@ -204,10 +204,12 @@ class Link:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _work(self, message: Work) -> None:
+    async def _work(self, stream: Stream, message: Work) -> None:
         """Do some work and send its result; without a stream it waits in the outbox."""
         with _logged_errors(message.work_id):
-            result = await self._rounds.do(work_from_wire(message))
+            work = work_from_wire(message)
+            stream.asked(work.id.query)
+            result = await self._rounds.do(work)
             if result is not None and self._stream is not None:
                 await self._stream.send_result(result)
 

@@ -63,6 +63,10 @@ class Stream:
         """Forget that a result or a decision was sent."""
         self._sent.discard(name)
 
+    def asked(self, query: str) -> None:
+        """Forget that results of a query were sent: more work of it acknowledges them."""
+        self._sent = {name for name in self._sent if not name.startswith(f"{query}/")}
+
     async def _send_once(self, name: str, message: AttachRequest) -> None:
         if name not in self._sent:
             self._sent.add(name)

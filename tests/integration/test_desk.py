@@ -96,7 +96,7 @@ def test_an_accepted_query_goes_on_after_its_time_of_start(
     hour_later = clock.now() + timedelta(hours=1)
     monkeypatch.setattr(clock, "now", lambda: hour_later)
     with started(hospital) as desk:
-        desk.check(desk.open(asked))
+        assert desk.take_up(asked.id, opened=desk.open(asked)) is None
         assert reasons(desk, late) == [Reason.QUERY_EXPIRED]
 
 
@@ -108,7 +108,7 @@ def test_a_quota_counts_questions_and_not_how_often_they_are_asked(
     with started(hospital) as desk:
         opened = desk.open(work(network, agreements=agreements))
     with started(hospital) as desk:
-        desk.check(opened)
+        assert desk.take_up(WorkId("0" * 64, 1, 1), opened=opened) is None
         desk.open(work(network, agreements=agreements, nonce="1" * 32))
         other = work(network, agreements=agreements, nonce="2" * 32, parameters={})
         assert reasons(desk, other) == [Reason.QUOTA_USED_UP]
@@ -136,11 +136,12 @@ def test_a_revocation_between_the_sums_and_their_release_stops_the_release(
             decisions.revoke(
                 study(network).digest, steward=steward(network, "a"), reason="the trial has ended"
             )
-        for stopped in (partial(desk.check, opened), partial(release, desk, asked, opened)):
+        takes_up = partial(desk.take_up, asked.id, opened=opened)
+        for stopped in (takes_up, partial(release, desk, asked, opened)):
             with pytest.raises(Refused) as caught:
                 stopped()
             assert [error.reason for error in caught.value.reasons] == [Reason.AGREEMENT_REVOKED]
-        assert desk.find(asked.id) is None
+        assert desk.take_up(asked.id, opened=None) is None
         assert reasons(desk, work(network, nonce="1" * 32)) == [Reason.AGREEMENT_REVOKED]
 
 
@@ -226,7 +227,7 @@ def test_a_node_that_was_killed_starts_again(network: TestNetwork, hospital: Hos
         desk._started = False  # killed: it does not say that it stops
     hospital.load({"female": 20})
     with started(hospital) as desk:
-        desk.check(desk.open(asked))
+        assert desk.take_up(asked.id, opened=desk.open(asked)) is None
 
 
 def test_an_anchor_that_is_gone_is_missed(hospital: Hospital) -> None:

@@ -158,8 +158,9 @@ def test_totals_that_come_with_work_done_before_are_taken(
     assert [what for what, _ in logged(hospital)].count("query_part") == 2
 
 
+@pytest.mark.parametrize("told", [True, False], ids=["told", "by later work"])
 def test_an_acknowledged_result_is_never_made_again(
-    network: TestNetwork, hospital: Hospital
+    network: TestNetwork, hospital: Hospital, *, told: bool
 ) -> None:
     """Asked again for it, the node says nothing; the bytes are gone and the work id stays."""
     envelope, digest = query(network)
@@ -169,7 +170,8 @@ def test_an_acknowledged_result_is_never_made_again(
         async with post_office(network) as (post, address), hospital.serving(address):
             stream = await post.attached()
             part = await guard_round(stream, envelope, digest)
-            await stream.acknowledge(first)
+            if told:
+                await stream.acknowledge(first)
             await stream.ask(envelope, second, totals=[total(part)])
             await stream.next("answer")  # its transaction took the acknowledgement along
             await stream.ask(envelope, first)

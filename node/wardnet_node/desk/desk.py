@@ -54,6 +54,7 @@ class Desk:
             catalog=catalog, vault=vault, decisions=self.decisions, credentials=credentials
         )
         self._acknowledged: list[str] = []
+        self._asked: dict[str, WorkId] = {}
         self._started = False
 
     def start(self) -> int:
@@ -106,10 +107,28 @@ class Desk:
         with self._catalog.reading() as connection:
             return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
-    def find(self, work_id: WorkId) -> Result | None:
-        """Return what was made for some work, if anything ever was."""
+    def take_up(self, work_id: WorkId, *, opened: Opened | None) -> Result | None:
+        """Return what was made for some work, if anything ever was; else it may begin now.
+
+        Whoever asks for this work has, durably, what was made for the work before it.
+
+        Parameters
+        ----------
+        opened : Opened or None
+            The query, where it was opened before: it is decided on again, with what the hospital
+            knows now.
+
+        Raises
+        ------
+        Refused
+            With every reason, e.g. when the agreement was revoked in mid-query.
+        """
+        self._asked[work_id.query] = work_id
         with self._catalog.reading() as connection:
-            return outbox.find(connection, str(work_id))
+            made = outbox.find(connection, str(work_id))
+        if made is None and opened is not None:
+            self._gate.check(opened)
+        return made
 
     def unacknowledged(self) -> tuple[Result, ...]:
         """Return the results that the coordinator may not have."""
@@ -154,19 +173,13 @@ class Desk:
         """
         with self._catalog.reading() as connection:
             accepted = queries.find(connection, work.id.query)
-        opened = self._accept(work) if accepted is None else self._gate.again(accepted)
+        if accepted is None:
+            opened = self._accept(work)
+        else:
+            opened = self._gate.again(accepted)
+            self._gate.check(opened)
         check_attempt(opened.query, hospital=self._member.id, hospitals=work.hospitals)
         return opened
-
-    def check(self, opened: Opened) -> None:
-        """Decide again on an accepted query, with what the hospital knows now.
-
-        Raises
-        ------
-        Refused
-            With every reason, e.g. when the agreement was revoked in mid-query.
-        """
-        self._gate.check(opened)
 
     def release(
         self,
@@ -198,7 +211,7 @@ class Desk:
         Raises
         ------
         Refused
-            As `check`; nothing is recorded then.
+            As `take_up`; nothing is recorded then.
         WardnetError
             `ROUNDS_DIVERGED` when this query has seen other totals; nothing is recorded then.
         """
@@ -262,5 +275,8 @@ class Desk:
         with self._catalog.transaction() as connection:
             for work_id in self._acknowledged:
                 outbox.acknowledge(connection, work_id)
+            for query, asked in self._asked.items():
+                outbox.acknowledge_others(connection, str(asked), query=query)
             yield connection
         self._acknowledged.clear()
+        self._asked.clear()

@@ -138,9 +138,10 @@ def remember_steps(
     )
     known = dict(rows.fetchall())
     for number, transcript in enumerate(transcripts):
-        if known.setdefault(number, transcript) != transcript:
+        if number not in known:
+            connection.execute(
+                "INSERT INTO steps (query, attempt, round, transcript) VALUES (?, ?, ?, ?)",
+                (query, attempt, number, transcript),
+            )
+        elif known[number] != transcript:
             raise WardnetError(Reason.ROUNDS_DIVERGED, rule="the history came back changed")
-        connection.execute(
-            "INSERT OR IGNORE INTO steps (query, attempt, round, transcript) VALUES (?, ?, ?, ?)",
-            (query, attempt, number, transcript),
-        )

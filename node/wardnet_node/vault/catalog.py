@@ -172,6 +172,7 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
         ) STRICT
         """,
     ),
+    ("CREATE INDEX unacknowledged_results ON outbox (query) WHERE released = 0",),
 )
 """Each brings a catalog from one version to the next; they are only ever added to."""
 
