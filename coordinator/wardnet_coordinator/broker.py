@@ -41,7 +41,7 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """Bring a hospital a study that asks it."""
+    """Bring a hospital a study that asks it, or what another organisation has taken back."""
 
     study: Envelope
 
@@ -108,7 +108,7 @@ class Attachment:
         self._put(result, Acknowledged(result))
 
     def carry(self, message: Proposed | Inquiry | Auditing) -> None:
-        """Bring the hospital a study, a question or an auditor's request."""
+        """Bring a study, a list of what was taken back, a question or an auditor's request."""
         self._put(message, message)
 
     def close(self, error: WardnetError | None = None) -> None:
@@ -165,6 +165,8 @@ class Attachment:
             self.close(WardnetError(Reason.WORK_LIMIT, rule=rule))
 
     def _compose(self, item: "_State | Outgoing") -> Outgoing | None:
+        if isinstance(item, Acknowledged):
+            return None if self._is_told(item.result) else item
         if not isinstance(item, _State):
             return item
         course, sent = item.course, self._sent.get(item.course.query)
@@ -178,6 +180,13 @@ class Attachment:
         known = sent.round if sent is not None and sent.attempt == course.attempt else 0
         self._sent[course.query] = course.work
         return Work(course.work, item.query, course.hospitals, course.totals[known:])
+
+    def _is_told(self, result: WorkId | str) -> bool:
+        """Say whether later work, which this stream has carried, acknowledges a result already."""
+        if isinstance(result, str):
+            return False
+        sent = self._sent.get(result.query)
+        return sent is not None and sent != result
 
 
 class Broker:
@@ -228,6 +237,10 @@ class Broker:
     def find(self, hospital: str) -> Attachment | None:
         """Return the hospital's stream, or None when it is away."""
         return self._streams.get(hospital)
+
+    def others(self, hospital: str) -> tuple[Attachment, ...]:
+        """Return the streams of all other hospitals."""
+        return tuple(stream for name, stream in self._streams.items() if name != hospital)
 
     def close(self) -> None:
         """End all streams once they have carried what waits."""

@@ -118,18 +118,19 @@ def dictionary(connection: sqlite3.Connection, dataset: str) -> Published:
     return found[0]
 
 
-def datasets(connection: sqlite3.Connection) -> Sequence[tuple[Published, tuple[str, ...]]]:
-    """Return every dataset with the hospitals that hold it under its current dictionary."""
+def datasets(
+    connection: sqlite3.Connection,
+) -> Sequence[tuple[Published, tuple[str, ...], tuple[str, ...]]]:
+    """Return every dataset, who holds it under its current dictionary, and who under another."""
     rows = connection.execute(
         "SELECT dataset, dictionary, hospital FROM holdings ORDER BY hospital"
-    )
-    holders: dict[tuple[str, str], list[str]] = {}
-    for dataset, digest, hospital in rows:
-        holders.setdefault((dataset, digest), []).append(hospital)
-    return [
-        (published, tuple(holders.get((published.dataset, published.digest), ())))
-        for published in _published(connection, "ORDER BY dataset")
-    ]
+    ).fetchall()
+    listed = []
+    for published in _published(connection, "ORDER BY dataset"):
+        held = {name: digest for dataset, digest, name in rows if dataset == published.dataset}
+        present = tuple(name for name, digest in held.items() if digest == published.digest)
+        listed.append((published, present, tuple(name for name in held if name not in present)))
+    return listed
 
 
 _SELECT: Final = "SELECT dataset, label, version, digest, envelope FROM dictionaries"

@@ -6,7 +6,6 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
 
 import click
 
@@ -21,7 +20,6 @@ from wardnet.command import (
     print_record,
     print_records,
 )
-from wardnet.errors import Reason, WardnetError
 from wardnet.identity.certificates import fingerprint
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import FILE_NAME, Keystore, read_passphrase
@@ -32,8 +30,6 @@ from wardnet_coordinator import founding, registry, server, state
 from wardnet_coordinator import usage as used
 from wardnet_coordinator.settings import LISTEN, CoordinatorSettings
 
-INIT: Final = "`wardnet-coordinator init`"
-
 
 @dataclass(frozen=True, slots=True)
 class _Options:
@@ -43,15 +39,16 @@ class _Options:
     passphrase_file: Path | None
 
     def settings(self) -> CoordinatorSettings:
-        """Return the settings in force."""
+        """Return the settings in force; nothing is in force before a network is founded."""
+        if not (self.home / FILE_NAME).exists():
+            raise sources.not_initialised(CoordinatorSettings, self.home)
         return sources.load(CoordinatorSettings, self.home)
 
     def unlock(self) -> Keystore:
-        """Open the keystore of the home."""
-        path = self.home / FILE_NAME
-        if not path.exists():
-            raise WardnetError(Reason.NOT_INITIALISED, path=str(self.home), rule=INIT)
-        return Keystore.unlock(self.home, read_passphrase(path, self.passphrase_file))
+        """Open the keystore of a home whose settings were read."""
+        return Keystore.unlock(
+            self.home, read_passphrase(self.home / FILE_NAME, self.passphrase_file)
+        )
 
 
 def _address(_: click.Context, __: click.Parameter, value: str) -> str:
@@ -174,7 +171,9 @@ def invite(
 @click.pass_obj
 def serve(options: _Options) -> None:
     """Serve the network until SIGTERM or Ctrl-C."""
-    settings, keystore = options.settings(), options.unlock()
+    settings = options.settings()
+    founding.check_listen(settings, options.home)
+    keystore = options.unlock()
     logs.configure("wardnet-coordinator")
     server.run(
         options.home,
@@ -222,6 +221,16 @@ def log(options: _Options, *, as_json: bool) -> None:
     entries = [asdict(entry) for entry in access_log.entries(connection)]
     connection.close()
     rows = [{**entry, "subject": entry["actor"]["subject"]} for entry in entries]
-    shown = ("seq", "time", "type", "outcome", "reason", "subject", "dataset", "request_id")
+    shown = (
+        "seq",
+        "time",
+        "type",
+        "outcome",
+        "reason",
+        "subject",
+        "recipient",
+        "dataset",
+        "request_id",
+    )
     print_records(rows, as_json=as_json, columns=shown)
     click.echo(f"{head.size} entries, whole. Head {head.root}", err=True)

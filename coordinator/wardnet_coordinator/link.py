@@ -17,8 +17,8 @@ from wardnet.transport.convert import (
     work_to_wire,
 )
 from wardnet.transport.interceptors import Context, peer
-from wardnet.wire.v1 import link_pb2, link_pb2_grpc
-from wardnet_coordinator import catalog, decisions, studies
+from wardnet.wire.v1 import envelope_pb2, link_pb2, link_pb2_grpc
+from wardnet_coordinator import catalog, decisions, revocations, studies
 from wardnet_coordinator.audits import Audits, Page
 from wardnet_coordinator.broker import (
     Acknowledged,
@@ -84,7 +84,7 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
             logs.logger().info("attached", hospital=hello.hospital, epoch=hello.epoch)
             async with asyncio.TaskGroup() as tasks:
                 listening = tasks.create_task(self._listen(attachment, context))
-                await self._bring_studies(hello.hospital, context)
+                await self._bring_mail(hello.hospital, context)
                 async for message in attachment.outgoing(heartbeat=self._heartbeat):
                     await self._send(attachment, message, context)
                 listening.cancel()
@@ -104,11 +104,16 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
         else:
             await context.write(response)
 
-    async def _bring_studies(self, hospital: str, context: Context) -> None:
-        """Bring every study that asks the hospital; one that comes in from now on is queued."""
-        mail = partial(studies.mail, hospital=hospital, at=clock.now())
-        for envelope in await self._database.read(mail):
-            await context.write(_to_wire(Proposed(envelope)))
+    async def _bring_mail(self, hospital: str, context: Context) -> None:
+        """Bring every study that asks the hospital, and what all others have taken back.
+
+        What comes in from now on is queued.
+        """
+        proposed = partial(studies.mail, hospital=hospital, at=clock.now())
+        taken_back = partial(revocations.mail, hospital=hospital)
+        for envelopes in (proposed, taken_back):
+            for envelope in await self._database.read(envelopes):
+                await context.write(_to_wire(Proposed(envelope)))
 
     async def _hello(self, context: Context) -> link_pb2.Hello:
         member = peer(context)
@@ -148,6 +153,8 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
                 await self._conductor.receive(attachment, work, _result(request))
             case "decision":
                 await self._decide(attachment, request.decision)
+            case "revocations":
+                await self._forward(attachment.hospital, request.revocations)
             case "explanation":
                 causes = causes_from_wire(request.explanation.causes)
                 self._inquiries.receive(attachment.hospital, request.explanation.id, causes)
@@ -175,6 +182,24 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
             logs.logger().warning("not_filed", hospital=hospital, reason=error.reason.value)
         else:
             attachment.acknowledge(canonical.digest(envelope.payload))
+
+    async def _forward(self, hospital: str, message: envelope_pb2.Envelope) -> None:
+        """File what a hospital has taken back and bring it to all others, if it is news.
+
+        A forged list must not cost the hospital its stream; one that cannot be stored does, so that
+        it is sent again.
+        """
+        at = clock.now()
+        try:
+            envelope = envelope_from_wire(message)
+            listed = revocations.check(envelope, hospital=hospital, trust=self._trust, at=at)
+        except WardnetError as error:
+            logs.logger().warning("not_filed", hospital=hospital, reason=error.reason.value)
+            return
+        keep = partial(revocations.keep, envelope=envelope, listed=listed, at=at)
+        if await self._database.write(keep):
+            for attachment in self._broker.others(hospital):
+                attachment.carry(Proposed(envelope))
 
     async def _hold(self, hospital: str, announcement: link_pb2.Announcement) -> None:
         held = {dataset.name: dataset.dictionary for dataset in announcement.datasets}

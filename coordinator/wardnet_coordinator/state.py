@@ -78,10 +78,13 @@ SCHEMA: Final = (
       study TEXT NOT NULL, hospital TEXT NOT NULL, revision INTEGER NOT NULL, agreement TEXT,
       envelope BLOB NOT NULL, PRIMARY KEY (study, hospital)
     ) WITHOUT ROWID""",
+    """CREATE TABLE revocations (
+      organisation TEXT PRIMARY KEY, epoch INTEGER NOT NULL, envelope BLOB NOT NULL
+    ) WITHOUT ROWID""",
     *log.SCHEMA,
     *search.SCHEMA,
 )
-VERSION: Final = 3
+VERSION: Final = 4
 """Of the schema."""
 
 

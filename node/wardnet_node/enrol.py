@@ -24,6 +24,7 @@ def join(invitation: Invitation, home: Path, passphrase: str) -> tuple[Credentia
         As `wardnet.transport.enrol.enrol`; nothing is left in `home` then.
     """
     credentials, keystore = enrol.enrol(invitation, home, passphrase)
+    Catalog.create(home, keystore).close()
     _record(home, keystore, credentials.member, EventType.MEMBER_ENROLLED)
     return credentials, add_recovery_key(home, keystore, credentials.member)
 

@@ -1,5 +1,6 @@
-"""What a node can see to be wrong with itself, in words: its certificate and its clock."""
+"""What a node can see to be wrong with itself, in words: its vault, certificate and clock."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -7,12 +8,20 @@ from cryptography import x509
 
 from wardnet import clock, logs
 from wardnet.identity.credentials import Credentials
+from wardnet_node.vault.summary import DatasetSummary
 
 SOON: Final = timedelta(days=30)
 """A certificate that ends sooner is worth a warning."""
 
 CLOCK_SLACK: Final = timedelta(seconds=30)
 """Clocks that differ by more refuse each other's statements sooner or later."""
+
+
+def warn_of_damage(datasets: Iterable[DatasetSummary]) -> None:
+    """Log an error for every dataset whose key or files are not as they were stored."""
+    for summary in datasets:
+        if summary.damage:
+            logs.logger().error("dataset_unavailable", dataset=summary.name, error=summary.damage)
 
 
 def warn_of_certificate(credentials: Credentials) -> None:

@@ -20,7 +20,7 @@ from wardnet.transport.convert import envelope_from_wire, work_from_wire
 from wardnet.wire.v1 import envelope_pb2
 from wardnet.wire.v1.link_pb2 import AttachResponse, AuditWork, ExplainWork, Work
 from wardnet.wire.v1.link_pb2_grpc import LinkServiceStub
-from wardnet_node import messages
+from wardnet_node import messages, newer
 from wardnet_node.desk.auditors import Auditors
 from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.thread import DeskThread
@@ -89,6 +89,7 @@ class Link:
         self._draining = False
         self._attached = False
         self._served = False
+        self._unlisted = ""
         self._clock_difference: timedelta | None = None
 
     async def run(self) -> None:
@@ -155,6 +156,7 @@ class Link:
                         tasks.create_task(stream.write_all()),
                         tasks.create_task(self._beat(stream)),
                         tasks.create_task(self._watch(stream, held)),
+                        tasks.create_task(newer.watch(channel, self._desk)),
                     ]
                     await self._read(stream)
                     for task in others:
@@ -174,7 +176,7 @@ class Link:
             case "welcome":
                 await self._welcomed(stream, response.welcome.now_ms)
             case "work" if not self._draining:
-                self._start(self._work(response.work))
+                self._start(self._work(stream, response.work))
             case "acknowledgement":
                 await self._acknowledged(stream, response.acknowledgement.work_id)
             case "explain":
@@ -196,6 +198,7 @@ class Link:
         for result in await self._desk.do(Desk.unacknowledged):
             await stream.send_result(result)
         await self._send_decisions(stream)
+        await self._send_list(stream)
         log, address = logs.logger(), self._settings.address
         log.info("attached", address=address, epoch=self._epoch)
         if not self._served:
@@ -208,10 +211,12 @@ class Link:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _work(self, message: Work) -> None:
+    async def _work(self, stream: Stream, message: Work) -> None:
         """Do some work and send its result; without a stream it waits in the outbox."""
         with _logged_errors(message.work_id):
-            result = await self._rounds.do(work_from_wire(message))
+            work = work_from_wire(message)
+            stream.asked(work.id.query)
+            result = await self._rounds.do(work)
             if result is not None and self._stream is not None:
                 await self._stream.send_result(result)
 
@@ -252,6 +257,16 @@ class Link:
         for statement in await self._desk.do(lambda desk: desk.decisions.unsent()):
             await stream.send_decision(statement)
 
+    async def _send_list(self, stream: Stream) -> None:
+        """Tell what this hospital has taken back, whenever its list was signed anew."""
+        try:
+            await stream.send_list(await self._desk.do(lambda desk: desk.decisions.own_list()))
+            self._unlisted = ""
+        except WardnetError as error:
+            if str(error) != self._unlisted:  # once, not every second
+                logs.logger().error("no_list", reason=error.reason.value, error=str(error))
+            self._unlisted = str(error)
+
     async def _acknowledged(self, stream: Stream, name: str) -> None:
         """Note that the coordinator has a result (`query/attempt/round`) or a decision (digest)."""
         stream.acknowledged(name)
@@ -266,12 +281,13 @@ class Link:
             await stream.send(messages.heartbeat())
 
     async def _watch(self, stream: Stream, announced: tuple[Held, ...]) -> None:
-        """Tell what people of this hospital have changed: its decisions and its datasets."""
+        """Tell what people of this hospital have changed: decisions, keys and datasets."""
         changes = await self._desk.do(Desk.changes)
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             if self._stream is stream:
                 await self._send_decisions(stream)
+                await self._send_list(stream)
             if (now := await self._desk.do(Desk.changes)) == changes:
                 continue
             changes, held = now, await self._desk.do(Desk.held)

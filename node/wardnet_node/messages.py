@@ -23,6 +23,7 @@ from wardnet.wire.v1.link_pb2 import (
     SignedAnswer,
     StudyDecision,
 )
+from wardnet_node.public import public
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +87,16 @@ def answer(work_id: WorkId, sealed: bytes) -> bytes:
 
 def refusal(work_id: WorkId, reasons: Iterable[WardnetError]) -> bytes:
     """Write every reason why the work is not done."""
-    message = Refusal(work_id=str(work_id), causes=causes_to_wire(reasons))
+    message = Refusal(
+        work_id=str(work_id), causes=causes_to_wire(public(reasons, work=str(work_id)))
+    )
     return AttachRequest(refusal=message).SerializeToString()
 
 
 def explanation(number: int, reasons: Iterable[WardnetError]) -> AttachRequest:
     """Say what would be done with a query: no reason against it, or every one."""
-    return AttachRequest(explanation=Explanation(id=number, causes=causes_to_wire(reasons)))
+    causes = causes_to_wire(public(reasons, work="explain"))
+    return AttachRequest(explanation=Explanation(id=number, causes=causes))
 
 
 def audit_page(number: int, sealed: bytes, *, last: bool) -> AttachRequest:
@@ -110,6 +114,11 @@ def decision(study: str, statement: Envelope) -> AttachRequest:
     """Carry what the hospital has decided about a study."""
     message = StudyDecision(study=study, statement=envelope_to_wire(statement))
     return AttachRequest(decision=message)
+
+
+def revocations(listed: Envelope) -> AttachRequest:
+    """Carry what the hospital has taken back."""
+    return AttachRequest(revocations=envelope_to_wire(listed))
 
 
 def kept(message: bytes) -> AttachRequest:

@@ -56,6 +56,17 @@ def acknowledge(connection: Connection, work_id: str) -> None:
     )
 
 
+def acknowledge_others(connection: Connection, work_id: str, *, query: str) -> None:
+    """Drop all other messages of a query: the coordinator asks for this work after them."""
+    connection.execute(
+        "UPDATE outbox SET released = 1, message = x''"
+        " WHERE query = ? AND released = 0 AND work_id <> ?",
+        (query, work_id),
+    )
+
+
 def close(connection: Connection, query: str) -> None:
     """Drop all messages of a query that has ended."""
-    connection.execute("UPDATE outbox SET released = 1, message = x'' WHERE query = ?", (query,))
+    connection.execute(
+        "UPDATE outbox SET released = 1, message = x'' WHERE query = ? AND released = 0", (query,)
+    )

@@ -72,10 +72,12 @@ class Rounds:
         """
         course = self._courses.setdefault(work.id.query, _Course())
         async with course.lock:
-            made = await self._desk.do(lambda desk: desk.find(work.id))
-            if made is not None and not made.message:
-                return None
+            made: Result | None = None
+            opened = course.attempt.opened if course.attempt else None
             try:
+                made = await self._desk.do(partial(Desk.take_up, work_id=work.id, opened=opened))
+                if made is not None and not made.message:
+                    return None
                 # 1. Take the totals, also those of work that was done before a reconnect: they do
                 # not come again with later work.
                 attempt = await self._follow(course, work)
@@ -117,8 +119,6 @@ class Rounds:
         opened, answer = attempt.opened, attempt.session.answer
         kept, microseconds = b"", 0
         if answer is None:
-            # What was allowed at its first sight may have been taken back since.
-            await self._desk.do(lambda desk: desk.check(opened))
             begun = perf_counter_ns()
             sums = await self._pool.tally(
                 work.id.query, snapshot=opened.snapshot, tally=attempt.session.tally

@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ from wardnet_node.desk.auditors import Auditors
 from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.thread import DeskThread
 from wardnet_node.desk.web.room import LinkState
-from wardnet_node.desk.web.serve import serving_desk
+from wardnet_node.health import warn_of_damage
 from wardnet_node.link import Link
 from wardnet_node.rounds import Rounds
 from wardnet_node.settings import NodeSettings
@@ -58,6 +58,7 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
     pool = WorkerPool(workers=settings.workers, memory=settings.worker_memory << 20)
     try:
         epoch = await desk.do(Desk.start)
+        warn_of_damage(await desk.do(Desk.datasets))
         async with pool:
             link = Link(
                 credentials=credentials,
@@ -72,13 +73,21 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
                     log_key=keystore.derive("log"),
                 ),
             )
-            async with serving_desk(
-                home,
-                keystore=keystore,
-                settings=settings,
-                credentials=credentials,
-                link=lambda: LinkState(link.attached, settings.address, link.clock_difference),
-            ):
+            async with AsyncExitStack() as stack:
+                if settings.desk_listen:
+                    # Only who has the page pays for its framework: 0.5 s of every start.
+                    from wardnet_node.desk.web.serve import serving_desk  # noqa: PLC0415
+
+                    page = serving_desk(
+                        home,
+                        keystore=keystore,
+                        settings=settings,
+                        credentials=credentials,
+                        link=lambda: LinkState(
+                            link.attached, settings.address, link.clock_difference
+                        ),
+                    )
+                    await stack.enter_async_context(page)
                 await _until_stopped(link, stop, settings)
     finally:
         await desk.do(Desk.stop)

@@ -6,7 +6,9 @@ from typing import Final, TypeAlias
 
 import grpc.aio
 
+from wardnet import canonical
 from wardnet.errors import Reason, WardnetError
+from wardnet.identity.envelope import Envelope
 from wardnet.transport.status import error_from_rpc
 from wardnet.wire.v1.link_pb2 import AttachRequest, AttachResponse
 from wardnet_node import messages
@@ -53,9 +55,17 @@ class Stream:
         message = messages.decision(statement.study, statement.envelope)
         await self._send_once(statement.digest, message)
 
+    async def send_list(self, listed: Envelope) -> None:
+        """Queue a list of what the hospital has taken back, once per stream."""
+        await self._send_once(canonical.digest(listed.payload), messages.revocations(listed))
+
     def acknowledged(self, name: str) -> None:
         """Forget that a result or a decision was sent."""
         self._sent.discard(name)
+
+    def asked(self, query: str) -> None:
+        """Forget that results of a query were sent: more work of it acknowledges them."""
+        self._sent = {name for name in self._sent if not name.startswith(f"{query}/")}
 
     async def _send_once(self, name: str, message: AttachRequest) -> None:
         if name not in self._sent:

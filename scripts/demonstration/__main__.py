@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from demonstration.questions import Question, beyond, choose
-from demonstration.reference import Line, Pooled, Row
+from demonstration.reference import Line, Pooled
 from demonstration.table import PATIENT, Table, bundled, from_csv
 from support.member import CommandError, Member
 from support.network import SHORT, Network, at_once, describe
@@ -126,6 +126,8 @@ To stop and delete everything: {stop}""")
     def verdict(self) -> str:
         """Say how far the answers were from pandas."""
         shown = [line for line in self.lines if not line.withheld]
+        if not shown:
+            return f"all {len(self.lines)} numbers were withheld: the table has too few patients"
         worst = max(shown, key=lambda line: line.difference)
         where = " ".join((*worst.keys, worst.statistic))
         return (
@@ -161,9 +163,7 @@ To stop and delete everything: {stop}""")
 
     def _pooled(self, researcher: Member, local: Path) -> Pooled:
         columns = researcher.json("dictionary", self.table.name)["columns"]
-        written = tomllib.loads(local.read_text())["columns"]
-        sources = {name: written.get(name, {}).get("source", name) for name in _names(columns)}
-        return Pooled(self.table.pooled, columns, sources)
+        return Pooled(self.table.pooled, columns, tomllib.loads(local.read_text()))
 
     def _accept(self, researcher: Member, study: str, columns: Iterable[str]) -> None:
         """Let all hospitals accept; the last one fewer questions, and only these columns."""
@@ -224,10 +224,6 @@ To stop and delete everything: {stop}""")
 
     def _print(self, text: str, style: str | None = None) -> None:
         self.console.print(text, style=style, soft_wrap=True)
-
-
-def _names(columns: Sequence[Row]) -> list[str]:
-    return [column["name"] for column in columns]
 
 
 def _texts(line: Line) -> tuple[str, str, str]:

@@ -76,15 +76,18 @@ class Pooled:
         The pooled rows as text.
     columns : list of dict
         The dictionary, as `wardnet dictionary NAME --json` prints it.
-    sources : dict of str to str
-        The frame's name of every column.
+    local : dict
+        The local part that was drafted from the same rows: their names, their codes of a missing
+        value, their decimal mark.
     """
 
-    def __init__(
-        self, frame: pd.DataFrame, columns: Sequence[Row], sources: Mapping[str, str]
-    ) -> None:
+    def __init__(self, frame: pd.DataFrame, columns: Sequence[Row], local: Row) -> None:
         self.columns = {column["name"]: column for column in columns}
-        text = {name: frame[sources[name]].replace("", None) for name in self.columns}
+        parts: Mapping[str, Row] = local["columns"]
+        text = {name: _text(frame, name, parts.get(name, {})) for name in self.columns}
+        for name, column in self.columns.items():
+            if column["type"] in {"integer", "real"} and local["decimal"] == ",":
+                text[name] = text[name].str.replace(",", ".", regex=False)
         self.labels = pd.DataFrame(
             {name: _labels(text[name], column) for name, column in self.columns.items()}
         )
@@ -160,6 +163,12 @@ class Pooled:
                 return {"rows": int(inside.sum()), "patients": int(inside.sum())}
         message = f"no reference for {answer['method']}"
         raise ValueError(message)
+
+
+def _text(frame: pd.DataFrame, name: str, part: Row) -> "pd.Series[str]":
+    """Return a column's cells without white space around them; None where missing."""
+    cells: pd.Series[str] = frame[part.get("source", name)].str.strip()
+    return cells.where(~cells.isin(["", *part.get("missing", ())]), None)
 
 
 def _summary(values: "pd.Series[float]") -> dict[str, Any]:

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Literal, TypeAlias, TypeVar
 
 from pydantic import JsonValue, PrivateAttr, ValidationError
@@ -24,8 +25,14 @@ from wardnet.errors import Reason, WardnetError
 
 FILE_NAME: Final = "settings.toml"
 
-PREFIXES: Final = ("WARDNET_NODE_", "WARDNET_COORDINATOR_", "WARDNET_")
-"""Of the three programs, the longer ones first."""
+PREFIXES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "WARDNET_NODE_": "`wardnet-node init`",
+        "WARDNET_COORDINATOR_": "`wardnet-coordinator init`",
+        "WARDNET_": "`wardnet login`",
+    }
+)
+"""Of the three programs, the longer ones first; and what makes a home of each."""
 
 OPTIONS: Final = frozenset({"home", "passphrase_file"})
 """Options of every command that may also stand in the environment; they are no settings."""
@@ -79,6 +86,7 @@ def load(kind: type[S], home: Path) -> S:
     ------
     WardnetError
         `WRONG_SETTING`, naming the setting, where it stands, and the rule; never its value.
+        `NOT_INITIALISED` when one is missing and there is no file: nobody has begun a home there.
     """
     path = home / FILE_NAME
     # 1. Nothing that looks like ours may be unknown: a typo must not leave a default in force.
@@ -94,11 +102,23 @@ def load(kind: type[S], home: Path) -> S:
         settings = kind.model_validate({**file, **environment})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        if first["type"] == "missing" and not path.exists():
+            raise not_initialised(kind, home) from None
         name = str(first["loc"][0]) if first["loc"] else "the settings"
         place = _place(kind, name, sources, path)
         raise _wrong(name=name, place=place, rule=first["msg"]) from None
     settings._sources = sources  # noqa: SLF001 - set once, here
     return settings
+
+
+def not_initialised(kind: type[Settings], home: Path) -> WardnetError:
+    """Return what says that a program has no home there yet, and how to begin one."""
+    return WardnetError(Reason.NOT_INITIALISED, path=str(home), rule=PREFIXES[_prefix(kind)])
+
+
+def where(settings: Settings, name: str, home: Path) -> str:
+    """Return where a setting stands, in words."""
+    return _place(type(settings), name, settings._sources, home / FILE_NAME)  # noqa: SLF001 - as above
 
 
 def effective(settings: Settings) -> tuple[Effective, ...]:

@@ -7,6 +7,7 @@
 [59.0, 60.0]
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -43,6 +44,8 @@ _ASKER: Final = Asker(
     recipient="0" * 64,
 )
 """Always the same, so that equal questions to equal data give equal bytes."""
+
+_LONE_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 _NOTHING: Final = "0" * 64
 _PERMIT: Final = Permit(
@@ -138,7 +141,8 @@ def simulate(
     Raises
     ------
     WardnetError
-        `PARAMETER_INVALID` naming hospital, column and row where a value does not fit.
+        `PARAMETER_INVALID` for what is no table, naming hospital, column and row where a value does
+        not fit.
     """
     tables = _named(frames)
     if dictionary is None:
@@ -152,15 +156,43 @@ def simulate(
 def _named(
     frames: "Mapping[str, pd.DataFrame] | Sequence[pd.DataFrame]",
 ) -> "Mapping[str, pd.DataFrame]":
+    if isinstance(frames, str) or not isinstance(frames, Mapping | Sequence):
+        _refuse("the tables", 'are one per hospital: simulate({"north": table, "south": other})')
     if not isinstance(frames, Mapping):
         frames = {f"hospital-{number}": frame for number, frame in enumerate(frames, start=1)}
     if not frames:
         _refuse("the hospitals", "are missing; give at least one table")
-    for name in frames:
+    for name, table in frames.items():
         _check(
             TypeAdapter(Id), name, "hospital", "1 to 63 lower case letters, digits, dots and dashes"
         )
+        _check_table(name, table)
     return frames
+
+
+def _check_table(hospital: str, table: "pd.DataFrame") -> None:
+    import pandas as pd  # noqa: PLC0415 - slow to load, and the daemons do without
+
+    if not isinstance(table, pd.DataFrame):
+        _refuse(f"the table of {hospital}", "is no pandas DataFrame")
+    if not len(table.columns):
+        _refuse(f"the table of {hospital}", "has no columns")
+    names = [str(column) for column in table.columns]
+    for name in names:
+        if not _is_text(name):
+            _refuse(f"the table of {hospital}", "has a column whose name is not valid Unicode")
+        if names.count(name) > 1:
+            _refuse(f"the table of {hospital}", f"has two columns named {name}")
+    for name, column in zip(names, table.columns, strict=True):
+        if table[column].dtype == object or isinstance(table[column].dtype, pd.CategoricalDtype):
+            broken = [not _is_text(value) for value in table[column]]
+            if any(broken):
+                _refuse_row(hospital, name, np.array(broken), "is not valid Unicode")
+
+
+def _is_text(value: object) -> bool:
+    """Say whether a text can be written as UTF-8: a lone half of a surrogate pair cannot."""
+    return not (isinstance(value, str) and _LONE_SURROGATE.search(value))
 
 
 def _draft(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.figures import REPEATS, Figure, seconds
-from support.studies import AT, REQUEST, STUDY, VIEW, changed, held, key
+from support.studies import AT, STUDY, VIEW, changed, held, key, resting_on
 from wardnet.agreement.agreement import accept_whole
 from wardnet.agreement.permission import judge
 from wardnet.agreement.purpose import Permission
@@ -21,7 +21,7 @@ def measure(folder: Path, *, quick: bool) -> Iterator[Figure]:  # noqa: ARG001 -
     repeats = 1 if quick else REPEATS
     every = tuple(_held(number) for number in range(AGREEMENTS))
     last = every[-1]
-    allowed = replace(REQUEST, study=last.study.digest, agreement=last.agreement.digest)
+    allowed = resting_on(last.agreement)
     ages = tuple(Compare(column="name", operator="!=", value=str(age)) for age in range(100))
     refused = replace(
         changed(allowed, "query", replace(allowed.query, cohort=And(of=ages), method="x")),

@@ -128,10 +128,10 @@ def test_form_of_an_entry_is_final() -> None:
 
 FIELDS = set(
     """
-    version seq time type outcome reason node actor peer_address request_id request_digest study
-    agreement agreement_version purpose vocabulary_version operation parameter_digest dataset
+    version seq time type outcome reason reasons node actor peer_address request_id request_digest
+    study agreement agreement_version purpose vocabulary_version operation parameter_digest dataset
     snapshot cohort_size_band cells_withheld budget result_digest recipient approvals policy_digest
-    software_version patient_tags sealed_detail salt
+    software_version patient_tags statement sealed_detail salt
     """.split()  # noqa: SIM905 - a list of forty lines would hide the names
 )
 ACTOR_FIELDS = {
@@ -153,6 +153,7 @@ def test_full_entry_comes_back_as_it_was() -> None:
         type=EventType.QUERY_ANSWER,
         outcome=Outcome.REFUSED,
         reason=Reason.COHORT_TOO_SMALL,
+        reasons=(Reason.COHORT_TOO_SMALL, Reason.QUOTA_USED_UP),
         node=NODE,
         actor=Actor(
             subject="wardnet://heartnet/researcher/ada",
@@ -182,6 +183,7 @@ def test_full_entry_comes_back_as_it_was() -> None:
         approvals=("x", "y"),
         policy_digest="3" * 64,
         patient_tags=("t",),
+        statement="{}",
         sealed_detail="c2VhbGVk",
     )
     connection.execute("BEGIN IMMEDIATE")

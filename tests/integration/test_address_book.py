@@ -57,11 +57,10 @@ def test_the_first_steward_begins_the_book_once(ward: Ward) -> None:
 def test_before_the_first_steward_nothing_can_be_written(tmp_path: Path) -> None:
     """The sentence says what to do."""
     network = TestNetwork()
-    network.settle(tmp_path / "b", Role.NODE, "a")
     ward = Ward.__new__(Ward)
     ward.network, ward.home = network, tmp_path / "b"
     ward.credentials = network.node("a")
-    ward.keystore = network.settle(tmp_path / "c", Role.NODE, "a")
+    ward.keystore = network.found(ward.home, "a")
     with ward.decisions() as decisions:
         assert decisions.book().organisations == ()
         reason = refused_reason(decisions, "b", Key("node", "b", KEY), ward.steward())

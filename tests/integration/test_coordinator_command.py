@@ -99,7 +99,9 @@ def test_members_log_and_settings_are_shown(run: Run) -> None:
         "member_invited",
         "wardnet://heartnet/node/north",
     )
-    assert "member_invited" in run("log").stdout
+    shown = run("log").stdout
+    assert "member_invited" in shown
+    assert "wardnet://heartnet/node/north" in shown
     settings = {row["name"]: row for row in json.loads(run("config", "--json").stdout)}
     assert settings["server_name"] == {
         "name": "server_name",
@@ -138,7 +140,7 @@ def test_a_wrong_address_is_a_usage_error(run: Run) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [("serve",), ("members",), ("log",), ("invite", "--role", "node", "--id", "a")],
+    [("serve",), ("config",), ("members",), ("log",), ("invite", "--role", "node", "--id", "a")],
     ids=lambda words: words[0],
 )
 def test_without_init_there_is_nothing(run: Run, words: tuple[str, ...]) -> None:
@@ -146,6 +148,25 @@ def test_without_init_there_is_nothing(run: Run, words: tuple[str, ...]) -> None
     result = run(*words)
     refused(result, Reason.NOT_INITIALISED)
     assert "wardnet-coordinator init" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("listen", "why"),
+    [
+        ("192.0.2.1:0", "does not have that address"),
+        ("no..name:0", "is not known here"),
+        ("127.0.0.1:99999", "from 0 to 65535"),
+    ],
+)
+def test_an_address_that_cannot_be_listened_at_is_not_said_to_be_in_use(
+    run: Run, listen: str, why: str
+) -> None:
+    """The sentence names the setting, where it stands, and what is wrong with it."""
+    run(*FOUND, "--listen", listen)
+    result = run("serve")
+    refused(result, Reason.WRONG_SETTING)
+    assert why in result.stderr
+    assert "settings.toml" in result.stderr
 
 
 def test_a_wrong_passphrase_opens_nothing(run: Run, tmp_path: Path) -> None:

@@ -13,11 +13,13 @@ from click.testing import CliRunner, Result
 
 from support import coordinator
 from support.pki import CHEAP, PASSPHRASE, TestNetwork
+from support.questions import key
 from support.ward import Ward, proposal, signed_by
 from wardnet import clock
 from wardnet.audit.entry import EventType
 from wardnet.errors import CATALOGUE, Reason
 from wardnet.identity import keystore
+from wardnet.identity.certificates import fingerprint
 from wardnet.identity.keystore import Keystore
 from wardnet.identity.member import Member, Role
 from wardnet_coordinator import registry, state
@@ -143,6 +145,21 @@ def test_a_study_is_declined_with_a_reason(ward: Ward, run: Run, secret: Path) -
     assert "it has declined: Too wide." in run("study", "show", study).stdout
 
 
+def test_a_key_is_taken_back(ward: Ward, run: Run, secret: Path) -> None:
+    """However its fingerprint is grouped; the list says who, what and why."""
+    sam = key(ward.steward("sam"))
+    grouped = " ".join(sam[start : start + 4] for start in range(0, 64, 4)).upper()
+    signing = ("--steward", "sue", "--password-file", secret)
+    run("key", "revoke", grouped, "--reason", "The laptop was stolen.", *signing)
+    assert printed(run("key", "list", "--json")) == [
+        {"organisation": "a", "digest": sam, "reason": "The laptop was stolen."}
+    ]
+    again = ("key", "revoke", sam, "--reason", "Twice.", *signing)
+    refused = run(*again, code=CATALOGUE[Reason.PARAMETER_INVALID].exit_code)
+    assert "was taken back already" in refused.stderr
+    run("key", "revoke", sam, *signing, code=2)
+
+
 def test_a_wrong_password_signs_nothing(ward: Ward, run: Run, tmp_path: Path) -> None:
     """It is one sentence, and it is logged."""
     wrong = tmp_path / "wrong"
@@ -182,12 +199,13 @@ def test_stewards_are_enrolled_at_the_node(
     monkeypatch.setattr(keystore, "COST", CHEAP)
     network = TestNetwork()
     home = tmp_path / "a"
-    network.settle(home, Role.NODE, "a")
+    network.found(home, "a")
     run = runner(home, secret)
 
     async def scenario() -> tuple[dict[str, Any], dict[str, Any]]:
         async with coordinator.serving(network, tmp_path / "c") as address:
-            password = ("--password-file", secret, "--json")
+            told = fingerprint(network.root.certificate)
+            password = ("--password-file", secret, "--fingerprint", told, "--json")
             add = []
             for name in ("sue", "sam"):
                 line = invite(network, tmp_path / "c", name, address=address)
@@ -214,5 +232,27 @@ def test_an_invitation_for_somebody_else_makes_no_steward(
     """A researcher's invitation is refused before anybody is asked for a password."""
     coordinator.prepare(tmp_path / "c", [])
     line = invite(ward.network, tmp_path / "c", "eve", role=Role.RESEARCHER)
-    run("steward", "add", line, code=CATALOGUE[Reason.ROLE_REFUSED].exit_code)
+    done = run("steward", "add", line, code=CATALOGUE[Reason.INVITATION_ROLE].exit_code)
+    assert "It is redeemed with `wardnet login`." in done.stderr
     assert "eve" not in run("steward", "list").stdout
+
+
+def test_a_steward_s_password_is_changed_by_a_command(
+    run: Run, secret: Path, tmp_path: Path
+) -> None:
+    """The old password from one file, the new one from another."""
+    new = tmp_path / "new"
+    new.touch(mode=0o600)
+    new.write_text("a new long passphrase")
+    change = ("steward", "password", "sue", "--password-file", secret, "--new-password-file", new)
+    assert "has a new password" in run(*change).stderr
+    assert "refused" in run(*change, code=CATALOGUE[Reason.LOGIN_REFUSED].exit_code).stderr
+
+
+def test_a_steward_who_left_is_removed_by_a_command(tmp_path: Path, secret: Path) -> None:
+    """Two others sign."""
+    ward = Ward(TestNetwork(), tmp_path / "b", stewards=("sue", "sam", "tom"))
+    run = runner(ward.home, secret)
+    by = ("--by", "sue", "--password-file", secret, "--by", "sam", "--password-file", secret)
+    run("steward", "remove", "tom", *by)
+    assert "tom" not in run("book", "list").stdout + run("steward", "list").stdout

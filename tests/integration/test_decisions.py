@@ -264,6 +264,18 @@ def test_allowing_more_than_before_needs_two_stewards(ward_of_two: Ward) -> None
         assert len(decisions.view().agreements) == 3
 
 
+def test_an_agreement_drawn_up_before_another_was_signed_is_refused(ward: Ward) -> None:
+    """What was read is number 1; since then somebody has signed one, and it must be read again."""
+    with ward.decisions() as decisions:
+        study = propose(ward, decisions)
+        draft = decisions.draft(study)
+        decisions.accept(study, stewards=[ward.steward()])
+        with pytest.raises(WardnetError) as caught:
+            decisions.accept(study, stewards=[ward.steward()], narrowed=draft)
+    assert caught.value.reason is Reason.STUDY_DECIDED
+    assert "somebody has decided meanwhile; look at it again" in str(caught.value)
+
+
 def test_agreeing_again_after_a_revocation_needs_two_stewards(ward_of_two: Ward) -> None:
     """What was taken back is not given again by one."""
     ward = ward_of_two

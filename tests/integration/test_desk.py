@@ -66,7 +66,7 @@ def release(desk: Desk, asked: Work, opened: Opened) -> None:
 def narrow(hospital: Hospital, network: TestNetwork, **changes: object) -> dict[str, str]:
     """Let hospital a's steward sign a second, narrower agreement; return what queries then name."""
     with hospital.decisions() as decisions:
-        narrower = agreement(network, **changes)  # type: ignore[arg-type]
+        narrower = agreement(network, revision=2, **changes)  # type: ignore[arg-type]
         state = decisions.accept(
             study(network).digest, stewards=[steward(network, "a")], narrowed=narrower
         )
@@ -96,7 +96,7 @@ def test_an_accepted_query_goes_on_after_its_time_of_start(
     hour_later = clock.now() + timedelta(hours=1)
     monkeypatch.setattr(clock, "now", lambda: hour_later)
     with started(hospital) as desk:
-        desk.check(desk.open(asked))
+        assert desk.take_up(asked.id, opened=desk.open(asked)) is None
         assert reasons(desk, late) == [Reason.QUERY_EXPIRED]
 
 
@@ -108,7 +108,7 @@ def test_a_quota_counts_questions_and_not_how_often_they_are_asked(
     with started(hospital) as desk:
         opened = desk.open(work(network, agreements=agreements))
     with started(hospital) as desk:
-        desk.check(opened)
+        assert desk.take_up(WorkId("0" * 64, 1, 1), opened=opened) is None
         desk.open(work(network, agreements=agreements, nonce="1" * 32))
         other = work(network, agreements=agreements, nonce="2" * 32, parameters={})
         assert reasons(desk, other) == [Reason.QUOTA_USED_UP]
@@ -136,11 +136,12 @@ def test_a_revocation_between_the_sums_and_their_release_stops_the_release(
             decisions.revoke(
                 study(network).digest, steward=steward(network, "a"), reason="the trial has ended"
             )
-        for stopped in (partial(desk.check, opened), partial(release, desk, asked, opened)):
+        takes_up = partial(desk.take_up, asked.id, opened=opened)
+        for stopped in (takes_up, partial(release, desk, asked, opened)):
             with pytest.raises(Refused) as caught:
                 stopped()
             assert [error.reason for error in caught.value.reasons] == [Reason.AGREEMENT_REVOKED]
-        assert desk.find(asked.id) is None
+        assert desk.take_up(asked.id, opened=None) is None
         assert reasons(desk, work(network, nonce="1" * 32)) == [Reason.AGREEMENT_REVOKED]
 
 
@@ -168,8 +169,23 @@ def test_an_explanation_uses_nothing_up(network: TestNetwork, hospital: Hospital
             Reason.QUOTA_USED_UP,
             Reason.QUERY_REPLAYED,
         ]
-    kinds = [entry.type for entry in hospital.entries()]
-    assert kinds.count(EventType.QUERY_EXPLAINED) == 4
+    explained = [entry for entry in hospital.entries() if entry.type is EventType.QUERY_EXPLAINED]
+    both = (Reason.QUOTA_USED_UP, Reason.QUERY_REPLAYED)
+    assert [entry.reasons for entry in explained] == [(), (), (), both]
+    assert explained[-1].reason is both[0]
+
+
+def test_the_log_keeps_every_reason_of_a_refusal(network: TestNetwork, hospital: Hospital) -> None:
+    """Who looks through the refusals later sees the same as the researcher."""
+    asked = work(network, dataset="nephrology", dictionary="f" * 64)
+    with started(hospital) as desk:
+        with pytest.raises(Refused) as caught:
+            desk.open(asked)
+        desk.refuse(asked, caught.value.reasons)
+    refusals = [entry for entry in hospital.entries() if entry.type is EventType.QUERY_FAILED]
+    told = tuple(dict.fromkeys(error.reason for error in caught.value.reasons))
+    assert len(told) > 1
+    assert [entry.reasons for entry in refusals] == [told]
 
 
 def test_a_backup_of_the_catalog_that_was_put_back_is_not_served(
@@ -183,7 +199,7 @@ def test_a_backup_of_the_catalog_that_was_put_back_is_not_served(
         desk.open(work(network))
     put_back(hospital, backup)
     for _ in range(2):
-        assert refused_start(hospital).reason is Reason.LOG_DAMAGED
+        assert refused_start(hospital).reason is Reason.NODE_LOCKED
     assert EventType.QUERY_ACCEPTED not in [entry.type for entry in hospital.entries()]
 
 
@@ -199,7 +215,7 @@ def test_a_catalog_that_was_put_back_and_grew_on_is_not_served(
     put_back(hospital, backup)
     for _ in range(5):
         hospital.load({"female": 20})
-    assert refused_start(hospital).reason is Reason.LOG_DAMAGED
+    assert refused_start(hospital).reason is Reason.NODE_LOCKED
 
 
 def test_a_node_that_was_killed_starts_again(network: TestNetwork, hospital: Hospital) -> None:
@@ -211,7 +227,7 @@ def test_a_node_that_was_killed_starts_again(network: TestNetwork, hospital: Hos
         desk._started = False  # killed: it does not say that it stops
     hospital.load({"female": 20})
     with started(hospital) as desk:
-        desk.check(desk.open(asked))
+        assert desk.take_up(asked.id, opened=desk.open(asked)) is None
 
 
 def test_an_anchor_that_is_gone_is_missed(hospital: Hospital) -> None:
@@ -219,7 +235,7 @@ def test_an_anchor_that_is_gone_is_missed(hospital: Hospital) -> None:
     with started(hospital):
         pass
     (hospital.home / FILE_NAME).unlink()
-    assert refused_start(hospital).reason is Reason.LOG_DAMAGED
+    assert refused_start(hospital).reason is Reason.NODE_LOCKED
 
 
 def test_the_anchor_is_for_the_node_only(hospital: Hospital) -> None:

@@ -108,3 +108,15 @@ def test_the_command_searches_the_log_too(home: DeskHome) -> None:
     assert [entry["type"] for entry in found] == ["book_changed", "book_changed"]
     assert found[0]["seq"] > found[1]["seq"]
     assert json.loads(run(home, "log", "search", "--until", "2001-01-01", "--json")) == []
+
+
+def test_a_daemon_without_the_page_does_not_load_its_framework() -> None:
+    """Only where `desk_listen` is set does a start pay for it."""
+    script = (
+        "import sys, wardnet_node.server;"
+        "print({'fastapi', 'starlette', 'uvicorn', 'jinja2'} & sys.modules.keys())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "set()"

@@ -162,11 +162,31 @@ def test_an_invitation_is_checked_before_it_is_used(network: TestNetwork, tmp_pa
     check_invitation(invitation, roles={Role.NODE}, fingerprint=invitation.fingerprint)
     with pytest.raises(WardnetError) as wrong_role:
         check_invitation(invitation, roles={Role.RESEARCHER})
-    assert wrong_role.value.reason is Reason.ROLE_REFUSED
+    assert wrong_role.value.reason is Reason.INVITATION_ROLE
+    assert "It is redeemed with `wardnet-node init`." in str(wrong_role.value)
     other = invite(TestNetwork(), tmp_path / "c", "127.0.0.1:1")
-    with pytest.raises(WardnetError) as wrong_network:
+    with pytest.raises(WardnetError) as wrong_root:
         check_invitation(invitation, roles={Role.NODE}, fingerprint=other.fingerprint)
-    assert wrong_network.value.reason is Reason.FINGERPRINT_MISMATCH
+    assert wrong_root.value.reason is Reason.FINGERPRINT_MISMATCH
+    with pytest.raises(WardnetError) as wrong_network:
+        check_invitation(invitation, roles={Role.NODE}, network="lungnet")
+    assert wrong_network.value.reason is Reason.INVITATION_NETWORK
+    assert "lungnet" in str(wrong_network.value)
+
+
+def test_nobody_joins_unasked_without_a_fingerprint(
+    network: TestNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a terminal nobody can compare the root, so it must be given."""
+    prepare(tmp_path / "c", "")
+    invitation = invite(network, tmp_path / "c", "127.0.0.1:1")
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    with pytest.raises(WardnetError) as caught:
+        check_invitation(invitation, roles={Role.NODE})
+    assert caught.value.reason is Reason.FINGERPRINT_NEEDED
+    assert "--fingerprint" in str(caught.value)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    check_invitation(invitation, roles={Role.NODE})
 
 
 def test_an_invitation_is_read_from_wherever_it_is(

@@ -1,6 +1,7 @@
 """A node on its link: what it sends, sends again, refuses and logs."""
 
 import asyncio
+import json
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -13,7 +14,7 @@ from support.hospital import MEN, WOMEN, Hospital
 from support.pki import TestNetwork
 from support.post import Attached, post_office
 from support.questions import DICTIONARY, RECIPIENT, count_query, signed, steward, study
-from wardnet import canonical, clock
+from wardnet import canonical, clock, logs
 from wardnet.audit.entry import EventType, Outcome
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope, verify
@@ -23,6 +24,7 @@ from wardnet.question.query import to_bytes
 from wardnet.sealing.answers import open_sealed
 from wardnet.transport.convert import Total, WorkId, envelope_from_bytes, sums_from_wire
 from wardnet.wire.v1.link_pb2 import Explanation, Refusal, RoundPart
+from wardnet_node.health import warn_of_damage
 
 
 @pytest.fixture
@@ -156,8 +158,9 @@ def test_totals_that_come_with_work_done_before_are_taken(
     assert [what for what, _ in logged(hospital)].count("query_part") == 2
 
 
+@pytest.mark.parametrize("told", [True, False], ids=["told", "by later work"])
 def test_an_acknowledged_result_is_never_made_again(
-    network: TestNetwork, hospital: Hospital
+    network: TestNetwork, hospital: Hospital, *, told: bool
 ) -> None:
     """Asked again for it, the node says nothing; the bytes are gone and the work id stays."""
     envelope, digest = query(network)
@@ -167,7 +170,8 @@ def test_an_acknowledged_result_is_never_made_again(
         async with post_office(network) as (post, address), hospital.serving(address):
             stream = await post.attached()
             part = await guard_round(stream, envelope, digest)
-            await stream.acknowledge(first)
+            if told:
+                await stream.acknowledge(first)
             await stream.ask(envelope, second, totals=[total(part)])
             await stream.next("answer")  # its transaction took the acknowledgement along
             await stream.ask(envelope, first)
@@ -256,6 +260,35 @@ def test_a_query_about_what_is_not_here_is_refused_and_logged(
     (entry,) = [entry for entry in hospital.entries() if entry.type is EventType.QUERY_FAILED]
     assert (entry.outcome, entry.reason) == (Outcome.REFUSED, Reason.DATASET_UNAVAILABLE)
     assert entry.actor.subject == "wardnet://heartnet/researcher/ada"
+
+
+def test_what_is_damaged_here_is_told_to_our_operator_only(
+    network: TestNetwork, hospital: Hospital, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The dataset is not offered; the refusal names no path, and the daemon's log does."""
+    (segment,) = (hospital.home / "vault" / "seg").iterdir()
+    segment.unlink()
+    envelope, digest = query(network)
+    logs.configure("wardnet-node")
+    with hospital.desk() as desk:
+        assert desk.held() == ()
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address), hospital.serving(address):
+            stream = await post.attached()
+            await stream.ask(envelope, WorkId(digest, 1, 0))
+            refusal = await stream.next("refusal")
+            assert reasons(refusal) == [Reason.NODE_UNABLE]
+            assert str(hospital.home) not in str(refusal)
+
+    run(scenario())
+    with hospital.vault() as vault:
+        warn_of_damage(vault.datasets())
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    told = [line for line in lines if line["event"] in {"unable", "dataset_unavailable"}]
+    assert len(told) == 2
+    assert all(segment.name in line["error"] and "backup" in line["error"] for line in told)
+    assert hospital.entries()[-2].reason is Reason.VAULT_DAMAGED
 
 
 def test_a_forged_query_is_refused_and_its_claims_are_not_logged(

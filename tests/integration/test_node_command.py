@@ -73,11 +73,42 @@ def test_a_load_reports_what_it_left_out(run: Run, tmp_path: Path) -> None:
     assert Path(loaded["rejects_report"]).exists()
 
 
+def test_a_cut_file_is_not_loaded_unless_somebody_vouches_for_it(run: Run, tmp_path: Path) -> None:
+    """Neither a last line without an end nor far fewer rows than before pass unnoticed."""
+    table = tmp_path / "table.csv"
+    table.write_text("sex,age\n" + "female,110\n" * 29 + "male,11")
+    code = CATALOGUE[Reason.ROWS_REJECTED].exit_code
+    refused = run("dataset", "load", "cardiology", table, code=code)
+    assert "line 31" in refused.stderr
+    assert "--accept-last-line" in refused.stderr
+    run("dataset", "load", "cardiology", table, "--accept-last-line")
+    table.write_text("sex,age\n" + "female,110\n" * 14)
+    code = CATALOGUE[Reason.ROWS_LOST].exit_code
+    refused = run("dataset", "load", "cardiology", table, code=code)
+    assert "--accept-fewer-rows" in refused.stderr
+    assert printed(run("dataset", "list", "--json"))[0]["rows"] == 30
+    run("dataset", "load", "cardiology", table, "--append")
+    run("dataset", "load", "cardiology", table, "--accept-fewer-rows")
+    assert printed(run("dataset", "list", "--json"))[0]["rows"] == 14
+
+
+def test_a_load_speaks_of_the_columns_that_have_something_to_say(run: Run, tmp_path: Path) -> None:
+    """Line by line, and short enough for a terminal; every column is shown on request."""
+    table = tmp_path / "table.csv"
+    table.write_text("sex,age\n" + "female,40\n" * 30 + "female,\n" * 10)
+    said = run("dataset", "load", "cardiology", table).stdout
+    assert ["age", "10", "25.0%", "0.0%"] in [line.split() for line in said.splitlines()]
+    assert "sex" not in said
+    assert max(len(line.rstrip()) for line in said.splitlines()) < 100
+    assert "sex" in run("dataset", "load", "cardiology", table, "--details").stdout
+
+
 def test_a_dropped_dataset_is_gone(run: Run) -> None:
     """It asks first, unless told not to; afterwards the name is unknown."""
     run("dataset", "drop", "cardiology", code=1)
     run("dataset", "drop", "cardiology", "--yes")
-    run("dataset", "show", "cardiology", code=CATALOGUE[Reason.DATASET_UNAVAILABLE].exit_code)
+    code = CATALOGUE[Reason.NOT_ADOPTED].exit_code
+    assert "dataset adopt cardiology" in run("dataset", "show", "cardiology", code=code).stderr
 
 
 def test_describe_drafts_both_parts_and_keeps_what_is_there(run: Run, tmp_path: Path) -> None:
@@ -164,6 +195,22 @@ def test_config_shows_where_a_setting_comes_from(
         "environment",
         "default",
     )
+
+
+def test_a_lost_catalog_does_not_pass_for_an_empty_one(run: Run, hospital: Hospital) -> None:
+    """No command makes a new one, and none removes the segments that it knows nothing of."""
+    segments = sorted((hospital.home / "vault" / "seg").iterdir())
+    catalog, code = hospital.home / "catalog.db", CATALOGUE[Reason.VAULT_DAMAGED].exit_code
+    (hospital.home / "settings.toml").write_text('address = "localhost:7443"\n')
+    catalog.unlink()
+    for command in (["dataset", "list"], ["log", "show"], ["serve"]):
+        refused = run(*command, code=code)
+        assert "catalog.db" in refused.stderr
+        assert "backup" in refused.stderr
+    assert not catalog.exists()
+    catalog.touch()
+    run("dataset", "list", code=code)
+    assert sorted((hospital.home / "vault" / "seg").iterdir()) == segments
 
 
 def test_a_home_is_needed_before_a_passphrase(tmp_path: Path) -> None:

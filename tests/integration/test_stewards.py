@@ -183,6 +183,70 @@ def test_a_lost_authenticator_is_replaced(stewards: Stewards, watch: Watch) -> N
     stewards.log_in("sue", password=PASSPHRASE, code=code_at(secret, at=watch.at))
 
 
+@pytest.mark.parametrize("name", ["sue", "eve", ""])
+def test_a_refusal_takes_as_long_for_a_name_that_nobody_has(
+    stewards: Stewards, watch: Watch, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A password is tried each time, also while the name is locked: nothing can be probed."""
+    tried: list[Path] = []
+    slow = Keystore.unlock
+
+    def unlock(home: Path, passphrase: str) -> Keystore:
+        tried.append(home)
+        return slow(home, passphrase)
+
+    monkeypatch.setattr(Keystore, "unlock", unlock)
+    for _ in range(MAXIMUM_WRONG + 2):
+        with pytest.raises(WardnetError) as caught:
+            stewards.log_in(name, password="wrong", code=watch.code)
+        assert str(caught.value) == str(WardnetError(Reason.LOGIN_REFUSED))
+    assert len(tried) == MAXIMUM_WRONG + 2
+    if name != "sue":  # her own name was not counted
+        stewards.log_in("sue", password=PASSPHRASE, code=watch.code)
+
+
+def test_a_steward_changes_her_password(stewards: Stewards, ward: Ward) -> None:
+    """By the old one; from then on only the new one holds, and the log says so."""
+    new = "a new long passphrase"
+    with pytest.raises(WardnetError):
+        stewards.change_password("sue", password="wrong", new=new)
+    with pytest.raises(WardnetError) as caught:
+        stewards.change_password("sue", password=PASSPHRASE, new="short")
+    assert caught.value.reason is Reason.PASSPHRASE_WEAK
+    stewards.change_password("sue", password=PASSPHRASE, new=new)
+    last = ward.entries()[-1]
+    assert (last.type, last.actor.subject) == (
+        EventType.PASSWORD_CHANGED,
+        "wardnet://heartnet/steward/sue",
+    )
+    stewards.unlock("sue", password=new)
+    with pytest.raises(WardnetError):
+        stewards.unlock("sue", password=PASSPHRASE)
+
+
+def test_two_others_remove_a_steward(tmp_path: Path) -> None:
+    """Her key leaves the book and the disk; her own signature does not count for it."""
+    ward = Ward(TestNetwork(), tmp_path / "a", stewards=("sue", "sam", "tom"))
+    sue, sam, tom = map(ward.steward, ("sue", "sam", "tom"))
+    with ward.stewards() as stewards, ward.decisions() as decisions:
+        for signing in ([sam], [sam, sam], [sam, sue]):
+            with pytest.raises(WardnetError) as caught:
+                stewards.remove("sue", stewards=signing)
+            assert caught.value.reason is Reason.APPROVAL_MISSING
+        assert (ward.home / FOLDER / "sue").exists()
+        stewards.remove("sue", stewards=[sam, tom])
+        assert [item.id for item in stewards.list()] == ["sam", "tom"]
+        own = decisions.book().organisation("a")
+        assert own is not None
+        assert [steward.id for steward in own.stewards] == ["sam", "tom"]
+        with pytest.raises(WardnetError) as caught:
+            stewards.remove("sue", stewards=[sam, tom])
+        assert caught.value.reason is Reason.PARAMETER_INVALID
+    assert not (ward.home / FOLDER / "sue").exists()
+    kinds = [entry.type for entry in ward.entries()]
+    assert EventType.STEWARD_REMOVED in kinds
+
+
 def test_stewards_are_listed_with_their_standing(ward: Ward) -> None:
     """Enrolled here is one thing; written in the address book is what counts."""
     ward.network.settle(ward.home / FOLDER / "sam", Role.STEWARD, "sam")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,13 @@ from support.coordinator import run
 from support.hospital import Hospital
 from support.pki import TestNetwork
 from support.post import Attached, post_office
-from support.questions import steward
+from support.questions import key, steward
 from support.ward import proposal, signed_by
 from wardnet import canonical, clock
 from wardnet.agreement import agreement as agreements
 from wardnet.agreement import revocation as revocations
 from wardnet.agreement.address_book import key_of
+from wardnet.agreement.revocation import RevocationList
 from wardnet.agreement.study import Study
 from wardnet.audit.entry import EventType
 from wardnet.errors import Reason
@@ -23,6 +25,7 @@ from wardnet.identity.envelope import Envelope, verify
 from wardnet.transport.convert import envelope_from_wire, envelope_to_wire
 from wardnet.wire.v1.link_pb2 import Acknowledgement, AttachResponse
 from wardnet_node.desk.study_state import State
+from wardnet_node.desk.taken_back import read_list
 
 
 @pytest.fixture
@@ -116,6 +119,36 @@ def test_a_decision_that_was_not_acknowledged_is_sent_again(
         assert sent[0] == sent[1]
         kinds = [statement.payload_type for _, statement in sent[0]]
         assert kinds == [agreements.PAYLOAD_TYPE, revocations.PAYLOAD_TYPE]
+
+    run(scenario())
+
+
+def test_a_node_tells_what_it_has_taken_back(
+    network: TestNetwork, hospital: Hospital, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At every attach the same list; after a change, and after 6 hours, a new one at once."""
+    node = network.node("a")
+
+    async def told(stream: Attached) -> RevocationList:
+        envelope = envelope_from_wire(await stream.next("revocations"))
+        return read_list(envelope, trust=network.trust, at=clock.now()).content
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address), hospital.serving(address):
+            first = await told(await post.attached())
+            assert (first.organisation, first.revoked) == ("a", ())
+        async with post_office(network) as (post, address), hospital.serving(address):
+            stream = await post.attached()
+            assert await told(stream) == first
+            with hospital.decisions() as decisions:
+                decisions.revoke_key(key(node), steward=steward(network, "a"), reason="Stolen.")
+            second = await told(stream)
+            assert second.digests == {key(node)}
+            later = clock.now() + timedelta(hours=6)
+            monkeypatch.setattr(clock, "now", lambda: later)
+            third = await told(stream)
+            assert third.digests == second.digests
+            assert first.epoch < second.epoch < third.epoch
 
     run(scenario())
 

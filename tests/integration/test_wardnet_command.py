@@ -293,7 +293,7 @@ def test_a_study_goes_from_a_file_to_the_hospitals(
     file.write_text(text.replace('permission = ""', 'permission = "DUO:0000006"'))
     fits = wardnet("study", "check", str(file))
     assert fits.exit_code == 0
-    assert "fits: a, b hold heart with all its columns" in fits.stdout
+    assert "fits: heart is held with all its columns by a, b." in fits.stdout
     assert wardnet("study", "check", str(file), "--json").stdout == "[]\n"
     study = wardnet("study", "submit", str(file)).stdout.strip()
     assert json.loads(wardnet("study", "submit", str(file), "--json").stdout) == {"study": study}
@@ -305,8 +305,12 @@ def test_a_study_goes_from_a_file_to_the_hospitals(
     assert "at most 7 queries" in wardnet("study", "status", study[:8]).stdout
     told = json.loads(wardnet("study", "status", study[:8], "--json").stdout)
     assert [each["state"] for each in told["hospitals"]] == ["agreed", "waiting"]
+    early = wardnet("query", "count", "heart")
+    assert early.exit_code == exit_code(Reason.STUDY_NEEDED)
+    assert "at least 2 hospitals that hold the data, and 1 hospital has agreed" in early.stderr
+    office.agree(office.proposals[study], "b")
     answer = json.loads(wardnet("query", "count", "heart", "--json").stdout)
-    assert [each["hospital"] for each in answer["hospitals"]] == ["a"]
+    assert [each["hospital"] for each in answer["hospitals"]] == ["a", "b"]
 
 
 def test_a_study_that_does_not_fit_is_not_sent(
@@ -382,12 +386,14 @@ def test_an_invitation_makes_a_member_once(
             line = invitation.to_line() + "\n"
             wrong = await asyncio.to_thread(login, "ada", line, "--fingerprint", "00 11")
             assert wrong.exit_code == exit_code(Reason.FINGERPRINT_MISMATCH)
-            done = await asyncio.to_thread(login, "ada", line, "--json")
+            unseen = await asyncio.to_thread(login, "ada", line)
+            assert unseen.exit_code == exit_code(Reason.FINGERPRINT_NEEDED)
+            told = ("--fingerprint", invitation.fingerprint)
+            done = await asyncio.to_thread(login, "ada", line, *told, "--json")
             assert json.loads(done.stdout) == {"network": "heartnet", "role": role, "id": "ada"}
-            assert invitation.fingerprint in done.stderr
-            again = await asyncio.to_thread(login, "ada", line)
+            again = await asyncio.to_thread(login, "ada", line, *told)
             assert again.exit_code == exit_code(Reason.ALREADY_EXISTS)
-            used = await asyncio.to_thread(login, "eve", line)
+            used = await asyncio.to_thread(login, "eve", line, *told)
             assert used.exit_code == exit_code(Reason.INVITATION_REFUSED)
         assert f'address = "{address}"' in (tmp_path / "ada" / "settings.toml").read_text()
         assert not (tmp_path / "eve").exists()
@@ -403,7 +409,8 @@ def test_a_node_cannot_log_in_as_a_person(tmp_path: Path) -> None:
         async with serving(network, tmp_path / "coordinator") as address:
             line = invite(network, tmp_path / "coordinator", Role.NODE, address).to_line()
         done = CliRunner().invoke(cli.main, ["--home", str(tmp_path / "home"), "login", line])
-        assert done.exit_code == exit_code(Reason.ROLE_REFUSED)
+        assert done.exit_code == exit_code(Reason.INVITATION_ROLE)
+        assert "`wardnet-node init`" in done.stderr
 
     run(scenario())
 

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.studies import AGREEMENT, AT, REQUEST, STUDY, held, later, purpose
+from support.studies import AGREEMENT, AT, STUDY, held, later, purpose, resting_on
 from support.studies import VIEW as WHOLE
 from wardnet import canonical
 from wardnet.agreement import agreement as agreements
@@ -205,9 +205,7 @@ def test_what_a_narrower_agreement_allows_the_whole_one_allows(
     whole = accept_whole(study, hospital="a")
 
     def refusals(answer: Agreement) -> set[tuple[Reason, str]]:
-        request = replace(
-            REQUEST, study=study.digest, agreement=answer.digest, purpose=agreement.purpose
-        )
+        request = replace(resting_on(answer), purpose=agreement.purpose)
         view = replace(WHOLE, agreements=(held(answer, study=study),))
         return {
             (error.reason, error.details.get("field", error.details.get("column", "")))

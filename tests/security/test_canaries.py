@@ -100,8 +100,6 @@ def test_what_is_refused_is_not_repeated(
 
 def test_a_draft_lists_no_patient(tmp_path: Path) -> None:
     """A dictionary drafted from the same table names neither the person nor the rare value."""
-    dictionary, local, _ = describe.describe(
-        planted(tmp_path / "a.csv"), VISITS.name, patient="record"
-    )
-    text = dictionary_file.write(dictionary) + local_part.write(local)
+    made = describe.describe(planted(tmp_path / "a.csv"), VISITS.name, patient="record")
+    text = dictionary_file.write(made.dictionary, notes=made.notes) + local_part.write(made.local)
     assert not any(canary.decode("latin-1") in text for canary in spellings())

@@ -15,7 +15,7 @@ from wardnet.audit.entry import EventType
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope, sign
 from wardnet.identity.member import Member, Role
-from wardnet_node.desk import decide
+from wardnet_node.desk import receive
 
 Forge = Callable[[TestNetwork], Envelope]
 
@@ -111,7 +111,7 @@ def test_a_forged_study_is_refused_and_logged_once(
 
 def test_a_flood_of_studies_stops_at_a_limit(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
     """The inbox holds so many undecided ones, and then no more."""
-    monkeypatch.setattr(decide, "MAXIMUM_UNDECIDED", 3)
+    monkeypatch.setattr(receive, "MAXIMUM_UNDECIDED", 3)
     ada = ward.network.researcher("ada")
     with ward.decisions() as decisions:
         for number in range(3):

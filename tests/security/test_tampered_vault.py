@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -92,12 +93,41 @@ def test_a_missing_file_is_named(home: Home) -> None:
 
 def test_segments_cannot_take_each_others_place(home: Home) -> None:
     """Two genuine files of one dataset, swapped on disk, are refused."""
-    first, second = (segment.path for segment in pinned(home).segments)
+    snapshot = pinned(home)
+    first, second = (segment.path for segment in snapshot.segments)
     first.rename(first.with_suffix(".aside"))
     second.rename(first)
     first.with_suffix(".aside").rename(second)
-    error = refused(pinned(home))
-    assert error.reason is Reason.VAULT_DAMAGED
+    assert refused(snapshot).reason is Reason.VAULT_DAMAGED
+
+
+def test_a_damaged_dataset_is_seen_without_reading_it(home: Home) -> None:
+    """A lost or cut segment and a lost keyring are named; the keyring is not begun anew."""
+    keyring, (segment, *_) = home.folder / "keyring.json", home.segments
+
+    def damage() -> str:
+        with home.vault() as vault:
+            (summary,) = vault.datasets()
+        return summary.damage
+
+    assert damage() == ""
+    content = segment.read_bytes()
+    for path, now in ((segment, content[:-1]), (segment, None), (keyring, None)):
+        before = path.read_bytes()
+        path.unlink()
+        if now is not None:
+            path.write_bytes(now)
+        assert path.name in damage()
+        with home.vault() as vault, pytest.raises(WardnetError) as raised:
+            vault.pin("visits")
+        assert raised.value.reason is Reason.VAULT_DAMAGED
+        if path is keyring:
+            with pytest.raises(WardnetError):
+                adopt(home, replace(VISITS, name="others"))
+            assert not keyring.exists()
+        path.write_bytes(before)
+        path.chmod(0o600)
+    assert damage() == ""
 
 
 def test_even_under_one_key_a_segment_opens_only_in_its_place(tmp_path: Path) -> None:

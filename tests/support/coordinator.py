@@ -293,6 +293,10 @@ class FakeNode:
         message = link_pb2.StudyDecision(study=study, statement=envelope_to_wire(statement))
         await self.send(decision=message)
 
+    async def take_back(self, listed: Envelope) -> None:
+        """Send a list of what the hospital has taken back."""
+        await self.send(revocations=envelope_to_wire(listed))
+
     async def explain(self, *causes: WardnetError) -> query_pb2.SubmitRequest:
         """Wait to be asked what the hospital would do, say so, and return the query."""
         asked = await soon(self.inquiries.get())

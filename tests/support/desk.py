@@ -22,6 +22,8 @@ from wardnet.agreement import study as studies
 from wardnet.agreement.address_book import AddressBook, Organisation, Steward
 from wardnet.agreement.purpose import VOCABULARY, Modifier, Permission, Purpose
 from wardnet.agreement.study import Data, Method, Output, Project, Researcher, Setting, Study
+from wardnet.audit import log
+from wardnet.audit.entry import Actor, Event, EventType, Outcome
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import sign
 from wardnet.identity.member import Role
@@ -102,7 +104,7 @@ class DeskHome:
     def __init__(self, network: TestNetwork, home: Path) -> None:
         self.network = network
         self.home = home
-        self.keystore = network.settle(home, Role.NODE, self.name)
+        self.keystore = network.found(home, self.name)
         self.credentials = network.node(self.name)
         self.study = self._study()
         for steward in ("anna", "ben"):
@@ -254,6 +256,22 @@ class DeskHome:
 def code(*, later: int = 0) -> str:
     """Return the code that an authenticator shows now, or some seconds later."""
     return stewards.code_at(SECRET, at=clock.now() + timedelta(seconds=later))
+
+
+def fill_log(home: DeskHome, entries: int) -> None:
+    """Write many entries of many kinds into the access log."""
+    kinds = (EventType.QUERY_ACCEPTED, EventType.QUERY_PART, EventType.QUERY_ANSWER)
+    with home.catalog() as catalog, catalog.transaction() as connection:
+        for number in range(entries):
+            event = Event(
+                type=kinds[number % 3],
+                outcome=Outcome.RELEASED,
+                node=home.credentials.member.uri,
+                actor=Actor(subject=f"wardnet://heartnet/researcher/r{number % 40}"),
+                dataset=("cardiology", "oncology")[number % 2],
+                study=home.study.digest,
+            )
+            log.append(connection, event, at=clock.now())
 
 
 class Browser:

@@ -50,6 +50,7 @@ class Network:
         self.coordinator = Member("coordinator", "wardnet-coordinator", folder, watch=watch)
         self.nodes: dict[str, Member] = {}
         self.researchers: dict[str, Member] = {}
+        self.fingerprint = ""
         self._watch = watch
 
     def __enter__(self) -> Self:
@@ -74,9 +75,9 @@ class Network:
     def start_coordinator(self) -> None:
         """Found the network and serve it on a free port."""
         listen = f"{ADDRESS}:0"
-        self.coordinator.run(
+        self.fingerprint = self.coordinator.json(
             "init", "--network", self.name, "--server-name", ADDRESS, "--listen", listen
-        )
+        )["fingerprint"]
         self.serve_coordinator()
         # Members remember the address: after a restart it must be the same.
         self.coordinator.settings["LISTEN"] = (
@@ -106,15 +107,15 @@ class Network:
 
     def _enrol_node(self, hospital: str) -> None:
         node, steward = self.nodes[hospital], steward_of(hospital)
-        node.run("init", self._invite("node", hospital))
+        node.run("init", self._invite("node", hospital), *self._compared)
         write_private(self._password(hospital), secrets.token_urlsafe(24) + "\n")
         invitation = self._invite("steward", steward)
-        node.run("steward", "add", invitation, *self._signs(hospital))
+        node.run("steward", "add", invitation, *self._compared, *self._signs(hospital))
 
     def enrol_researcher(self, person: str) -> Member:
         """Invite a researcher and log her in."""
         researcher = Member(person, "wardnet", self.folder, watch=self._watch)
-        researcher.run("login", self._invite("researcher", person))
+        researcher.run("login", self._invite("researcher", person), *self._compared)
         self.researchers[person] = researcher
         return researcher
 
@@ -244,6 +245,11 @@ class Network:
         if failed:
             message = f"daemons ended with {failed}"
             raise CommandError(message)
+
+    @property
+    def _compared(self) -> tuple[str, str]:
+        """Return the option by which a member says what the operator told on another way."""
+        return "--fingerprint", self.fingerprint
 
     def _signs(self, hospital: str) -> tuple[str | Path, ...]:
         """Return the option by which a hospital's steward signs."""

@@ -14,6 +14,7 @@ from wardnet.identity.credentials import Credentials, Keys, chain_pem, private_p
 from wardnet.identity.envelope import Signer, Trust
 from wardnet.identity.keystore import Cost, Keystore
 from wardnet.identity.member import Member, Role
+from wardnet_node.vault.catalog import Catalog
 
 PASSPHRASE = "correct horse battery staple"
 CHEAP = Cost(memory=8, passes=1, lanes=1)
@@ -97,6 +98,12 @@ class TestNetwork:
         """Write a member's keystore and certificates to `home`, as an enrolment does."""
         keystore = cheap_keystore(home)
         self.credentials(role, name).save(home, keystore)
+        return keystore
+
+    def found(self, home: Path, hospital: str) -> Keystore:
+        """Write what joining gives a node: what `settle` writes, and an empty catalog."""
+        keystore = self.settle(home, Role.NODE, hospital)
+        Catalog.create(home, keystore).close()
         return keystore
 
 

@@ -158,9 +158,13 @@ QUERY = Query(
 REQUEST = Request(
     query=QUERY,
     key=key("ada"),
-    study=STUDY.digest,
-    agreement=AGREEMENT.digest,
     purpose=STUDY.project.purpose,
-    minimum_patients=12,
     columns=frozenset({"sex"}),
 )
+
+
+def resting_on(agreement: Agreement, request: Request = REQUEST) -> Request:
+    """Return the usual request, resting on another agreement of hospital a."""
+    agreements = {**request.query.agreements, "a": agreement.digest}
+    query = replace(request.query, study=agreement.study, agreements=agreements)
+    return replace(request, query=query)

@@ -50,6 +50,7 @@ class Home:
         self.folder = folder
         self.member = member
         self.keystore = Keystore(folder / FILE_NAME, secrets.token_bytes(32))
+        Catalog.create(folder, self.keystore).close()
 
     @contextmanager
     def catalog(self) -> Iterator[Catalog]:

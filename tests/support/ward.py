@@ -49,7 +49,7 @@ class Ward:
     ) -> None:
         self.network = network
         self.home = home
-        self.keystore = network.settle(home, Role.NODE, "a")
+        self.keystore = network.found(home, "a")
         self.credentials = network.node("a")
         with self.catalog() as catalog:
             member = self.credentials.member
@@ -167,10 +167,7 @@ def reasons(
     request = Request(
         query=query,
         key=fingerprint(ward.network.researcher("ada")),
-        study=study.digest,
-        agreement=agreement,
         purpose=study.project.purpose,
-        minimum_patients=12,
         columns=frozenset({"sex"}),
     )
     return {error.reason for error in judge(request, view=decisions.view(), at=at)}

@@ -48,6 +48,7 @@ def decide(
     *,
     knows: Callable[[str], View] | None = None,
     used_by: str | None = None,
+    unlocked: str = "",
     snapshot: Callable[[str], Snapshot] = here,
 ) -> Permitted:
     """Let hospital a decide."""
@@ -55,6 +56,7 @@ def decide(
         view=knows or (lambda _: view(network())),
         snapshot=snapshot,
         nonce_used_by=lambda _: used_by,
+        known_since=lambda: unlocked,
     )
     return accept(envelope, trust=network().trust, at=network().at, sources=sources)
 
@@ -204,6 +206,19 @@ def test_a_query_starts_in_its_own_short_time(begin: int, end: int) -> None:
 def test_a_nonce_is_good_for_one_query() -> None:
     """The same nonce under other bytes is a replay."""
     assert reasons(signed(network(), query()), used_by="f" * 64) == [Reason.QUERY_REPLAYED]
+
+
+@pytest.mark.parametrize("minutes", [-1, 0])
+def test_a_query_signed_before_an_unlocking_is_refused(minutes: int) -> None:
+    """It may have been answered before, and its nonce was forgotten."""
+    asked = signed(network(), query(not_before=moment(minutes=-1)))
+    assert reasons(asked, unlocked=moment(minutes=minutes)) == [Reason.QUERY_BEFORE_UNLOCK]
+
+
+def test_a_query_signed_after_an_unlocking_is_accepted() -> None:
+    """Its nonce cannot have been used before."""
+    asked = query(not_before=moment(minutes=-1))
+    assert decide(signed(network(), asked), unlocked=moment(minutes=-2)).request.query == asked
 
 
 def test_the_same_bytes_may_come_again() -> None:

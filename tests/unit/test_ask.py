@@ -91,6 +91,7 @@ def test_a_query_is_for_the_strictest_purpose_of_all() -> None:
         (lambda: to_bins(bins=2.7, edges=None), "bins"),  # type: ignore[arg-type]
         (lambda: to_bins(bins="3", edges=None), "bins"),  # type: ignore[arg-type]
         (lambda: to_bins(bins=None, edges=[0, float("inf")]), "edges"),
+        (lambda: to_bins(bins=None, edges=[10]), "edges"),
         (lambda: numbers([float("nan")], method="quantiles", parameter="p"), "p"),
         (lambda: numbers([10**400], method="quantiles", parameter="p"), "p"),
         (lambda: to_cohort(42), "where"),  # type: ignore[arg-type]

@@ -37,7 +37,7 @@ def attempt() -> Attempt:
     at = network().at
     envelope = signed(network(), count_query(network(), at=at))
     snapshot = Snapshot("cardiology", 1, SNAPSHOT, DICTIONARY, (), rows=50, patients=50)
-    permitted = take_up(envelope, hospital="a", snapshot=snapshot)
+    permitted = take_up(envelope, snapshot=snapshot)
     query = permitted.request.query
     event = of_query(network().node("a").member, query=query, envelope=envelope, snapshot=SNAPSHOT)
     return Attempt(Opened(permitted, at, event), number=1, hospitals=HOSPITALS, hospital="a")

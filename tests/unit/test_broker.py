@@ -75,6 +75,17 @@ def test_work_is_carried_once() -> None:
     assert len(carried(tell(COURSE), tell(COURSE))) == 1
 
 
+def test_later_work_acknowledges_what_came_before_it() -> None:
+    """No acknowledgement follows work of a later round; without such work there is one."""
+
+    def result(attachment: Attachment) -> None:
+        attachment.acknowledge(COURSE.work)
+
+    later = advanced(COURSE)
+    assert carried(tell(COURSE), tell(later), result) == carried(tell(COURSE), tell(later))
+    assert carried(tell(COURSE), result)[1:] == [Acknowledged(COURSE.work)]
+
+
 def test_a_new_attempt_starts_from_the_beginning() -> None:
     """Its totals rest on other hospitals."""
     again = advanced(replace(COURSE, attempt=2, hospitals=("a",)))

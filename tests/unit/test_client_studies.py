@@ -105,13 +105,29 @@ def test_a_day_is_written_without_a_midnight() -> None:
 
 def test_the_only_agreed_study_is_chosen_by_itself() -> None:
     """It names the agreements of those who agreed and hold the dataset."""
-    grant = choose(DATASET, [recorded(), recorded(changed(STUDY, "output.quota", 9), a=AGREEMENT)])
-    assert list(grant.permits) == ["a"]
+    agreed = recorded(changed(STUDY, "output.quota", 9), a=AGREEMENT, b=AGREEMENT)
+    grant = choose(DATASET, [recorded(), agreed])
+    assert list(grant.permits) == ["a", "b"]
     permit = grant.permits["a"]
     assert (permit.agreement, permit.minimum_patients) == (AGREEMENT.digest, 12)
-    elsewhere = replace(DATASET, hospitals=("b",))
-    both = recorded(a=AGREEMENT, b=accept_whole(STUDY, hospital="b"))
-    assert list(named(elsewhere, both).permits) == ["b"]
+    elsewhere = replace(DATASET, hospitals=("b", "c"))
+    a, b, c = (accept_whole(STUDY, hospital=name) for name in "abc")
+    assert list(named(elsewhere, recorded(a=a, b=b, c=c)).permits) == ["b", "c"]
+
+
+def test_a_study_with_too_few_agreements_says_how_many_it_needs() -> None:
+    """It is neither offered nor taken: every hospital would refuse the question."""
+    few = recorded(a=AGREEMENT)
+    with pytest.raises(WardnetError, match="at least 2 hospitals") as caught:
+        choose(DATASET, [few])
+    assert "and 1 hospital has agreed; `wardnet study status" in str(caught.value)
+    with pytest.raises(WardnetError, match="at least 2 hospitals"):
+        named(DATASET, few)
+    other = recorded(changed(STUDY, "output.quota", 9), a=AGREEMENT, b=AGREEMENT)
+    assert choose(DATASET, [few, other]).study == other.id
+    strict = replace(AGREEMENT, minimum_hospitals=3)
+    with pytest.raises(WardnetError, match="at least 3 hospitals"):
+        named(DATASET, recorded(a=AGREEMENT, b=strict))
 
 
 @pytest.mark.parametrize(
@@ -133,12 +149,15 @@ def test_the_only_agreed_study_is_chosen_by_itself() -> None:
             "none of those hospitals holds the dataset",
         ),
         (
-            [recorded(a=AGREEMENT), recorded(changed(STUDY, "output.quota", 9), a=AGREEMENT)],
+            [
+                recorded(a=AGREEMENT, b=AGREEMENT),
+                recorded(changed(STUDY, "output.quota", 9), a=AGREEMENT, b=AGREEMENT),
+            ],
             f"name one of {STUDY.digest[:12]} (Age and sex of heart patients), ",
         ),
         (
             [
-                recorded(changed(STUDY, "output.quota", number), a=AGREEMENT)
+                recorded(changed(STUDY, "output.quota", number), a=AGREEMENT, b=AGREEMENT)
                 for number in range(1, 9)
             ],
             ", 2 more with --study",
@@ -238,3 +257,10 @@ def test_every_reason_of_a_hospital_has_its_line() -> None:
     )
     lines = [line.split()[:2] for line in verdicts.sheet().text(200).splitlines()]
     assert lines[3:] == [["a", "answer"], ["b", "refuse"], ["The", "query"], ["c", "away"]]
+
+
+def test_hospitals_that_are_behind_are_named() -> None:
+    """Whoever cannot ask because of a new version reads who must adopt it, and what to do."""
+    newer = Dataset("cardiology", "", 2, "f" * 64, (), behind=("b", "c"))
+    with pytest.raises(WardnetError, match="b, c must first adopt version 2 and load again"):
+        choose(newer, [recorded()])

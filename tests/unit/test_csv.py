@@ -28,12 +28,18 @@ HEADER = "id,age,sex,chol,seen\n"
 
 
 def batches(
-    folder: Path, content: str | bytes, local: LocalPart | None = None, table: Dictionary = TABLE
+    folder: Path,
+    content: str | bytes,
+    local: LocalPart | None = None,
+    table: Dictionary = TABLE,
+    *,
+    accept_last_line: bool = False,
 ) -> list[Batch]:
     """Read a file with this content."""
     path = folder / "table.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return list(read(path, table, local=local or LocalPart()))
+    local = local or LocalPart()
+    return list(read(path, table, local=local, accept_last_line=accept_last_line))
 
 
 def ids(batch: Batch) -> list[str]:
@@ -111,7 +117,8 @@ def test_encodings_and_line_ends_do_not_change_what_is_read(
     """The same table in any of them gives the same batch, with and without a last newline."""
     for end in ("", newline):
         content = (HEADER + "ä,1,m,2,2020-01-31\nö,2,f,3,2020-02-01").replace("\n", newline) + end
-        found = batches(tmp_path, content.encode(encoding), LocalPart(encoding=encoding))
+        local = LocalPart(encoding=encoding)
+        found = batches(tmp_path, content.encode(encoding), local, accept_last_line=not end)
         assert [identifier for batch in found for identifier in ids(batch)] == ["ä", "ö"]
         assert [age for batch in found for age in batch.columns["age"].tolist()] == [1, 2]
 
@@ -164,7 +171,7 @@ def test_lines_are_counted_through_quotes_blank_lines_and_blocks(
         'c,x,m,5,2020-01-31\n"d ""q""",2,m,5,2020-01-31\r\n'
         'e,3,"q\n",5,2020-01-31\n'
         "f,4\n"
-        "g,y,z,5,2020-01-31"
+        "g,y,z,5,2020-01-31\n"
     )
     assert rejects(tmp_path, content) == [
         (8, "age", "is not a number"),
@@ -173,6 +180,25 @@ def test_lines_are_counted_through_quotes_blank_lines_and_blocks(
         (13, "age", "is not a number"),
         (13, "sex", "is not one of the levels"),
     ]
+
+
+@pytest.mark.parametrize("ending", ["1", '"11"'])
+@pytest.mark.parametrize("block", [8, 1 << 22])
+def test_a_last_line_without_an_end_is_rejected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, block: int
+) -> None:
+    """A file that was cut inside its very last number would give a wrong value that fits."""
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", block)
+    table = Dictionary(name="table", version=1, columns=(TABLE.column("sex"), TABLE.column("age")))
+    content = "sex,age\nf,110\nm,110\nm,"
+    (*_, last) = batches(tmp_path, content + ending, table=table)
+    (reject,) = last.rejects
+    assert (reject.line, reject.column) == (4, "(all)")
+    assert "--accept-last-line" in reject.rule
+    whole = batches(tmp_path, content + ending, table=table, accept_last_line=True)
+    assert sum(batch.rows for batch in whole) == 3
+    ended = batches(tmp_path, content + ending + "\r", table=table)
+    assert sum(batch.rows for batch in ended) == 3
 
 
 def test_out_of_bounds_values_are_adjusted_where_the_dictionary_says_so(tmp_path: Path) -> None:

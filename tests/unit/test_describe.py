@@ -21,8 +21,9 @@ EXPORT = (
 
 def described(path: Path, **options: str) -> tuple[Dictionary, LocalPart, list[Batch]]:
     """Describe a file and read it with the drafts."""
-    dictionary, local, _ = describe(path, "export", patient=options.get("patient"), keep_rare=True)
-    return dictionary, local, list(read(path, dictionary, local=local))
+    made = describe(path, "export", patient=options.get("patient"), keep_rare=True)
+    read_again = read(path, made.dictionary, local=made.local, accept_last_line=True)
+    return made.dictionary, made.local, list(read_again)
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-8", "utf-8-sig", "utf-16"])
@@ -65,17 +66,58 @@ def test_rare_levels_are_left_out_and_only_counted(tmp_path: Path) -> None:
     """Who edits the draft learns how many there were, and never which."""
     path = tmp_path / "a.csv"
     path.write_text("cause,stage\n" + "flu,1\n" * 60 + "Kuru,2\n" * 9 + "gout,1\n")
-    dictionary, _, rare = describe(path, "export")
-    assert dictionary.column("cause").levels == ("flu",)
-    assert dictionary.column("stage").levels == ()
-    assert rare == {"cause": 2}
-    written = dictionary_file.write(dictionary, notes=["Left out of cause: 2 levels."])
-    assert "\n# Left out of cause: 2 levels.\n\n" in written
+    made = describe(path, "export")
+    assert made.dictionary.column("cause").levels == ("flu",)
+    assert made.dictionary.column("stage").levels == ()
+    assert made.rare == {"cause": 2}
+    written = dictionary_file.write(made.dictionary, notes=made.notes)
+    assert "\n# Left out of cause, because fewer than 10 rows have them: 2 levels.\n" in written
     assert "Kuru" not in written
-    kept, _, none = describe(path, "export", keep_rare=True)
-    assert kept.column("cause").levels == ("Kuru", "flu", "gout")
-    assert kept.column("stage").levels == ("1", "2")
-    assert none == {}
+    kept = describe(path, "export", keep_rare=True)
+    assert kept.dictionary.column("cause").levels == ("Kuru", "flu", "gout")
+    assert kept.dictionary.column("stage").levels == ("1", "2")
+    assert kept.rare == {}
+
+
+def test_german_dates_are_described_as_dates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The local part names their format, and every row fits then; two formats are text."""
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 256)
+    path = tmp_path / "a.csv"
+    days = [f"{1 + day % 28}.{1 + day % 12:02d}.2020" for day in range(60)]
+    lines = (
+        f"{day},{day} 14:{n:02d},{day if n < 30 else '2020-01-31'}" for n, day in enumerate(days)
+    )
+    path.write_text("born,seen,mixed\n" + "".join(f"{line}\n" for line in lines))
+    dictionary, local, batches = described(path)
+    assert dictionary.column("born").type is ColumnType.DATE
+    assert dictionary.column("seen").type is ColumnType.DATETIME
+    assert dictionary.columns[2].type is ColumnType.TEXT
+    assert local.column("born").date_format == "%d.%m.%Y"
+    assert local.column("seen").date_format == "%d.%m.%Y %H:%M"
+    assert local.column("mixed").date_format == ""
+    assert all(batch.rejects == () for batch in batches)
+
+
+def test_columns_that_may_tell_of_patients_are_named(tmp_path: Path) -> None:
+    """Whoever edits the draft reads which columns look like record numbers or free text."""
+    path = tmp_path / "a.csv"
+    remark = "the patient has had a cough since last week"
+    rows = (
+        f"{1000 + row // 2},{5000 + row},{row % 90},{('none', remark)[row % 2]},{2**53 + 2 * row}\n"
+        for row in range(200)
+    )
+    path.write_text("Fallnummer,x,age,remark,long\n" + "".join(rows))
+    made = describe(path, "export")
+    assert set(made.doubts) == {"Fallnummer", "x", "remark", "long"}
+    assert "--patient" in made.doubts["Fallnummer"]
+    assert "free text" in made.doubts["remark"]
+    assert "first 15" in made.doubts["long"]
+    assert any("every row counts as a patient" in note for note in made.notes)
+    named = describe(path, "export", patient="Fallnummer")
+    assert set(named.doubts) == {"x", "remark", "long"}
+    assert not any("every row counts as a patient" in note for note in named.notes)
 
 
 @pytest.mark.parametrize(

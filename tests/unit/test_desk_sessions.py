@@ -38,7 +38,7 @@ def test_a_session_ends_when_it_is_not_used(anna: Credentials) -> None:
     """Each use gives it another quarter of an hour, and no more."""
     clock = Clock()
     sessions = Sessions(clock)
-    token = sessions.open(anna)
+    token = sessions.open(anna, mark="")
     clock.seconds += IDLE_SECONDS - 1
     assert sessions.find(token) is not None
     clock.seconds += IDLE_SECONDS - 1
@@ -51,7 +51,7 @@ def test_a_session_ends_after_a_day_s_work(anna: Credentials) -> None:
     """However busy it is, after eight hours it is over."""
     clock = Clock()
     sessions = Sessions(clock)
-    token = sessions.open(anna)
+    token = sessions.open(anna, mark="")
     for _ in range(int(LONGEST_SECONDS // 600) - 1):
         clock.seconds += 600
         assert sessions.find(token) is not None
@@ -66,7 +66,7 @@ def test_only_so_many_sessions_are_kept(anna: Credentials) -> None:
     tokens = []
     for _ in range(MAXIMUM_SESSIONS + 1):
         clock.seconds += 1
-        tokens.append(sessions.open(anna))
+        tokens.append(sessions.open(anna, mark=""))
     assert len(set(tokens)) == MAXIMUM_SESSIONS + 1
     assert sessions.find(tokens[0]) is None
     assert all(sessions.find(token) for token in tokens[1:])
@@ -75,7 +75,7 @@ def test_only_so_many_sessions_are_kept(anna: Credentials) -> None:
 def test_only_so_many_drafts_are_kept(anna: Credentials) -> None:
     """The oldest draft is forgotten, and every name is new."""
     sessions = Sessions()
-    session = sessions.find(sessions.open(anna))
+    session = sessions.find(sessions.open(anna, mark=""))
     assert session is not None
     names = [session.keep(Draft("decline", str(number))) for number in range(MAXIMUM_DRAFTS + 1)]
     assert list(session.drafts) == names[1:]
@@ -84,7 +84,7 @@ def test_only_so_many_drafts_are_kept(anna: Credentials) -> None:
 def test_a_session_shows_no_secret(anna: Credentials) -> None:
     """Neither key nor token stands in what a debugger or a log would print."""
     sessions = Sessions()
-    session = sessions.find(sessions.open(anna))
+    session = sessions.find(sessions.open(anna, mark=""))
     assert session is not None
     assert session.form_token not in repr(session)
     assert "PRIVATE" not in repr(session)

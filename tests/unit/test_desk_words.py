@@ -4,11 +4,29 @@ from dataclasses import replace
 
 import pytest
 
-from support.studies import AGREEMENT, STUDY, changed, purpose
+from support.studies import (
+    AGREEMENT,
+    AT,
+    BOOK,
+    STUDY,
+    VIEW,
+    changed,
+    held,
+    key,
+    purpose,
+    resting_on,
+)
+from wardnet.agreement.agreement import accept_whole
+from wardnet.agreement.permission import judge
 from wardnet.agreement.purpose import Modifier, Permission
+from wardnet.agreement.study import Study
+from wardnet.audit.entry import EventType
+from wardnet.errors import Reason
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.statistics.methods import METHODS
 from wardnet_node.desk import words
+from wardnet_node.desk.study_state import State, StudyState
+from wardnet_node.desk.web.terms import people
 
 DATES = Dictionary(
     name="cardiology",
@@ -74,3 +92,37 @@ def test_a_study_of_one_hospital_says_so() -> None:
     alone = changed(changed(STUDY, "setting.minimum_hospitals", 1), "setting.hospitals", ("a",))
     told = dict(words.leaks(alone, replace(AGREEMENT, minimum_hospitals=1), dictionary=None))
     assert "our patients alone" in told["Our own subtotals"]
+
+
+def test_who_asks_vouches_for_nobody() -> None:
+    """The page says of a person what the judge decides: of all who ask, none can answer for one."""
+    ada, _ = STUDY.people
+    uma = replace(ada, id="uma", key=key("uma"))
+    study = changed(STUDY, "people", (ada, uma))
+    signers = frozenset({key("ada"), key("uma")})
+    state = replace(proposed(study), signers=signers)
+    assert [person.known for person in people(state, BOOK)] == [False, False]
+    agreement = accept_whole(study, hospital="a")
+    view = replace(VIEW, agreements=(held(agreement, study=study, vouched_by=signers),))
+    (refusal,) = judge(resting_on(agreement), view=view, at=AT)
+    assert refusal.reason is Reason.RESEARCHER_NOT_VOUCHED
+
+
+def proposed(study: Study) -> StudyState:
+    """Return a study that waits."""
+    return StudyState(
+        study=study,
+        state=State.NEW,
+        agreement=None,
+        reason="",
+        used=0,
+        received="",
+        decided="",
+        signers=frozenset(),
+    )
+
+
+@pytest.mark.parametrize("kind", EventType)
+def test_what_happened_is_told_in_words(kind: EventType) -> None:
+    """No code with underscores stands in the log as it is shown."""
+    assert "_" not in words.happened(kind)

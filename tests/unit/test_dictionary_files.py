@@ -1,5 +1,6 @@
 """Both parts of a dictionary can be written, edited and read; mistakes are named by their place."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,14 +80,17 @@ def test_a_bare_date_is_a_bound_too(tmp_path: Path) -> None:
     ("old", "new", "field", "rule"),
     [
         ('maximum = "20"', 'maximum = "-1"', "column chol", "minimum is above the maximum"),
-        ('maximum = "20"', 'maxmum = "20"', "column chol, maxmum", "Unexpected"),
-        ('type = "real"', 'type = "reel"', "column chol, type", "Input should be"),
-        ('"f", "m"', '"f", 1', "column sex, levels, 1", "string"),
+        ('maximum = "20"', 'maxmum = "20"', "column chol, maxmum", "no such field"),
+        ('type = "real"', 'type = "reel"', "column chol, type", "it must be 'identifier', "),
+        ('"f", "m"', '"f", 1', "column sex, levels, 1", "text in quotes"),
         ("version = 3", "version = 0", "the document", "the version starts at 1"),
-        ("version = 3", "", "version", "required"),
+        ("version = 3", "", "version", "it is needed"),
         ('patient = "record"', 'patient = "sex"', "the document", "patient must name"),
-        ('name = "sex"', 'name = "s x"', "column s x, name", "pattern"),
+        ('name = "sex"', 'name = "s x"', "column s x, name", "a letter, then letters"),
         ('name = "sex"', "name = sex", "the document", "line"),
+        ("version = 3", 'version = "3"', "version", "whole number without quotes"),
+        ('levels = ["f", "m"]', 'levels = "f"', "column sex, levels", "must be a list"),
+        ('maximum = "20"', 'maximum = "x"', "column chol", "the maximum must be a number such as"),
     ],
 )
 def test_a_mistake_is_named_by_file_field_and_rule(
@@ -135,3 +139,29 @@ def test_a_local_part_that_cannot_work_is_refused(tmp_path: Path, old: str, new:
     with pytest.raises(WardnetError) as raised:
         local_part.read(path)
     assert raised.value.reason is Reason.DICTIONARY_INVALID
+
+
+@pytest.mark.parametrize("date_format", ["DD.MM.YYYY", "%d.%m.", "%H:%M", "%", "%Q"])
+def test_a_date_format_that_reads_no_day_is_refused_when_it_is_adopted(date_format: str) -> None:
+    """Otherwise every row of every load would be rejected, and nobody would know why."""
+    column = Column(name="d", type=ColumnType.DATE, minimum="2000-01-01", maximum="2030-12-31")
+    shared = Dictionary(name="heart", version=1, columns=(column,))
+    for usable in ("", "%d.%m.%Y", "%d.%m.%y", "%d %b %Y %H:%M"):
+        local_part.check(LocalPart(columns={"d": LocalColumn(date_format=usable)}), shared)
+    with pytest.raises(WardnetError, match="column d: its date_format must name day, month"):
+        local_part.check(LocalPart(columns={"d": LocalColumn(date_format=date_format)}), shared)
+
+
+def test_a_resolution_that_numbers_cannot_keep_is_neither_published_nor_adopted(
+    tmp_path: Path,
+) -> None:
+    """Beyond so many digits values would be rounded silently; without a resolution it is said."""
+    fine = Column(
+        name="x", type=ColumnType.REAL, minimum="0", maximum="9007199254740993", resolution="1"
+    )
+    shared = Dictionary(name="heart", version=1, columns=(fine,))
+    with pytest.raises(WardnetError, match="column x: its bounds have more digits"):
+        local_part.check(LocalPart(), shared)
+    details = refused(tmp_path / "d.toml", dictionary_file.write(shared))
+    assert (details["field"], details["rule"][:10]) == ("column x", "its bounds")
+    local_part.check(LocalPart(), replace(shared, columns=(replace(fine, resolution=""),)))

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from wardnet.question.dictionary import NEVER_SHARED, Column, ColumnType, number
-from wardnet.question.draft import clean_names, describe, draft, merge, profile
+from wardnet.question.draft import clean_names, describe, draft
+from wardnet.question.profile import merge, profile
 from wardnet.question.values import encode
 
 

@@ -66,6 +66,18 @@ def test_every_recovery_key_opens_it(keystore: Keystore, tmp_path: Path) -> None
         assert Keystore.recover(tmp_path, key).root_key == keystore.root_key
 
 
+def test_a_recovery_key_is_named_only_where_there_is_one(
+    keystore: Keystore, tmp_path: Path
+) -> None:
+    """Only a node's keystore has one; nobody else is sent to look for it."""
+    for mentioned in (False, True):
+        with pytest.raises(WardnetError) as caught:
+            Keystore.unlock(tmp_path, "another long passphrase")
+        assert caught.value.reason is Reason.PASSPHRASE_WRONG
+        assert ("recovery key" in str(caught.value)) is mentioned
+        keystore.add_recovery_key()
+
+
 def test_new_passphrase_replaces_the_old_one(keystore: Keystore, tmp_path: Path) -> None:
     """After a recovery only the new passphrase opens, and recovery keys stay good."""
     key = keystore.add_recovery_key()

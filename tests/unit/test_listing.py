@@ -40,7 +40,7 @@ def test_columns_print_with_their_values() -> None:
 
 def test_lists_become_frames_and_json() -> None:
     """One row each."""
-    listed = datasets([Dataset("heart", "Heart patients", 2, "ab", ("a", "b"))])
+    listed = datasets([Dataset("heart", "Heart patients", 2, "ab", ("a", "b"), behind=("c",))])
     assert listed.to_dict() == [
         {
             "name": "heart",
@@ -48,6 +48,7 @@ def test_lists_become_frames_and_json() -> None:
             "version": 2,
             "dictionary": "ab",
             "hospitals": ["a", "b"],
+            "behind": ["c"],
         }
     ]
     assert listed.to_frame()["version"].tolist() == [2]

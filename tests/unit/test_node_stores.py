@@ -51,6 +51,17 @@ def test_an_acknowledged_result_leaves_only_its_work_id(connection: sqlite3.Conn
     assert outbox.find(connection, RESULT.work_id) == Result(RESULT.work_id, b"")
 
 
+def test_work_acknowledges_the_other_results_of_its_query(connection: sqlite3.Connection) -> None:
+    """What was made for this work, or for another query, is kept."""
+    others = [
+        Result(f"{query}/1/{number}", b"part") for query, number in ((QUERY, 1), ("b" * 64, 0))
+    ]
+    for result, query in zip((RESULT, *others), (QUERY, QUERY, "b" * 64), strict=True):
+        outbox.put(connection, result, query=query)
+    outbox.acknowledge_others(connection, others[0].work_id, query=QUERY)
+    assert outbox.unacknowledged(connection) == tuple(others)
+
+
 def test_a_work_id_gets_one_result_for_good(connection: sqlite3.Connection) -> None:
     """The database itself refuses a second result, acknowledged or not."""
     outbox.put(connection, RESULT, query=QUERY)

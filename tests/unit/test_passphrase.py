@@ -59,7 +59,7 @@ def test_new_passphrase_typed_differently_is_refused(monkeypatch: pytest.MonkeyP
     _answers(monkeypatch, "typed by hand", "typed by hamd")
     with pytest.raises(WardnetError) as caught:
         read_passphrase(KEYSTORE, confirm=True)
-    assert caught.value.reason is Reason.PASSPHRASE_WRONG
+    assert caught.value.reason is Reason.PASSPHRASES_DIFFER
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"\nsecond line", b"\xff\xfe broken"])

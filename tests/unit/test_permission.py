@@ -17,6 +17,7 @@ from support.studies import (
     key,
     later,
     purpose,
+    resting_on,
     revocations,
 )
 from wardnet.agreement.agreement import Agreement
@@ -46,8 +47,7 @@ def refusals(
 
 def under(agreement: Agreement, **parts: object) -> tuple[Request, View]:
     """Return the usual request and view, resting on another agreement."""
-    request = replace(REQUEST, agreement=agreement.digest)
-    return request, replace(VIEW, agreements=(held(agreement, **parts),))
+    return resting_on(agreement), replace(VIEW, agreements=(held(agreement, **parts),))
 
 
 def test_a_request_inside_the_agreement_is_allowed() -> None:
@@ -58,8 +58,8 @@ def test_a_request_inside_the_agreement_is_allowed() -> None:
 @pytest.mark.parametrize(
     ("field", "new", "reason", "named"),
     [
-        ("study", "0" * 64, Reason.AGREEMENT_MISSING, ""),
-        ("agreement", "0" * 64, Reason.AGREEMENT_MISSING, ""),
+        ("query.study", "0" * 64, Reason.AGREEMENT_MISSING, ""),
+        ("query.agreements", dict.fromkeys("abc", "0" * 64), Reason.AGREEMENT_MISSING, ""),
         ("key", key("coordinator"), Reason.RESEARCHER_NOT_NAMED, ""),
         ("key", key("ben"), Reason.RESEARCHER_NOT_NAMED, ""),
         ("query.researcher", "eve", Reason.RESEARCHER_NOT_NAMED, ""),
@@ -70,7 +70,7 @@ def test_a_request_inside_the_agreement_is_allowed() -> None:
             "purpose",
         ),
         ("purpose", purpose(Permission.HMB, Modifier.IRB), Reason.OUTSIDE_AGREEMENT, "purpose"),
-        ("minimum_patients", 11, Reason.OUTSIDE_AGREEMENT, "minimum_patients"),
+        ("query.minimum_patients", 11, Reason.OUTSIDE_AGREEMENT, "minimum_patients"),
         ("columns", frozenset({"sex", "name"}), Reason.COLUMN_UNAVAILABLE, "name"),
         ("query.cohort", Missing(column="name"), Reason.COLUMN_UNAVAILABLE, "name"),
         ("query.dataset", "oncology", Reason.DATASET_UNAVAILABLE, ""),
@@ -95,9 +95,9 @@ def test_a_request_beyond_the_agreement_is_refused_for_this_one_reason(
 
 
 def test_a_query_addressed_to_others_is_refused() -> None:
-    """A hospital that the query does not list takes no part."""
+    """A hospital that the query does not list takes no part, and has agreed to nothing in it."""
     request = changed(changed(REQUEST, "query.minimum_hospitals", 2), "query.hospitals", ("b", "c"))
-    assert refusals(request) == [(Reason.QUERY_NOT_FOR_US, "")]
+    assert refusals(request) == [(Reason.AGREEMENT_MISSING, ""), (Reason.QUERY_NOT_FOR_US, "")]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_query_addressed_to_others_is_refused() -> None:
         ("agreements", (held(vouched_by=frozenset({key("bea")})),), Reason.RESEARCHER_NOT_VOUCHED),
         ("book.organisations", BOOK.organisations[:2], Reason.RESEARCHER_NOT_VOUCHED),
         ("book.organisations", BOOK.organisations[1:], Reason.APPROVAL_MISSING),
-        ("lists", {}, Reason.REVOCATIONS_STALE),
+        ("lists", {"university": revocations("university")}, Reason.REVOCATIONS_STALE),
         ("lists", {"b": revocations("b")}, Reason.REVOCATIONS_STALE),
     ],
 )
@@ -138,13 +138,13 @@ def test_every_reason_is_given_at_once() -> None:
             dictionary="0" * 64,
             method="quantiles",
             cohort=Missing(column="name"),
-            hospitals=("x", "y"),
-            agreements=dict.fromkeys(("x", "y"), AGREEMENT.digest),
+            hospitals=("a", "x"),
+            agreements=dict.fromkeys(("a", "x"), AGREEMENT.digest),
             minimum_hospitals=1,
+            minimum_patients=10,
             not_after=later(days=365),
         ),
         purpose=purpose(Permission.NRES),
-        minimum_patients=0,
         columns=frozenset({"address"}),
     )
     view = replace(
@@ -184,7 +184,7 @@ def test_every_reason_is_given_at_once() -> None:
 
 def test_without_an_agreement_nothing_is_said_about_the_data() -> None:
     """Somebody without an agreement learns whether the query itself is in order, and no more."""
-    request = replace(changed(REQUEST, "query.dataset", "oncology"), agreement="0" * 64)
+    request = changed(resting_on(replace(AGREEMENT, revision=9)), "query.dataset", "oncology")
     assert refusals(request, at=AT + timedelta(hours=1)) == [
         (Reason.AGREEMENT_MISSING, ""),
         (Reason.QUERY_EXPIRED, ""),
@@ -228,7 +228,7 @@ def test_only_the_highest_revision_holds() -> None:
     newer = replace(AGREEMENT, revision=2)
     both = replace(VIEW, agreements=(held(newer), held()))
     assert refusals(view=both) == [(Reason.AGREEMENT_SUPERSEDED, "")]
-    assert refusals(replace(REQUEST, agreement=newer.digest), both) == []
+    assert refusals(resting_on(newer), both) == []
     revoked = replace(both, revoked=frozenset({newer.digest}))
     assert refusals(view=revoked) == [(Reason.AGREEMENT_SUPERSEDED, "")]
 
@@ -276,7 +276,7 @@ def test_nobody_approves_what_they_asked_for() -> None:
     study = changed(STUDY, "people", people)
     agreement = replace(AGREEMENT, study=study.digest)
     request, view = under(agreement, study=study)
-    request = replace(changed(request, "query.researcher", "sam"), study=study.digest)
+    request = changed(request, "query.researcher", "sam")
     assert refusals(request, view) == [
         (Reason.APPROVAL_MISSING, ""),
         (Reason.RESEARCHER_NOT_VOUCHED, ""),
@@ -296,7 +296,7 @@ def test_an_organisation_that_cannot_sign_need_not_send_lists() -> None:
     """Its researchers were checked one by one, and the hospital itself takes their keys back."""
     alone = replace(BOOK.organisations[2], stewards=(), researchers=(key("ada"),))
     view = replace(VIEW, book=replace(BOOK, organisations=(*BOOK.organisations[:2], alone)))
-    assert refusals(view=replace(view, lists={})) == []
+    assert refusals(view=replace(view, lists={"b": revocations("b")})) == []
     revoked = replace(view, revoked=frozenset({key("ada")}))
     assert refusals(view=revoked) == [(Reason.KEY_REVOKED, "")]
 
@@ -308,7 +308,17 @@ def test_an_organisation_whose_node_can_sign_must_send_lists() -> None:
     )
     view = replace(VIEW, book=replace(BOOK, organisations=(*BOOK.organisations[:2], node)))
     assert refusals(view=view) == []
-    assert refusals(view=replace(view, lists={})) == [(Reason.REVOCATIONS_STALE, "")]
+    hidden = replace(view, lists={"b": revocations("b")})
+    assert refusals(view=hidden) == [(Reason.REVOCATIONS_STALE, "")]
+
+
+def test_a_hospital_whose_node_lost_its_key_takes_no_part() -> None:
+    """Who speaks for it then is not known; a hospital that the book does not hold is not asked."""
+    taken = Revoked(key("node b"), later(days=30))
+    listed = {**VIEW.lists, "b": revocations("b", revoked=(taken,))}
+    assert refusals(view=replace(VIEW, lists=listed)) == [(Reason.KEY_REVOKED, "")]
+    ours = replace(VIEW, revoked=frozenset({key("node a")}))
+    assert refusals(view=ours) == [(Reason.KEY_REVOKED, "")]
 
 
 def test_a_hospital_needs_no_list_of_its_own() -> None:
@@ -317,8 +327,7 @@ def test_a_hospital_needs_no_list_of_its_own() -> None:
     study = changed(STUDY, "people", (ours,))
     agreement = replace(AGREEMENT, study=study.digest)
     request, view = under(agreement, study=study, vouched_by=frozenset({key("sue")}))
-    request = replace(request, study=study.digest)
-    assert refusals(request, replace(view, lists={})) == []
+    assert refusals(request, replace(view, lists={"b": revocations("b")})) == []
 
 
 def test_every_organisation_of_a_researcher_answers_for_them() -> None:
@@ -328,7 +337,6 @@ def test_every_organisation_of_a_researcher_answers_for_them() -> None:
     agreement = replace(AGREEMENT, study=study.digest)
     signers = frozenset({key("bea"), key("uma")})
     request, view = under(agreement, study=study, vouched_by=signers)
-    request = replace(request, study=study.digest)
     assert refusals(request, view) == []
     for organisation in ("b", "university"):
         taken = revocations(organisation, revoked=(Revoked(key("ada"), later(days=30)),))
@@ -340,7 +348,7 @@ def test_what_an_organisation_takes_back_stops_its_researchers() -> None:
     """The organisation's list is enough, whoever forgets to tell the hospital's steward."""
     taken = tuple(sorted(Revoked(key(name), later(days=30)) for name in ("ada", "uma")))
     listed = revocations("university", revoked=taken)
-    assert refusals(view=replace(VIEW, lists={"university": listed})) == [
+    assert refusals(view=replace(VIEW, lists={**VIEW.lists, "university": listed})) == [
         (Reason.KEY_REVOKED, ""),
         (Reason.RESEARCHER_NOT_VOUCHED, ""),
     ]
@@ -356,13 +364,13 @@ def test_an_organisation_takes_nothing_of_others_back() -> None:
 @pytest.mark.parametrize("hours", [-24.1, 24.1])
 def test_a_list_that_is_too_old_or_from_the_future_is_hidden(hours: float) -> None:
     """A coordinator that holds lists back only stops the queries."""
-    strange = {"university": revocations("university", issued=later(hours=hours))}
+    strange = {**VIEW.lists, "university": revocations("university", issued=later(hours=hours))}
     assert refusals(view=replace(VIEW, lists=strange)) == [(Reason.REVOCATIONS_STALE, "")]
 
 
 def test_a_list_of_the_last_day_is_believed() -> None:
     """Up to 24 hours."""
-    listed = {"university": revocations("university", issued=later(hours=-24))}
+    listed = {**VIEW.lists, "university": revocations("university", issued=later(hours=-24))}
     assert refusals(view=replace(VIEW, lists=listed)) == []
 
 

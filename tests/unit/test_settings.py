@@ -52,6 +52,21 @@ def test_defaults_hold_in_an_empty_home(tmp_path: Path) -> None:
     assert load(NodeSettings, tmp_path) == NodeSettings()
 
 
+def test_a_home_that_nobody_began_is_said_to_be_empty(tmp_path: Path) -> None:
+    """Not that a setting is missing, which its beginning writes; afterwards it is that."""
+
+    class Enrolled(Settings):
+        model_config = SettingsConfigDict(env_prefix="WARDNET_NODE_")
+        address: str
+
+    with pytest.raises(WardnetError) as caught:
+        load(Enrolled, tmp_path)
+    assert caught.value.reason is Reason.NOT_INITIALISED
+    assert "`wardnet-node init`" in str(caught.value)
+    _write(tmp_path, "")
+    assert _refused(Enrolled, tmp_path).details["setting"] == "address"
+
+
 def test_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each value is shown with its source, in the order of declaration."""
     _write(tmp_path, 'workers = 3\npeers = ["a"]\n')

@@ -152,3 +152,61 @@ def test_the_package_loads_the_simulation_only_on_demand() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="stimulate"):
         wardnet.stimulate  # noqa: B018 - the look-up is the test
+
+
+@pytest.mark.parametrize(
+    ("tables", "said"),
+    [
+        (FRAME, "are one per hospital"),
+        ("north", "are one per hospital"),
+        ({"north": FRAME["age"]}, "the table of north is no pandas DataFrame"),
+        ([FRAME, 7], "the table of hospital-2 is no pandas DataFrame"),
+        ({"north": pd.DataFrame()}, "the table of north has no columns"),
+        (
+            {"north": pd.DataFrame([[1, 2]], columns=[1, "1"])},
+            "the table of north has two columns named 1",
+        ),
+        (
+            {"north": pd.DataFrame({"sex": pd.Series(["f", "\ud800"], dtype=object)})},
+            "the value of sex in row 2 of north is not valid Unicode",
+        ),
+        (
+            {"north": pd.DataFrame([[1]], columns=pd.Index(["\udfff"], dtype=object))},
+            "has a column whose name is not valid Unicode",
+        ),
+    ],
+    ids=["frame", "text", "series", "number", "empty", "twice", "surrogate", "name"],
+)
+def test_what_is_no_table_is_refused_in_a_sentence(tables: object, said: str) -> None:
+    """Nobody has to read a traceback to learn how tables are given."""
+    with pytest.raises(WardnetError) as caught:
+        simulate(tables)  # type: ignore[arg-type]
+    assert caught.value.reason is Reason.PARAMETER_INVALID
+    assert said in str(caught.value)
+
+
+def test_a_column_with_levels_too_far_apart_is_not_said_to_have_none() -> None:
+    """Two levels a million apart are levels; counting by them would need a million counters."""
+    frame = pd.DataFrame({"code": [1, 2_000_000] * 20})
+    with pytest.raises(WardnetError, match="needs levels closer together than those of code"):
+        simulate({"north": frame}).count("data", by="code")
+
+
+def test_a_grid_too_fine_for_quantiles_is_not_said_to_be_missing() -> None:
+    """The column has a resolution; its bounds are too wide for it."""
+    dictionary = Dictionary(
+        name="data",
+        version=1,
+        columns=(
+            Column(
+                name="cost",
+                type=ColumnType.REAL,
+                minimum="0",
+                maximum="1000000000",
+                resolution="0.01",
+            ),
+        ),
+    )
+    network = simulate({"a": pd.DataFrame({"cost": [1.0] * 20})}, dictionary=dictionary)
+    with pytest.raises(WardnetError, match="needs a coarser resolution, or narrower bounds"):
+        network.quantiles("data", "cost")

@@ -62,8 +62,9 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
                 version=published.version,
                 dictionary=published.digest,
                 hospitals=hospitals,
+                behind=behind,
             )
-            for published, hospitals in await self._database.read(catalog.datasets)
+            for published, hospitals, behind in await self._database.read(catalog.datasets)
         ]
         return catalog_pb2.ListDatasetsResponse(datasets=datasets)
 

@@ -1,6 +1,6 @@
 """`wardnet-node dataset`: describe, publish, adopt, load, list and drop datasets."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -9,13 +9,21 @@ import click
 from pydantic import TypeAdapter, ValidationError
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from wardnet.command import Record, console, json_option, print_record, print_records
+from wardnet.command import (
+    Record,
+    console,
+    json_option,
+    print_json,
+    print_record,
+    print_records,
+)
 from wardnet.errors import Reason, WardnetError
-from wardnet.question.dictionary import Name
-from wardnet_node import published
+from wardnet.question.dictionary import NAME_IN_WORDS, Name
+from wardnet_node import newer, published
 from wardnet_node.cli.place import Place
-from wardnet_node.intake import dictionary_file, local_part
+from wardnet_node.intake import dictionary_file, local_part, quality
 from wardnet_node.intake.local_part import LocalPart
+from wardnet_node.vault.summary import DatasetSummary
 
 file_argument = click.argument("file", type=click.Path(path_type=Path))
 
@@ -24,7 +32,7 @@ def _name(_context: click.Context, _option: click.Parameter, value: str) -> str:
     try:
         return TypeAdapter[str](Name).validate_python(value)
     except ValidationError:
-        message = "takes a letter, then letters, digits and underscores."
+        message = f"takes {NAME_IN_WORDS}."
         raise click.BadParameter(message) from None
 
 
@@ -70,11 +78,10 @@ def describe(
     for path in (shared, local):
         if path.exists():
             raise WardnetError(Reason.ALREADY_EXISTS, path=str(path))
-    from wardnet.question.draft import FEWEST_ROWS  # noqa: PLC0415 - it imports pandas
-    from wardnet_node.intake import describe as drafts  # noqa: PLC0415 - as above
+    from wardnet_node.intake import describe as drafts  # noqa: PLC0415 - it imports pandas
 
     with _progress(f"Reading {file.name}") as progress:
-        dictionary, own, rare = drafts.describe(
+        made = drafts.describe(
             file,
             name,
             patient=patient,
@@ -82,25 +89,33 @@ def describe(
             keep_rare=keep_rare_levels,
             progress=progress,
         )
-    notes = [
-        f"Left out of {column}, because fewer than {FEWEST_ROWS} rows have them: {levels} levels."
-        for column, levels in rare.items()
-    ]
-    for note in notes:
+    for note in made.notes:
         console(stderr=True).print(note)
-    shared.write_text(dictionary_file.write(dictionary, notes=notes), encoding="utf-8")
-    local.write_text(local_part.write(own), encoding="utf-8")
+    text = dictionary_file.write(made.dictionary, notes=made.notes)
+    shared.write_text(text, encoding="utf-8")
+    local.write_text(local_part.write(made.local), encoding="utf-8")
     print_record({"shared_part": str(shared), "local_part": str(local)}, as_json=as_json)
 
 
 @dataset.command()
 @file_argument
+@click.option("--yes", is_flag=True, help="Do not ask before a version takes another's place.")
 @json_option
 @click.pass_obj
-def publish(place: Place, *, file: Path, as_json: bool) -> None:
-    """Publish the shared part in FILE to the network, signed by this hospital."""
-    dictionary = dictionary_file.read(file)
-    published.publish(dictionary, credentials=place.credentials, address=place.settings.address)
+def publish(place: Place, *, file: Path, yes: bool, as_json: bool) -> None:
+    """Publish the shared part in FILE to the network, signed by this hospital.
+
+    A new version takes the place of the present one at once: only hospitals that have adopted it
+    and loaded their file again are asked then.
+    """
+    dictionary, credentials = dictionary_file.read(file), place.credentials
+    address = place.settings.address
+    with place.catalog() as catalog:
+        known = published.listed(credentials=credentials, address=address).get(dictionary.name)
+        if known is not None and known.digest != dictionary.digest and not yes:
+            click.confirm(newer.consequence(dictionary, known), abort=True, err=True)
+        published.publish(dictionary, credentials=credentials, address=address)
+        published.log_published(catalog, dictionary, member=credentials.member)
     print_record(
         {"name": dictionary.name, "version": dictionary.version, "digest": dictionary.digest},
         as_json=as_json,
@@ -109,18 +124,30 @@ def publish(place: Place, *, file: Path, as_json: bool) -> None:
 
 @dataset.command()
 @click.argument("name")
+@click.option("--local", type=click.Path(path_type=Path), help="File with the local part.")
 @click.option(
-    "--local", type=click.Path(path_type=Path), help="The local part; without it FILE is plain CSV."
+    "--keep-local", is_flag=True, help="Keep the local part that NAME was adopted with before."
 )
+@click.option("--plain", is_flag=True, help="The file is plain CSV and needs no local part.")
 @json_option
 @click.pass_obj
-def adopt(place: Place, *, name: str, local: Path | None, as_json: bool) -> None:
-    """Take the network's shared part of NAME, with this hospital's own part."""
+def adopt(
+    place: Place, *, name: str, local: Path | None, keep_local: bool, plain: bool, as_json: bool
+) -> None:
+    """Take the network's shared part of NAME, with this hospital's own part.
+
+    Without any of the options the file is plain CSV, as long as no other local part is lost by it.
+    """
+    if (local is not None) + keep_local + plain > 1:
+        message = "Give only one of --local, --keep-local and --plain."
+        raise click.UsageError(message)
     own = LocalPart() if local is None else local_part.read(local)
-    dictionary = published.fetch(
-        name, credentials=place.credentials, address=place.settings.address
-    )
     with place.vault() as vault:
+        if local is None and not plain:
+            own = vault.own_part(name, keep=keep_local)
+        dictionary = published.fetch(
+            name, credentials=place.credentials, address=place.settings.address
+        )
         vault.adopt(dictionary, own)
     print_record(
         {"name": dictionary.name, "version": dictionary.version, "digest": dictionary.digest},
@@ -140,29 +167,63 @@ def adopt(place: Place, *, name: str, local: Path | None, as_json: bool) -> None
     metavar="N",
     help="Most records that may be left out.",
 )
+@click.option(
+    "--accept-last-line",
+    is_flag=True,
+    help="The last line is whole, though it has no line end: without this it is rejected, because "
+    "a file that was cut off looks the same.",
+)
+@click.option(
+    "--accept-fewer-rows",
+    is_flag=True,
+    help="FILE may replace more than twice as many rows.",
+)
+@click.option(
+    "--details", is_flag=True, help="Show also the columns in which nothing is missing or new."
+)
 @json_option
 @click.pass_obj
 def load(
-    place: Place, *, name: str, file: Path, append: bool, max_rejects: int, as_json: bool
+    place: Place,
+    *,
+    name: str,
+    file: Path,
+    append: bool,
+    max_rejects: int,
+    accept_last_line: bool,
+    accept_fewer_rows: bool,
+    details: bool,
+    as_json: bool,
 ) -> None:
     """Read FILE (CSV) into a new snapshot of NAME: all of it, or nothing."""
+    with place.vault() as vault:
+        _look_for_newer(place, [item for item in vault.datasets() if item.name == name])
     with place.vault() as vault, _progress(f"Loading {name}") as progress:
         report = vault.load(
-            name, file, append=append, maximum_rejects=max_rejects, progress=progress
+            name,
+            file,
+            append=append,
+            maximum_rejects=max_rejects,
+            accept_last_line=accept_last_line,
+            accept_fewer_rows=accept_fewer_rows,
+            progress=progress,
         )
     snapshot = report.snapshot
-    print_record(
-        {
-            "dataset": report.dataset,
-            "snapshot": snapshot.id,
-            "rows": snapshot.rows,
-            "patients": snapshot.patients,
-            "left_out": snapshot.quality.rejected,
-            "rejects_report": None if report.rejects_report is None else str(report.rejects_report),
-            "quality": asdict(snapshot.quality),
-        },
-        as_json=as_json,
-    )
+    made: Record = {
+        "dataset": report.dataset,
+        "snapshot": snapshot.id,
+        "rows": snapshot.rows,
+        "patients": snapshot.patients,
+        "left_out": snapshot.quality.rejected,
+        "rejects_report": None if report.rejects_report is None else str(report.rejects_report),
+    }
+    if as_json:
+        print_json({**made, "quality": asdict(snapshot.quality)})
+        return
+    print_record(made, as_json=False)
+    if columns := quality.by_column(snapshot.quality, everything=details):
+        click.echo()
+        print_records(columns, as_json=False)
 
 
 @dataset.command("list")
@@ -171,9 +232,13 @@ def load(
 def list_datasets(place: Place, *, as_json: bool) -> None:
     """List the datasets that were adopted."""
     with place.vault() as vault:
-        records = [asdict(summary) for summary in vault.datasets()]
-    shown = ("name", "version", "snapshot", "rows", "patients", "bytes", "loaded")
-    print_records(records, as_json=as_json, columns=shown)
+        found = vault.datasets()
+    shown = ("name", "version", "adopted", "snapshot", "rows", "patients", "bytes", "loaded")
+    print_records([asdict(summary) for summary in found], as_json=as_json, columns=shown)
+    for summary in found:
+        if summary.damage:
+            console(stderr=True).print(f"{summary.name} cannot be asked: {summary.damage}")
+    _look_for_newer(place, found)
 
 
 @dataset.command()
@@ -225,13 +290,31 @@ def snapshots(place: Place, *, name: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def drop(place: Place, *, name: str, yes: bool, as_json: bool) -> None:
-    """Destroy the key of NAME: its rows cannot be read again, in no copy and no backup of them."""
+    """Destroy the key of NAME: what is left of its rows on this disk cannot be read again.
+
+    A backup of the whole home from before still opens with the passphrase or a recovery key.
+    """
     with place.vault() as vault:
         vault.adopted(name)
         if not yes:
             click.confirm(f"Destroy all rows of {name} for good?", abort=True, err=True)
         vault.drop(name)
     print_record({"destroyed": name}, as_json=as_json)
+
+
+def _look_for_newer(place: Place, found: Sequence[DatasetSummary]) -> None:
+    """Say which datasets the network has in a newer version, where it can be reached."""
+    if not found:
+        return
+    try:
+        listed = published.listed(credentials=place.credentials, address=place.settings.address)
+    except WardnetError as error:
+        note = f"Whether the network has newer versions is not known now. {error}"
+        console(stderr=True).print(note)
+        return
+    versions = {name: item.version for name, item in listed.items()}
+    for sentence in newer.behind(found, versions).values():
+        console(stderr=True).print(sentence)
 
 
 @contextmanager

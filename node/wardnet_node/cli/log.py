@@ -19,7 +19,7 @@ SHOWN = (
     "time",
     "type",
     "outcome",
-    "reason",
+    "reasons",
     "subject",
     "operation",
     "dataset",
@@ -104,4 +104,8 @@ def _moment(day: datetime | None, *, after: int = 0) -> str:
 
 
 def _record(entry: Entry) -> dict[str, Json]:
-    return {**asdict(entry), "subject": entry.actor.subject}
+    return {
+        **asdict(entry),
+        "reasons": list(entry.why),
+        "subject": entry.actor.subject,
+    }

@@ -17,10 +17,12 @@ from wardnet_node.cli.auditor import auditor
 from wardnet_node.cli.book import book
 from wardnet_node.cli.dataset import dataset
 from wardnet_node.cli.desk import desk
+from wardnet_node.cli.key import keys
 from wardnet_node.cli.log import log
 from wardnet_node.cli.place import Place
 from wardnet_node.cli.steward import steward
 from wardnet_node.cli.study import study
+from wardnet_node.cli.unlock import unlock
 from wardnet_node.cli.usage import usage
 
 RECOVERY: Final = (
@@ -64,7 +66,7 @@ def init(place: Place, *, invitation: str, fingerprint: str | None, as_json: boo
 @click.pass_obj
 def serve(place: Place) -> None:
     """Answer questions until SIGTERM or Ctrl-C; the work in hand is finished first."""
-    from wardnet_node import server  # noqa: PLC0415 - the desk's framework costs 0.5 s
+    from wardnet_node import server  # noqa: PLC0415 - no other command needs the daemon
 
     settings, keystore = place.settings, place.keystore
     logs.configure("wardnet-node")
@@ -113,7 +115,9 @@ main.add_command(dataset)
 main.add_command(log)
 main.add_command(steward)
 main.add_command(book)
+main.add_command(keys)
 main.add_command(study)
 main.add_command(desk)
 main.add_command(auditor)
 main.add_command(usage)
+main.add_command(unlock)

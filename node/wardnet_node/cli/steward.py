@@ -1,6 +1,7 @@
 """`wardnet-node steward`: the people who decide for this hospital."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from wardnet.identity.keystore import read_passphrase
 from wardnet.identity.member import Role
 from wardnet.transport.enrol import check_invitation, read_invitation
 from wardnet_node.cli.place import Place
+from wardnet_node.cli.signing import signing_options, unlocked
 from wardnet_node.desk.decision import key
 
 CODES = (
@@ -84,6 +86,49 @@ def codes(place: Place, *, steward_id: str, password_file: Path | None, as_json:
         print_json({"id": steward_id, "totp": uri})
     else:
         click.echo(f"{CODES}\n  {uri}")
+
+
+@steward.command()
+@click.argument("steward_id", metavar="ID")
+@click.option(
+    "--password-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File whose first line is the present password; otherwise it is asked for.",
+)
+@click.option(
+    "--new-password-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File whose first line is the new password; otherwise it is asked for.",
+)
+@click.pass_obj
+def password(
+    place: Place, *, steward_id: str, password_file: Path | None, new_password_file: Path | None
+) -> None:
+    """Change the password of steward ID; whoever is signed in as her is signed out."""
+    with place.decisions() as (_, stewards):
+        present = read_passphrase(Path(f"the key of steward {steward_id}"), password_file)
+        name = Path(f"the key of steward {steward_id}, from now on")
+        new = read_passphrase(name, new_password_file, confirm=True)
+        stewards.change_password(steward_id, password=present, new=new)
+    click.echo(f"Steward {steward_id} has a new password.", err=True)
+
+
+@steward.command()
+@click.argument("steward_id", metavar="ID")
+@signing_options("--by")
+@click.pass_obj
+def remove(
+    place: Place, *, steward_id: str, signers: Sequence[str], password_files: Sequence[Path]
+) -> None:
+    """Remove steward ID, who has left or lost her password; two others sign.
+
+    Her key leaves the address book, and is destroyed where it lies here. What she has signed before
+    stands no longer on her signature: agree again where nobody else has signed.
+    """
+    with place.decisions() as (_, stewards):
+        signing = unlocked(stewards, signers, password_files=password_files)
+        stewards.remove(steward_id, stewards=signing)
+    click.echo(f"Steward {steward_id} is removed.", err=True)
 
 
 @steward.command("list")

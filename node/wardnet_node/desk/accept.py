@@ -59,11 +59,14 @@ class Sources:
         Returns the present snapshot of a dataset; raises `DATASET_UNAVAILABLE`.
     nonce_used_by : Callable
         Returns the digest of the accepted query that holds a nonce, or None.
+    known_since : Callable
+        Returns the moment after which every nonce is remembered; empty for always.
     """
 
     view: Callable[[str], View]
     snapshot: Callable[[str], Snapshot]
     nonce_used_by: Callable[[str], str | None]
+    known_since: Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +115,9 @@ def accept(envelope: Envelope, *, trust: Trust, at: datetime, sources: Sources) 
     ------
     Refused
         With every reason: one of `SIGNATURE_INVALID`, `ROLE_REFUSED`, `MALFORMED` and
-        `IDENTITY_MISMATCH` alone; else all of those of `judge`, `QUERY_REPLAYED`, and, to whom we
-        have agreed, one of `DATASET_UNAVAILABLE` and those of `Session`.
+        `IDENTITY_MISMATCH` alone; else all of those of `judge`, `QUERY_BEFORE_UNLOCK`,
+        `QUERY_REPLAYED`, and, to whom we have agreed, one of `DATASET_UNAVAILABLE` and those of
+        `Session`.
     """
     # 1. What cannot be believed, or read, is refused for that alone.
     try:
@@ -134,9 +138,11 @@ def accept(envelope: Envelope, *, trust: Trust, at: datetime, sources: Sources) 
     # 3. It is for us, in time, and inside our agreement.
     question = _question(query, snapshot)
     view = sources.view(question)
-    request = _request(query, envelope, hospital=view.hospital, purpose=purpose, session=session)
+    request = _request(query, envelope, purpose=purpose, session=session)
     reasons = list(judge(request, view=view, at=at))
-    # 4. Its nonce is new, or belongs to these very bytes.
+    # 4. Its nonce is new, or belongs to these very bytes; of before an unlocking nobody can say.
+    if query.not_before <= sources.known_since():
+        reasons.append(WardnetError(Reason.QUERY_BEFORE_UNLOCK))
     if sources.nonce_used_by(query.nonce) not in {None, digest}:
         reasons.append(WardnetError(Reason.QUERY_REPLAYED))
     if STRANGERS.isdisjoint(reason.reason for reason in reasons):
@@ -146,7 +152,7 @@ def accept(envelope: Envelope, *, trust: Trust, at: datetime, sources: Sources) 
     return Permitted(request, question, snapshot, session)
 
 
-def take_up(envelope: Envelope, *, hospital: str, snapshot: Snapshot) -> Permitted:
+def take_up(envelope: Envelope, *, snapshot: Snapshot) -> Permitted:
     """Return a query that was accepted before, at its beginning, with the snapshot of then.
 
     Raises
@@ -157,7 +163,7 @@ def take_up(envelope: Envelope, *, hospital: str, snapshot: Snapshot) -> Permitt
     query = queries.from_bytes(envelope.payload)
     digest = canonical.digest(envelope.payload)
     session = Session(query, digest=digest, dictionary=snapshot.dictionary)
-    request = _request(query, envelope, hospital=hospital, purpose=_purpose(query), session=session)
+    request = _request(query, envelope, purpose=_purpose(query), session=session)
     return Permitted(request, _question(query, snapshot), snapshot, session)
 
 
@@ -204,17 +210,13 @@ def _request(
     query: Query,
     envelope: Envelope,
     *,
-    hospital: str,
     purpose: Purpose,
     session: Session | None,
 ) -> Request:
     return Request(
         query=query,
         key=key_of(envelope.signatures[0].certificates[0]),
-        study=query.study,
-        agreement=query.agreements.get(hospital, ""),
         purpose=purpose,
-        minimum_patients=query.minimum_patients,
         columns=frozenset() if session is None else session.columns,
     )
 

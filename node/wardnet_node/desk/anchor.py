@@ -3,10 +3,11 @@
 Nonces, uses and agreements lie in the catalog, and a catalog put back as it was last week would
 have forgotten a week of them. The anchor, a file beside it, names the log's end as it was when the
 daemon last started, stopped or accepted a query; a log that does not hold that entry is older, or
-another one. Who puts both files back is found only by whom the log was shown to.
+another one, and the node is locked until two stewards act (`desk.unlock`). Who puts both files back
+is found only by whom the log was shown to.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -24,17 +25,43 @@ FILE_NAME: Final = "anchor.json"
 _ADAPTER: Final = TypeAdapter(Head)
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Say what is missing between the anchor and the log.
+
+    Parameters
+    ----------
+    anchored : Head or None
+        Where the log ended when the node last served; None when the anchor itself is missing.
+    present : Head
+        Where it ends now.
+    """
+
+    anchored: Head | None
+    present: Head
+
+    @property
+    def error(self) -> WardnetError:
+        """Return the refusal to serve."""
+        rule = (
+            f"{FILE_NAME}, which says where the log ended, is missing or unreadable"
+            if self.anchored is None
+            else f"it does not hold entry {self.anchored.size}, its last when the node last served"
+        )
+        return WardnetError(Reason.NODE_LOCKED, rule=rule)
+
+
 class Anchor:
     """Keep the end of the log in a file of its own.
 
     Parameters
     ----------
-    path : Path
-        Of the file.
+    catalog : Path
+        Of the catalog; the anchor lies beside it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, catalog: Path) -> None:
+        self._path = catalog.with_name(FILE_NAME)
 
     def write(self, head: Head) -> None:
         """Replace what is remembered; durable when the call returns.
@@ -47,30 +74,30 @@ class Anchor:
         with disk_errors(self._path):
             write_private(self._path, canonical.encode(asdict(head)))
 
-    def check(self, connection: Connection, *, served: bool) -> None:
-        """Refuse a log that does not reach to what is remembered.
+    def gap(self, connection: Connection) -> Gap | None:
+        """Return what a log lacks that does not reach to what is remembered; None when it does.
 
         Parameters
         ----------
         connection : Connection
-            Reads the log.
-        served : bool
-            Whether the catalog says that a daemon has served it: then something must be remembered.
+            Reads the catalog. When it says that a daemon has served it, something must be
+            remembered.
 
         Raises
         ------
         WardnetError
-            `LOG_DAMAGED`; `FILE_MODE` or `MALFORMED` when the file was tampered with.
+            `FILE_MODE` when others could have written the file.
         """
+        present = log.head(connection)
         try:
-            known = canonical.read(_ADAPTER, read_private(self._path))
+            anchored = canonical.read(_ADAPTER, read_private(self._path))
         except FileNotFoundError:
-            if served:
-                raise _damaged(log.head(connection), f"{FILE_NAME} is gone") from None
-            return
-        if log.head_at(connection, known.size) != known:
-            raise _damaged(known, "it is not the entry that was there when the node last served")
-
-
-def _damaged(head: Head, rule: str) -> WardnetError:
-    return WardnetError(Reason.LOG_DAMAGED, line=head.size, rule=rule)
+            served = connection.execute("SELECT 1 FROM node WHERE key = 'epoch'").fetchone()
+            return None if served is None else Gap(None, present)
+        except WardnetError as error:
+            if error.reason is not Reason.MALFORMED:
+                raise
+            return Gap(None, present)
+        if log.head_at(connection, anchored.size) == anchored:
+            return None
+        return Gap(anchored, present)

@@ -248,6 +248,30 @@ def without_key(book: AddressBook, organisation: str, fingerprint: str) -> Addre
     return _replaced(book, organisation, entry if any(keys_of(entry)) else None)
 
 
+def without_steward(
+    book: AddressBook, organisation: str, steward: str, *, must: bool = True
+) -> AddressBook:
+    """Return a book that knows no key of a steward any more.
+
+    Parameters
+    ----------
+    must : bool
+        Whether it is an error that no key of hers stands there.
+
+    Raises
+    ------
+    WardnetError
+        `PARAMETER_INVALID`.
+    """
+    entry = book.organisation(organisation)
+    keys = {person.id: person.keys for person in entry.stewards} if entry else {}
+    if must and steward not in keys:
+        raise invalid(parameter="steward", rule=f"does not stand under {organisation}")
+    for fingerprint in keys.get(steward, ()):
+        book = without_key(book, organisation, fingerprint)
+    return book
+
+
 def keys_of(organisation: Organisation) -> Iterator[Key]:
     """Yield every key of an organisation; a researcher's person is not written down."""
     for steward in organisation.stewards:

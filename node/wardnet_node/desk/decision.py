@@ -77,12 +77,11 @@ class Decision:
         for steward in self.stewards:
             if steward.member.role is not Role.STEWARD:
                 raise WardnetError(Reason.ROLE_REFUSED, role=steward.member.role)
-        people = () if anybody else self.proposal.study.people
         check_approved(
             self.known.view.book,
             organisation=self.credentials.member.id,
             signers=frozenset(map(key, self.stewards)) - self.known.view.revoked,
-            requesters=frozenset(person.id for person in people),
+            requesters=frozenset() if anybody else self.proposal.study.requesters,
             needed=needed,
         )
 

@@ -16,7 +16,7 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope
 from wardnet.transport.convert import Work, WorkId, envelope_to_bytes
 from wardnet_node import messages, outbox, usage
-from wardnet_node.desk import anchor, queries, studies
+from wardnet_node.desk import queries, studies
 from wardnet_node.desk.accept import Refused, check_attempt
 from wardnet_node.desk.anchor import Anchor
 from wardnet_node.desk.decide import Decisions
@@ -26,6 +26,7 @@ from wardnet_node.desk.queries import Accepted, State
 from wardnet_node.messages import Held
 from wardnet_node.outbox import Result
 from wardnet_node.vault.catalog import Catalog
+from wardnet_node.vault.summary import DatasetSummary
 from wardnet_node.vault.vault import Vault
 
 
@@ -48,11 +49,12 @@ class Desk:
         self._vault = vault
         self._credentials = credentials
         self._member = credentials.member
-        self._anchor = Anchor(catalog.path.with_name(anchor.FILE_NAME))
+        self._anchor = Anchor(catalog.path)
         self._gate = Gate(
             catalog=catalog, vault=vault, decisions=self.decisions, credentials=credentials
         )
         self._acknowledged: list[str] = []
+        self._asked: dict[str, WorkId] = {}
         self._started = False
 
     def start(self) -> int:
@@ -61,12 +63,13 @@ class Desk:
         Raises
         ------
         WardnetError
-            `LOG_DAMAGED` when the catalog is older than what this node has served; nothing is
+            `NODE_LOCKED` when the catalog is older than what this node has served; nothing is
             recorded then.
         """
         with self._catalog.reading() as connection:
-            served = connection.execute("SELECT 1 FROM node WHERE key = 'epoch'").fetchone()
-            self._anchor.check(connection, served=served is not None)
+            gap = self._anchor.gap(connection)
+            if gap is not None:
+                raise gap.error
             head = log.head(connection)
         # First the anchor: once the catalog says that it was served, there is one.
         self._anchor.write(head)
@@ -88,22 +91,44 @@ class Desk:
         self._catalog.close()
 
     def held(self) -> tuple[Held, ...]:
-        """Return the datasets that can be asked here."""
+        """Return the datasets that can be asked here: loaded, and not damaged."""
         return tuple(
             Held(summary.name, summary.dictionary)
-            for summary in self._vault.datasets()
-            if summary.snapshot
+            for summary in self.datasets()
+            if summary.snapshot and not summary.damage
         )
+
+    def datasets(self) -> tuple[DatasetSummary, ...]:
+        """Return all datasets, asked or not."""
+        return self._vault.datasets()
 
     def changes(self) -> int:
         """Return a number that changes when another process has written to the catalog."""
         with self._catalog.reading() as connection:
             return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
-    def find(self, work_id: WorkId) -> Result | None:
-        """Return what was made for some work, if anything ever was."""
+    def take_up(self, work_id: WorkId, *, opened: Opened | None) -> Result | None:
+        """Return what was made for some work, if anything ever was; else it may begin now.
+
+        Whoever asks for this work has, durably, what was made for the work before it.
+
+        Parameters
+        ----------
+        opened : Opened or None
+            The query, where it was opened before: it is decided on again, with what the hospital
+            knows now.
+
+        Raises
+        ------
+        Refused
+            With every reason, e.g. when the agreement was revoked in mid-query.
+        """
+        self._asked[work_id.query] = work_id
         with self._catalog.reading() as connection:
-            return outbox.find(connection, str(work_id))
+            made = outbox.find(connection, str(work_id))
+        if made is None and opened is not None:
+            self._gate.check(opened)
+        return made
 
     def unacknowledged(self) -> tuple[Result, ...]:
         """Return the results that the coordinator may not have."""
@@ -148,19 +173,13 @@ class Desk:
         """
         with self._catalog.reading() as connection:
             accepted = queries.find(connection, work.id.query)
-        opened = self._accept(work) if accepted is None else self._gate.again(accepted)
+        if accepted is None:
+            opened = self._accept(work)
+        else:
+            opened = self._gate.again(accepted)
+            self._gate.check(opened)
         check_attempt(opened.query, hospital=self._member.id, hospitals=work.hospitals)
         return opened
-
-    def check(self, opened: Opened) -> None:
-        """Decide again on an accepted query, with what the hospital knows now.
-
-        Raises
-        ------
-        Refused
-            With every reason, e.g. when the agreement was revoked in mid-query.
-        """
-        self._gate.check(opened)
 
     def release(
         self,
@@ -198,7 +217,7 @@ class Desk:
         Raises
         ------
         Refused
-            As `check`; nothing is recorded then.
+            As `take_up`; nothing is recorded then.
         WardnetError
             `ROUNDS_DIVERGED` when this query has seen other totals; nothing is recorded then.
         """
@@ -268,5 +287,8 @@ class Desk:
         with self._catalog.transaction() as connection:
             for work_id in self._acknowledged:
                 outbox.acknowledge(connection, work_id)
+            for query, asked in self._asked.items():
+                outbox.acknowledge_others(connection, str(asked), query=query)
             yield connection
         self._acknowledged.clear()
+        self._asked.clear()

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import TypeAdapter
 
 from wardnet import canonical, clock
-from wardnet.audit.entry import Actor, Event, EventType, Outcome
+from wardnet.audit.entry import Actor, Event, EventType, Outcome, refused
 from wardnet.errors import WardnetError
 from wardnet.identity.certificates import Usage, leaf_member, read_certificate
 from wardnet.identity.credentials import Credentials
@@ -66,23 +66,18 @@ def of_explanation(
     credentials: Credentials, *, envelope: Envelope, reasons: Sequence[WardnetError]
 ) -> Event:
     """Say that a researcher asked what would be done, and whether it would be refused."""
-    return replace(
-        _believable(credentials, envelope),
-        type=EventType.QUERY_EXPLAINED,
-        outcome=Outcome.REFUSED if reasons else Outcome.DONE,
-        reason=reasons[0].reason if reasons else None,
+    event = replace(
+        _believable(credentials, envelope), type=EventType.QUERY_EXPLAINED, outcome=Outcome.DONE
     )
+    return refused(event, reasons) if reasons else event
 
 
 def of_refusal(credentials: Credentials, *, work: Work, reasons: Sequence[WardnetError]) -> Event:
-    """Say that some work was refused, the first reason, and what can be believed about it."""
-    return replace(
-        _believable(credentials, work.query),
-        type=EventType.QUERY_FAILED,
-        outcome=Outcome.REFUSED,
-        reason=reasons[0].reason,
-        request_id=str(work.id),
+    """Say that some work was refused, every reason, and what can be believed about it."""
+    event = replace(
+        _believable(credentials, work.query), type=EventType.QUERY_FAILED, request_id=str(work.id)
     )
+    return refused(event, reasons)
 
 
 def _believable(credentials: Credentials, envelope: Envelope) -> Event:

@@ -82,6 +82,7 @@ class Gate:
             view=lambda question: decisions.view(question=question),
             snapshot=vault.pin,
             nonce_used_by=self._nonce_used_by,
+            known_since=self._known_since,
         )
 
     def first(self, envelope: Envelope, *, at: datetime) -> Opened:
@@ -108,8 +109,7 @@ class Gate:
             raise WardnetError(Reason.ROUNDS_DIVERGED, rule="the query was over here before")
         envelope = envelope_from_bytes(accepted.envelope)
         snapshot = self._vault.pin(accepted.dataset, accepted.snapshot)
-        hospital = self._credentials.member.id
-        permitted = take_up(envelope, hospital=hospital, snapshot=snapshot)
+        permitted = take_up(envelope, snapshot=snapshot)
         return self._opened(permitted, envelope, clock.from_moment(accepted.decided))
 
     def check(self, opened: Opened) -> None:
@@ -138,3 +138,7 @@ class Gate:
     def _nonce_used_by(self, nonce: str) -> str | None:
         with self._catalog.reading() as connection:
             return queries.nonce_used_by(connection, nonce)
+
+    def _known_since(self) -> str:
+        with self._catalog.reading() as connection:
+            return queries.known_since(connection)

@@ -7,6 +7,7 @@ agreement that holds, so that a changed row can never widen what is allowed.
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, TypeAlias
@@ -19,7 +20,8 @@ from wardnet.agreement import study as studies_of
 from wardnet.agreement.address_book import AddressBook, signing_keys
 from wardnet.agreement.agreement import Agreement
 from wardnet.agreement.decline import Decline
-from wardnet.agreement.revocation import Revocation, RevocationList, accept_list
+from wardnet.agreement.key_revocation import KeyRevocation
+from wardnet.agreement.revocation import Revocation, RevocationList
 from wardnet.agreement.study import Study
 from wardnet.agreement.view import Held, View
 from wardnet.audit.entry import EventType
@@ -29,9 +31,10 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope, verify
 from wardnet.transport.convert import envelope_from_bytes
 from wardnet_node.desk import book as books
-from wardnet_node.desk import studies
+from wardnet_node.desk import studies, taken_back
 from wardnet_node.desk.book import Page
 from wardnet_node.desk.studies import Kept
+from wardnet_node.desk.taken_back import Listed
 from wardnet_node.desk.widening import widens
 
 Statement: TypeAlias = Agreement | Decline | Revocation
@@ -101,8 +104,12 @@ class Known:
         Why the book does not hold.
     proposals : Mapping of str to Proposal
         By digest of the study, oldest first.
+    listed : Mapping of str to Listed
+        By organisation: its newest list, whether or not the book knows the organisation.
     lists : Mapping of str to RevocationList
-        By organisation.
+        Those of them that count, because the book does.
+    keys : Mapping of str to KeyRevocation
+        By digest: the keys that this hospital has taken back.
     view : View
         For `judge`, without uses.
     """
@@ -111,7 +118,9 @@ class Known:
     page: Page | None
     book_error: WardnetError | None
     proposals: Mapping[str, Proposal]
+    listed: Mapping[str, Listed]
     lists: Mapping[str, RevocationList]
+    keys: Mapping[str, KeyRevocation]
     view: View
 
 
@@ -122,7 +131,7 @@ _READERS: Final[Mapping[str, Callable[[bytes], Statement]]] = {
 }
 
 
-_NOT_YET: Final = (-1, -1, -1, -1)
+_NOT_YET: Final = (-1, -1, -1, -1, -1)
 """The ends before anything was read."""
 
 
@@ -202,7 +211,7 @@ class Knowledge:
     def _nothing(self) -> Known:
         book = AddressBook(version=1, network=self._trust.network, organisations=())
         view = View(self._member.id, book, (), used={}, revoked=frozenset(), lists={})
-        return Known(_NOT_YET, None, None, proposals={}, lists={}, view=view)
+        return Known(_NOT_YET, None, None, proposals={}, listed={}, lists={}, keys={}, view=view)
 
     def _read(self, connection: Connection, ends: tuple[int, ...]) -> Known:
         """Verify what lies behind the known ends; all of it when rows have gone."""
@@ -217,13 +226,18 @@ class Knowledge:
         page, book_error = before.page, before.book_error
         if ends[2] != before.ends[2]:
             page, book_error = self._book(studies.pages(connection))
+        listed, keys = dict(before.listed), dict(before.keys)
+        for row in taken_back.lists_after(connection, before.ends[3]):
+            self._take_list(listed, row)
+        for row in taken_back.keys_after(connection, before.ends[4]):
+            self._take_key(keys, row)
         if before.ends == _NOT_YET:
-            book_error = _compare(connection, proposals, page) or book_error
+            book_error = _compare(connection, proposals, page, keys) or book_error
             page = None if book_error else page
-        lists = dict(before.lists)
-        for row in studies.revocations_after(connection, before.ends[3]):
-            self._take_list(lists, row, page)
-        return Known(ends, page, book_error, proposals, lists, self._view(page, proposals, lists))
+        book = page.book if page else self._nothing().view.book
+        lists = {name: one.content for name, one in listed.items() if one.counts(book)}
+        view = self._view(book, proposals, lists, keys)
+        return Known(ends, page, book_error, proposals, listed, lists, keys, view)
 
     def _book(self, kept: tuple[Kept, ...]) -> tuple[Page | None, WardnetError | None]:
         try:
@@ -262,26 +276,18 @@ class Knowledge:
             return
         proposals[row.study] = replace(known, statements=(*known.statements, signed))
 
-    def _take_list(self, lists: dict[str, RevocationList], row: Kept, page: Page | None) -> None:
-        if page is None:
-            return
-        try:
-            received, signers = self.check_list(
-                envelope_from_bytes(row.envelope), at=clock.from_moment(row.at)
-            )
-            lists[received.organisation] = accept_list(
-                received,
-                signers=signers,
-                book=page.book,
-                held=lists.get(received.organisation),
-                at=clock.from_moment(row.at),
-            )
-        except WardnetError:
-            return  # the one before stays in force, until it is too old
+    def _take_list(self, listed: dict[str, Listed], row: Kept) -> None:
+        with suppress(WardnetError):  # without it, the organisation's researchers are refused
+            found = self.check_list(envelope_from_bytes(row.envelope), at=clock.from_moment(row.at))
+            listed[found.content.organisation] = found
 
-    def check_list(
-        self, envelope: Envelope, *, at: datetime
-    ) -> tuple[RevocationList, frozenset[str]]:
+    def _take_key(self, keys: dict[str, KeyRevocation], row: Kept) -> None:
+        with suppress(WardnetError):  # the log misses it
+            envelope, at = envelope_from_bytes(row.envelope), clock.from_moment(row.at)
+            statement = taken_back.read_key(envelope, member=self._member, trust=self._trust, at=at)
+            keys[canonical.digest(envelope.payload)] = statement
+
+    def check_list(self, envelope: Envelope, *, at: datetime) -> Listed:
         """Return a revocation list whose signatures hold, and the keys that have signed it.
 
         Raises
@@ -289,37 +295,38 @@ class Knowledge:
         WardnetError
             `SIGNATURE_INVALID` or `MALFORMED`.
         """
-        verify(envelope, payload_type=revocations.LIST_PAYLOAD_TYPE, trust=self._trust, at=at)
-        return revocations.list_from_bytes(envelope.payload), signing_keys(envelope)
+        return taken_back.read_list(envelope, trust=self._trust, at=at)
 
     def _view(
         self,
-        page: Page | None,
+        book: AddressBook,
         proposals: Mapping[str, Proposal],
         lists: Mapping[str, RevocationList],
+        keys: Mapping[str, KeyRevocation],
     ) -> View:
-        nothing = self._nothing().view
-        book = page.book if page else nothing.book
         own = lists.get(self._member.id)
-        taken_back = {
+        revoked = {
             signed.statement.agreement
             for proposal in proposals.values()
             for signed in proposal.statements
             if isinstance(signed.statement, Revocation)
-        }
+        } | {statement.key for statement in keys.values()}
         return replace(
-            nothing,
+            self._nothing().view,
             book=book,
             agreements=tuple(
                 held for proposal in proposals.values() for held in _held(proposal, book)
             ),
-            revoked=frozenset(taken_back) | (own.digests if own else frozenset()),
+            revoked=frozenset(revoked) | (own.digests if own else frozenset()),
             lists=lists,
         )
 
 
 def _compare(
-    connection: Connection, proposals: dict[str, Proposal], page: Page | None
+    connection: Connection,
+    proposals: dict[str, Proposal],
+    page: Page | None,
+    keys: Mapping[str, KeyRevocation],
 ) -> WardnetError | None:
     """Mark what the access log knows and the tables do not; return what is wrong with the book.
 
@@ -335,6 +342,10 @@ def _compare(
     for entry in decided:
         if entry.type is EventType.BOOK_CHANGED:
             pages.append(entry.result_digest)
+        elif entry.type is EventType.KEY_REVOKED:
+            if entry.result_digest not in keys:
+                rule = "a key that was taken back is missing beside it"
+                return WardnetError(Reason.STATE_DAMAGED, path="the address book", rule=rule)
         elif entry.result_digest not in there and entry.study in proposals:
             proposals[entry.study] = replace(proposals[entry.study], damaged=True)
     newest = (page.revision, canonical.digest(books.to_bytes(page))) if page else (0, None)
@@ -356,7 +367,7 @@ def _held(proposal: Proposal, book: AddressBook) -> Iterator[Held]:
             case Agreement():
                 if loosened or (before is not None and widens(statement, before)):
                     own = book.organisation(statement.hospital)
-                    people = frozenset(person.id for person in proposal.study.people)
+                    people = proposal.study.requesters
                     if own is None or len(own.approvers(signed.signers, requesters=people)) < 2:
                         continue
                 before, loosened = statement, False

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from wardnet import canonical, clock
 from wardnet.agreement.agreement import Agreement, Evidence
@@ -94,15 +94,26 @@ def evidence(path: Path) -> Evidence:
     WardnetError
         `FILE_UNREADABLE`, or `MALFORMED` for its name.
     """
-    digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
+            return evidence_of(path.name, file)
     except OSError as error:
         rule = error.strerror or "unknown cause"
         raise WardnetError(Reason.FILE_UNREADABLE, file=str(path), rule=rule) from error
-    return canonical.validated(lambda: Evidence(name=path.name, digest=digest.hexdigest()))
+
+
+def evidence_of(name: str, file: BinaryIO) -> Evidence:
+    """Return the name and digest of an open document.
+
+    Raises
+    ------
+    WardnetError
+        `MALFORMED` for its name.
+    """
+    digest = hashlib.sha256()
+    while block := file.read(_BLOCK):
+        digest.update(block)
+    return canonical.validated(lambda: Evidence(name=name, digest=digest.hexdigest()))
 
 
 def narrower(agreement: Agreement, study: Study) -> Iterator[str]:

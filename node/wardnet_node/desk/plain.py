@@ -77,9 +77,8 @@ def _purpose(purpose: Purpose, ethics: str) -> Iterator[str]:
 
 
 def _people(study: Study, *, book: AddressBook, signers: frozenset[str]) -> Iterator[str]:
-    requesters = frozenset(person.id for person in study.people)
     for person in study.people:
-        yield _person(person, book.organisation(person.organisation), signers, requesters)
+        yield _person(person, book.organisation(person.organisation), signers, study.requesters)
 
 
 def _person(

@@ -102,6 +102,25 @@ def nonce_used_by(connection: Connection, nonce: str) -> str | None:
     return None if row is None else str(row[0])
 
 
+def forget_before(connection: Connection, moment: str, *, why: bytes) -> None:
+    """Record that nothing is known for certain of queries from before a moment: none goes on.
+
+    Parameters
+    ----------
+    why : bytes
+        The stewards' signed statement.
+    """
+    connection.execute("INSERT INTO unlocks (at, statement) VALUES (?, ?)", (moment, why))
+    connection.execute(
+        "UPDATE queries SET state = ? WHERE state = ?", (State.ENDED.value, State.ACCEPTED.value)
+    )
+
+
+def known_since(connection: Connection) -> str:
+    """Return the moment after which every accepted query is remembered; empty for always."""
+    return str(connection.execute("SELECT coalesce(max(at), '') FROM unlocks").fetchone()[0])
+
+
 def leave(connection: Connection, query: str, state: State) -> None:
     """Record that a query is over here."""
     connection.execute(
@@ -133,9 +152,10 @@ def remember_steps(
     )
     known = dict(rows.fetchall())
     for number, transcript in enumerate(transcripts):
-        if known.setdefault(number, transcript) != transcript:
+        if number not in known:
+            connection.execute(
+                "INSERT INTO steps (query, attempt, round, transcript) VALUES (?, ?, ?, ?)",
+                (query, attempt, number, transcript),
+            )
+        elif known[number] != transcript:
             raise WardnetError(Reason.ROUNDS_DIVERGED, rule="the history came back changed")
-        connection.execute(
-            "INSERT OR IGNORE INTO steps (query, attempt, round, transcript) VALUES (?, ?, ?, ?)",
-            (query, attempt, number, transcript),
-        )

@@ -18,6 +18,12 @@ def by_coordinator(member: Member, kind: EventType) -> Event:
     return Event(type=kind, outcome=Outcome.DONE, node=member.uri, actor=actor)
 
 
+def by_node(member: Member, kind: EventType) -> Event:
+    """Say that the node has done something by itself, as its stewards have decided before."""
+    actor = Actor(subject=member.uri, organisation=member.id, role=member.role.value)
+    return Event(type=kind, outcome=Outcome.DONE, node=member.uri, actor=actor)
+
+
 def by_steward(member: Member, kind: EventType, stewards: Sequence[Credentials]) -> Event:
     """Say that stewards have decided something; the first of them acted.
 

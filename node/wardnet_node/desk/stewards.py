@@ -11,7 +11,8 @@ RFC 6238 (TOTP), RFC 4226 sections 5.3 and 7.3 (throttling); NIST SP 800-63B-4, 
 """
 
 import secrets
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,10 +24,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from cryptography.x509 import load_pem_x509_certificates
 
-from wardnet import clock
+from wardnet import canonical, clock
 from wardnet.agreement.address_book import key_of
 from wardnet.audit import log
-from wardnet.audit.entry import Actor, Event, EventType, Outcome
+from wardnet.audit.entry import Actor, Event, EventType, Outcome, refused
 from wardnet.audit.log import Connection
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import SIGNING_FILE, Credentials
@@ -34,6 +35,7 @@ from wardnet.identity.invitation import Invitation
 from wardnet.identity.keystore import FILE_NAME, Keystore
 from wardnet.identity.member import Member, Role
 from wardnet.transport.enrol import enrol
+from wardnet_node.desk.book import without_steward
 from wardnet_node.desk.decide import Decisions
 from wardnet_node.desk.decision import key
 from wardnet_node.vault.catalog import Catalog
@@ -46,6 +48,9 @@ LOCKED: Final = timedelta(minutes=15)
 
 STEP_SECONDS: Final = 30
 """How long a code is the present one; the one before and the one after hold too."""
+
+_NOBODY: Final = ""
+"""Under which attempts with unknown names are counted."""
 
 _SECRET: Final = "totp"  # noqa: S105 - its name in the keystore
 _SECRET_BYTES: Final = 20
@@ -138,6 +143,50 @@ class Stewards:
         self._record(EventType.KEY_CREATED, credentials.member, Outcome.DONE, key=key(credentials))
         return self._new_codes(keystore, credentials.member)
 
+    def change_password(self, steward: str, *, password: str, new: str) -> None:
+        """Give a steward's key a new password; whoever is signed in as her is signed out.
+
+        Raises
+        ------
+        WardnetError
+            `LOGIN_REFUSED`, or `PASSPHRASE_WEAK` for the new one; logged.
+        """
+        credentials = self.unlock(steward, password=password)
+        Keystore.unlock(self._folder / steward, password).set_passphrase(new)
+        self._record(
+            EventType.PASSWORD_CHANGED, credentials.member, Outcome.DONE, key=key(credentials)
+        )
+
+    def remove(self, steward: str, *, stewards: Sequence[Credentials]) -> None:
+        """Strike a steward out of the address book, and destroy her key where it lies here.
+
+        Parameters
+        ----------
+        stewards : Sequence of Credentials
+            Who signs; her own signature does not count.
+
+        Raises
+        ------
+        WardnetError
+            `APPROVAL_MISSING`, or `PARAMETER_INVALID` when there is no such steward, or no other;
+            logged.
+        """
+        others = [other for other in stewards if other.member.id != steward]
+        enrolled = any(state.id == steward for state in self._homes())
+        self._decisions.change_book(
+            lambda book: without_steward(book, self._member.id, steward, must=not enrolled),
+            stewards=others,
+        )
+        if enrolled:
+            shutil.rmtree(self._folder / steward)
+        member = Member(self._member.network, Role.STEWARD, steward)
+        self._record(EventType.STEWARD_REMOVED, member, Outcome.DONE)
+
+    def mark(self, steward: str) -> str:
+        """Return what changes with her password, with her codes, and when she is removed."""
+        homes = {path.parent.name: path for path in self._folder.glob(f"*/{FILE_NAME}")}
+        return canonical.digest(homes[steward].read_bytes()) if steward in homes else ""
+
     def list(self) -> tuple[StewardState, ...]:
         """Return the stewards who are enrolled here, by id."""
         own = self._decisions.book().organisation(self._member.id)
@@ -168,24 +217,21 @@ class Stewards:
 
     def _let_in(self, steward: str, password: str, *, code: str | None) -> Credentials:
         at = clock.now()
-        home = self._folder / steward
         # 1. Only who is enrolled here can log in; the name was never used as a path before this.
-        known = {state.id for state in self._homes()}
-        # 2. The attempt counts before it is tried, and none is tried while the name is locked.
-        if steward not in known or not self._counted(steward, at):
-            raise self._refused(steward if steward in known else None)
-        # 3. The password opens her keystore.
-        try:
-            keystore = Keystore.unlock(home, password)
-        except WardnetError as error:
-            if error.reason is not Reason.PASSPHRASE_WRONG:
-                raise
-            raise self._refused(steward) from None
+        known = sorted(state.id for state in self._homes())
+        name = steward if steward in known else _NOBODY
+        # 2. The attempt counts before it is tried, those with unknown names as one name's.
+        counted = self._counted(name, at)
+        # 3. The password opens her keystore. It is tried in any case, on another's if need be: how
+        # long a refusal takes must not tell who is enrolled, or locked.
+        keystore = _opened(self._folder / (name or known[0]), password) if known else None
+        if name == _NOBODY or not counted or keystore is None:
+            raise self._refused(name)
         # 4. The code is of now and was never used.
         step = None if code is None else _step_of(keystore.open(_SECRET), code, at=at)
         if code is not None and step is None:
             raise self._refused(steward)
-        credentials = Credentials.load(home, keystore, at=at)
+        credentials = Credentials.load(self._folder / name, keystore, at=at)
         if not self._forgiven(credentials, step, at):
             raise self._refused(steward)
         return credentials
@@ -221,7 +267,7 @@ class Stewards:
             log.append(connection, event, at=at)
         return True
 
-    def _refused(self, steward: str | None) -> WardnetError:
+    def _refused(self, steward: str) -> WardnetError:
         """Log a refused login and return its one sentence; unknown names are not written down."""
         member = Member(self._member.network, Role.STEWARD, steward) if steward else None
         self._record(EventType.STEWARD_LOGIN, member, Outcome.REFUSED)
@@ -252,13 +298,25 @@ class Stewards:
     ) -> Event:
         subject, role = (member.uri, member.role.value) if member else ("unknown", None)
         actor = Actor(subject=subject, organisation=self._member.id, role=role, key_id=key)
-        reason = Reason.LOGIN_REFUSED if outcome is Outcome.REFUSED else None
-        return Event(type=kind, outcome=outcome, reason=reason, node=self._member.uri, actor=actor)
+        event = Event(type=kind, outcome=outcome, node=self._member.uri, actor=actor)
+        if outcome is Outcome.REFUSED:
+            return refused(event, [WardnetError(Reason.LOGIN_REFUSED)])
+        return event
 
 
 def code_at(secret: bytes, *, at: datetime) -> str:
     """Return the code of a moment: 6 digits."""
     return _totp(secret).generate(int(at.timestamp())).decode()
+
+
+def _opened(home: Path, password: str) -> Keystore | None:
+    """Return the keystore of a home, or None when the password does not open it."""
+    try:
+        return Keystore.unlock(home, password)
+    except WardnetError as error:
+        if error.reason is not Reason.PASSPHRASE_WRONG:
+            raise
+        return None
 
 
 def _step_of(secret: bytes, code: str, *, at: datetime) -> int | None:

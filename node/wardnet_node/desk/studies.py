@@ -57,12 +57,13 @@ class Unsent:
 
 
 def ends(connection: Connection) -> tuple[int, ...]:
-    """Return the last positions of studies, statements, book and revocation lists."""
+    """Return the last positions of studies, statements, book, lists and keys taken back."""
     row = connection.execute(
         "SELECT (SELECT coalesce(max(position), 0) FROM studies),"
         " (SELECT coalesce(max(position), 0) FROM statements),"
         " (SELECT coalesce(max(revision), 0) FROM book),"
-        " (SELECT coalesce(max(position), 0) FROM revocations)"
+        " (SELECT coalesce(max(position), 0) FROM revocations),"
+        " (SELECT coalesce(max(position), 0) FROM revoked_keys)"
     ).fetchone()
     return tuple(row)
 
@@ -125,12 +126,13 @@ def logged(connection: Connection) -> tuple[Entry, ...]:
         EventType.AGREEMENT_REVOKED,
         EventType.STUDY_DECLINED,
         EventType.BOOK_CHANGED,
+        EventType.KEY_REVOKED,
     )
     # Canonical bytes spell it in one way; only these few entries are read.
     marks = [f'"type":"{kind}"'.encode() for kind in kinds]
     rows = connection.execute(
-        "SELECT entry FROM access_log"
-        " WHERE instr(entry, ?) OR instr(entry, ?) OR instr(entry, ?) OR instr(entry, ?)",
+        "SELECT entry FROM access_log WHERE instr(entry, ?) OR instr(entry, ?)"
+        " OR instr(entry, ?) OR instr(entry, ?) OR instr(entry, ?)",
         marks,
     )
     entries = (from_bytes(bytes(data)) for (data,) in rows)
@@ -156,24 +158,6 @@ def pages(connection: Connection) -> tuple[Kept, ...]:
         connection,
         "SELECT revision, '', envelope, made FROM book WHERE revision > ? ORDER BY revision",
         -(1 << 63),
-    )
-
-
-def put_revocations(connection: Connection, envelope: Envelope, *, at: datetime) -> None:
-    """Keep what another organisation has taken back."""
-    connection.execute(
-        "INSERT INTO revocations (envelope, received) VALUES (?, ?)",
-        (envelope_to_bytes(envelope), clock.to_moment(at)),
-    )
-
-
-def revocations_after(connection: Connection, position: int) -> tuple[Kept, ...]:
-    """Return the revocation lists kept after a position, in order."""
-    return _kept(
-        connection,
-        "SELECT position, '', envelope, received FROM revocations WHERE position > ?"
-        " ORDER BY position",
-        position,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from wardnet.agreement.agreement import Agreement
 from wardnet.agreement.purpose import LABELS, Modifier, Permission, Purpose
 from wardnet.agreement.study import Study
+from wardnet.audit.entry import EventType
 from wardnet.clock import from_moment
 from wardnet.question.dictionary import NEVER_SHARED, TIMES, Column, ColumnType, Dictionary
 
@@ -110,6 +111,29 @@ def day(text: str) -> str:
     return f"{time.day} {time:%B %Y}"
 
 
+_HAPPENED: Final[Mapping[EventType, str]] = MappingProxyType(
+    {
+        EventType.STARTED: "node started",
+        EventType.STOPPED: "node stopped",
+        EventType.BOOK_CHANGED: "address book changed",
+        EventType.BREAK_GLASS: "node unlocked by two stewards",
+        EventType.KEY_CREATED: "new key or codes",
+        EventType.STEWARD_LOGIN: "steward's sign-in",
+        EventType.PASSWORD_CHANGED: "steward's password changed",
+        EventType.QUERY_EXPLAINED: "asked what would be refused",
+        EventType.QUERY_ACCEPTED: "question accepted",
+        EventType.QUERY_PART: "our part of an answer sent",
+        EventType.QUERY_ANSWER: "answer sent",
+        EventType.QUERY_FAILED: "question refused or failed",
+    }
+)
+
+
+def happened(kind: EventType) -> str:
+    """Return what an entry of the access log tells, in words."""
+    return _HAPPENED.get(kind, kind.value.replace("_", " "))
+
+
 def size(number: int) -> str:
     """Return a number of bytes for people.
 
@@ -155,8 +179,8 @@ def _leaks(
     yield (
         "Our own subtotals",
         (
-            "To add the hospitals' numbers, the coordinator holds ours in memory for a moment and "
-            "could read them: our counts and sums, not our records."
+            "To add the hospitals' numbers, the network's coordinator holds ours in memory for a "
+            "moment and could read them: our counts and sums, not our records."
             if others > 1
             else "This hospital is the only one asked: every answer describes our patients alone."
         ),

@@ -23,6 +23,10 @@ from wardnet_node.intake.csv_file import Records
 from wardnet_node.intake.local_part import LocalPart
 
 NO_PATIENT: Final = "is empty, and names the patient"
+UNENDED: Final = (
+    "has no line end, so the file may be cut off inside it; when the file is whole, say so with "
+    "--accept-last-line"
+)
 WHOLE_RECORD: Final = "(all)"
 """What stands for the column where a whole record does not fit."""
 
@@ -86,6 +90,7 @@ class _Plan:
     path: Path
     dictionary: Dictionary
     local: LocalPart
+    accept_last_line: bool
     header: tuple[str, ...] = ()
     shared: tuple[Column, ...] = field(init=False)
 
@@ -103,11 +108,18 @@ class _Plan:
 
 
 def read(
-    path: Path, dictionary: Dictionary, *, local: LocalPart, progress: Progress | None = None
+    path: Path,
+    dictionary: Dictionary,
+    *,
+    local: LocalPart,
+    accept_last_line: bool = False,
+    progress: Progress | None = None,
 ) -> Iterator[Batch]:
     """Read a CSV file as its local part describes it, in the order of its records.
 
-    Blocks are parsed by a few threads ahead of the caller; memory does not grow with the file.
+    Blocks are parsed by a few threads ahead of the caller; memory does not grow with the file. A
+    last line without a line end is rejected: a file that was cut inside its very last number looks
+    the same, and 11 in place of 110 is a wrong value that nobody notices.
 
     Parameters
     ----------
@@ -117,6 +129,8 @@ def read(
         The shared part.
     local : LocalPart
         How the file is written.
+    accept_last_line : bool
+        Whether a last line without a line end is whole.
     progress : callable or None
         Called after every batch with the bytes done and the bytes in all.
 
@@ -128,7 +142,7 @@ def read(
     """
     blocks = read_blocks(path, encoding=local.encoding, quote=local.quote)
     header, rest = csv_file.read_header(next(blocks, None), path=path, local=local)
-    plan = _Plan(path, dictionary, local, header)
+    plan = _Plan(path, dictionary, local, accept_last_line, header)
     csv_file.check_header(header, plan.wanted, path=path)
     total, records = path.stat().st_size, 0
     for done, batch in _in_threads(plan, rest, blocks):
@@ -164,7 +178,7 @@ def _batch(plan: _Plan, block: Block) -> Batch:
     )
     encoded = {column.name: _encoded(plan, column, records) for column in plan.shared}
     patients = _patients(plan, records)
-    found = _found(plan, encoded, patients)
+    found = _found(plan, encoded, patients) + _unended(plan, block, records)
     columns = {name: one.values for name, one in encoded.items()}
     rows, rejects = records.rows, list[Reject]()
     if found or records.uneven:
@@ -223,6 +237,14 @@ def _found(
         source = plan.local.source(plan.dictionary.patient or "")
         found.append(_Cells(source, NO_PATIENT, patients.is_null().to_numpy(zero_copy_only=False)))
     return tuple(found)
+
+
+def _unended(plan: _Plan, block: Block, records: Records) -> tuple[_Cells, ...]:
+    """Name the file's last record where its line has no end, unless it has been vouched for."""
+    cut = block.last and not block.data.endswith((b"\n", b"\r"))
+    if not cut or plan.accept_last_line or not records.rows or records.ends_uneven:
+        return ()
+    return (_Cells(WHOLE_RECORD, UNENDED, np.arange(records.rows) == records.rows - 1),)
 
 
 def _rejects(

@@ -35,6 +35,11 @@ class Records:
     places: tuple[int, ...]
     uneven: tuple[tuple[int, int], ...]
 
+    @property
+    def ends_uneven(self) -> bool:
+        """Say whether the last record is none of the rows."""
+        return bool(self.uneven) and self.uneven[-1][0] == self.rows + len(self.uneven) - 1
+
     def place(self, row: int) -> int:
         """Return where a row stands among the block's records."""
         return self.places[row] if self.places else row

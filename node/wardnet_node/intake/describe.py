@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from wardnet.errors import Reason, WardnetError
 from wardnet.question import draft
 from wardnet.question.dictionary import ColumnType, Dictionary
-from wardnet.question.draft import Kind, Profile, profile
+from wardnet.question.doubts import doubts
+from wardnet.question.profile import Kind, Profile, profile
 from wardnet_node.intake import csv_file
 from wardnet_node.intake.blocks import Block, Progress, check_utf_8, read_blocks
 from wardnet_node.intake.cells import drop_missing, plain_numbers, trim
@@ -22,6 +23,13 @@ from wardnet_node.intake.local_part import LocalColumn, LocalPart
 DELIMITERS: Final = (",", ";", "\t", "|")
 MISSING: Final = ("NA", "N/A", "NaN", "nan", "NULL", "null", "?", ".")
 """Cells that usually mean missing; those that occur are drafted into the local part."""
+
+DATE_FORMATS: Final = {
+    "%d.%m.%Y": r"^\d{1,2}\.\d{1,2}\.\d{4}$",
+    "%d.%m.%Y %H:%M": r"^\d{1,2}\.\d{1,2}\.\d{4} \d{1,2}:\d{2}$",
+    "%d.%m.%Y %H:%M:%S": r"^\d{1,2}\.\d{1,2}\.\d{4} \d{1,2}:\d{2}:\d{2}$",
+}
+"""How dates are written besides ISO 8601, where nobody can take the day for the month."""
 
 _WITH_COMMA: Final = r"^\s*[+-]?\d+,\d+\s*$"
 
@@ -32,6 +40,7 @@ class _Seen:
 
     profile: Profile = field(default_factory=Profile)
     codes: set[str] = field(default_factory=set)
+    formats: set[str] = field(default_factory=set)
 
     def add(self, text: pa.Array, *, decimal: str) -> None:
         """Look at one block."""
@@ -44,7 +53,67 @@ class _Seen:
         seen = profile(plain_numbers(text, decimal))
         if decimal != "." and seen.kind not in {Kind.WHOLE, Kind.DECIMAL}:
             seen = profile(text)
+        if seen.kind is Kind.TEXT:
+            seen = self._dated(text, seen)
+        elif seen.kind in {Kind.DATE, Kind.DATETIME}:
+            self.formats.add("")
+        if len(self.formats) > 1:  # no one format reads all of them
+            seen = replace(seen, kind=Kind.TEXT, texts=None)
         self.profile = self.profile.merge(seen)
+
+    def _dated(self, text: pa.Array, seen: Profile) -> Profile:
+        """Return the profile as times where all cells are written in one of `DATE_FORMATS`."""
+        known = pc.drop_null(text)
+        for date_format, pattern in DATE_FORMATS.items():
+            if pc.all(pc.match_substring_regex(known, pattern)).as_py():
+                dated = profile(known, date_format=date_format)
+                if dated.kind is not Kind.TEXT:
+                    self.formats.add(date_format)
+                    return dated
+        return seen
+
+    @property
+    def date_format(self) -> str:
+        """Return the format of all times; empty for ISO 8601, and where there are none."""
+        times = self.profile.kind in {Kind.DATE, Kind.DATETIME}
+        return next(iter(self.formats), "") if times else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """Hold the drafts of both parts.
+
+    Parameters
+    ----------
+    dictionary, local : Dictionary, LocalPart
+        The two parts.
+    rare : Mapping of str to int
+        How many levels were left out, by column, where any were.
+    doubts : Mapping of str to str
+        What to look at first, by column.
+    """
+
+    dictionary: Dictionary
+    local: LocalPart
+    rare: Mapping[str, int]
+    doubts: Mapping[str, str]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what whoever edits the drafts must know, as sentences."""
+        nobody = (
+            "No column names the patient, so every row counts as a patient of its own. Where "
+            "patients may have several rows, draft again with --patient COLUMN."
+        )
+        return (
+            *(
+                f"Left out of {column}, because fewer than {draft.FEWEST_ROWS} rows have them: "
+                f"{levels} levels."
+                for column, levels in self.rare.items()
+            ),
+            *([nobody] if self.dictionary.patient is None else []),
+            *self.doubts.values(),
+        )
 
 
 def describe(
@@ -55,11 +124,12 @@ def describe(
     label: str = "",
     keep_rare: bool = False,
     progress: Progress | None = None,
-) -> tuple[Dictionary, LocalPart, Mapping[str, int]]:
+) -> Described:
     """Draft both parts from all records of a file; memory does not grow with it.
 
     How the file is written is found out: UTF-8, UTF-16 or Windows-1252, one of `DELIMITERS`,
-    decimal point or comma. A column without a name in the header is left out.
+    decimal point or comma, ISO dates or those of `DATE_FORMATS`. A column without a name in the
+    header is left out.
 
     Parameters
     ----------
@@ -73,13 +143,6 @@ def describe(
         Whether levels that fewer than `draft.FEWEST_ROWS` rows have are drafted, too.
     progress : callable or None
         Called with the bytes done and the bytes in all.
-
-    Returns
-    -------
-    dictionary, local : Dictionary, LocalPart
-        The two parts.
-    rare : Mapping of str to int
-        How many levels were left out, by column, where any were.
 
     Raises
     ------
@@ -101,11 +164,15 @@ def describe(
     }
     columns = {
         column: LocalColumn(
-            source="" if source == column else source, missing=tuple(sorted(seen[source].codes))
+            source="" if source == column else source,
+            missing=tuple(sorted(seen[source].codes)),
+            date_format=seen[source].date_format,
         )
         for column, source in sources.items()
     }
-    return dictionary, replace(local, columns=columns), rare
+    named = {column: profiles[source] for column, source in sources.items()}
+    own = replace(local, columns=columns)
+    return Described(dictionary, own, rare, doubts(dictionary, named))
 
 
 def _look(

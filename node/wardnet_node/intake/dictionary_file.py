@@ -7,7 +7,14 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from wardnet.question.dictionary import Action, Dictionary
+from wardnet.errors import Reason, WardnetError
+from wardnet.question.dictionary import (
+    NAME_IN_WORDS,
+    NAME_PATTERN,
+    TOO_FINE,
+    Action,
+    Dictionary,
+)
 from wardnet_node.intake import toml
 
 _ADAPTER: Final = TypeAdapter(Dictionary)
@@ -27,7 +34,16 @@ def read(path: Path) -> Dictionary:
     WardnetError
         `FILE_UNREADABLE`, or `DICTIONARY_INVALID` naming the file, the field and the rule.
     """
-    return toml.read(_ADAPTER, path)
+    dictionary = toml.read(_ADAPTER, path, patterns={NAME_PATTERN: NAME_IN_WORDS})
+    for column in dictionary.columns:
+        if not column.exact:
+            raise WardnetError(
+                Reason.DICTIONARY_INVALID,
+                path=str(path),
+                field=f"column {column.name}",
+                rule=TOO_FINE,
+            )
+    return dictionary
 
 
 def write(dictionary: Dictionary, *, notes: Iterable[str] = ()) -> str:

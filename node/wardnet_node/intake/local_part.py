@@ -1,7 +1,9 @@
 """The local part of a dictionary: how this hospital's file spells what the shared part means."""
 
 import codecs
+import re
 from dataclasses import asdict, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Final, Self
@@ -12,10 +14,13 @@ from pydantic.dataclasses import dataclass
 from wardnet import canonical
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import (
+    NAME_IN_WORDS,
+    NAME_PATTERN,
     NEVER_SHARED,
     NUMBERS,
     STRICT,
     TIMES,
+    TOO_FINE,
     Column,
     ColumnType,
     Dictionary,
@@ -24,7 +29,25 @@ from wardnet.question.dictionary import (
 from wardnet_node.intake import toml
 
 DECIMALS: Final = (".", ",")
-_SEPARATOR: Final = StringConstraints(pattern=r"^[\t -~]$")
+_SEPARATOR: Final = r"^[\t -~]$"
+_QUOTE: Final = r"^[!-~]?$"
+_IN_WORDS: Final = {
+    NAME_PATTERN: NAME_IN_WORDS,
+    _SEPARATOR: 'one character such as "," or ";", or "\\t" for a tabulator',
+    _QUOTE: "one character such as ', or nothing where the file has no quotes",
+}
+
+
+_DAY: Final = datetime(2021, 11, 23, 14, 35, 57, tzinfo=UTC)
+"""Day, month and year differ, so that a format that leaves one out reads another day."""
+
+
+def _reads_a_day(date_format: str) -> bool:
+    try:
+        written = _DAY.strftime(date_format)
+        return datetime.strptime(written, date_format).date() == _DAY.date()  # noqa: DTZ007 - a day
+    except (ValueError, re.error):
+        return False
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -84,9 +107,9 @@ class LocalPart:
     """
 
     encoding: str = "utf-8"
-    delimiter: Annotated[str, _SEPARATOR] = ","
+    delimiter: Annotated[str, StringConstraints(pattern=_SEPARATOR)] = ","
     decimal: str = "."
-    quote: Annotated[str, StringConstraints(pattern=r"^[!-~]?$")] = '"'
+    quote: Annotated[str, StringConstraints(pattern=_QUOTE)] = '"'
     columns: dict[Name, LocalColumn] = field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -127,7 +150,7 @@ def read(path: Path) -> LocalPart:
     WardnetError
         `FILE_UNREADABLE`, or `DICTIONARY_INVALID` naming the file, the field and the rule.
     """
-    return toml.read(_ADAPTER, path)
+    return toml.read(_ADAPTER, path, patterns=_IN_WORDS)
 
 
 def write(local: LocalPart) -> str:
@@ -166,6 +189,14 @@ def check(local: LocalPart, dictionary: Dictionary) -> None:
             field="columns",
             rule="there is none that may be shared",
         )
+    too_fine = next((column.name for column in dictionary.columns if not column.exact), None)
+    if too_fine is not None:
+        raise WardnetError(
+            Reason.DICTIONARY_MISMATCH,
+            path=f"The dictionary {dictionary.name}",
+            field=f"column {too_fine}",
+            rule=TOO_FINE,
+        )
     for name, part in local.columns.items():
         column = columns.get(name)
         rule = "the dictionary has no such column" if column is None else _conflict(column, part)
@@ -186,6 +217,8 @@ def _conflict(column: Column, part: LocalColumn) -> str:
         return "only a number has a factor"
     if part.date_format and column.type not in TIMES:
         return "only a date or time has a date format"
+    if part.date_format and not _reads_a_day(part.date_format):
+        return "its date_format must name day, month and year, such as %d.%m.%Y for 31.12.2020"
     groups = column.type in {ColumnType.CATEGORY, ColumnType.BOOLEAN}
     if groups and not set(part.mapping.values()) <= set(column.labels):
         return "a code is mapped to what is not a level"

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from wardnet import canonical
+from wardnet.canonical import Json
 from wardnet.question.dictionary import STRICT
 from wardnet_node.intake.batches import Batch
 
@@ -102,6 +103,33 @@ class Tally:
             for column, count in self._missing.items()
             if column in last.missing and last.stored and self.stored
         }
+
+
+def by_column(quality: Quality, *, everything: bool) -> list[dict[str, Json]]:
+    """Return the report as a table for people: a record per column.
+
+    Parameters
+    ----------
+    quality : Quality
+        Of one load.
+    everything : bool
+        Whether columns in which nothing is missing, adjusted or new are listed, too.
+    """
+    records = list[dict[str, Json]]()
+    for column, missing in quality.missing.items():
+        adjusted = quality.adjusted.get(column, {})
+        drift = quality.drift.get(column)
+        if everything or missing or adjusted or (drift and drift.before != drift.now):
+            records.append(
+                {
+                    "column": column,
+                    "missing": missing,
+                    "share_missing": f"{missing / quality.stored:.1%}" if quality.stored else "",
+                    "before": "" if drift is None else f"{drift.before:.1%}",
+                    "adjusted": ", ".join(f"{count} {what}" for what, count in adjusted.items()),
+                }
+            )
+    return records
 
 
 def to_bytes(quality: Quality) -> bytes:

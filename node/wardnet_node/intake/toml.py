@@ -4,11 +4,14 @@ import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from wardnet.errors import Reason, WardnetError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 T = TypeVar("T")
 Toml: TypeAlias = (
@@ -16,8 +19,29 @@ Toml: TypeAlias = (
 )
 
 
-def read(adapter: TypeAdapter[T], path: Path) -> T:
+_WORDS: Final[Mapping[str, str]] = {
+    "missing": "it is needed",
+    "unexpected_keyword_argument": "there is no such field; look at its spelling",
+    "string_type": "it must be text in quotes",
+    "int_type": "it must be a whole number without quotes",
+    "bool_type": "it must be true or false, without quotes",
+    "tuple_type": 'it must be a list such as ["a", "b"]',
+    "dict_type": "it must be a section with fields of its own",
+    "dataclass_type": "it must be a section with fields of its own",
+}
+
+
+def read(adapter: TypeAdapter[T], path: Path, *, patterns: Mapping[str, str]) -> T:
     """Read a file into a typed value, refusing unknown fields.
+
+    Parameters
+    ----------
+    adapter : TypeAdapter
+        Of the value's type.
+    path : Path
+        Of the file.
+    patterns : Mapping of str to str
+        What a text of a certain pattern must look like, in words.
 
     Raises
     ------
@@ -37,8 +61,21 @@ def read(adapter: TypeAdapter[T], path: Path) -> T:
     try:
         return adapter.validate_json(json.dumps(document, default=str), strict=True)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise _invalid(path, _field(document, first["loc"]), first["msg"]) from None
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise _invalid(path, _field(document, first["loc"]), _rule(first, patterns)) from None
+
+
+def _rule(error: "ErrorDetails", patterns: Mapping[str, str]) -> str:
+    """Return what a field breaks, in the words of those who write the file."""
+    match error["type"]:
+        case "string_pattern_mismatch":
+            return f"it must be {patterns[error['ctx']['pattern']]}"
+        case "enum":
+            return error["msg"].replace("Input should be", "it must be")
+        case "value_error":
+            return error["msg"].removeprefix("Value error, ")
+        case kind:
+            return _WORDS.get(kind, "it has another form than this field")
 
 
 def write(document: Mapping[str, Toml]) -> str:

@@ -153,6 +153,27 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
         """,
     ),
     search.SCHEMA,
+    ("CREATE TABLE unlocks (at TEXT PRIMARY KEY, statement BLOB NOT NULL) STRICT",),
+    (
+        # One list of each organisation; what came before waits at the coordinator.
+        "DROP TABLE revocations",
+        """
+        CREATE TABLE revocations (
+            position INTEGER PRIMARY KEY AUTOINCREMENT,
+            organisation TEXT NOT NULL UNIQUE,
+            envelope BLOB NOT NULL,
+            received TEXT NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE revoked_keys (
+            position INTEGER PRIMARY KEY,
+            envelope BLOB NOT NULL,
+            made TEXT NOT NULL
+        ) STRICT
+        """,
+    ),
+    ("CREATE INDEX unacknowledged_results ON outbox (query) WHERE released = 0",),
     usage.SCHEMA,
     (
         # What stewards let auditors read is only ever added to.
@@ -197,15 +218,28 @@ class Catalog:
             raise
 
     @classmethod
+    def create(cls, home: Path, keystore: Keystore) -> Self:
+        """Make the catalog of a new home; only who makes the keystore, too, may call this."""
+        return cls(home / FILE_NAME, keystore.derive("catalog"))
+
+    @classmethod
     def open(cls, home: Path, keystore: Keystore) -> Self:
-        """Open the catalog of a node's home; make it when there is none.
+        """Open the catalog of a node's home.
+
+        A home that has lost its catalog must not pass for an empty one: the files of its datasets
+        would be removed, and its decisions forgotten.
 
         Raises
         ------
         WardnetError
-            `VAULT_DAMAGED` when it is not a catalog under this keystore.
+            `VAULT_DAMAGED` when it is gone, or not a catalog under this keystore.
         """
-        return cls(home / FILE_NAME, keystore.derive("catalog"))
+        path = home / FILE_NAME
+        if not path.exists():
+            raise _damaged(path, "the file is missing")
+        if not path.stat().st_size:
+            raise _damaged(path, "the file is empty")
+        return cls(path, keystore.derive("catalog"))
 
     @cached_property
     def db(self) -> "sqlite_utils.Database":

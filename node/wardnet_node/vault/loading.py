@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 from wardnet.audit.entry import EventType
 from wardnet.errors import Reason, WardnetError
@@ -19,6 +21,9 @@ from wardnet_node.vault.tables import (
     SegmentRecord,
     SnapshotRecord,
 )
+
+FEWEST_SHARE: Final = 0.5
+"""Of the present rows; a load that would replace them with fewer needs to be confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ def begin(store: Store, name: str, *, append: bool) -> Base:
     Raises
     ------
     WardnetError
-        `DATASET_UNAVAILABLE`; `DICTIONARY_MISMATCH` when rows would be appended under another
+        `NOT_ADOPTED`; `DICTIONARY_MISMATCH` when rows would be appended under another
         dictionary; `VAULT_DAMAGED`.
     """
     with store.catalog.reading() as connection:
@@ -90,6 +95,20 @@ def open_load(store: Store, base: Base) -> Load:
         schema=base.dataset.dictionary.digest,
         patients=base.patients,
     )
+
+
+def check_size(base: Base, load: Load, *, file: Path) -> None:
+    """Refuse rows that are far fewer than those they replace: half an export looks whole.
+
+    Raises
+    ------
+    WardnetError
+        `ROWS_LOST`.
+    """
+    if base.append or base.last is None:
+        return
+    if load.tally.stored < FEWEST_SHARE * base.last.rows:
+        raise WardnetError(Reason.ROWS_LOST, file=str(file), dataset=base.dataset.name)
 
 
 def commit(

@@ -119,6 +119,22 @@ def _write_table(table: pa.Table, path: Path, *, key: bytes, aad: bytes) -> None
         writer.write_table(table, row_group_size=GROUP_ROWS)
 
 
+def check_size(path: Path, size: int) -> None:
+    """Check that a segment's file is there, in its size.
+
+    Raises
+    ------
+    WardnetError
+        `VAULT_DAMAGED`.
+    """
+    try:
+        found = path.stat().st_size
+    except OSError:
+        raise _damaged(path, "it is missing") from None
+    if found != size:
+        raise _damaged(path, "it has another size")
+
+
 @contextmanager
 def opened(segment: SegmentRef) -> Iterator[pq.ParquetFile]:
     """Open a segment to read.
@@ -133,18 +149,18 @@ def opened(segment: SegmentRef) -> Iterator[pq.ParquetFile]:
     try:
         with pq.ParquetFile(segment.path, decryption_properties=decryption) as file:
             if file.metadata.num_rows != segment.rows:
-                raise _damaged(segment, "it is another file")
+                raise _damaged(segment.path, "it is another file")
             yield file
     except FileNotFoundError:
-        raise _damaged(segment, "it is missing") from None
+        raise _damaged(segment.path, "it is missing") from None
     except pa.ArrowMemoryError:
         raise
     except (OSError, pa.ArrowException) as error:
-        raise _damaged(segment, "it was changed, or is another file") from error
+        raise _damaged(segment.path, "it was changed, or is another file") from error
 
 
-def _damaged(segment: SegmentRef, rule: str) -> WardnetError:
-    return WardnetError(Reason.VAULT_DAMAGED, path=str(segment.path), rule=rule)
+def _damaged(path: Path, rule: str) -> WardnetError:
+    return WardnetError(Reason.VAULT_DAMAGED, path=str(path), rule=rule)
 
 
 def _digest(path: Path) -> tuple[str, int]:

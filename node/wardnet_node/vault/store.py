@@ -71,6 +71,37 @@ class Store:
             for segment in stored
         )
 
+    def check_keys(self, records: Iterable[DatasetRecord]) -> None:
+        """Check that the keyring has the keys of datasets, and that they open.
+
+        Raises
+        ------
+        WardnetError
+            `VAULT_DAMAGED`, or `FILE_MODE`.
+        """
+        for record in records:
+            self.keyring.key(record.id)
+
+    def check_files(self, stored: Iterable[SegmentRecord]) -> None:
+        """Check that the files of segments are there, in their sizes; reading checks the rest.
+
+        Raises
+        ------
+        WardnetError
+            `VAULT_DAMAGED`.
+        """
+        for segment in stored:
+            files.check_size(files.path_of(self.folder, segment.id), segment.size)
+
+    def damage(self, record: DatasetRecord, stored: Iterable[SegmentRecord]) -> str:
+        """Return why a dataset cannot be read, as far as a quick look shows; empty for nothing."""
+        try:
+            self.check_keys([record])
+            self.check_files(stored)
+        except WardnetError as error:
+            return str(error)
+        return ""
+
     def recover(self) -> None:
         """Finish drops and remove files in no snapshot, unless a load is under way somewhere."""
         with exclusive_lock(self.lock) as alone:
@@ -118,19 +149,14 @@ class Store:
 
 
 def held(connection: Connection, name: str) -> DatasetRecord:
-    """Return an adopted dataset.
+    """Return an adopted dataset, for somebody at the machine.
 
     Raises
     ------
     WardnetError
-        `DATASET_UNAVAILABLE`.
+        `NOT_ADOPTED`.
     """
     record = tables.dataset(connection, name)
     if record is None:
-        raise unavailable(name)
+        raise WardnetError(Reason.NOT_ADOPTED, dataset=name)
     return record
-
-
-def unavailable(name: str) -> WardnetError:
-    """Return the error of a dataset, or snapshot, that is not here."""
-    return WardnetError(Reason.DATASET_UNAVAILABLE, dataset=name)

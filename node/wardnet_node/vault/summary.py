@@ -7,6 +7,7 @@ from sqlite3 import Connection
 from wardnet.question.dictionary import Dictionary
 from wardnet_node.intake.local_part import LocalPart
 from wardnet_node.vault import tables
+from wardnet_node.vault.store import Store
 from wardnet_node.vault.tables import DatasetRecord, SnapshotRecord
 
 
@@ -41,6 +42,10 @@ class DatasetSummary:
         0 while there is no snapshot; `bytes` on disk.
     loaded : str
         Moment; empty while there is no snapshot.
+    adopted : int
+        Version of the dictionary that was adopted last; rows loaded before keep theirs.
+    damage : str
+        Why the present rows cannot be read, in words; empty when nothing is seen to be wrong.
     """
 
     name: str
@@ -51,6 +56,8 @@ class DatasetSummary:
     patients: int = 0
     bytes: int = 0
     loaded: str = ""
+    adopted: int = 0
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +79,16 @@ class LoadReport:
     rejects_report: Path | None
 
 
-def summarise(connection: Connection, record: DatasetRecord) -> DatasetSummary:
+def summarise(connection: Connection, record: DatasetRecord, *, store: Store) -> DatasetSummary:
     """Describe one dataset, inside the caller's transaction."""
+    adopted = record.dictionary.version
     present = tables.snapshot(connection, record.id, number=record.head)
-    if present is None:
-        return DatasetSummary(record.name, record.dictionary.version, record.dictionary.digest)
     stored = tables.segments(connection, record.id, number=record.head)
+    damage = store.damage(record, stored)
+    if present is None:
+        return DatasetSummary(
+            record.name, adopted, record.dictionary.digest, adopted=adopted, damage=damage
+        )
     return DatasetSummary(
         name=record.name,
         version=present.dictionary.version,
@@ -87,4 +98,6 @@ def summarise(connection: Connection, record: DatasetRecord) -> DatasetSummary:
         patients=present.patients,
         bytes=sum(segment.size for segment in stored),
         loaded=present.loaded,
+        adopted=adopted,
+        damage=damage,
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from wardnet import clock
 from wardnet.audit.entry import EventType
+from wardnet.errors import Reason, WardnetError
 from wardnet.identity.keystore import Keystore
 from wardnet.identity.member import Member
 from wardnet.question.dictionary import Dictionary
@@ -26,7 +27,7 @@ from wardnet_node.vault import loading, tables
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.disk import disk_errors, shared_lock
 from wardnet_node.vault.snapshot import Snapshot
-from wardnet_node.vault.store import Store, held, unavailable
+from wardnet_node.vault.store import Store, held
 from wardnet_node.vault.summary import Adopted, DatasetSummary, LoadReport, summarise
 from wardnet_node.vault.tables import ROWS, SnapshotRecord
 
@@ -64,7 +65,10 @@ class Vault:
         local_part.check(local, dictionary)
         with self._catalog.transaction() as connection:
             record = tables.dataset(connection, dictionary.name)
-            record = record or self._store.new_dataset(dictionary, local)
+            if record is None:
+                # A keyring that was lost must not be begun anew: it is restored from a backup.
+                self._store.check_keys(tables.datasets(connection))
+                record = self._store.new_dataset(dictionary, local)
             tables.put_dataset(connection, replace(record, dictionary=dictionary, local=local))
             self._store.log(
                 connection,
@@ -74,13 +78,35 @@ class Vault:
                 dictionary=dictionary.digest,
             )
 
+    def own_part(self, name: str, *, keep: bool) -> LocalPart:
+        """Return the local part to adopt a dataset with, where nobody has named a file.
+
+        Parameters
+        ----------
+        keep : bool
+            Whether the one that is there is wanted again.
+
+        Raises
+        ------
+        WardnetError
+            `LOCAL_PART_LOST` when one is there and nobody has said what becomes of it;
+            `NOT_ADOPTED` when there is none to keep.
+        """
+        with self._catalog.reading() as connection:
+            record = held(connection, name) if keep else tables.dataset(connection, name)
+        if record is None or record.local == LocalPart():
+            return LocalPart()
+        if not keep:
+            raise WardnetError(Reason.LOCAL_PART_LOST, dataset=name)
+        return record.local
+
     def adopted(self, name: str) -> Adopted:
         """Return the parts of an adopted dataset.
 
         Raises
         ------
         WardnetError
-            `DATASET_UNAVAILABLE`.
+            `NOT_ADOPTED`.
         """
         with self._catalog.reading() as connection:
             record = held(connection, name)
@@ -93,6 +119,8 @@ class Vault:
         *,
         append: bool = False,
         maximum_rejects: int = 0,
+        accept_last_line: bool = False,
+        accept_fewer_rows: bool = False,
         progress: Progress | None = None,
     ) -> LoadReport:
         """Read a file into a new snapshot, in place of the rows so far or after them.
@@ -107,6 +135,10 @@ class Vault:
             Whether the rows so far stay.
         maximum_rejects : int
             Most records that may be left out.
+        accept_last_line : bool
+            Whether a last line without a line end is whole.
+        accept_fewer_rows : bool
+            Whether a file with fewer than half of the present rows may replace them.
         progress : callable or None
             Called with the bytes done and the bytes in all.
 
@@ -114,9 +146,9 @@ class Vault:
         ------
         WardnetError
             The reasons of `batches.read`; `ROWS_REJECTED` with the first reject and the path of
-            the report; `DATASET_UNAVAILABLE`; `DICTIONARY_MISMATCH` when rows would be appended
-            under another dictionary; `IN_USE` when another load came first; `DISK_FULL`. Nothing
-            is stored then.
+            the report; `ROWS_LOST`; `NOT_ADOPTED`; `DICTIONARY_MISMATCH` when rows would be
+            appended under another dictionary; `IN_USE` when another load came first; `DISK_FULL`.
+            Nothing is stored then.
         """
         store, loaded = self._store, clock.to_moment(clock.now())
         report = store.reports / f"{name}-{loaded.replace(':', '')}.rejects.csv"
@@ -124,11 +156,19 @@ class Vault:
             # 1. Note what the load starts from.
             base = loading.begin(store, name, append=append)
             parts = base.dataset
-            read = batches.read(path, parts.dictionary, local=parts.local, progress=progress)
+            read = batches.read(
+                path,
+                parts.dictionary,
+                local=parts.local,
+                accept_last_line=accept_last_line,
+                progress=progress,
+            )
             with loading.open_load(store, base) as load:
                 # 2. Write segments that no snapshot holds yet.
                 with RejectsReport(report) as rejects:
                     load.take(read, rejects=rejects, file=path, maximum_rejects=maximum_rejects)
+                if not accept_fewer_rows:
+                    loading.check_size(base, load, file=path)
                 # 3. Make them a snapshot, if nothing changed meanwhile.
                 made = loading.commit(store, base, load, rejects=rejects.by_rule, loaded=loaded)
                 load.keep()
@@ -139,7 +179,10 @@ class Vault:
     def datasets(self) -> tuple[DatasetSummary, ...]:
         """Return all adopted datasets, by name."""
         with self._catalog.reading() as connection:
-            return tuple(summarise(connection, record) for record in tables.datasets(connection))
+            return tuple(
+                summarise(connection, record, store=self._store)
+                for record in tables.datasets(connection)
+            )
 
     def snapshots(self, name: str) -> tuple[SnapshotRecord, ...]:
         """Return the snapshots that can be read, oldest first, each with its quality report.
@@ -147,7 +190,7 @@ class Vault:
         Raises
         ------
         WardnetError
-            `DATASET_UNAVAILABLE`.
+            `NOT_ADOPTED`.
         """
         with self._catalog.reading() as connection:
             return tables.snapshots(connection, held(connection, name).id)
@@ -168,12 +211,15 @@ class Vault:
             `DATASET_UNAVAILABLE`, also for a number that is not kept; `VAULT_DAMAGED`.
         """
         with self._catalog.reading() as connection:
-            record = held(connection, name)
+            record = tables.dataset(connection, name)
+            if record is None:
+                raise WardnetError(Reason.DATASET_UNAVAILABLE, dataset=name)
             number = record.head if number is None else number
             found = tables.snapshot(connection, record.id, number=number)
             stored = tables.segments(connection, record.id, number=number)
         if found is None:
-            raise unavailable(name)
+            raise WardnetError(Reason.DATASET_UNAVAILABLE, dataset=name)
+        self._store.check_files(stored)
         rows = [segment for segment in stored if segment.kind == ROWS]
         return Snapshot(
             dataset=name,
@@ -191,7 +237,7 @@ class Vault:
         Raises
         ------
         WardnetError
-            `DATASET_UNAVAILABLE`.
+            `NOT_ADOPTED`.
         """
         # 1. Log first. From here on the drop will be finished, whatever happens.
         with self._catalog.transaction() as connection:
@@ -202,7 +248,7 @@ class Vault:
                 connection,
                 EventType.DATASET_DROPPED,
                 name,
-                operation="destroyed the key, so that no copy of the rows opens again",
+                operation="destroyed the key: only a backup of the whole home still opens",
             )
         # 2. Then destroy, and remove the files.
         self._store.finish_drops()

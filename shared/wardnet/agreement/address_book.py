@@ -168,12 +168,21 @@ def check_approved(
     known = book.organisation(organisation)
     approvers = known.approvers(signers, requesters=requesters) if known else NOBODY
     if len(approvers) < needed:
-        raise approval_missing(organisation, needed=needed)
+        raise approval_missing(organisation, needed=needed, requested=bool(requesters))
 
 
-def approval_missing(organisation: str, *, needed: Literal[1, 2]) -> WardnetError:
-    """Return the refusal that says who must sign."""
-    rule = f"{_HOW_MANY[needed]} of {organisation} who did not request it"
+def approval_missing(
+    organisation: str, *, needed: Literal[1, 2], requested: bool = True
+) -> WardnetError:
+    """Return the refusal that says who must sign.
+
+    Parameters
+    ----------
+    requested : bool
+        Whether there are people who want it, and so cannot approve it.
+    """
+    rule = f"{_HOW_MANY[needed]} of {organisation}"
+    rule += " who did not request it" if requested else ""
     return WardnetError(Reason.APPROVAL_MISSING, rule=rule)
 
 

@@ -18,7 +18,7 @@ from wardnet import clock
 from wardnet.agreement.address_book import approval_missing
 from wardnet.agreement.agreement import check_within
 from wardnet.agreement.purpose import Purpose, excess
-from wardnet.agreement.study import Researcher, Study
+from wardnet.agreement.study import Researcher
 from wardnet.agreement.view import Held, View
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.cohort import And, Cohort, Everyone, columns_of
@@ -39,22 +39,15 @@ class Request:
         As its researcher signed it.
     key : str
         Fingerprint of the key that has signed it.
-    study, agreement : str
-        Digests of the study, and of this hospital's agreement, that the query rests on.
     purpose : Purpose
-        What it is asked for.
-    minimum_patients : int
-        Fewest patients that its answer will describe.
+        What it is asked for, as the query says.
     columns : frozenset of str
         What its method looks at, without the columns of the cohort.
     """
 
     query: Query
     key: str
-    study: str
-    agreement: str
     purpose: Purpose
-    minimum_patients: int
     columns: frozenset[str]
 
 
@@ -80,8 +73,8 @@ def judge(
     tuple of WardnetError
         Each names its cause; none holds a number derived from data.
     """
-    held = view.own.get(request.agreement)
-    if held is None or request.study != held.agreement.study:
+    held = view.own.get(request.query.agreements.get(view.hospital, ""))
+    if held is None or request.query.study != held.agreement.study:
         return (
             WardnetError(Reason.AGREEMENT_MISSING, hospital=view.hospital),
             *_address(request, view),
@@ -91,6 +84,7 @@ def judge(
         chain(
             _address(request, view),
             _time(request.query, started or at),
+            _hospitals(request.query, view, at),
             _agreement(held, view, at),
             _researcher(request, held, view, at),
             _data(request, held),
@@ -110,6 +104,16 @@ def _time(query: Query, start: datetime) -> Iterator[WardnetError]:
         yield WardnetError(Reason.QUERY_EXPIRED)
 
 
+def _hospitals(query: Query, view: View, at: datetime) -> Iterator[WardnetError]:
+    """Refuse hospitals of the book whose node's key was taken back, or may have been."""
+    for name in query.hospitals:
+        known = view.book.organisation(name)
+        if known is not None and known.nodes and view.revoked_by(name).issuperset(known.nodes):
+            yield WardnetError(Reason.KEY_REVOKED, identity=name)
+        if not _told(name, view, at):
+            yield WardnetError(Reason.REVOCATIONS_STALE, hospital=view.hospital, identity=name)
+
+
 def _agreement(held: Held, view: View, at: datetime) -> Iterator[WardnetError]:
     """Refuse an agreement that does not hold."""
     agreement = held.agreement
@@ -122,7 +126,7 @@ def _agreement(held: Held, view: View, at: datetime) -> Iterator[WardnetError]:
         yield WardnetError(Reason.AGREEMENT_REVOKED, hospital=view.hospital)
     ours = view.book.organisation(view.hospital)
     signers = held.approved_by - view.revoked
-    if ours is None or not ours.approvers(signers, requesters=_requesters(held.study)):
+    if ours is None or not ours.approvers(signers, requesters=held.study.requesters):
         yield approval_missing(view.hospital, needed=1)
 
 
@@ -155,7 +159,7 @@ def _vouched(person: Researcher, held: Held, view: View) -> bool:
         return False
     signers = held.vouched_by - view.revoked_by(person.organisation)
     return person.key in organisation.researchers or bool(
-        organisation.approvers(signers, requesters=_requesters(held.study))
+        organisation.approvers(signers, requesters=held.study.requesters)
     )
 
 
@@ -168,10 +172,6 @@ def _told(name: str, view: View, at: datetime) -> bool:
         return True
     known = view.lists.get(name)
     return known is not None and known.is_fresh(at)
-
-
-def _requesters(study: Study) -> frozenset[str]:
-    return frozenset(person.id for person in study.people)
 
 
 def _data(request: Request, held: Held) -> Iterator[WardnetError]:
@@ -212,7 +212,7 @@ def _limits(request: Request, held: Held) -> Iterator[tuple[str, str]]:
         yield "hospitals", "the study does not name all of them"
     if query.minimum_hospitals < agreement.minimum_hospitals:
         yield "minimum_hospitals", f"at least {agreement.minimum_hospitals} must take part"
-    if request.minimum_patients < agreement.minimum_patients:
+    if query.minimum_patients < agreement.minimum_patients:
         yield "minimum_patients", f"at least {agreement.minimum_patients} must be described"
 
 

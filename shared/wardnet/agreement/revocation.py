@@ -9,9 +9,9 @@ it back only stops the queries of that organisation's researchers.
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Final, NoReturn
+from typing import Annotated, Final, NoReturn, TypeAlias
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from wardnet import canonical, clock
@@ -28,6 +28,8 @@ LIST_PAYLOAD_TYPE: Final = "application/vnd.wardnet.revocations.v1+json"
 MAXIMUM_AGE: Final = timedelta(hours=24)
 """Longest time that a list is believed to be complete."""
 
+Epoch: TypeAlias = Annotated[int, Field(ge=1, lt=1 << 53)]
+
 
 @dataclass(frozen=True, config=STRICT)
 class Revocation:
@@ -42,7 +44,7 @@ class Revocation:
     agreement : str
         Digest of the agreement.
     epoch : int
-        Of the hospital's first list that holds it; rises with every revocation.
+        Counts the agreements that the hospital has taken back.
     reason : str
         Why, in words.
     """
@@ -82,7 +84,8 @@ class RevocationList:
     network, organisation : str
         Who revokes: ids.
     epoch : int
-        Rises with every list.
+        Rises with every list. It is the moment of signing in Unix milliseconds, or one more than
+        the last where the clock says less: so it rises after a restored backup, too.
     issued : str
         Moment of signing; believed for `MAXIMUM_AGE`.
     revoked : tuple of Revoked
@@ -92,7 +95,7 @@ class RevocationList:
     version: Layout
     network: Id
     organisation: Id
-    epoch: Number
+    epoch: Epoch
     issued: Moment
     revoked: InOrder[Revoked]
 
@@ -142,14 +145,31 @@ def accept_list(
         )
     if held is None or received == held:
         return received
-    # 2. It comes after the one we hold.
+    # 2. Nobody speaks for it by a key that it has taken back.
+    if not known.speaks(signers - held.digests):
+        raise WardnetError(
+            Reason.SIGNATURE_INVALID,
+            rule=f"{received.organisation} has taken back its signer's key",
+        )
+    check_follows(received, held, at=at)
+    return received
+
+
+def check_follows(received: RevocationList, held: RevocationList, *, at: datetime) -> None:
+    """Refuse a list that does not come after another one of the same organisation.
+
+    Raises
+    ------
+    WardnetError
+        `REVOCATIONS_ROLLED_BACK`.
+    """
+    # 1. It comes after the one we hold.
     if received.epoch <= held.epoch:
         _refuse(received, "a newer one is known")
-    # 3. It takes nothing back that has not ended by itself.
+    # 2. It takes nothing back that has not ended by itself.
     now = clock.to_moment(at)
     if any(entry.until > now for entry in set(held.revoked) - set(received.revoked)):
         _refuse(received, "an entry is missing")
-    return received
 
 
 def _refuse(received: RevocationList, rule: str) -> NoReturn:

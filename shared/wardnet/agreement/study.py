@@ -201,6 +201,11 @@ class Study:
         """Return the SHA-256 of the canonical bytes, hexadecimal."""
         return canonical.digest(to_bytes(self))
 
+    @property
+    def requesters(self) -> frozenset[str]:
+        """Return the ids of those who ask: none of them approves it, or vouches for another."""
+        return frozenset(person.id for person in self.people)
+
 
 ADAPTER: Final = TypeAdapter(Study)
 

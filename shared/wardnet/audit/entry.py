@@ -6,6 +6,8 @@ the form stays.
 
 import json
 import secrets
+from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Final, Literal, TypeAlias
 
@@ -14,7 +16,7 @@ from pydantic.dataclasses import dataclass
 
 from wardnet import canonical
 from wardnet.clock import Moment
-from wardnet.errors import Reason
+from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import STRICT
 from wardnet.question.query import Digest
 
@@ -39,10 +41,15 @@ class EventType(StrEnum):
     STUDY_DECLINED = "study_declined"
     AGREEMENT_SIGNED = "agreement_signed"
     AGREEMENT_REVOKED = "agreement_revoked"
+    KEY_REVOKED = "key_revoked"
+    REVOCATIONS_ISSUED = "revocations_issued"
     REVOCATIONS_RECEIVED = "revocations_received"
     BOOK_CHANGED = "book_changed"
     STEWARD_ADDED = "steward_added"
+    STEWARD_REMOVED = "steward_removed"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - what happened, not a password
     STEWARD_LOGIN = "steward_login"
+    BREAK_GLASS = "break_glass"
     QUERY_EXPLAINED = "query_explained"
     QUERY_SUBMITTED = "query_submitted"
     QUERY_ACCEPTED = "query_accepted"
@@ -102,7 +109,9 @@ class Event:
     type : EventType
         What happened.
     outcome, reason : Outcome, Reason or None
-        How it ended, and why it was refused or failed.
+        How it ended, and why it was refused or failed: the first reason.
+    reasons : tuple of Reason
+        All of them, in the order in which they were found; empty when nothing was refused.
     node : str
         URI of the member whose log this is.
     actor : Actor
@@ -134,6 +143,8 @@ class Event:
         SHA-256 of the disclosure rules in force.
     patient_tags : tuple of str
         Keyed tags of the patients concerned, where the event is about some.
+    statement : str or None
+        Canonical JSON of what was signed, where people must read it in the log itself.
     sealed_detail : str or None
         Ciphertext of patient-linked detail, base64.
     """
@@ -141,6 +152,7 @@ class Event:
     type: EventType
     outcome: Outcome | None = None
     reason: Reason | None = None
+    reasons: tuple[Reason, ...] = ()
     node: str
     actor: Actor
     peer_address: str | None = None
@@ -163,7 +175,13 @@ class Event:
     approvals: tuple[str, ...] = ()
     policy_digest: Digest | None = None
     patient_tags: tuple[str, ...] = ()
+    statement: str | None = None
     sealed_detail: str | None = None
+
+    @property
+    def why(self) -> tuple[Reason, ...]:
+        """Return every reason that is known; where something failed, the one."""
+        return self.reasons or (() if self.reason is None else (self.reason,))
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -192,6 +210,12 @@ class Entry(Event):
 
 
 _ADAPTER: Final = TypeAdapter(Entry)
+
+
+def refused(event: Event, errors: Sequence[WardnetError]) -> Event:
+    """Return an event as it stands when it was refused for these reasons, at least one."""
+    reasons = tuple(dict.fromkeys(error.reason for error in errors))
+    return replace(event, outcome=Outcome.REFUSED, reason=reasons[0], reasons=reasons)
 
 
 def new_salt() -> str:

@@ -27,8 +27,12 @@ SKEW: Final = timedelta(minutes=1)
 """How far the clocks of others may be behind ours."""
 
 _BINS: Final = 10
+_FEWEST_EDGES: Final = 2
 _LISTED: Final = 6
-_STRANGE: Final = "does not hold {} or has not agreed to the study"
+_STRANGE: Final = (
+    "does not hold {0} in its present version (`wardnet datasets` lists who does) or has not "
+    "agreed to the study"
+)
 
 Where: TypeAlias = Term | str | None
 """A condition (`col("age") >= 40`), a line of the cohort's grammar, or None for everyone."""
@@ -225,7 +229,15 @@ def to_bins(*, bins: int | None, edges: Sequence[float] | None) -> JsonValue:
         raise WardnetError(
             Reason.PARAMETER_INVALID, method="histogram", parameter="bins", rule="excludes edges"
         )
-    return numbers(edges, method="histogram", parameter="edges")
+    asked = numbers(edges, method="histogram", parameter="edges")
+    if len(asked) < _FEWEST_EDGES:
+        raise WardnetError(
+            Reason.PARAMETER_INVALID,
+            method="histogram",
+            parameter="edges",
+            rule="needs two numbers or more: where the first bin begins and the last one ends",
+        )
+    return asked
 
 
 def _whole(bins: int) -> int:

@@ -30,7 +30,14 @@ class Catalog:
             self._stub.ListDatasets, request
         )
         return listing.datasets(
-            Dataset(item.name, item.label, item.version, item.dictionary, tuple(item.hospitals))
+            Dataset(
+                item.name,
+                item.label,
+                item.version,
+                item.dictionary,
+                hospitals=tuple(item.hospitals),
+                behind=tuple(item.behind),
+            )
             for item in response.datasets
         )
 

@@ -27,7 +27,7 @@ def choose(dataset: Dataset, records: Sequence[StudyRecord]) -> Grant:
         `STUDY_NEEDED`, when none allows one or several do.
     """
     about = [record for record in records if record.study.data.dataset == dataset.name]
-    usable = [record for record in about if grant_of(record, dataset).permits]
+    usable = [record for record in about if not _lack(record, dataset)]
     if len(usable) != 1:
         raise _needed(dataset, _several(usable) if usable else _none(about, dataset))
     return grant_of(usable[0], dataset)
@@ -41,10 +41,10 @@ def named(dataset: Dataset, record: StudyRecord) -> Grant:
     WardnetError
         `STUDY_NEEDED`, when it does not allow one.
     """
-    grant = grant_of(record, dataset)
-    if not grant.permits:
-        raise _needed(dataset, f"{_title(record)} {_lack(record, dataset)}")
-    return grant
+    lack = _lack(record, dataset)
+    if lack:
+        raise _needed(dataset, f"{_title(record)} {lack}")
+    return grant_of(record, dataset)
 
 
 def grant_of(record: StudyRecord, dataset: Dataset) -> Grant:
@@ -62,21 +62,39 @@ def grant_of(record: StudyRecord, dataset: Dataset) -> Grant:
 
 
 def _lack(record: StudyRecord, dataset: Dataset) -> str:
-    """Say why a study allows no question."""
+    """Say why a study allows no question; nothing when it does."""
     data = record.study.data
     if data.dataset != dataset.name:
         return f"is about {data.dataset}"
     if data.dictionary != dataset.dictionary:
         return (
             "was written for another version of its dictionary; `wardnet study new` begins one "
-            "for the present version"
+            f"for the present version{_waiting(dataset)}"
         )
+    status = f"`wardnet study status {record.id[:SHORT]}` shows what the hospitals have decided"
     if not record.agreements:
+        return f"has no agreement in force; {status}"
+    agreed = [record.agreements[name] for name in grant_of(record, dataset).permits]
+    if not agreed:
         return (
-            "has no agreement in force; "
-            f"`wardnet study status {record.id[:SHORT]}` shows what the hospitals have decided"
+            f"was agreed to, but none of those hospitals holds the dataset now{_waiting(dataset)}"
         )
-    return "was agreed to, but none of those hospitals holds the dataset now"
+    fewest = max(agreement.minimum_hospitals for agreement in agreed)
+    if len(agreed) < fewest:
+        have = f"{len(agreed)} hospital{'s have' if len(agreed) > 1 else ' has'}"
+        need = f"needs at least {fewest} hospitals that hold the data, and {have} agreed"
+        return f"{need}; {status}{_waiting(dataset)}"
+    return ""
+
+
+def _waiting(dataset: Dataset) -> str:
+    """Name the hospitals that hold the dataset under another dictionary, and what can be done."""
+    if not dataset.behind:
+        return ""
+    return (
+        f"; {', '.join(dataset.behind)} must first adopt version {dataset.version} and load again: "
+        "ask for it, or ask a question of the others"
+    )
 
 
 def _several(usable: Sequence[StudyRecord]) -> str:

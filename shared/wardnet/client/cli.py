@@ -1,6 +1,5 @@
 """The command `wardnet`: for researchers, stewards and auditors."""
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -49,8 +48,7 @@ def login(
     check_invitation(opened, roles=home.ROLES, fingerprint=fingerprint)
     if fingerprint is None:
         click.echo(f"The network's fingerprint is\n  {opened.fingerprint}", err=True)
-        if sys.stdin.isatty():
-            click.confirm("Is it what the network's operator told you?", abort=True, err=True)
+        click.confirm("Is it what the network's operator told you?", abort=True, err=True)
     member = home.login(opened, folder, passphrase_file=passphrase_file)
     if as_json:
         print_json({"network": member.network, "role": member.role.value, "id": member.id})

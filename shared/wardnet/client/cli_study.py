@@ -73,8 +73,8 @@ def check(network: RemoteNetwork, *, file: Path, as_json: bool) -> None:
     if not found and not as_json:
         setting = proposed.setting
         click.echo(
-            f"{file} fits: {', '.join(setting.hospitals)} hold {proposed.data.dataset} with all "
-            f"its columns. `wardnet study submit {file}` signs it and sends it."
+            f"{file} fits: {proposed.data.dataset} is held with all its columns by "
+            f"{', '.join(setting.hospitals)}. `wardnet study submit {file}` signs it and sends it."
         )
 
 

@@ -191,6 +191,8 @@ class Dataset:
         Digest of its current dictionary.
     hospitals : tuple of str
         Who holds it, sorted.
+    behind : tuple of str
+        Who holds it under another dictionary, and is therefore not asked; sorted.
     """
 
     name: str
@@ -198,6 +200,7 @@ class Dataset:
     version: int
     dictionary: str
     hospitals: tuple[str, ...]
+    behind: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +230,8 @@ def hospitals(items: Iterable[Hospital]) -> Listing[Hospital]:
 
 
 def _dataset_record(dataset: Dataset) -> Mapping[str, Json]:
-    return {**asdict(dataset), "hospitals": list(dataset.hospitals)}
+    lists = {"hospitals": list(dataset.hospitals), "behind": list(dataset.behind)}
+    return {**asdict(dataset), **lists}
 
 
 def _dataset_shown(dataset: Dataset) -> Mapping[str, str]:
@@ -235,6 +239,7 @@ def _dataset_shown(dataset: Dataset) -> Mapping[str, str]:
         "name": dataset.name,
         "version": str(dataset.version),
         "hospitals": ", ".join(dataset.hospitals),
+        "not adopted yet": ", ".join(dataset.behind),
         "label": dataset.label,
     }
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from wardnet.client.sheet import numeral
 from wardnet.question.answer import Cell, Table, Withheld
 
 
@@ -54,7 +55,7 @@ def _binned(table: Table) -> Table:
 
 
 def _bin(name: str, low: Cell, high: Cell) -> str:
-    return f"[{low:.6g}, {high:.6g}{name[-1]}"
+    return f"[{numeral(low)}, {numeral(high)}{name[-1]}"
 
 
 def _renamed(cell: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:

@@ -143,7 +143,7 @@ def numerals(cells: Sequence[Cell], *, withheld: Sequence[str]) -> list[str]:
     withheld : Sequence of str
         The mark that stands for a withheld entry; empty for the others.
     """
-    texts = [mark or _numeral(cell) for cell, mark in zip(cells, withheld, strict=True)]
+    texts = [mark or numeral(cell) for cell, mark in zip(cells, withheld, strict=True)]
     tails = [
         len(text[text.find(".") :]) if isinstance(cell, float) and "." in text else 0
         for cell, text in zip(cells, texts, strict=True)
@@ -154,10 +154,17 @@ def numerals(cells: Sequence[Cell], *, withheld: Sequence[str]) -> list[str]:
     ]
 
 
-def _numeral(cell: Cell) -> str:
+def numeral(cell: Cell) -> str:
+    """Write one entry: six significant digits, and all digits before the decimal point.
+
+    Examples
+    --------
+    >>> numeral(999999.6), numeral(999999.4), numeral(53.51086956), numeral(1.5e20)
+    ('1000000', '999999', '53.5109', '1.5e+20')
+    """
     if cell is None:
         return UNDEFINED
     if not isinstance(cell, float):
         return str(cell)
-    large = 10**_DIGITS <= abs(cell) < _READABLE
-    return f"{cell:.0f}" if large else f"{cell:.{_DIGITS}g}"
+    text = f"{cell:.{_DIGITS}g}"
+    return f"{cell:.0f}" if "e+" in text and abs(cell) < _READABLE else text

@@ -40,6 +40,11 @@ FILE_NAME: Final = "keystore.json"
 HOW_TO_BEGIN: Final = "`wardnet login`, `wardnet-node init` or `wardnet-coordinator init`"
 """What makes a home, for the message that there is none."""
 
+_RECOVERABLE: Final = (
+    "Try again, or set a new one with the recovery key (`wardnet-node vault recover`)"
+)
+_NOT_RECOVERABLE: Final = "Try again; nothing else opens it"
+
 COST: Final = Cost(memory=64 * 1024, passes=3, lanes=4)
 """Of new passphrase slots: the second recommended option of RFC 9106, section 4."""
 
@@ -108,11 +113,14 @@ class Keystore:
             `NOT_INITIALISED`, `FILE_MODE`, `STATE_DAMAGED` or `PASSPHRASE_WRONG`.
         """
         path = home / FILE_NAME
-        for slot in _read(path).slots:
+        slots = _read(path).slots
+        for slot in slots:
             root_key = open_with_passphrase(slot, passphrase)
             if root_key is not None:
                 return cls(path, root_key)
-        raise WardnetError(Reason.PASSPHRASE_WRONG, path=str(path))
+        recoverable = any(slot.kind == "recovery" for slot in slots)
+        rule = _RECOVERABLE if recoverable else _NOT_RECOVERABLE
+        raise WardnetError(Reason.PASSPHRASE_WRONG, path=str(path), rule=rule)
 
     @classmethod
     def recover(cls, home: Path, recovery_key: str) -> "Keystore":

@@ -31,7 +31,7 @@ def read_passphrase(
     ------
     WardnetError
         `PASSPHRASE_MISSING` without a source, `FILE_UNREADABLE` or `FILE_MODE` for the file,
-        `PASSPHRASE_WRONG` when the two typed ones differ.
+        `PASSPHRASES_DIFFER` when the two typed ones do.
     """
     if passphrase_file is not None:
         return _first_line(_from_file(passphrase_file), path)
@@ -42,7 +42,7 @@ def read_passphrase(
         raise _missing(path)
     passphrase = getpass(f"Passphrase for {path}: ")
     if confirm and getpass("The same again: ") != passphrase:
-        raise WardnetError(Reason.PASSPHRASE_WRONG, path=str(path))
+        raise WardnetError(Reason.PASSPHRASES_DIFFER)
     return passphrase
 
 

@@ -1,151 +1,68 @@
-"""The cohort: a typed filter over dictionary columns, in three-valued logic.
+"""The cohort: a typed filter over dictionary columns, evaluated in three-valued logic.
 
 A condition on a missing value is unknown, and unknown rows are never selected: neither
 `age >= 40` nor `not (age >= 40)` selects a row without an age. Ask `missing(age)` for those.
 Literals are text and take their meaning from the column's type.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, time
-from decimal import Decimal
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
 from math import ceil, floor
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Discriminator
-from pydantic.dataclasses import dataclass
 
 from wardnet.errors import Reason, WardnetError
-from wardnet.question.dictionary import (
-    NUMBERS,
-    STRICT,
-    TIMES,
-    Column,
-    ColumnType,
-    Dictionary,
-    Name,
-    number,
+from wardnet.question.conditions import (
+    EVERYONE,
+    And,
+    Between,
+    Cohort,
+    Compare,
+    Everyone,
+    In,
+    Missing,
+    Not,
+    Operator,
+    Or,
+    columns_of,
+    size,
 )
+from wardnet.question.dictionary import NUMBERS, TIMES, Column, ColumnType, Dictionary, number
 from wardnet.question.rows import Rows, is_missing
+from wardnet.question.terms import Term, Value, col, literal
 
-Operator: TypeAlias = Literal["==", "!=", "<", "<=", ">", ">="]
-Value: TypeAlias = str | int | float | bool | Decimal | date | datetime
+__all__ = [
+    "EVERYONE",
+    "MAXIMUM_SIZE",
+    "And",
+    "Between",
+    "Cohort",
+    "Compare",
+    "Everyone",
+    "In",
+    "Missing",
+    "Not",
+    "Operator",
+    "Or",
+    "Term",
+    "Value",
+    "check",
+    "col",
+    "columns_of",
+    "literal",
+    "select",
+    "size",
+]
+
 Mask: TypeAlias = NDArray[np.bool_]
 _Truth: TypeAlias = tuple[Mask, Mask]
 
 
-@dataclass(frozen=True, config=STRICT)
-class Everyone:
-    """Select every row."""
-
-    kind: Literal["everyone"] = "everyone"
-
-
-@dataclass(frozen=True, config=STRICT)
-class Compare:
-    """Select the rows whose value stands in a relation to a literal."""
-
-    column: Name
-    operator: Operator
-    value: str
-    kind: Literal["compare"] = "compare"
-
-
-@dataclass(frozen=True, config=STRICT)
-class In:
-    """Select the rows whose value is one of a list."""
-
-    column: Name
-    values: tuple[str, ...]
-    kind: Literal["in"] = "in"
-
-
-@dataclass(frozen=True, config=STRICT)
-class Between:
-    """Select the rows whose value lies between two literals, both included."""
-
-    column: Name
-    low: str
-    high: str
-    kind: Literal["between"] = "between"
-
-
-@dataclass(frozen=True, config=STRICT)
-class Missing:
-    """Select the rows without a value."""
-
-    column: Name
-    kind: Literal["missing"] = "missing"
-
-
-@dataclass(frozen=True, config=STRICT)
-class Not:
-    """Select the rows for which a condition is false (not those for which it is unknown)."""
-
-    of: "Cohort"
-    kind: Literal["not"] = "not"
-
-
-@dataclass(frozen=True, config=STRICT)
-class And:
-    """Select the rows for which all conditions hold."""
-
-    of: "tuple[Cohort, ...]"
-    kind: Literal["and"] = "and"
-
-
-@dataclass(frozen=True, config=STRICT)
-class Or:
-    """Select the rows for which at least one condition holds."""
-
-    of: "tuple[Cohort, ...]"
-    kind: Literal["or"] = "or"
-
-
-Cohort: TypeAlias = Annotated[
-    Everyone | Compare | In | Between | Missing | Not | And | Or, Discriminator("kind")
-]
-
-EVERYONE: Final = Everyone()
-
-
 MAXIMUM_SIZE: Final = 1000
 """Most conditions and values of a cohort: each is a pass over all rows at every hospital."""
-
-
-def size(cohort: Cohort) -> int:
-    """Return the number of conditions, connectives and values.
-
-    Examples
-    --------
-    >>> size(Not(of=In(column="pain", values=("typical", "atypical"))))
-    4
-    """
-    match cohort:
-        case Not(of=inner):
-            return 1 + size(inner)
-        case And(of=parts) | Or(of=parts):
-            return 1 + sum(map(size, parts))
-        case In(values=values):
-            return 1 + len(values)
-        case _:
-            return 1
-
-
-def columns_of(cohort: Cohort) -> frozenset[str]:
-    """Return the names of all columns that the cohort looks at."""
-    match cohort:
-        case Everyone():
-            return frozenset()
-        case Not(of=inner):
-            return columns_of(inner)
-        case And(of=parts) | Or(of=parts):
-            return frozenset[str]().union(*(columns_of(part) for part in parts))
-        case Compare(column=name) | In(column=name) | Between(column=name) | Missing(column=name):
-            return frozenset({name})
 
 
 def check(cohort: Cohort, dictionary: Dictionary) -> None:
@@ -298,126 +215,3 @@ def _no_rows(cohort: Cohort, dictionary: Dictionary) -> Rows:
         0,
         {name: np.zeros(0, float if cells is None else np.int32) for name, cells in kinds.items()},
     )
-
-
-@dataclass(frozen=True)
-class Term:
-    """Build a condition: `(col("age") >= 40) & ~col("sex").isin(["female"])`.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        What has been built so far.
-    """
-
-    cohort: Cohort
-
-    def __and__(self, other: "Term") -> "Term":
-        """Select where both hold."""
-        return Term(And(of=(*_flat(And, self), *_flat(And, other))))
-
-    def __or__(self, other: "Term") -> "Term":
-        """Select where at least one holds."""
-        return Term(Or(of=(*_flat(Or, self), *_flat(Or, other))))
-
-    def __invert__(self) -> "Term":
-        """Select where it is false."""
-        return Term(Not(of=self.cohort))
-
-    def __bool__(self) -> bool:
-        """Refuse `and`, `or` and chained comparisons, which Python would misread."""
-        message = "combine conditions with &, | and ~, and put each in parentheses"
-        raise TypeError(message)
-
-
-def _flat(kind: type[And] | type[Or], term: Term) -> Iterator[Cohort]:
-    if isinstance(term.cohort, kind):
-        yield from term.cohort.of
-    else:
-        yield term.cohort
-
-
-class col:  # noqa: N801 - reads as a word in `where=col("age") >= 40`
-    """Name a column in a condition.
-
-    Parameters
-    ----------
-    name : str
-        A column of the dataset's dictionary.
-
-    Examples
-    --------
-    >>> (col("age") >= 40).cohort
-    Compare(column='age', operator='>=', value='40', kind='compare')
-    """
-
-    __slots__ = ("_name",)
-    __hash__ = None  # type: ignore[assignment]
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __eq__(self, value: Value) -> Term:  # type: ignore[override]
-        """Select where the column equals `value`."""
-        return self._term("==", value)
-
-    def __ne__(self, value: Value) -> Term:  # type: ignore[override]
-        """Select where the column differs from `value`."""
-        return self._term("!=", value)
-
-    def __lt__(self, value: Value) -> Term:
-        """Select where the column is below `value`."""
-        return self._term("<", value)
-
-    def __le__(self, value: Value) -> Term:
-        """Select where the column is at most `value`."""
-        return self._term("<=", value)
-
-    def __gt__(self, value: Value) -> Term:
-        """Select where the column is above `value`."""
-        return self._term(">", value)
-
-    def __ge__(self, value: Value) -> Term:
-        """Select where the column is at least `value`."""
-        return self._term(">=", value)
-
-    def isin(self, values: Iterable[Value]) -> Term:
-        """Select where the column is one of `values`."""
-        return Term(In(column=self._name, values=tuple(literal(value) for value in values)))
-
-    def between(self, low: Value, high: Value) -> Term:
-        """Select where the column lies from `low` to `high`, both included."""
-        return Term(Between(column=self._name, low=literal(low), high=literal(high)))
-
-    def missing(self) -> Term:
-        """Select where the column has no value."""
-        return Term(Missing(column=self._name))
-
-    def _term(self, operator: Operator, value: Value) -> Term:
-        return Term(Compare(column=self._name, operator=operator, value=literal(value)))
-
-
-def literal(value: Value | None) -> str:
-    """Write a Python value as a cohort literal.
-
-    Examples
-    --------
-    >>> literal(40), literal(2.5), literal(True), literal(date(2026, 1, 31))
-    ('40', '2.5', 'true', '2026-01-31')
-    """
-    if value is None or value != value:  # noqa: PLR0124 - true of every kind of NaN
-        raise WardnetError(
-            Reason.PARAMETER_INVALID,
-            method="cohort",
-            parameter="a value",
-            rule='is missing; ask for missing values with col("...").missing()',
-        )
-    if isinstance(value, bool | np.bool_):
-        return "true" if value else "false"
-    if isinstance(value, datetime) and value.tzinfo is None and value.time() == time():
-        return value.date().isoformat()  # as a column of dates reads it, and one of datetimes, too
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)

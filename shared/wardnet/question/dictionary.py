@@ -22,7 +22,9 @@ from wardnet.errors import Reason, WardnetError
 
 STRICT: Final = ConfigDict(extra="forbid", strict=True)
 
-Name: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
+NAME_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9_]{0,62}$"
+NAME_IN_WORDS: Final = "a letter, then letters, digits and underscores, 63 at most"
+Name: TypeAlias = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 """A name of a dataset or column: a letter, then letters, digits and underscores."""
 
 MAXIMUM_GRID: Final = 1 << 20
@@ -30,6 +32,15 @@ MAXIMUM_GRID: Final = 1 << 20
 
 MAXIMUM_CODE: Final = 1 << 31
 """Most cells of a grid at all; a finer column is off grid."""
+
+
+MAXIMUM_STEPS: Final = 1 << 48
+"""Most steps of a resolution between 0 and a value: a double tells these, and a half, apart."""
+
+TOO_FINE: Final = (
+    "its bounds have more digits than can be told apart at this resolution; publish a version with "
+    "a coarser one, or with none: 15 digits are kept then"
+)
 
 
 class ColumnType(StrEnum):
@@ -140,6 +151,13 @@ class Column:
             return None
         return number(ColumnType.REAL, self.resolution or "1")
 
+    @property
+    def exact(self) -> bool:
+        """Say whether every value on the grid is told from its neighbours, and from what is not."""
+        if self.type is not ColumnType.REAL or self.step is None:
+            return True
+        return max(abs(self.origin), abs(self.top)) <= MAXIMUM_STEPS * self.step
+
     @cached_property
     def cells(self) -> int | None:
         """Return the number of codes, or None when the column is off grid or never shared."""
@@ -233,6 +251,7 @@ def check_column(column: Column) -> None:
         return
     if not (column.minimum and column.maximum):
         _contradiction("minimum and maximum are needed")
+    _check_numbers(column)
     if column.origin > column.top:
         _contradiction("the minimum is above the maximum")
     if column.step is not None and column.step <= 0:
@@ -243,6 +262,30 @@ def check_column(column: Column) -> None:
         _contradiction("the minimum must be a multiple of the resolution")
     if kind is ColumnType.INTEGER and column.levels:
         _check_integer_levels(column)
+
+
+_FORMS: Final = {
+    ColumnType.INTEGER: "a number such as 12",
+    ColumnType.REAL: "a number such as 12.5",
+    ColumnType.DATE: "a date such as 2020-12-31",
+    ColumnType.DATETIME: "a time such as 2020-12-31T23:59:00Z",
+}
+
+
+def _check_numbers(column: Column) -> None:
+    _check_number(column.type, column.minimum, "minimum")
+    _check_number(column.type, column.maximum, "maximum")
+    if column.resolution:
+        _check_number(ColumnType.REAL, column.resolution, "resolution")
+    for level in column.levels:
+        _check_number(column.type, level, "level")
+
+
+def _check_number(kind: ColumnType, text: str, field: str) -> None:
+    try:
+        number(kind, text)
+    except ValueError:
+        _contradiction(f"the {field} must be {_FORMS[kind]}, in quotes")
 
 
 def _check_integer_levels(column: Column) -> None:

@@ -6,33 +6,25 @@ looks like an identifier or free text is never shared.
 """
 
 # pyarrow is published without types.
-# pyright: basic, reportAttributeAccessIssue=false, reportMissingTypeStubs=false
+# pyright: basic
 
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from fractions import Fraction
-from functools import partial, reduce
+from functools import partial
 from math import floor, log10
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from wardnet.question.dictionary import MAXIMUM_CODE, Column, ColumnType, Dictionary, decimal_text
-from wardnet.question.values import SLACK, Floats, Values, numbers, times, to_arrow
+from wardnet.question.profile import Kind, Profile, profile
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MAXIMUM_INTEGER_LEVELS: Final = 20
-MAXIMUM_LEVELS: Final = 64
-MAXIMUM_DECIMALS: Final = 9
 REPEATS: Final = 2
 """Values per level, on average, below which a list of levels would be a list of patients."""
 
@@ -46,97 +38,8 @@ _LARGEST: Final = 1e299
 _SMALLEST: Final = Fraction(1, 10**290)
 """Between these a dictionary can write bounds."""
 
-_EXACT: Final = 2.0**45
-"""Largest scaled value at which a decimal fraction is still told from any other double."""
 _IDENTIFIER: Final = re.compile(r"(?i)(^|_)(ids?|mrn|ssn)$")
-_ISO_DATE: Final = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?$"
 _NAME_LENGTH: Final = 63
-
-
-class Kind(StrEnum):
-    """Name what all values of a column seen so far are."""
-
-    EMPTY = "empty"
-    BOOLEAN = "boolean"
-    WHOLE = "whole"
-    DECIMAL = "decimal"
-    DATE = "date"
-    DATETIME = "datetime"
-    TEXT = "text"
-
-
-_WIDER: Final = {
-    frozenset({Kind.WHOLE, Kind.DECIMAL}): Kind.DECIMAL,
-    frozenset({Kind.DATE, Kind.DATETIME}): Kind.DATETIME,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """Hold what a draft needs to know of a column; profiles of two blocks merge.
-
-    Parameters
-    ----------
-    kind : Kind
-        The narrowest kind that holds all values.
-    count : int
-        Values that are not missing.
-    texts : Mapping of str to int, or None
-        The distinct values as text, and how often each occurs; None when there are more than
-        `MAXIMUM_LEVELS`.
-    low, high : float
-        Of numbers, or of times in seconds since 1970.
-    decimals : int or None
-        Fewest decimals that hold all numbers; None when more than `MAXIMUM_DECIMALS`.
-    """
-
-    kind: Kind = Kind.EMPTY
-    count: int = 0
-    texts: Mapping[str, int] | None = field(default_factory=dict)
-    low: float = np.inf
-    high: float = -np.inf
-    decimals: int | None = 0
-
-    def merge(self, other: "Profile") -> "Profile":
-        """Return the profile of both blocks together."""
-        texts = None
-        if self.texts is not None and other.texts is not None:
-            union = Counter(self.texts) + Counter(other.texts)
-            texts = union if len(union) <= MAXIMUM_LEVELS else None
-        both = frozenset({self.kind, other.kind} - {Kind.EMPTY})
-        kind = _WIDER.get(both, Kind.TEXT) if len(both) > 1 else next(iter(both), Kind.EMPTY)
-        known = self.decimals is not None and other.decimals is not None
-        return Profile(
-            kind=kind,
-            count=self.count + other.count,
-            texts=texts,
-            low=min(self.low, other.low),
-            high=max(self.high, other.high),
-            decimals=max(self.decimals or 0, other.decimals or 0) if known else None,
-        )
-
-
-def profile(values: Values) -> Profile:
-    """Look at one block of a column, of whatever type."""
-    array = pc.drop_null(to_arrow(values))
-    if len(array) == 0:
-        return Profile()
-    kind = array.type
-    if pa.types.is_boolean(kind):
-        return Profile(Kind.BOOLEAN, len(array), _texts(array))
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return _profile_times(array)
-    floats, bad = numbers(array)
-    if not bad.any():
-        return _profile_numbers(array, floats)
-    texts = _texts(array)
-    if texts is not None and {text.lower() for text in texts} <= {"true", "false"}:
-        return Profile(Kind.BOOLEAN, len(array), texts)
-    if pc.all(pc.match_substring_regex(pc.cast(array, pa.string()), _ISO_DATE)).as_py():
-        found = _profile_times(array)
-        if found.kind is not Kind.TEXT:
-            return found
-    return Profile(Kind.TEXT, len(array), texts)
 
 
 def rare_levels(seen: Profile) -> int:
@@ -242,54 +145,6 @@ def _clean(source: str) -> str:
     plain = plain.encode("ascii", "ignore").decode()
     stem = re.sub(r"[^A-Za-z0-9]+", "_", plain).strip("_") or "column"
     return (stem if stem[0].isalpha() else f"x{stem}")[:_NAME_LENGTH]
-
-
-def _texts(array: pa.Array) -> Mapping[str, int] | None:
-    counted = pc.value_counts(array)
-    if len(counted) > MAXIMUM_LEVELS:
-        return None
-    texts = pc.cast(counted.field("values"), pa.string()).to_pylist()
-    return dict(zip(texts, counted.field("counts").to_pylist(), strict=True))
-
-
-def _profile_numbers(array: pa.Array, floats: Floats) -> Profile:
-    digits = fewest_decimals(floats)
-    return Profile(
-        kind=Kind.WHOLE if digits == 0 else Kind.DECIMAL,
-        count=len(array),
-        texts=_texts(array),
-        low=float(floats.min()),
-        high=float(floats.max()),
-        decimals=digits,
-    )
-
-
-def _profile_times(array: pa.Array) -> Profile:
-    """Profile times; finer than a second they count as text, because no grid holds them."""
-    seconds, bad = times(array, ColumnType.DATETIME)
-    if bad.any() or (seconds % 1).any():
-        return Profile(Kind.TEXT, len(array), None)
-    kind = Kind.DATETIME if (seconds % 86_400).any() else Kind.DATE
-    return Profile(kind, len(array), None, float(seconds.min()), float(seconds.max()))
-
-
-def fewest_decimals(floats: Floats) -> int | None:
-    """Return the fewest decimals (0 to `MAXIMUM_DECIMALS`) that hold all values, or None.
-
-    Parameters
-    ----------
-    floats : ndarray of float64, shape (n,)
-        Finite.
-    """
-    left = np.abs(floats)
-    for digits in range(MAXIMUM_DECIMALS + 1):
-        scaled = left * 10.0**digits
-        if left.size and scaled.max() > _EXACT:
-            return None
-        left = left[np.abs(np.rint(scaled) / 10.0**digits - left) > left * SLACK]
-        if not left.size:
-            return digits
-    return None
 
 
 def _identifier(name: str, source: str) -> Column:
@@ -414,8 +269,3 @@ def outward(low: Fraction, high: Fraction, step: Fraction | None) -> tuple[Fract
         bottom - round_to if bottom == low != 0 else bottom,
         top + round_to if top == high != 0 else top,
     )
-
-
-def merge(profiles: Iterable[Profile]) -> Profile:
-    """Return the profile of all blocks together."""
-    return reduce(Profile.merge, profiles, Profile())

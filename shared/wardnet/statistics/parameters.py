@@ -68,8 +68,10 @@ def grouping(
     columns = tuple(dictionary.column(name) for name in names)
     _refuse_twice(method, parameter, names)
     for column in columns:
-        if not column.groups or (column.cells or 0) > MAXIMUM_GRID:
+        if not column.groups:
             refuse(method, parameter, f"needs columns with levels; {column.name} has none")
+        if (column.cells or 0) > MAXIMUM_GRID:
+            refuse(method, parameter, f"needs levels closer together than those of {column.name}")
         if column.name in KEYS:
             refuse(method, parameter, f"cannot be {column.name}, a column of every answer")
     return columns

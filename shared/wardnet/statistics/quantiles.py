@@ -113,8 +113,11 @@ class Quantiles(Method[Asked, State]):
         groups = Groups(read.grouping(self.name, "by", given.by, dictionary))
         columns = read.numbers(self.name, "columns", given.columns, dictionary)
         for column in columns:
-            if column.cells is None:
+            if column.step is None:
                 read.refuse(self.name, "columns", f"needs a resolution; {column.name} has none")
+            if column.cells is None:
+                rule = f"needs a coarser resolution, or narrower bounds, than {column.name} has"
+                read.refuse(self.name, "columns", rule)
         if len(set(given.probabilities)) != len(given.probabilities):
             read.refuse(self.name, "probabilities", "names a probability twice")
         cells = len(columns) * groups.size * len(given.probabilities)

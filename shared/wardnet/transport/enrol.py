@@ -35,6 +35,14 @@ from wardnet.wire.v1 import enrolment_pb2, enrolment_pb2_grpc
 
 DEADLINE_SECONDS: Final = 30.0
 
+_LOGIN: Final = "`wardnet login`"
+_REDEEMED_WITH: Final = {
+    Role.NODE: "`wardnet-node init`",
+    Role.STEWARD: "`wardnet-node steward add`",
+    Role.RESEARCHER: _LOGIN,
+    Role.AUDITOR: _LOGIN,
+}
+
 
 def read_invitation(source: str) -> Invitation:
     """Read an invitation from wherever it is.
@@ -61,9 +69,16 @@ def read_invitation(source: str) -> Invitation:
 
 
 def check_invitation(
-    invitation: Invitation, *, roles: Collection[Role], fingerprint: str | None = None
+    invitation: Invitation,
+    *,
+    roles: Collection[Role],
+    fingerprint: str | None = None,
+    network: str | None = None,
 ) -> None:
     """Refuse an invitation for another kind of member, or of another network than expected.
+
+    Nobody joins a network whose root nobody has compared: without a terminal, where a person could
+    be asked, the fingerprint must be given.
 
     Parameters
     ----------
@@ -72,17 +87,29 @@ def check_invitation(
     roles : Collection of Role
         What this program can be.
     fingerprint : str or None
-        Of the network's root, as its operator told us on another way.
+        Of the network's root, as its operator told us on another way; None when the person at the
+        terminal is asked to compare it.
+    network : str or None
+        Id of the network that it must be for, where we belong to one.
 
     Raises
     ------
     WardnetError
-        `ROLE_REFUSED` or `FINGERPRINT_MISMATCH`.
+        `INVITATION_ROLE`, `INVITATION_NETWORK`, `FINGERPRINT_MISMATCH` or `FINGERPRINT_NEEDED`.
     """
-    if invitation.member.role not in roles:
-        raise WardnetError(Reason.ROLE_REFUSED, role=invitation.member.role)
+    member = invitation.member
+    if member.role not in roles:
+        raise WardnetError(
+            Reason.INVITATION_ROLE,
+            role=member.role,
+            rule=_REDEEMED_WITH.get(member.role, "no command"),
+        )
+    if network not in {None, member.network}:
+        raise WardnetError(Reason.INVITATION_NETWORK, identity=str(network))
     if fingerprint is not None:
         check_fingerprint(read_certificate(invitation.root), fingerprint)
+    elif not sys.stdin.isatty():
+        raise WardnetError(Reason.FINGERPRINT_NEEDED)
 
 
 def enrol(invitation: Invitation, home: Path, passphrase: str) -> tuple[Credentials, Keystore]:

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 
-from wardnet import clock
-from wardnet.agreement.agreement import Agreement, check_within
+from wardnet import canonical, clock
+from wardnet.agreement.agreement import Agreement, Evidence, check_within
 from wardnet.agreement.study import Study
 from wardnet.errors import Reason, WardnetError
 from wardnet.question import cohort as cohorts
 from wardnet.question.cohort import EVERYONE, Cohort
 from wardnet.question.dictionary import Dictionary
 from wardnet.question.grammar import parse, write
-from wardnet_node.desk.narrow import Narrowing, narrow
+from wardnet_node.desk.narrow import Narrowing, evidence_of, narrow
 from wardnet_node.desk.web.web import text, texts
 
 MAXIMUM: Final = 1_000_000
@@ -35,6 +35,7 @@ LABELS: Final[Mapping[str, str]] = {
     "until": "Ends on",
     "cohort": "Only these patients",
     "conditions": "Conditions",
+    "documents": "Documents",
 }
 """What the fields are called on the page."""
 
@@ -49,6 +50,8 @@ class Narrowed:
         Of the fields that take text.
     columns, cohort_columns, methods : frozenset of str
         What is ticked.
+    evidence : tuple of Evidence
+        Documents that the decision rests on.
     errors : dict of str to str
         By field, what is wrong.
     agreement : Agreement or None
@@ -59,6 +62,7 @@ class Narrowed:
     columns: frozenset[str]
     cohort_columns: frozenset[str]
     methods: frozenset[str]
+    evidence: tuple[Evidence, ...] = ()
     errors: dict[str, str] = field(default_factory=dict)
     agreement: Agreement | None = None
 
@@ -78,6 +82,7 @@ def from_agreement(agreement: Agreement) -> Narrowed:
         columns=frozenset(agreement.columns),
         cohort_columns=frozenset(agreement.cohort_columns),
         methods=frozenset(method.name for method in agreement.methods),
+        evidence=agreement.evidence,
     )
 
 
@@ -100,6 +105,7 @@ def from_form(
         cohort_columns=frozenset(texts(data, "cohort_columns")),
         methods=frozenset(texts(data, "methods")),
     )
+    filled.evidence = _evidence(filled, data)
     narrowing = _narrowing(filled, whole=whole, dictionary=dictionary)
     if filled.errors:
         return filled
@@ -136,7 +142,23 @@ def _narrowing(filled: Narrowed, *, whole: Agreement, dictionary: Dictionary | N
         until=None if until is None or until.isoformat() == whole.until[:10] else until,
         cohort=_cohort(filled, dictionary),
         conditions=tuple(line.strip() for line in lines if line.strip()),
+        evidence=filled.evidence,
     )
+
+
+def _evidence(filled: Narrowed, data: FormData) -> tuple[Evidence, ...]:
+    """Return the documents that stay attached, and those that came with the form."""
+    found = set[Evidence]()
+    try:
+        for attached in texts(data, "attached"):
+            digest, _, name = attached.partition(" ")
+            found.add(canonical.validated(lambda: Evidence(name=name, digest=digest)))  # noqa: B023 - called at once
+        for document in data.getlist("documents"):
+            if isinstance(document, UploadFile) and document.filename:
+                found.add(evidence_of(document.filename, document.file))
+    except WardnetError as error:
+        _wrong(filled, "documents", f"a name cannot stand here: {error.details['rule']}")
+    return tuple(sorted(found))
 
 
 def _cohort(filled: Narrowed, dictionary: Dictionary | None) -> Cohort:
@@ -171,6 +193,9 @@ def _wrong(filled: Narrowed, name: str, rule: str) -> None:
 
 
 def _bare(error: WardnetError) -> str:
+    if error.reason is Reason.COHORT_SYNTAX:
+        place, rule = error.details["position"], error.details["rule"]
+        return f"this cannot be understood from its character {place} on: {rule}"
     if error.reason is Reason.PARAMETER_INVALID:
         return f"{error.details['parameter']} {error.details['rule']}"
     return str(error)

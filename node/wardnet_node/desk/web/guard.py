@@ -9,6 +9,9 @@ from wardnet.errors import Reason, WardnetError
 MAXIMUM_BODY: Final = 256 << 10
 """Bytes of a form; one with a thousand columns has less."""
 
+MAXIMUM_UPLOAD: Final = 32 << 20
+"""Bytes of the one form that takes documents; only a steward's is read."""
+
 HEADERS: Final = (
     (
         b"content-security-policy",
@@ -45,13 +48,14 @@ class Guard:
         if scope["type"] != "http":
             return
         read = started = 0
+        maximum = MAXIMUM_UPLOAD if scope["path"].endswith("/narrow") else MAXIMUM_BODY
 
         async def limited() -> Message:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
-            if read > MAXIMUM_BODY:
-                raise WardnetError(Reason.MESSAGE_TOO_LARGE, rule=f"{MAXIMUM_BODY >> 10} KiB")
+            if read > maximum:
+                raise WardnetError(Reason.MESSAGE_TOO_LARGE, rule=f"{maximum >> 10} KiB")
             return message
 
         async def guarded(message: Message) -> None:

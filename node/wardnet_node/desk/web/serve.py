@@ -43,7 +43,7 @@ async def serving_desk(
     credentials: Credentials,
     link: Callable[[], LinkState],
 ) -> AsyncIterator[str]:
-    """Serve the page while the block runs; its address is empty when none is set.
+    """Serve the page where `desk_listen` says while the block runs, and give its address.
 
     Parameters
     ----------
@@ -55,9 +55,6 @@ async def serving_desk(
     WardnetError
         `IN_USE` when the address cannot be listened at, or as `certificate.load`.
     """
-    if not settings.desk_listen:
-        yield ""
-        return
     certificate = load(home, keystore, settings)
     listener = _listen(settings.desk_listen)
     desk = DeskThread(lambda: Room(home, keystore, credentials, link=link))

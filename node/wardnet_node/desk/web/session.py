@@ -59,6 +59,8 @@ class Session:
     ----------
     credentials : Credentials
         Hers; they sign what she confirms, and are forgotten with the session.
+    mark : str
+        Of her password and codes as she signed in; the session ends when they change.
     begun, seen : float
         Seconds of the monotonic clock.
     form_token : str
@@ -70,6 +72,7 @@ class Session:
     """
 
     credentials: Credentials = field(repr=False)
+    mark: str
     begun: float
     seen: float
     form_token: str = field(repr=False, default_factory=new_token)
@@ -108,13 +111,13 @@ class Sessions:
         self._now = now
         self._sessions: dict[str, Session] = {}
 
-    def open(self, credentials: Credentials) -> str:
+    def open(self, credentials: Credentials, *, mark: str) -> str:
         """Begin a session and return its secret: always a new one."""
         self._drop_ended()
         while len(self._sessions) >= MAXIMUM_SESSIONS:
             del self._sessions[min(self._sessions, key=lambda key: self._sessions[key].seen)]
         token, now = new_token(), self._now()
-        self._sessions[token] = Session(credentials, begun=now, seen=now)
+        self._sessions[token] = Session(credentials, mark, begun=now, seen=now)
         return token
 
     def find(self, token: str) -> Session | None:

@@ -77,16 +77,26 @@ class Term:
 
 def people(state: StudyState, book: AddressBook | None) -> tuple[Person, ...]:
     """Return who asks, and whether the hospital can know that it is them."""
-    return tuple(_person(person, book, state.signers) for person in state.study.people)
+    requesters = state.study.requesters
+    return tuple(
+        _person(person, book, signers=state.signers, requesters=requesters)
+        for person in state.study.people
+    )
 
 
-def _person(person: Researcher, book: AddressBook | None, signers: frozenset[str]) -> Person:
+def _person(
+    person: Researcher,
+    book: AddressBook | None,
+    *,
+    signers: frozenset[str],
+    requesters: frozenset[str],
+) -> Person:
     organisation = book.organisation(person.organisation) if book else None
     if organisation is None:
         known, why = False, "Your address book does not hold this organisation."
     elif person.key in organisation.researchers:
         known, why = True, "This person's key was checked; it stands in your address book."
-    elif organisation.approvers(signers, requesters=frozenset({person.id})):
+    elif organisation.approvers(signers, requesters=requesters):
         known, why = True, f"A steward of {organisation.name} has signed for this person."
     else:
         known, why = False, f"Nobody of {organisation.name} whom you know has signed for them."

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -27,6 +27,8 @@ HERE: Final = Path(__file__).parent
 COOKIE: Final = "__Host-wardnet"
 SEE_OTHER: Final = 303
 MAXIMUM_FIELDS: Final = 5000
+MAXIMUM_DOCUMENTS: Final = 20
+"""Most files with one form."""
 
 LOGIN_RATE: Final = Rate(times=30, seconds=15 * 60)
 """Most attempts of one address; each steward's own are counted besides."""
@@ -178,28 +180,38 @@ async def visit(request: Request) -> Visit:
     SignedOut
         When nobody is signed in.
     """
-    session = web_of(request).sessions.find(request.cookies.get(COOKIE, ""))
+    web, token = web_of(request), request.cookies.get(COOKIE, "")
+    session = web.sessions.find(token)
     if session is None:
+        raise SignedOut
+    steward = session.steward
+    if await web.do(lambda room: room.stewards.mark(steward)) != session.mark:
+        web.sessions.close(token)
         raise SignedOut
     return Visit(request, session)
 
 
-async def form(visitor: Annotated[Visit, Depends(visit)]) -> FormData:
-    """Return a form that one of this session's own pages has sent.
+async def form(visitor: Annotated[Visit, Depends(visit)]) -> AsyncIterator[FormData]:
+    """Give a form that one of this session's own pages has sent.
+
+    Only a signed-in steward's may carry files: nobody else's is read at all.
 
     Raises
     ------
     WardnetError
         `FORM_OUTDATED` when it was not.
     """
-    data = await read_form(visitor.request)
-    check_token(data, visitor.session.form_token)
-    return data
+    data = await read_form(visitor.request, files=MAXIMUM_DOCUMENTS)
+    try:
+        check_token(data, visitor.session.form_token)
+        yield data
+    finally:
+        await data.close()
 
 
-async def read_form(request: Request) -> FormData:
-    """Read a form without files."""
-    return await request.form(max_files=0, max_fields=MAXIMUM_FIELDS)
+async def read_form(request: Request, *, files: int = 0) -> FormData:
+    """Read a form, with at most so many files."""
+    return await request.form(max_files=files, max_fields=MAXIMUM_FIELDS)
 
 
 def check_token(data: FormData, expected: str) -> None:
@@ -246,6 +258,7 @@ def _templates(*, hospital: str, network: str) -> Environment:
     )
     environment.globals |= {"hospital": hospital, "network": network}
     environment.filters |= {"moment": words.moment, "day": words.day, "size": words.size}
+    environment.filters["happened"] = words.happened
     return environment
 
 

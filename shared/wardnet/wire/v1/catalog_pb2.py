@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from wardnet.wire.v1 import envelope_pb2 as wardnet_dot_wire_dot_v1_dot_envelope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dwardnet/wire/v1/catalog.proto\x12\x0fwardnet.wire.v1\x1a\x1ewardnet/wire/v1/envelope.proto\"I\n\x18PublishDictionaryRequest\x12-\n\ndictionary\x18\x01 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"+\n\x19PublishDictionaryResponse\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\"\'\n\x14GetDictionaryRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\"F\n\x15GetDictionaryResponse\x12-\n\ndictionary\x18\x01 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"\x15\n\x13ListDatasetsRequest\"B\n\x14ListDatasetsResponse\x12*\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x18.wardnet.wire.v1.Dataset\"^\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\x12\x12\n\ndictionary\x18\x04 \x01(\t\x12\x11\n\thospitals\x18\x05 \x03(\t\"\x16\n\x14ListHospitalsRequest\"E\n\x15ListHospitalsResponse\x12,\n\thospitals\x18\x01 \x03(\x0b\x32\x19.wardnet.wire.v1.Hospital\"/\n\x08Hospital\x12\x10\n\x08hospital\x18\x01 \x01(\t\x12\x11\n\tconnected\x18\x02 \x01(\x08\x32\x99\x03\n\x0e\x43\x61talogService\x12j\n\x11PublishDictionary\x12).wardnet.wire.v1.PublishDictionaryRequest\x1a*.wardnet.wire.v1.PublishDictionaryResponse\x12^\n\rGetDictionary\x12%.wardnet.wire.v1.GetDictionaryRequest\x1a&.wardnet.wire.v1.GetDictionaryResponse\x12[\n\x0cListDatasets\x12$.wardnet.wire.v1.ListDatasetsRequest\x1a%.wardnet.wire.v1.ListDatasetsResponse\x12^\n\rListHospitals\x12%.wardnet.wire.v1.ListHospitalsRequest\x1a&.wardnet.wire.v1.ListHospitalsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dwardnet/wire/v1/catalog.proto\x12\x0fwardnet.wire.v1\x1a\x1ewardnet/wire/v1/envelope.proto\"I\n\x18PublishDictionaryRequest\x12-\n\ndictionary\x18\x01 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"+\n\x19PublishDictionaryResponse\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\"\'\n\x14GetDictionaryRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\"F\n\x15GetDictionaryResponse\x12-\n\ndictionary\x18\x01 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"\x15\n\x13ListDatasetsRequest\"B\n\x14ListDatasetsResponse\x12*\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x18.wardnet.wire.v1.Dataset\"n\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\x12\x12\n\ndictionary\x18\x04 \x01(\t\x12\x11\n\thospitals\x18\x05 \x03(\t\x12\x0e\n\x06\x62\x65hind\x18\x06 \x03(\t\"\x16\n\x14ListHospitalsRequest\"E\n\x15ListHospitalsResponse\x12,\n\thospitals\x18\x01 \x03(\x0b\x32\x19.wardnet.wire.v1.Hospital\"/\n\x08Hospital\x12\x10\n\x08hospital\x18\x01 \x01(\t\x12\x11\n\tconnected\x18\x02 \x01(\x08\x32\x99\x03\n\x0e\x43\x61talogService\x12j\n\x11PublishDictionary\x12).wardnet.wire.v1.PublishDictionaryRequest\x1a*.wardnet.wire.v1.PublishDictionaryResponse\x12^\n\rGetDictionary\x12%.wardnet.wire.v1.GetDictionaryRequest\x1a&.wardnet.wire.v1.GetDictionaryResponse\x12[\n\x0cListDatasets\x12$.wardnet.wire.v1.ListDatasetsRequest\x1a%.wardnet.wire.v1.ListDatasetsResponse\x12^\n\rListHospitals\x12%.wardnet.wire.v1.ListHospitalsRequest\x1a&.wardnet.wire.v1.ListHospitalsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,13 +45,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTDATASETSRESPONSE']._serialized_start=338
   _globals['_LISTDATASETSRESPONSE']._serialized_end=404
   _globals['_DATASET']._serialized_start=406
-  _globals['_DATASET']._serialized_end=500
-  _globals['_LISTHOSPITALSREQUEST']._serialized_start=502
-  _globals['_LISTHOSPITALSREQUEST']._serialized_end=524
-  _globals['_LISTHOSPITALSRESPONSE']._serialized_start=526
-  _globals['_LISTHOSPITALSRESPONSE']._serialized_end=595
-  _globals['_HOSPITAL']._serialized_start=597
-  _globals['_HOSPITAL']._serialized_end=644
-  _globals['_CATALOGSERVICE']._serialized_start=647
-  _globals['_CATALOGSERVICE']._serialized_end=1056
+  _globals['_DATASET']._serialized_end=516
+  _globals['_LISTHOSPITALSREQUEST']._serialized_start=518
+  _globals['_LISTHOSPITALSREQUEST']._serialized_end=540
+  _globals['_LISTHOSPITALSRESPONSE']._serialized_start=542
+  _globals['_LISTHOSPITALSRESPONSE']._serialized_end=611
+  _globals['_HOSPITAL']._serialized_start=613
+  _globals['_HOSPITAL']._serialized_end=660
+  _globals['_CATALOGSERVICE']._serialized_start=663
+  _globals['_CATALOGSERVICE']._serialized_end=1072
 # @@protoc_insertion_point(module_scope)

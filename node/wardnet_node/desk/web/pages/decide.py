@@ -221,11 +221,7 @@ def _sign(room: Room, draft: Draft, stewards: Sequence[Credentials]) -> None:
             raise WardnetError(Reason.FORM_OUTDATED)
         decisions.revoke(draft.study, steward=first, reason=draft.reason)
         return
-    # The bytes were shown with a number: it must still be the next one.
-    shown, whole = draft.agreement, decisions.draft(draft.study)
-    if shown is None or shown.revision != whole.revision:
-        raise WardnetError(Reason.FORM_OUTDATED)
-    decisions.accept(draft.study, stewards=stewards, narrowed=shown)
+    decisions.accept(draft.study, stewards=stewards, narrowed=draft.agreement)
 
 
 def _draft(visitor: Visit, name: str) -> Draft:

@@ -43,13 +43,16 @@ async def sign_in(request: Request) -> Response:
     data = await read_form(request)
     check_token(data, request.cookies.get(FORM_COOKIE, ""))
     login = login_of(data)
+    mark = ""
     try:
+        # Before, so that a password that is changed meanwhile ends the session that it begins.
+        mark = await web.do(lambda room: room.stewards.mark(login.steward))
         credentials = await web.log_in(login, address=address_of(request))
     except WardnetError as error:
         return _form(request, error=error, steward=login.steward)
     web.sessions.close(request.cookies.get(COOKIE, ""))
     response = redirect("/")
-    _set(response, COOKIE, web.sessions.open(credentials))
+    _set(response, COOKIE, web.sessions.open(credentials, mark=mark))
     response.delete_cookie(FORM_COOKIE, secure=True, httponly=True, samesite="strict")
     return response
 
