@@ -98,6 +98,9 @@ def narrow(page: Page, camera: Camera) -> None:
     page.get_by_label("Fewest hospitals in an answer").fill("4")
     page.get_by_label("Only these patients").fill("age >= 18 an sex == female")
     page.get_by_label("Conditions").fill("Send us the manuscript two weeks before publication.")
+    page.get_by_label("Documents that you rest your decision on").set_input_files(
+        {"name": "approval.pdf", "mimeType": "application/pdf", "buffer": b"%PDF"}
+    )
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("alert")).to_contain_text("Please look at these fields again")
     camera.take("narrow-wrong")
@@ -158,6 +161,7 @@ def test_a_steward_narrows_signs_and_takes_back(
     assert agreement is not None
     assert agreement.columns == ("age", "chol", "sex", "smoker")
     assert (agreement.minimum_patients, agreement.quota) == (20, 40)
+    assert [document.name for document in agreement.evidence] == ["approval.pdf"]
     assert "histogram" not in {method.name for method in agreement.methods}
     # 3. She takes it back.
     revoke(page, camera)

@@ -19,9 +19,12 @@ from support.pki import PASSPHRASE, TestNetwork
 from wardnet import canonical, clock
 from wardnet.agreement import agreement as agreements
 from wardnet.agreement.agreement import Evidence
+from wardnet.audit import log
+from wardnet.audit.entry import EventType, refused
 from wardnet.errors import CATALOGUE, Reason, WardnetError
 from wardnet.identity.member import Role
 from wardnet.settings import load as load_settings
+from wardnet_node.desk.events import by_operator
 from wardnet_node.desk.study_state import State
 from wardnet_node.desk.web import certificate
 from wardnet_node.desk.web.guard import MAXIMUM_BODY, MAXIMUM_UPLOAD
@@ -345,6 +348,20 @@ def test_every_limit_can_be_narrowed(anna: Browser, home: DeskHome) -> None:
     assert (agreement.minimum_patients, agreement.minimum_hospitals, agreement.quota) == (25, 3, 12)
     assert agreement.until == f"{date(home, days=30)}T00:00:00.000Z"
     assert agreement.conditions == ("First condition.", "Second condition.")
+
+
+def test_the_log_page_shows_every_reason_and_what_was_signed(anna: Browser, home: DeskHome) -> None:
+    """Who looks through refusals and unlockings later needs no other tool."""
+    reasons = [WardnetError(Reason.QUERY_REPLAYED), WardnetError(Reason.QUERY_NOT_FOR_US)]
+    for kind in (EventType.QUERY_EXPLAINED, EventType.BREAK_GLASS):
+        event = by_operator(home.credentials.member, kind)
+        with home.catalog() as catalog, catalog.transaction() as connection:
+            signed = replace(event, statement='{"reason":"The disk failed."}')
+            log.append(connection, refused(signed, reasons), at=clock.now())
+    page = words(anna.open("/log"))
+    assert page.count("query replayed, query not for us") == 2
+    assert "node unlocked by two stewards" in page
+    assert "The disk failed." in page
 
 
 def test_documents_are_named_and_not_kept(anna: Browser, home: DeskHome) -> None:

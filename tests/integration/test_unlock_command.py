@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 
 from support.pki import PASSPHRASE, TestNetwork
 from support.ward import Ward
+from wardnet import canonical
 from wardnet.errors import CATALOGUE, Reason
 from wardnet_node.cli import main
 from wardnet_node.desk.anchor import FILE_NAME
@@ -24,8 +25,9 @@ def ward(tmp_path: Path) -> Ward:
     with ward.catalog() as catalog:
         vault = Vault(ward.home, ward.keystore, catalog, member=ward.credentials.member)
         Desk(catalog=catalog, vault=vault, credentials=ward.credentials).start()
-    anchor = json.loads((ward.home / FILE_NAME).read_text())
-    (ward.home / FILE_NAME).write_text(json.dumps(anchor | {"size": anchor["size"] + 100}))
+    path = ward.home / FILE_NAME
+    anchor = json.loads(path.read_text())
+    path.write_bytes(canonical.encode(anchor | {"size": anchor["size"] + 100}))
     return ward
 
 
