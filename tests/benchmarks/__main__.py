@@ -15,7 +15,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import permission, rounds, storage, summary
+from benchmarks import log, permission, rounds, storage, summary
 from benchmarks.figures import REPEATS, Figure
 
 LATEST: Final = Path(__file__).resolve().parents[2] / "benchmarks" / "latest.json"
@@ -25,6 +25,7 @@ SUITES: Final[Mapping[str, Callable[..., Iterator[Figure]]]] = {
     "summary": summary.measure,
     "storage": storage.measure,
     "permission": permission.measure,
+    "log": log.measure,
 }
 
 
