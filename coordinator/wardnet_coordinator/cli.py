@@ -224,4 +224,4 @@ def log(options: _Options, *, as_json: bool) -> None:
     rows = [{**entry, "subject": entry["actor"]["subject"]} for entry in entries]
     shown = ("seq", "time", "type", "outcome", "reason", "subject", "dataset", "request_id")
     print_records(rows, as_json=as_json, columns=shown)
-    click.echo(f"{head.size} entries, whole. Head {head.root}", err=True)
+    click.echo(f"{head.size} entries, whole. Root {head.root}", err=True)
