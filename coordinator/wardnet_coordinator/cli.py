@@ -233,4 +233,4 @@ def log(options: _Options, *, as_json: bool) -> None:
         "request_id",
     )
     print_records(rows, as_json=as_json, columns=shown)
-    click.echo(f"{head.size} entries, whole. Head {head.root}", err=True)
+    click.echo(f"{head.size} entries, whole. Root {head.root}", err=True)

@@ -175,10 +175,10 @@ def test_a_log_is_held_against_its_own_checkpoints() -> None:
     with filled(3) as connection:
         signed(connection)
         key = KEY.public_key()
-        assert checkpoint.verify(connection, origin=ORIGIN, key=key).size == 3
+        assert checkpoint.verify(connection, key=key).size == 3
         connection.execute(
             "UPDATE checkpoints SET note = replace(note, char(10)||'3', char(10)||'2')"
         )
         with pytest.raises(WardnetError) as caught:
-            checkpoint.verify(connection, origin=ORIGIN, key=key)
+            checkpoint.verify(connection, key=key)
         assert caught.value.reason is Reason.CHECKPOINT_UNSIGNED

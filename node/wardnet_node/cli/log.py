@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from wardnet import clock
+from wardnet.audit import checkpoint
 from wardnet.audit import log as access_log
 from wardnet.audit.entry import Entry, EventType
 from wardnet.audit.search import Search
 from wardnet.audit.search import search as find
 from wardnet.canonical import Json
 from wardnet.command import json_option, print_record, print_records
+from wardnet.identity.credentials import Keys
 from wardnet_node.cli.place import Place
 
 SHOWN = (
@@ -90,10 +92,11 @@ def search(
 @json_option
 @click.pass_obj
 def verify(place: Place, *, as_json: bool) -> None:
-    """Check that no entry was changed, moved or taken out; print the head."""
+    """Check every entry against the tree and against every checkpoint signed; print the root."""
+    key = Keys.load(place.keystore).signing.public_key()
     with place.catalog() as catalog, catalog.reading() as connection:
-        head = access_log.verify(connection)
-    print_record({"entries": head.size, "head": head.root}, as_json=as_json)
+        head = checkpoint.verify(connection, key=key)
+    print_record({"entries": head.size, "root": head.root}, as_json=as_json)
 
 
 def _moment(day: datetime | None, *, after: int = 0) -> str:

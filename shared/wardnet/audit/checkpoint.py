@@ -181,7 +181,7 @@ def add_cosignature(
     return at
 
 
-def verify(connection: Connection, *, origin: str, key: Ed25519PublicKey) -> Head:
+def verify(connection: Connection, *, key: Ed25519PublicKey) -> Head:
     """Compute the whole log anew from its bytes and hold it against every checkpoint made of it.
 
     Raises
@@ -190,11 +190,12 @@ def verify(connection: Connection, *, origin: str, key: Ed25519PublicKey) -> Hea
         `LOG_DAMAGED`, naming the first entry that does not hold; `CHECKPOINT_UNSIGNED` or
         `CHECKPOINT_MALFORMED` when a kept checkpoint was changed.
     """
-    return log.verify(connection, _heads(connection, origin=origin, key=key))
+    return log.verify(connection, _heads(connection, key))
 
 
-def _heads(connection: Connection, *, origin: str, key: Ed25519PublicKey) -> Iterator[Head]:
+def _heads(connection: Connection, key: Ed25519PublicKey) -> Iterator[Head]:
     for (text,) in connection.execute("SELECT note FROM checkpoints ORDER BY size"):
+        origin = parse(note.parse(text).text).origin
         yield read(text, origin=origin, key=key).head
 
 
