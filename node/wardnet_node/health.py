@@ -7,6 +7,7 @@ from typing import Final
 from cryptography import x509
 
 from wardnet import clock, logs
+from wardnet.errors import WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet_node.vault.summary import DatasetSummary
 
@@ -22,6 +23,12 @@ def warn_of_damage(datasets: Iterable[DatasetSummary]) -> None:
     for summary in datasets:
         if summary.damage:
             logs.logger().error("dataset_unavailable", dataset=summary.name, error=summary.damage)
+
+
+def warn_of_lock(error: WardnetError | None) -> None:
+    """Log an error when every question will be refused."""
+    if error is not None:
+        logs.logger().error("locked", reason=error.reason.value, error=str(error))
 
 
 def warn_of_certificate(credentials: Credentials) -> None:

@@ -17,6 +17,7 @@ from wardnet.wire.v1.link_pb2 import (
     Heartbeat,
     HeldDataset,
     Hello,
+    Letter,
     MethodVersion,
     Refusal,
     RoundPart,
@@ -119,6 +120,11 @@ def decision(study: str, statement: Envelope) -> AttachRequest:
 def revocations(listed: Envelope) -> AttachRequest:
     """Carry what the hospital has taken back."""
     return AttachRequest(revocations=envelope_to_wire(listed))
+
+
+def letter(member: str, envelope: Envelope) -> AttachRequest:
+    """Carry what is said to another member about an access log."""
+    return AttachRequest(letter=Letter(member=member, letter=envelope_to_wire(envelope)))
 
 
 def kept(message: bytes) -> AttachRequest:

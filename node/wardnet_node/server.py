@@ -21,12 +21,13 @@ from wardnet_node.desk.auditors import Auditors
 from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.thread import DeskThread
 from wardnet_node.desk.web.room import LinkState
-from wardnet_node.health import warn_of_damage
+from wardnet_node.health import warn_of_damage, warn_of_lock
 from wardnet_node.link import Link
 from wardnet_node.rounds import Rounds
 from wardnet_node.settings import NodeSettings
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.vault import Vault
+from wardnet_node.witness import Witnesses
 
 LOCK_FILE: Final = "serve.lock"
 CLOSE_SECONDS: Final = 2.0
@@ -55,9 +56,11 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
     credentials = Credentials.load(home, keystore)
     desk = DeskThread(lambda: _desk(home, keystore, credentials))
     auditors = DeskThread(lambda: Auditors.open(home, keystore, credentials))
+    catalog = DeskThread(lambda: Catalog.open(home, keystore))
     pool = WorkerPool(workers=settings.workers, memory=settings.worker_memory << 20)
     try:
         epoch = await desk.do(Desk.start)
+        warn_of_lock(await desk.do(Desk.locked))
         warn_of_damage(await desk.do(Desk.datasets))
         async with pool:
             link = Link(
@@ -72,6 +75,7 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
                     credentials=credentials,
                     log_key=keystore.derive("log"),
                 ),
+                witnesses=Witnesses(credentials=credentials, settings=settings, catalog=catalog),
             )
             async with AsyncExitStack() as stack:
                 if settings.desk_listen:
@@ -94,6 +98,8 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
         desk.close()
         await auditors.do(Auditors.close)
         auditors.close()
+        await catalog.do(Catalog.close)
+        catalog.close()
 
 
 async def _until_stopped(link: Link, stop: asyncio.Event, settings: NodeSettings) -> None:

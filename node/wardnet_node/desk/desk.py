@@ -11,7 +11,7 @@ from wardnet import clock
 from wardnet.audit import log
 from wardnet.audit.entry import Event, EventType
 from wardnet.audit.log import Connection
-from wardnet.errors import WardnetError
+from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope
 from wardnet.transport.convert import Work, WorkId, envelope_to_bytes
@@ -58,30 +58,33 @@ class Desk:
         self._started = False
 
     def start(self) -> int:
-        """Record that the daemon has started and return its epoch, one above the last.
+        """Record that the daemon has started and return its epoch, above every one before.
 
-        Raises
-        ------
-        WardnetError
-            `NODE_LOCKED` when the catalog is older than what this node has served; nothing is
-            recorded then.
+        A node whose log has lost its end starts too: it asks its witnesses what they have seen of
+        it, and refuses every question (`locked`).
         """
-        with self._catalog.reading() as connection:
-            gap = self._anchor.gap(connection)
-            if gap is not None:
-                raise gap.error
-            head = log.head(connection)
-        # First the anchor: once the catalog says that it was served, there is one.
-        self._anchor.write(head)
+        at = clock.now()
+        if self.locked() is None:
+            # First the anchor: once the catalog says that it was served, there is one.
+            with self._catalog.reading() as connection:
+                head = log.head(connection)
+            self._anchor.write(head)
         with self._anchored() as connection:
+            # The clock's, so that a catalog that was put back does not begin below what was.
             connection.execute(
-                "INSERT INTO node (key, value) VALUES ('epoch', 1)"
-                " ON CONFLICT (key) DO UPDATE SET value = value + 1"
+                "INSERT INTO node (key, value) VALUES ('epoch', ?) ON CONFLICT (key)"
+                " DO UPDATE SET value = max(CAST(value AS INTEGER) + 1, excluded.value)",
+                (int(at.timestamp()),),
             )
             row = connection.execute("SELECT value FROM node WHERE key = 'epoch'").fetchone()
-            log.append(connection, by_operator(self._member, EventType.STARTED), at=clock.now())
+            log.append(connection, by_operator(self._member, EventType.STARTED), at=at)
         self._started = True
         return int(row[0])
+
+    def locked(self) -> WardnetError | None:
+        """Return why every question is refused until two stewards act; None when none is."""
+        shut = self._gate.shut(at=clock.now())
+        return next((error for error in shut if error.reason is Reason.NODE_LOCKED), None)
 
     def stop(self) -> None:
         """Record that the daemon ends, if it had started, and close the catalog."""
@@ -275,11 +278,16 @@ class Desk:
 
     @contextmanager
     def _anchored(self) -> Iterator[Connection]:
-        """Run a transaction, and remember outside the catalog how far the log went."""
+        """Run a transaction, and remember outside the catalog how far the log went.
+
+        Of a log that has lost its end, what is remembered stays.
+        """
+        locked = self.locked()
         with self._transaction() as connection:
             yield connection
             head = log.head(connection)
-        self._anchor.write(head)
+        if locked is None:
+            self._anchor.write(head)
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:

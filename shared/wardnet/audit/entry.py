@@ -58,6 +58,10 @@ class EventType(StrEnum):
     QUERY_FAILED = "query_failed"
     QUERY_CANCELLED = "query_cancelled"
     LOG_READ = "log_read"
+    LOG_LOCKED = "log_locked"
+    LOG_EXTENDED = "log_extended"
+    FORK_FOUND = "fork_found"
+    CLOCK_STEP = "clock_step"
     AUDITOR_GRANTED = "auditor_granted"
     AUDITOR_REVOKED = "auditor_revoked"
 

@@ -111,13 +111,31 @@ class ExplainResponse(_message.Message):
     causes: _containers.RepeatedCompositeFieldContainer[_link_pb2.Cause]
     def __init__(self, hospital: _Optional[str] = ..., away: _Optional[bool] = ..., causes: _Optional[_Iterable[_Union[_link_pb2.Cause, _Mapping]]] = ...) -> None: ...
 
+class ReceiptsRequest(_message.Message):
+    __slots__ = ("query",)
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    query: str
+    def __init__(self, query: _Optional[str] = ...) -> None: ...
+
+class ReceiptsResponse(_message.Message):
+    __slots__ = ("hospital", "away", "receipt")
+    HOSPITAL_FIELD_NUMBER: _ClassVar[int]
+    AWAY_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    hospital: str
+    away: bool
+    receipt: _link_pb2.LogReceipt
+    def __init__(self, hospital: _Optional[str] = ..., away: _Optional[bool] = ..., receipt: _Optional[_Union[_link_pb2.LogReceipt, _Mapping]] = ...) -> None: ...
+
 class SealedAnswer(_message.Message):
-    __slots__ = ("hospital", "sealed")
+    __slots__ = ("hospital", "sealed", "promise")
     HOSPITAL_FIELD_NUMBER: _ClassVar[int]
     SEALED_FIELD_NUMBER: _ClassVar[int]
+    PROMISE_FIELD_NUMBER: _ClassVar[int]
     hospital: str
     sealed: bytes
-    def __init__(self, hospital: _Optional[str] = ..., sealed: _Optional[bytes] = ...) -> None: ...
+    promise: bytes
+    def __init__(self, hospital: _Optional[str] = ..., sealed: _Optional[bytes] = ..., promise: _Optional[bytes] = ...) -> None: ...
 
 class HospitalProgress(_message.Message):
     __slots__ = ("hospital", "state", "causes")
