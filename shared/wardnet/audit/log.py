@@ -21,6 +21,7 @@ from wardnet.audit.entry import (
     new_salt,
     to_bytes,
 )
+from wardnet.canonical import MAXIMUM_BYTES
 from wardnet.clock import to_moment
 from wardnet.errors import Reason, WardnetError
 
@@ -79,6 +80,11 @@ def append(connection: Connection, event: Event, *, at: datetime) -> Entry:
     -------
     Entry
         As it was stored.
+
+    Raises
+    ------
+    WardnetError
+        `MALFORMED` when it is longer than anybody could read back; nothing is written then.
     """
     if not connection.in_transaction:
         message = "a log entry belongs into the transaction of what it records"
@@ -93,6 +99,8 @@ def append(connection: Connection, event: Event, *, at: datetime) -> Entry:
         previous=end.leaf,
     )
     data = to_bytes(entry)
+    if len(data) > MAXIMUM_BYTES:
+        raise WardnetError(Reason.MALFORMED, field="log entry", rule=f"over {MAXIMUM_BYTES} bytes")
     connection.execute(
         "INSERT INTO access_log (seq, entry, leaf) VALUES (?, ?, ?)",
         (entry.seq, data, leaf_hash(data)),
