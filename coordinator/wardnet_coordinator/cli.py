@@ -55,7 +55,14 @@ def _address(_: click.Context, __: click.Parameter, value: str) -> str:
     return value
 
 
-@click.group(cls=Command)
+@click.group(
+    cls=Command,
+    sections={
+        "Begin and serve": ("init", "serve", "config"),
+        "Members": ("invite", "members"),
+        "Look back": ("log",),
+    },
+)
 @home_options("WARDNET_COORDINATOR_", "~/.wardnet-coordinator")
 @click.version_option(package_name="wardnet")
 @click.pass_context
@@ -87,7 +94,7 @@ def main(context: click.Context, home: Path, passphrase_file: Path | None) -> No
 def init(
     options: _Options, *, network: str, server_names: Sequence[str], listen: str, as_json: bool
 ) -> None:
-    """Found a network: make its keys, certificates and an empty database."""
+    """Found a network: make its keys and an empty database."""
     passphrase = read_passphrase(options.home / FILE_NAME, options.passphrase_file, confirm=True)
     root = founding.found(
         options.home,
@@ -128,7 +135,7 @@ def init(
 def invite(
     options: _Options, *, role: str, name: str, days: int, again: bool, as_json: bool
 ) -> None:
-    """Print an invitation: one line, for one person or hospital, to be used once."""
+    """Print an invitation: one line, for one member, to be used once."""
     settings, keystore, at = options.settings(), options.unlock(), clock.now()
     credentials = Credentials.load(options.home, keystore)
     until = at + timedelta(days=days)
@@ -167,7 +174,7 @@ def invite(
 @main.command()
 @click.pass_obj
 def serve(options: _Options) -> None:
-    """Serve the network until SIGTERM or Ctrl-C."""
+    """Serve the network until Ctrl-C or SIGTERM."""
     settings = options.settings()
     check_listen(settings, "listen", options.home)
     keystore = options.unlock()

@@ -29,7 +29,7 @@ SHOWN = (
 
 @click.group()
 def log() -> None:
-    """Read the access log: who has asked what, and what was released or refused."""
+    """Read the access log: who asked what, and what was answered."""
 
 
 @log.command()
@@ -90,7 +90,7 @@ def search(
 @json_option
 @click.pass_obj
 def verify(place: Place, *, as_json: bool) -> None:
-    """Check that no entry was changed, moved or taken out; print the head."""
+    """Check that no entry was changed, moved or taken out."""
     with place.catalog() as catalog, catalog.reading() as connection:
         head = access_log.verify(connection)
     print_record({"entries": head.size, "head": head.leaf}, as_json=as_json)
