@@ -25,6 +25,9 @@ from wardnet_node.vault.catalog import Catalog
 MAXIMUM_UNDECIDED: Final = 1000
 """Most studies that may wait: whoever floods the inbox fills nothing else."""
 
+MAXIMUM_SIGNERS: Final = 100
+"""Most signatures of one study."""
+
 MAXIMUM_LISTS: Final = 1000
 """Most organisations whose lists are kept."""
 
@@ -60,6 +63,7 @@ class Received(Ledger):
                     envelope = merge([before.envelope, envelope])
                     if signing_keys(envelope) == before.signers:
                         return
+                    self._check_joined(envelope, at=at)
                 elif sum(not proposal.statements for proposal in known.values()) >= (
                     MAXIMUM_UNDECIDED
                 ):
@@ -67,6 +71,13 @@ class Received(Ledger):
                     raise WardnetError(Reason.WORK_LIMIT, rule=rule)
                 studies.put_study(connection, study.digest, envelope, at=at)
                 log.append(connection, about_study(event, study, envelope), at=at)
+
+    def _check_joined(self, envelope: Envelope, *, at: datetime) -> None:
+        """Refuse signatures that would spoil what is held: all of them must hold together."""
+        if len(envelope.signatures) > MAXIMUM_SIGNERS:
+            rule = f"{MAXIMUM_SIGNERS} people have signed it"
+            raise WardnetError(Reason.WORK_LIMIT, rule=rule)
+        self._knowledge.check_study(envelope, at=at)
 
     def receive_list(self, envelope: Envelope) -> None:
         """Keep what another organisation has taken back; the same list again changes nothing.
