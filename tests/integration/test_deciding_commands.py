@@ -216,3 +216,30 @@ def test_an_invitation_for_somebody_else_makes_no_steward(
     line = invite(ward.network, tmp_path / "c", "eve", role=Role.RESEARCHER)
     run("steward", "add", line, code=CATALOGUE[Reason.ROLE_REFUSED].exit_code)
     assert "eve" not in run("steward", "list").stdout
+
+
+def test_a_steward_grants_an_auditor_the_log_and_takes_it_back(run: Run, secret: Path) -> None:
+    """With her own password; each statement is an entry with its steward's key."""
+    signed = ["--by", "sue", "--password-file", secret]
+    named = ["olga", "--fingerprint", KEY, "--until", "2027-06-30"]
+    scope = ["--scope", "dataset:cardiology", "--scope", "kind:query_answer", "--scope", "answers"]
+    granted = printed(run("auditor", "grant", *named, *scope, *signed, "--json"))
+    assert granted["scope"] == "dataset:cardiology kind:query_answer answers"
+    (listed,) = printed(run("auditor", "list", "--json"))
+    assert (listed["auditor"], listed["state"]) == ("olga", "in force")
+    assert printed(run("auditor", "revoke", "olga", *signed, "--json"))["state"] == "revoked"
+    run("auditor", "revoke", "olga", *signed, code=CATALOGUE[Reason.PARAMETER_INVALID].exit_code)
+    entries = printed(run("log", "search", "--subject", "sue", "--json"))
+    kinds = [entry["type"] for entry in entries if entry["type"].startswith("auditor")]
+    assert kinds == ["auditor_revoked", "auditor_granted"]
+
+
+@pytest.mark.parametrize("part", ["everything", "dataset:", "kind:none", "since:today", "study:a"])
+def test_a_scope_that_is_not_one_is_refused(run: Run, secret: Path, part: str) -> None:
+    """Before anybody signs."""
+    named = ["olga", "--fingerprint", KEY, "--until", "2027-06-30", "--scope", part]
+    signed = ["--by", "sue", "--password-file", secret]
+    refused = run(
+        "auditor", "grant", *named, *signed, code=CATALOGUE[Reason.PARAMETER_INVALID].exit_code
+    )
+    assert "scope" in refused.stderr
