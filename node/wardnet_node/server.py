@@ -58,6 +58,7 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
     pool = WorkerPool(workers=settings.workers, memory=settings.worker_memory << 20)
     try:
         epoch = await desk.do(Desk.start)
+        await desk.do(lambda started: started.expire(years=settings.log_retention))
         async with pool:
             link = Link(
                 credentials=credentials,

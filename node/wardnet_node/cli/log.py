@@ -15,6 +15,7 @@ from wardnet.canonical import Json
 from wardnet.command import json_option, print_record, print_records
 from wardnet.identity.credentials import Keys
 from wardnet_node.cli.place import Place
+from wardnet_node.desk import retention
 
 SHOWN = (
     "seq",
@@ -97,6 +98,24 @@ def verify(place: Place, *, as_json: bool) -> None:
     with place.catalog() as catalog, catalog.reading() as connection:
         head = checkpoint.verify(connection, key=key)
     print_record({"entries": head.size, "root": head.root}, as_json=as_json)
+
+
+@log.command()
+@click.option(
+    "--patient",
+    prompt="The patient's number",
+    help="Number at the hospital; asked for when it is not given.",
+)
+@json_option
+@click.pass_obj
+def erase(place: Place, *, patient: str, as_json: bool) -> None:
+    """Erase what the log says of one patient; entries and proofs stand.
+
+    Backups of the catalog from before hold it still: destroy them too.
+    """
+    with place.catalog() as catalog:
+        erased = retention.erase(catalog, place.keystore, place.credentials.member, patient=patient)
+    print_record({"erased keys": erased}, as_json=as_json)
 
 
 def _moment(day: datetime | None, *, after: int = 0) -> str:

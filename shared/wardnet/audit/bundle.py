@@ -382,6 +382,11 @@ def _entries(stream: BinaryIO, header: _Header, digest: str) -> Iterator[Proved]
     number = 1
     for number in range(2, header.count + 2):
         line = stream.readline(_LONGEST_LINE)
+        # A line of a complete bundle is known but for the entry.
+        usual = b',"proof":[],"seq":%d}\n' % (number - 1)
+        if line.endswith(usual) and line.startswith(_START):
+            yield Proved(number - 1, line[length : -len(usual)], ())
+            continue
         # The entry may hold anything; what follows it may not, so it is looked for from the end.
         start = line.rfind(b',"proof":[')
         end = _END.fullmatch(line, start) if start > 0 else None
