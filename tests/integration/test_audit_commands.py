@@ -4,12 +4,14 @@ import asyncio
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from structlog.testing import capture_logs
 
 from support.audited import answered, grant
 from support.coordinator import run, serving
@@ -22,6 +24,13 @@ from wardnet.errors import CATALOGUE, Reason
 from wardnet.identity.member import Role
 
 Typed = Callable[..., Awaitable[Result]]
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Keep what the daemons of this process log out of what a command prints."""
+    with capture_logs():
+        yield
 
 
 @pytest.fixture
@@ -156,6 +165,29 @@ def test_reports_and_exports_are_made_of_what_was_proven(
     assert wardnet(home, "export", "bundle", file, "-o", again).exit_code == 0
     assert again.read_bytes() == file.read_bytes()
     assert wardnet(home, "export", "bundle", file, again, "-o", table).exit_code == 2
+
+
+def test_syslog_goes_to_a_receiver(
+    network: TestNetwork, hospital: Hospital, home: Path, tmp_path: Path
+) -> None:
+    """One message per entry; what is no receiver is a usage error."""
+    file = tmp_path / "a.bundle"
+
+    async def scenario() -> None:
+        async with network_of(network, hospital, home) as typed:
+            assert (await typed("export", "bundle", "a", "-o", file)).exit_code == 0
+
+    run(scenario())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(10)
+        url = f"udp://127.0.0.1:{receiver.getsockname()[1]}"
+        sent = wardnet(home, "export", "syslog", file, "--to", url)
+        assert f"{len(file.read_bytes().splitlines()) - 2} entries" in sent.stderr
+        assert receiver.recv(4096).startswith(b"<")
+    for wrong in ("tls://", "udp://here", "http://127.0.0.1:514", "tcp://h:p"):
+        assert wardnet(home, "export", "syslog", file, "--to", wrong).exit_code == 2
+    assert wardnet(home, "export", "csv", file, "--to", url).exit_code == 2
 
 
 def test_a_released_answer_is_shown_to_whom_it_is_granted(
