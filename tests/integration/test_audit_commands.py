@@ -198,7 +198,8 @@ def test_a_released_answer_is_shown_to_whom_it_is_granted(
     async def scenario() -> None:
         query = await answered(network, hospital)
         async with network_of(network, hospital, home) as typed:
-            done = await typed("search", "a", "--type", "query_answer", "--json")
+            named = ["--organisation", "university", "--method", "count", "--outcome", "released"]
+            done = await typed("search", "a", "--type", "query_answer", *named, "--json")
             (entry,) = json.loads(done.stdout)["entries"]
             assert entry["request_digest"] == query
             done = await typed("show", "a", str(entry["seq"]), "--answer", "--json")

@@ -15,6 +15,7 @@ from support import coordinator
 from support.pki import CHEAP, PASSPHRASE, TestNetwork
 from support.ward import Ward, proposal, signed_by
 from wardnet import clock
+from wardnet.audit import bundle
 from wardnet.audit.entry import EventType
 from wardnet.errors import CATALOGUE, Reason
 from wardnet.identity import keystore
@@ -216,6 +217,17 @@ def test_an_invitation_for_somebody_else_makes_no_steward(
     line = invite(ward.network, tmp_path / "c", "eve", role=Role.RESEARCHER)
     run("steward", "add", line, code=CATALOGUE[Reason.ROLE_REFUSED].exit_code)
     assert "eve" not in run("steward", "list").stdout
+
+
+def test_the_log_is_handed_out_with_what_proves_it(run: Run, tmp_path: Path) -> None:
+    """All of it, the handing out included."""
+    file = tmp_path / "a.bundle"
+    run("log", "bundle", file)
+    with file.open("rb") as stream:
+        verdict = bundle.verify(bundle.read(stream), logs={}, witnesses={})
+    assert verdict.origin == "wardnet://heartnet/node/a"
+    assert "No entry of the log is missing up to its checkpoint." in verdict.proven
+    assert printed(run("log", "search", "--type", "log_read", "--json"))[0]["seq"] == verdict.size
 
 
 def test_a_steward_grants_an_auditor_the_log_and_takes_it_back(run: Run, secret: Path) -> None:

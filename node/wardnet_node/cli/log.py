@@ -2,10 +2,12 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from typing import BinaryIO
 
 import click
 
 from wardnet import clock
+from wardnet.audit import bundle as bundles
 from wardnet.audit import checkpoint
 from wardnet.audit import log as access_log
 from wardnet.audit.entry import Entry, EventType
@@ -16,6 +18,7 @@ from wardnet.command import json_option, print_record, print_records
 from wardnet.identity.credentials import Keys
 from wardnet_node.cli.place import Place
 from wardnet_node.desk import retention
+from wardnet_node.desk.events import by_operator
 
 SHOWN = (
     "seq",
@@ -98,6 +101,21 @@ def verify(place: Place, *, as_json: bool) -> None:
     with place.catalog() as catalog, catalog.reading() as connection:
         head = checkpoint.verify(connection, key=key)
     print_record({"entries": head.size, "root": head.root}, as_json=as_json)
+
+
+@log.command()
+@click.argument("file", type=click.File("wb"))
+@click.pass_obj
+def bundle(place: Place, *, file: BinaryIO) -> None:
+    """Write the whole log to FILE with what proves it; that is an entry of it too."""
+    member, key, at = place.credentials.member, place.credentials.signer.key, clock.now()
+    with place.catalog() as catalog:
+        with catalog.transaction() as connection:
+            access_log.append(connection, by_operator(member, EventType.LOG_READ), at=at)
+            checkpoint.make(connection, key=key, origin=member.uri, at=at)
+        with catalog.reading() as connection:
+            keys = {member.uri: key.public_key()}
+            bundles.write(bundles.gather(connection, None, keys=keys), file)
 
 
 @log.command()
