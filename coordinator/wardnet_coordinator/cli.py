@@ -6,11 +6,14 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
 from wardnet import clock, logs
 from wardnet import settings as sources
+from wardnet.audit import bundle as bundles
+from wardnet.audit import checkpoint
 from wardnet.audit import log as access_log
 from wardnet.command import (
     Command,
@@ -212,10 +215,18 @@ def config(options: _Options, *, as_json: bool) -> None:
 
 
 @main.command()
+@click.option(
+    "--bundle",
+    type=click.File("wb"),
+    help="Write it here instead, with what proves it: for `wardnet audit`.",
+)
 @json_option
 @click.pass_obj
-def log(options: _Options, *, as_json: bool) -> None:
+def log(options: _Options, *, bundle: BinaryIO | None, as_json: bool) -> None:
     """Check the access log from its first entry, then show it."""
+    if bundle is not None:
+        _write_bundle(options, bundle)
+        return
     connection = state.connect(options.home)
     head = access_log.verify(connection)
     entries = [asdict(entry) for entry in access_log.entries(connection)]
@@ -234,3 +245,14 @@ def log(options: _Options, *, as_json: bool) -> None:
     )
     print_records(rows, as_json=as_json, columns=shown)
     click.echo(f"{head.size} entries, whole. Root {head.root}", err=True)
+
+
+def _write_bundle(options: _Options, stream: BinaryIO) -> None:
+    """Write the whole log under a checkpoint of this moment."""
+    credentials = Credentials.load(options.home, options.unlock())
+    key, origin = credentials.signer.key, credentials.member.uri
+    with closing(state.connect(options.home)) as connection:
+        with state.transaction(connection):
+            checkpoint.make(connection, key=key, origin=origin, at=clock.now())
+        whole = bundles.gather(connection, None, keys={origin: key.public_key()})
+        bundles.write(whole, stream)

@@ -59,6 +59,7 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
     try:
         epoch = await desk.do(Desk.start)
         warn_of_damage(await desk.do(Desk.datasets))
+        await desk.do(lambda started: started.expire(years=settings.log_retention))
         async with pool:
             link = Link(
                 credentials=credentials,

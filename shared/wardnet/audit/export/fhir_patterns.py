@@ -78,6 +78,7 @@ DISCLOSED: Final = Pattern(Shape.SOURCE, Coding(DCM, "110106", "Export"), _DISCL
 RECEIVED: Final = Pattern(Shape.RECIPIENT, Coding(DCM, "110107", "Import"), _DISCLOSE, "C")
 OTHER: Final = Pattern(Shape.PLAIN, _APPLICATION, None, "E")
 _MEMBERS = Pattern(Shape.PLAIN, _ALERT, _USER_CHANGED, "U")
+_DELETE = Pattern(Shape.PLAIN, _REST, Coding(_INTERACTION, "delete", "delete"), "D")
 
 PATTERNS: Final[Mapping[EventType, Pattern]] = MappingProxyType(
     {
@@ -96,14 +97,13 @@ PATTERNS: Final[Mapping[EventType, Pattern]] = MappingProxyType(
         EventType.LOG_READ: Pattern(
             Shape.PLAIN, Coding(DCM, "110101", "Audit Log Used"), None, "R"
         ),
+        EventType.DETAIL_ERASED: _DELETE,
         EventType.MEMBER_INVITED: _MEMBERS,
         EventType.MEMBER_ENROLLED: _MEMBERS,
         EventType.KEY_CREATED: _MEMBERS,
         EventType.STEWARD_ADDED: _MEMBERS,
         EventType.BOOK_CHANGED: _MEMBERS,
-        EventType.DATASET_DROPPED: Pattern(
-            Shape.PLAIN, _REST, Coding(_INTERACTION, "delete", "delete"), "D"
-        ),
+        EventType.DATASET_DROPPED: _DELETE,
         EventType.DICTIONARY_PUBLISHED: CREATE,
         EventType.DATASET_ADOPTED: CREATE,
         EventType.DATASET_LOADED: CREATE,
