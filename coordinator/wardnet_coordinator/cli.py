@@ -27,6 +27,7 @@ from wardnet.identity.certificates import fingerprint
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import FILE_NAME, Keystore, read_passphrase
 from wardnet.identity.member import Member, Role
+from wardnet.transport.listen import check_listen
 from wardnet.usage.command import prints_usage
 from wardnet.usage.table import Usage
 from wardnet_coordinator import founding, registry, server, state
@@ -175,7 +176,7 @@ def invite(
 def serve(options: _Options) -> None:
     """Serve the network until SIGTERM or Ctrl-C."""
     settings = options.settings()
-    founding.check_listen(settings, options.home)
+    check_listen(settings, "listen", options.home)
     keystore = options.unlock()
     logs.configure("wardnet-coordinator")
     server.run(

@@ -21,6 +21,7 @@ from wardnet.audit.entry import EventType
 from wardnet.errors import CATALOGUE, Reason
 from wardnet.identity import keystore
 from wardnet.identity.certificates import fingerprint
+from wardnet.identity.invitation import Invitation
 from wardnet.identity.keystore import Keystore
 from wardnet.identity.member import Member, Role
 from wardnet_coordinator import registry, state
@@ -235,6 +236,18 @@ def test_an_invitation_for_somebody_else_makes_no_steward(
     line = invite(ward.network, tmp_path / "c", "eve", role=Role.RESEARCHER)
     done = run("steward", "add", line, code=CATALOGUE[Reason.INVITATION_ROLE].exit_code)
     assert "It is redeemed with `wardnet login`." in done.stderr
+    assert "eve" not in run("steward", "list").stdout
+
+
+def test_a_steward_of_another_network_is_refused(ward: Ward, run: Run, tmp_path: Path) -> None:
+    """Before she chooses a password; the sentence names the network that this hospital is in."""
+    other = TestNetwork("lungnet")
+    coordinator.prepare(tmp_path / "c", [])
+    line = invite(other, tmp_path / "c", "eve")
+    fingerprint = Invitation.from_line(line).fingerprint
+    words = ("steward", "add", line, "--fingerprint", fingerprint)
+    done = run(*words, code=CATALOGUE[Reason.INVITATION_NETWORK].exit_code)
+    assert f"another network than {ward.network.name}" in done.stderr
     assert "eve" not in run("steward", "list").stdout
 
 

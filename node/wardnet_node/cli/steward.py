@@ -50,7 +50,8 @@ def add(
     written into the book by `wardnet-node book add`, signed by those before.
     """
     opened = read_invitation(invitation)
-    check_invitation(opened, roles={Role.STEWARD}, fingerprint=fingerprint)
+    network = place.credentials.member.network
+    check_invitation(opened, roles={Role.STEWARD}, fingerprint=fingerprint, network=network)
     if fingerprint is None and sys.stdin.isatty():
         click.echo(f"The network's fingerprint is\n  {opened.fingerprint}", err=True)
         click.confirm("Is it what the network's operator told you?", abort=True, err=True)
