@@ -129,7 +129,7 @@ class Network:
             As `wardnet-node auditor grant --scope` takes them.
         """
         auditor = Member(person, "wardnet", self.folder, watch=self._watch)
-        auditor.run("login", self._invite("auditor", person))
+        auditor.run("login", self._invite("auditor", person), *self._compared)
         key = auditor.json("whoami")["key"]
         parts = [word for part in scope for word in ("--scope", part)]
         until = f"{clock.now().year + 1}-01-01"
