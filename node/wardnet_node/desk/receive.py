@@ -10,7 +10,7 @@ from wardnet import canonical, clock
 from wardnet.agreement.address_book import signing_keys
 from wardnet.agreement.revocation import accept_list, check_follows
 from wardnet.audit import log
-from wardnet.audit.entry import EventType
+from wardnet.audit.entry import EventType, refused
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope, merge
@@ -91,6 +91,12 @@ class Received(Ledger):
                 taken_back.put_list(connection, name, envelope, at=at)
                 digest = canonical.digest(envelope.payload)
                 log.append(connection, replace(event, result_digest=digest), at=at)
+
+    def refuse_message(self, kind: EventType, error: WardnetError) -> None:
+        """Log a message that cannot be read: whoever sent it, nobody has signed it."""
+        event = refused(by_coordinator(self._member, kind), [error])
+        with self._catalog.transaction() as connection:
+            log.append(connection, event, at=clock.now())
 
     def _is_news(self, known: Known, received: Listed, *, at: datetime) -> bool:
         """Refuse a list that is not its organisation's next one; say whether it is another one."""
