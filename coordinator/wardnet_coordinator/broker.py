@@ -54,8 +54,16 @@ class Inquiry:
     query: Envelope
 
 
-Outgoing: TypeAlias = Work | Acknowledged | Ended | Heartbeat | Proposed | Inquiry
-_Key: TypeAlias = str | WorkId | Proposed | Inquiry
+@dataclass(frozen=True, slots=True)
+class Auditing:
+    """Ask a hospital to show an auditor what it has granted."""
+
+    id: int
+    request: Envelope
+
+
+Outgoing: TypeAlias = Work | Acknowledged | Ended | Heartbeat | Proposed | Inquiry | Auditing
+_Key: TypeAlias = str | WorkId | Proposed | Inquiry | Auditing
 """What a waiting message takes the place of when it comes again."""
 
 
@@ -99,8 +107,8 @@ class Attachment:
         """Let the hospital know that its result, or its decision of this digest, is durable."""
         self._put(result, Acknowledged(result))
 
-    def carry(self, message: Proposed | Inquiry) -> None:
-        """Bring the hospital a study, a list of what was taken back, or a question."""
+    def carry(self, message: Proposed | Inquiry | Auditing) -> None:
+        """Bring a study, a list of what was taken back, a question or an auditor's request."""
         self._put(message, message)
 
     def close(self, error: WardnetError | None = None) -> None:

@@ -2,14 +2,18 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
 from wardnet import clock, logs
 from wardnet import settings as sources
+from wardnet.audit import bundle as bundles
+from wardnet.audit import checkpoint
 from wardnet.audit import log as access_log
 from wardnet.command import (
     Command,
@@ -24,7 +28,10 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import FILE_NAME, Keystore, read_passphrase
 from wardnet.identity.member import Member, Role
 from wardnet.transport.listen import check_listen
+from wardnet.usage.command import prints_usage
+from wardnet.usage.table import Usage
 from wardnet_coordinator import founding, registry, server, state
+from wardnet_coordinator import usage as used
 from wardnet_coordinator.settings import LISTEN, CoordinatorSettings
 
 
@@ -198,6 +205,15 @@ def members(options: _Options, *, as_json: bool) -> None:
 
 
 @main.command()
+@click.pass_obj
+@prints_usage
+def usage(options: _Options) -> tuple[str, Usage]:
+    """Show what is stored, how long queries took and how many were answered, over time."""
+    with closing(state.connect(options.home)) as connection:
+        return "Usage of the network", used.read(connection)
+
+
+@main.command()
 @json_option
 @click.pass_obj
 def config(options: _Options, *, as_json: bool) -> None:
@@ -207,10 +223,18 @@ def config(options: _Options, *, as_json: bool) -> None:
 
 
 @main.command()
+@click.option(
+    "--bundle",
+    type=click.File("wb"),
+    help="Write it here instead, with what proves it: for `wardnet audit`.",
+)
 @json_option
 @click.pass_obj
-def log(options: _Options, *, as_json: bool) -> None:
+def log(options: _Options, *, bundle: BinaryIO | None, as_json: bool) -> None:
     """Check the access log from its first entry, then show it."""
+    if bundle is not None:
+        _write_bundle(options, bundle)
+        return
     connection = state.connect(options.home)
     head = access_log.verify(connection)
     entries = [asdict(entry) for entry in access_log.entries(connection)]
@@ -228,4 +252,15 @@ def log(options: _Options, *, as_json: bool) -> None:
         "request_id",
     )
     print_records(rows, as_json=as_json, columns=shown)
-    click.echo(f"{head.size} entries, whole. Head {head.leaf}", err=True)
+    click.echo(f"{head.size} entries, whole. Root {head.root}", err=True)
+
+
+def _write_bundle(options: _Options, stream: BinaryIO) -> None:
+    """Write the whole log under a checkpoint of this moment."""
+    credentials = Credentials.load(options.home, options.unlock())
+    key, origin = credentials.signer.key, credentials.member.uri
+    with closing(state.connect(options.home)) as connection:
+        with state.transaction(connection):
+            checkpoint.make(connection, key=key, origin=origin, at=clock.now())
+        whole = bundles.gather(connection, None, keys={origin: key.public_key()})
+        bundles.write(whole, stream)

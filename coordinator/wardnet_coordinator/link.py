@@ -19,9 +19,11 @@ from wardnet.transport.convert import (
 from wardnet.transport.interceptors import Context, peer
 from wardnet.wire.v1 import envelope_pb2, link_pb2, link_pb2_grpc
 from wardnet_coordinator import catalog, decisions, revocations, studies
+from wardnet_coordinator.audits import Audits, Page
 from wardnet_coordinator.broker import (
     Acknowledged,
     Attachment,
+    Auditing,
     Broker,
     Ended,
     Heartbeat,
@@ -41,7 +43,7 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
 
     Parameters
     ----------
-    broker, conductor, inquiries, database
+    broker, conductor, inquiries, audits, database
         Who they are held for.
     trust : Trust
         Whose signatures count.
@@ -55,6 +57,7 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
         broker: Broker,
         conductor: Conductor,
         inquiries: Inquiries,
+        audits: Audits,
         database: Database,
         trust: Trust,
         heartbeat: float,
@@ -63,6 +66,7 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
         self._broker = broker
         self._conductor = conductor
         self._inquiries = inquiries
+        self._audits = audits
         self._database = database
         self._trust = trust
         self._heartbeat = heartbeat
@@ -154,6 +158,11 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
             case "explanation":
                 causes = causes_from_wire(request.explanation.causes)
                 self._inquiries.receive(attachment.hospital, request.explanation.id, causes)
+            case "audit_page":
+                page = request.audit_page
+                causes = causes_from_wire(page.causes)
+                read = Page(page.sealed, page.last or bool(causes), causes)
+                self._audits.receive(attachment.hospital, page.id, read)
             case _:
                 raise WardnetError(Reason.MALFORMED, field="message", rule="it is not expected")
 
@@ -229,6 +238,9 @@ def _to_wire(message: Outgoing) -> link_pb2.AttachResponse:
         case Inquiry(id=number, query=query):
             work = link_pb2.ExplainWork(id=number, query=envelope_to_wire(query))
             return link_pb2.AttachResponse(explain=work)
+        case Auditing(id=number, request=asked):
+            audit = link_pb2.AuditWork(id=number, request=envelope_to_wire(asked))
+            return link_pb2.AttachResponse(audit=audit)
         case Heartbeat():
             return link_pb2.AttachResponse(heartbeat=link_pb2.Heartbeat())
         case Work():

@@ -19,16 +19,19 @@ from wardnet.lock import only_one
 from wardnet.transport.channel import SERVER, server_credentials
 from wardnet.transport.interceptors import Guard
 from wardnet.wire.v1 import (
+    audit_pb2_grpc,
     catalog_pb2_grpc,
     enrolment_pb2_grpc,
     link_pb2_grpc,
     query_pb2_grpc,
     study_pb2_grpc,
 )
+from wardnet_coordinator.audits import Audits
 from wardnet_coordinator.broker import Broker
 from wardnet_coordinator.conductor import Conductor
 from wardnet_coordinator.doors import (
     ALLOWED,
+    AuditService,
     CatalogService,
     EnrolmentService,
     QueryService,
@@ -97,10 +100,12 @@ async def serve(
         )
         stack.push_async_callback(conductor.close)
         inquiries = Inquiries(database=database, broker=broker, trust=credentials.trust)
+        audits = Audits(broker=broker, trust=credentials.trust)
         link = LinkService(
             broker=broker,
             conductor=conductor,
             inquiries=inquiries,
+            audits=audits,
             database=database,
             trust=credentials.trust,
             heartbeat=settings.heartbeat,
@@ -115,6 +120,7 @@ async def serve(
         study_pb2_grpc.add_StudyServiceServicer_to_server(study, server)
         catalog = CatalogService(broker=broker, database=database, trust=credentials.trust)
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, server)
+        audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditService(audits), server)
         await conductor.resume()
         await server.start()
         # Streams end first, so that nodes hear of it and look for us again.

@@ -20,7 +20,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from wardnet.audit import log
+from wardnet.audit import log, search
 from wardnet.errors import Reason, WardnetError
 
 T = TypeVar("T")
@@ -81,9 +81,10 @@ SCHEMA: Final = (
     """CREATE TABLE revocations (
       organisation TEXT PRIMARY KEY, epoch INTEGER NOT NULL, envelope BLOB NOT NULL
     ) WITHOUT ROWID""",
-    log.SCHEMA,
+    *log.SCHEMA,
+    *search.SCHEMA,
 )
-VERSION: Final = 3
+VERSION: Final = 4
 """Of the schema."""
 
 

@@ -19,9 +19,10 @@ from wardnet.identity.credentials import Credentials
 from wardnet.transport.channel import open_channel
 from wardnet.transport.convert import envelope_from_wire, work_from_wire
 from wardnet.wire.v1 import envelope_pb2
-from wardnet.wire.v1.link_pb2 import AttachResponse, ExplainWork, Work
+from wardnet.wire.v1.link_pb2 import AttachResponse, AuditWork, ExplainWork, Work
 from wardnet.wire.v1.link_pb2_grpc import LinkServiceStub
 from wardnet_node import messages, newer
+from wardnet_node.desk.auditors import Auditors
 from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.thread import DeskThread
 from wardnet_node.health import warn_of_certificate, warn_of_clock
@@ -65,6 +66,8 @@ class Link:
         Of this process.
     desk : DeskThread of Desk
         Outbox and datasets.
+    auditors : DeskThread of Auditors
+        Shows auditors what they were granted; beside the desk, so that no query waits for it.
     rounds : Rounds
         Does the work.
     """
@@ -76,12 +79,14 @@ class Link:
         settings: NodeSettings,
         epoch: int,
         desk: DeskThread[Desk],
+        auditors: DeskThread[Auditors],
         rounds: Rounds,
     ) -> None:
         self._credentials = credentials
         self._settings = settings
         self._epoch = epoch
         self._desk = desk
+        self._auditors = auditors
         self._rounds = rounds
         self._stream: Stream | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -180,6 +185,8 @@ class Link:
                 await self._acknowledged(stream, response.acknowledgement.work_id)
             case "explain":
                 self._start(self._explain(stream, response.explain))
+            case "audit":
+                self._start(self._audit(stream, response.audit))
             case "ended":
                 self._start(self._end(response.ended.query))
             case "study":
@@ -224,6 +231,19 @@ class Link:
             envelope = await self._read_message(kind, envelope_from_wire, message.query)
             reasons = await self._desk.do(lambda desk: desk.explain(envelope))
             await stream.send(messages.explanation(message.id, reasons))
+
+    async def _audit(self, stream: Stream, message: AuditWork) -> None:
+        """Show an auditor what is granted, or say why not."""
+        with _logged_errors("audit"):
+            try:
+                envelope = envelope_from_wire(message.request)
+                pages = await self._auditors.do(lambda auditors: auditors.answer(envelope))
+            except WardnetError as error:
+                await stream.send(messages.audit_refusal(message.id, error))
+                return
+            for number, page in enumerate(pages, start=1):
+                last = number == len(pages)
+                await stream.send(messages.audit_page(message.id, page, last=last))
 
     async def _end(self, query: str) -> None:
         with _logged_errors(query):

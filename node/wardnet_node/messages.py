@@ -12,6 +12,7 @@ from wardnet.transport.convert import WorkId, causes_to_wire, envelope_to_wire, 
 from wardnet.wire.v1.link_pb2 import (
     Announcement,
     AttachRequest,
+    AuditPage,
     Explanation,
     Heartbeat,
     HeldDataset,
@@ -96,6 +97,17 @@ def explanation(number: int, reasons: Iterable[WardnetError]) -> AttachRequest:
     """Say what would be done with a query: no reason against it, or every one."""
     causes = causes_to_wire(public(reasons, work="explain"))
     return AttachRequest(explanation=Explanation(id=number, causes=causes))
+
+
+def audit_page(number: int, sealed: bytes, *, last: bool) -> AttachRequest:
+    """Carry one sealed page of what an auditor is shown."""
+    return AttachRequest(audit_page=AuditPage(id=number, sealed=sealed, last=last))
+
+
+def audit_refusal(number: int, reason: WardnetError) -> AttachRequest:
+    """Say why an auditor is shown nothing."""
+    page = AuditPage(id=number, last=True, causes=causes_to_wire([reason]))
+    return AttachRequest(audit_page=page)
 
 
 def decision(study: str, statement: Envelope) -> AttachRequest:

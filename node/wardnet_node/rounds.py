@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from dataclasses import dataclass, field
 from functools import partial
+from time import perf_counter_ns
 
 from wardnet import logs
 from wardnet.errors import Reason, WardnetError
@@ -116,10 +117,13 @@ class Rounds:
 
     async def _result(self, attempt: Attempt, work: Work) -> Result | None:
         opened, answer = attempt.opened, attempt.session.answer
+        kept, microseconds = b"", 0
         if answer is None:
+            begun = perf_counter_ns()
             sums = await self._pool.tally(
                 work.id.query, snapshot=opened.snapshot, tally=attempt.session.tally
             )
+            microseconds = (perf_counter_ns() - begun) // 1000
             message = messages.part(
                 work.id,
                 sums,
@@ -129,6 +133,7 @@ class Rounds:
             event = attempt.part_event(work.id, sums, key=self._log_key)
         else:
             message = messages.answer(work.id, self._sealed(answer, opened, work))
+            kept = answers.to_bytes(answer)
             event = attempt.answer_event(work.id, answer)
         if len(message) > MESSAGE_BYTES:
             raise WardnetError(Reason.MESSAGE_TOO_LARGE, rule=f"{MESSAGE_BYTES >> 20} MiB")
@@ -139,6 +144,8 @@ class Rounds:
             message=message,
             transcripts=attempt.transcripts,
             event=event,
+            answer=kept,
+            microseconds=microseconds,
         )
         return await self._desk.do(release)
 

@@ -14,6 +14,7 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
 from wardnet.lock import only_one
 from wardnet_node.compute.pool import WorkerPool
+from wardnet_node.desk.auditors import Auditors
 from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.thread import DeskThread
 from wardnet_node.desk.web.room import LinkState
@@ -50,16 +51,19 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     credentials = Credentials.load(home, keystore)
     desk = DeskThread(lambda: _desk(home, keystore, credentials))
+    auditors = DeskThread(lambda: Auditors.open(home, keystore, credentials))
     pool = WorkerPool(workers=settings.workers, memory=settings.worker_memory << 20)
     try:
         epoch = await desk.do(Desk.start)
         warn_of_damage(await desk.do(Desk.datasets))
+        await desk.do(lambda started: started.expire(years=settings.log_retention))
         async with pool:
             link = Link(
                 credentials=credentials,
                 settings=settings,
                 epoch=epoch,
                 desk=desk,
+                auditors=auditors,
                 rounds=Rounds(
                     desk=desk,
                     pool=pool,
@@ -86,6 +90,8 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
     finally:
         await desk.do(Desk.stop)
         desk.close()
+        await auditors.do(Auditors.close)
+        auditors.close()
 
 
 async def _until_stopped(link: Link, stop: asyncio.Event, settings: NodeSettings) -> None:

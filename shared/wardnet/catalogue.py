@@ -290,6 +290,21 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             "A list of what {identity} revoked would take something back: {rule}. The one before "
             "it stays in force.",
         ),
+        Reason.AUDIT_NOT_GRANTED: Row(
+            _S.PERMISSION_DENIED,
+            "{hospital} has not granted you its access log with this signing key, or has taken it "
+            "back. Ask its steward.",
+        ),
+        Reason.AUDIT_OUTSIDE_GRANT: Row(
+            _S.PERMISSION_DENIED,
+            "{hospital}'s grant does not cover the request at {field}: {rule}. Ask for less, or "
+            "ask its steward for more.",
+        ),
+        Reason.ANSWER_NOT_KEPT: Row(
+            _S.NOT_FOUND,
+            "{hospital} keeps no answer to the query {query}. `wardnet audit search {hospital} "
+            "--type query_answer` shows which it has released.",
+        ),
         Reason.METHOD_UNKNOWN: Row(
             _S.FAILED_PRECONDITION,
             "{method} version {version} is not known here. Update the older side.",
@@ -339,6 +354,18 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             "network and the proxy, then try again.",
             retry=True,
         ),
+        Reason.HOSPITAL_AWAY: Row(
+            _S.UNAVAILABLE,
+            "{hospital} is not connected, or did not answer in time. `wardnet hospitals` shows who "
+            "is there; try again later.",
+            retry=True,
+        ),
+        Reason.SYSLOG_AWAY: Row(
+            _S.UNAVAILABLE,
+            "The syslog receiver {address} cannot be used: {rule}. Check its address, that it "
+            "listens, and for TLS the authority that vouches for it; then send again.",
+            retry=True,
+        ),
         Reason.WAIT_TOO_LONG: Row(
             _S.DEADLINE_EXCEEDED,
             "No answer within {seconds} seconds. The query goes on; `wardnet query wait {query}` "
@@ -380,6 +407,73 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         Reason.NODE_NOT_LOCKED: Row(
             _S.FAILED_PRECONDITION,
             "The node is not locked: its access log is whole. Start it with `wardnet-node serve`.",
+        ),
+        Reason.CHECKPOINT_MALFORMED: Row(
+            _S.INVALID_ARGUMENT,
+            "The checkpoint cannot be read: {rule}. Ask for it again where you got it.",
+        ),
+        Reason.CHECKPOINT_UNSIGNED: Row(
+            _S.UNAUTHENTICATED,
+            "The checkpoint does not come from {identity}: {rule}. Keep it as evidence, believe "
+            "nothing that rests on it, and call the log's owner.",
+        ),
+        Reason.COSIGNATURE_INVALID: Row(
+            _S.UNAUTHENTICATED,
+            "The cosignature of {identity} does not belong to the checkpoint: {rule}. Keep it as "
+            "evidence and call that witness.",
+        ),
+        Reason.LOG_KEY_MISMATCH: Row(
+            _S.UNAUTHENTICATED,
+            "The key given for {identity} has the fingerprint {fingerprint}, not the one that you "
+            "have compared. Do not go on; call its owner.",
+        ),
+        Reason.ENTRY_UNCOVERED: Row(
+            _S.FAILED_PRECONDITION,
+            "No checkpoint covers entry {line} yet. Try again in a minute.",
+            retry=True,
+        ),
+        Reason.PROOF_REFUSED: Row(
+            _S.DATA_LOSS,
+            "Entry {line} is not proven: {rule}. Keep it as evidence, and ask for it again.",
+        ),
+        Reason.CONSISTENCY_REFUSED: Row(
+            _S.DATA_LOSS,
+            "The later log is not proven to continue the earlier one: {rule}. Keep both "
+            "checkpoints as evidence and call the log's owner.",
+        ),
+        Reason.LOG_UNKNOWN: Row(
+            _S.NOT_FOUND,
+            "The log {identity} is not witnessed here. Ask the witness's stewards to add its key.",
+        ),
+        Reason.CHECKPOINT_OUTDATED: Row(
+            _S.ABORTED,
+            "The witness holds the log of {identity} at size {size}. Prove that the log continues "
+            "from there.",
+            retry=True,
+        ),
+        Reason.LOG_FORKED: Row(
+            _S.DATA_LOSS,
+            "The log of {identity} has shown two histories of the same size. Both checkpoints are "
+            "kept as evidence; call its owner and your auditor.",
+        ),
+        Reason.LOG_ROLLED_BACK: Row(
+            _S.DATA_LOSS,
+            "A witness has seen {size} entries of this log, and it holds fewer: an older copy was "
+            "put back, or its end is gone. Keep the file as evidence; two stewards decide.",
+        ),
+        Reason.DETAIL_ERASED: Row(
+            _S.NOT_FOUND,
+            "What entry {line} said of its patient was erased, or its time was over. The entry "
+            "itself and its proof stand.",
+        ),
+        Reason.BUNDLE_MALFORMED: Row(
+            _S.INVALID_ARGUMENT,
+            "The bundle cannot be read at line {line}: {rule}. Ask for it again.",
+        ),
+        Reason.BUNDLE_REWRITTEN: Row(
+            _S.DATA_LOSS,
+            "The entries are not those of the checkpoint at size {line}: one or more were changed, "
+            "moved or taken out. Keep the bundle as evidence and ask for it again.",
         ),
         Reason.STATE_DAMAGED: Row(
             _S.DATA_LOSS, "{path} is damaged: {rule}. Restore it from a backup."

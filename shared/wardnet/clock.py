@@ -43,4 +43,4 @@ def from_moment(moment: str) -> datetime:
     >>> to_moment(from_moment("2026-01-31T08:15:00.250Z"))
     '2026-01-31T08:15:00.250Z'
     """
-    return datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    return datetime.fromisoformat(moment)

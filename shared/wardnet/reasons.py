@@ -109,6 +109,9 @@ class Reason(StrEnum):
     QUOTA_USED_UP = "quota_used_up"
     REVOCATIONS_STALE = "revocations_stale"
     REVOCATIONS_ROLLED_BACK = "revocations_rolled_back"
+    AUDIT_NOT_GRANTED = "audit_not_granted"
+    AUDIT_OUTSIDE_GRANT = "audit_outside_grant"
+    ANSWER_NOT_KEPT = "answer_not_kept"
     # versions
     METHOD_UNKNOWN = "method_unknown"
     DICTIONARY_OUTDATED = "dictionary_outdated"
@@ -126,6 +129,8 @@ class Reason(StrEnum):
     WORK_LIMIT = "work_limit"
     # the machines
     COORDINATOR_AWAY = "coordinator_away"
+    HOSPITAL_AWAY = "hospital_away"
+    SYSLOG_AWAY = "syslog_away"
     WAIT_TOO_LONG = "wait_too_long"
     IN_USE = "in_use"
     DISK_FULL = "disk_full"
@@ -134,6 +139,20 @@ class Reason(StrEnum):
     LOG_DAMAGED = "log_damaged"
     NODE_LOCKED = "node_locked"
     NODE_NOT_LOCKED = "node_not_locked"
+    CHECKPOINT_MALFORMED = "checkpoint_malformed"
+    CHECKPOINT_UNSIGNED = "checkpoint_unsigned"
+    COSIGNATURE_INVALID = "cosignature_invalid"
+    LOG_KEY_MISMATCH = "log_key_mismatch"
+    ENTRY_UNCOVERED = "entry_uncovered"
+    PROOF_REFUSED = "proof_refused"
+    CONSISTENCY_REFUSED = "consistency_refused"
+    LOG_UNKNOWN = "log_unknown"
+    CHECKPOINT_OUTDATED = "checkpoint_outdated"
+    LOG_FORKED = "log_forked"
+    LOG_ROLLED_BACK = "log_rolled_back"
+    DETAIL_ERASED = "detail_erased"
+    BUNDLE_MALFORMED = "bundle_malformed"
+    BUNDLE_REWRITTEN = "bundle_rewritten"
     STATE_DAMAGED = "state_damaged"
     INTERNAL = "internal"
 
@@ -192,6 +211,7 @@ DETAIL_NAMES: Final = frozenset(
         "incident",
         "seconds",
         "setting",
+        "size",
     }
 )
 """The only details an error may carry; none can hold a patient's value."""

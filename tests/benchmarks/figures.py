@@ -21,7 +21,7 @@ class Figure:
     value : float
         The number.
     unit : str
-        `ms`, `s`, `MB`, or `x` for a ratio.
+        `us`, `ms`, `s`, `MB`, or `x` for a ratio.
     target : float
         The number should not be above this.
     how : str

@@ -11,17 +11,16 @@ import pytest
 
 from wardnet import canonical
 from wardnet.audit.entry import (
-    FIRST,
     Actor,
     Budget,
     Event,
     EventType,
     Outcome,
     from_bytes,
-    leaf_hash,
     to_bytes,
 )
-from wardnet.audit.log import SCHEMA, Connection, append, entries, head, verify
+from wardnet.audit.log import SCHEMA, Connection, append, entries, head, head_at, verify
+from wardnet.audit.tree import EMPTY, Frontier, leaf_hash
 from wardnet.errors import Reason, WardnetError
 
 NOW = datetime(2026, 5, 4, 12, 0, 0, 250_999, tzinfo=UTC)
@@ -45,7 +44,8 @@ def connection(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sqlit
     """Return a connection with an empty log."""
     connect: Callable[[Path], sqlite3.Connection] = request.param
     connection = connect(tmp_path / "log.db")
-    connection.execute(SCHEMA)
+    for statement in SCHEMA:
+        connection.execute(statement)
     yield connection
     connection.close()
 
@@ -66,21 +66,23 @@ def test_entries_come_back_in_order(connection: sqlite3.Connection) -> None:
     assert [entry.type for entry in entries(connection, start=3)] == [EventType.STARTED]
 
 
-def test_every_entry_holds_the_hash_of_the_one_before(connection: sqlite3.Connection) -> None:
-    """The chain starts at zeros and runs over the stored bytes."""
-    _append(connection, EVENT, EVENT, EVENT)
-    previous = FIRST
+def test_the_root_is_over_the_bytes_of_every_entry(connection: sqlite3.Connection) -> None:
+    """At every size, also long after, and computed anew."""
+    _append(connection, *[EVENT] * 11)
+    frontier = Frontier()
     for entry in entries(connection):
-        assert entry.previous == previous
-        previous = leaf_hash(to_bytes(entry)).hex()
-    end = verify(connection)
-    assert (end.size, end.leaf) == (3, previous)
-    assert head(connection) == end
+        frontier.push(leaf_hash(to_bytes(entry)))
+        known = head_at(connection, entry.seq)
+        assert known is not None
+        assert (known.size, known.root) == (entry.seq, frontier.root().hex())
+    assert head(connection) == verify(connection) == head_at(connection, 11)
+    assert head_at(connection, 12) is None
 
 
 def test_empty_log_verifies(connection: sqlite3.Connection) -> None:
     """A new log is whole."""
-    assert (verify(connection).size, verify(connection).leaf) == (0, FIRST)
+    assert (verify(connection).size, verify(connection).root) == (0, EMPTY.hex())
+    assert head_at(connection, 0) == head(connection) == verify(connection)
 
 
 def test_rolled_back_entry_was_never_there(connection: sqlite3.Connection) -> None:
@@ -121,7 +123,8 @@ def test_equal_events_have_different_hashes(connection: sqlite3.Connection) -> N
 def test_form_of_an_entry_is_final() -> None:
     """Every field is present, null where it does not apply; the bytes are canonical JSON."""
     connection: Connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.execute(SCHEMA)
+    for statement in SCHEMA:
+        connection.execute(statement)
     connection.execute("BEGIN IMMEDIATE")
     entry = append(connection, EVENT, at=NOW)
     data = bytes(connection.execute("SELECT entry FROM access_log").fetchone()[0])
@@ -141,7 +144,7 @@ FIELDS = set(
     version seq time type outcome reason reasons node actor peer_address request_id request_digest
     study agreement agreement_version purpose vocabulary_version operation parameter_digest dataset
     snapshot cohort_size_band cells_withheld budget result_digest recipient approvals policy_digest
-    software_version patient_tags statement sealed_detail salt previous
+    software_version patient_tags statement sealed_detail salt
     """.split()  # noqa: SIM905 - a list of forty lines would hide the names
 )
 ACTOR_FIELDS = {
@@ -157,7 +160,8 @@ ACTOR_FIELDS = {
 def test_full_entry_comes_back_as_it_was() -> None:
     """Every field survives the way to bytes and back."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.execute(SCHEMA)
+    for statement in SCHEMA:
+        connection.execute(statement)
     event = Event(
         type=EventType.QUERY_ANSWER,
         outcome=Outcome.REFUSED,

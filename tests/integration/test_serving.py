@@ -31,6 +31,7 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import private_der
 from wardnet.identity.member import Role
 from wardnet.wire.v1 import (
+    audit_pb2,
     catalog_pb2,
     enrolment_pb2,
     link_pb2,
@@ -44,7 +45,7 @@ from wardnet_coordinator.doors import ALLOWED
 
 def test_every_method_says_who_may_call_it() -> None:
     """A method that is not listed is refused to everybody, so none is forgotten."""
-    modules = (catalog_pb2, enrolment_pb2, link_pb2, query_pb2, study_pb2)
+    modules = (audit_pb2, catalog_pb2, enrolment_pb2, link_pb2, query_pb2, study_pb2)
     methods = {
         f"/{service.full_name}/{method.name}"
         for module in modules

@@ -201,6 +201,7 @@ class FakeNode:
         self.ended: asyncio.Queue[str] = asyncio.Queue()
         self.studies: asyncio.Queue[Envelope] = asyncio.Queue()
         self.inquiries: asyncio.Queue[link_pb2.ExplainWork] = asyncio.Queue()
+        self.audits: asyncio.Queue[link_pb2.AuditWork] = asyncio.Queue()
         self.heartbeats: asyncio.Queue[None] = asyncio.Queue()
         self.over = asyncio.Event()
         self.failure: WardnetError | None = None
@@ -258,6 +259,8 @@ class FakeNode:
                 self.studies.put_nowait(envelope_from_wire(response.study))
             case "explain":
                 self.inquiries.put_nowait(response.explain)
+            case "audit":
+                self.audits.put_nowait(response.audit)
             case "heartbeat":
                 self.heartbeats.put_nowait(None)
 

@@ -14,6 +14,7 @@ from wardnet.audit import log
 from wardnet.audit.entry import Entry
 from wardnet.question.rows import Rows
 from wardnet_node.compute.pool import WorkerPool
+from wardnet_node.desk.auditors import Auditors
 from wardnet_node.desk.decide import Decisions
 from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.thread import DeskThread
@@ -116,6 +117,7 @@ class Hospital:
         """Run the node in this process while the block runs, and stop it in order."""
         settings = NodeSettings(address=address, workers=1, heartbeat=0.2, lease=5.0)
         desk = DeskThread(self._desk)
+        auditors = DeskThread(lambda: Auditors.open(self.home, self.keystore, self.credentials))
         pool = WorkerPool(workers=settings.workers, memory=1 << 20)
         async with pool:
             link = Link(
@@ -123,6 +125,7 @@ class Hospital:
                 settings=settings,
                 epoch=await desk.do(Desk.start),
                 desk=desk,
+                auditors=auditors,
                 rounds=Rounds(
                     desk=desk,
                     pool=pool,
@@ -140,6 +143,8 @@ class Hospital:
                     await running
                 await desk.do(Desk.stop)
                 desk.close()
+                await auditors.do(Auditors.close)
+                auditors.close()
 
     def _desk(self) -> Desk:
         catalog = Catalog.open(self.home, self.keystore)

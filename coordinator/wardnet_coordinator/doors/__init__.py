@@ -4,14 +4,23 @@ from collections.abc import Mapping
 from typing import Final
 
 from wardnet.identity.member import Role
+from wardnet_coordinator.doors.audit import AuditService
 from wardnet_coordinator.doors.catalog import CatalogService
 from wardnet_coordinator.doors.enrolment import EnrolmentService
 from wardnet_coordinator.doors.queries import QueryService
 from wardnet_coordinator.doors.studies import StudyService
 
-__all__ = ["ALLOWED", "CatalogService", "EnrolmentService", "QueryService", "StudyService"]
+__all__ = [
+    "ALLOWED",
+    "AuditService",
+    "CatalogService",
+    "EnrolmentService",
+    "QueryService",
+    "StudyService",
+]
 
-_MEMBERS: Final = frozenset({Role.NODE, Role.STEWARD, Role.RESEARCHER, Role.AUDITOR})
+_MEMBERS: Final = frozenset({Role.NODE, Role.STEWARD, Role.RESEARCHER})
+_EVERYBODY: Final = _MEMBERS | {Role.AUDITOR}
 _RESEARCHERS: Final = frozenset({Role.RESEARCHER})
 _CONCERNED: Final = frozenset({Role.RESEARCHER, Role.NODE})
 
@@ -29,7 +38,8 @@ ALLOWED: Final[Mapping[str, frozenset[Role]]] = {
     "/wardnet.wire.v1.StudyService/ListStudies": _CONCERNED,
     "/wardnet.wire.v1.CatalogService/PublishDictionary": frozenset({Role.NODE, Role.STEWARD}),
     "/wardnet.wire.v1.CatalogService/GetDictionary": _MEMBERS,
-    "/wardnet.wire.v1.CatalogService/ListDatasets": _MEMBERS,
-    "/wardnet.wire.v1.CatalogService/ListHospitals": _MEMBERS,
+    "/wardnet.wire.v1.CatalogService/ListDatasets": _EVERYBODY,
+    "/wardnet.wire.v1.CatalogService/ListHospitals": _EVERYBODY,
+    "/wardnet.wire.v1.AuditService/Ask": frozenset({Role.AUDITOR}),
 }
 """Who may call what; the interceptor refuses everything else."""

@@ -2,17 +2,23 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from typing import BinaryIO
 
 import click
 
 from wardnet import clock
+from wardnet.audit import bundle as bundles
+from wardnet.audit import checkpoint
 from wardnet.audit import log as access_log
 from wardnet.audit.entry import Entry, EventType
 from wardnet.audit.search import Search
 from wardnet.audit.search import search as find
 from wardnet.canonical import Json
 from wardnet.command import json_option, print_record, print_records
+from wardnet.identity.credentials import Keys
 from wardnet_node.cli.place import Place
+from wardnet_node.desk import retention
+from wardnet_node.desk.events import by_operator
 
 SHOWN = (
     "seq",
@@ -91,9 +97,43 @@ def search(
 @click.pass_obj
 def verify(place: Place, *, as_json: bool) -> None:
     """Check that no entry was changed, moved or taken out."""
+    key = Keys.load(place.keystore).signing.public_key()
     with place.catalog() as catalog, catalog.reading() as connection:
-        head = access_log.verify(connection)
-    print_record({"entries": head.size, "head": head.leaf}, as_json=as_json)
+        head = checkpoint.verify(connection, key=key)
+    print_record({"entries": head.size, "root": head.root}, as_json=as_json)
+
+
+@log.command()
+@click.argument("file", type=click.File("wb"))
+@click.pass_obj
+def bundle(place: Place, *, file: BinaryIO) -> None:
+    """Write the whole log to FILE with what proves it; that is an entry of it too."""
+    member, key, at = place.credentials.member, place.credentials.signer.key, clock.now()
+    with place.catalog() as catalog:
+        with catalog.transaction() as connection:
+            access_log.append(connection, by_operator(member, EventType.LOG_READ), at=at)
+            checkpoint.make(connection, key=key, origin=member.uri, at=at)
+        with catalog.reading() as connection:
+            keys = {member.uri: key.public_key()}
+            bundles.write(bundles.gather(connection, None, keys=keys), file)
+
+
+@log.command()
+@click.option(
+    "--patient",
+    prompt="The patient's number",
+    help="Number at the hospital; asked for when it is not given.",
+)
+@json_option
+@click.pass_obj
+def erase(place: Place, *, patient: str, as_json: bool) -> None:
+    """Erase what the log says of one patient; entries and proofs stand.
+
+    Backups of the catalog from before hold it still: destroy them too.
+    """
+    with place.catalog() as catalog:
+        erased = retention.erase(catalog, place.keystore, place.credentials.member, patient=patient)
+    print_record({"erased keys": erased}, as_json=as_json)
 
 
 def _moment(day: datetime | None, *, after: int = 0) -> str:

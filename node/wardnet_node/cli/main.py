@@ -13,6 +13,7 @@ from wardnet.identity.member import Role
 from wardnet.settings import effective
 from wardnet.transport.enrol import check_invitation, read_invitation
 from wardnet_node import enrol
+from wardnet_node.cli.auditor import auditor
 from wardnet_node.cli.book import book
 from wardnet_node.cli.dataset import dataset
 from wardnet_node.cli.desk import desk
@@ -22,6 +23,7 @@ from wardnet_node.cli.place import Place
 from wardnet_node.cli.steward import steward
 from wardnet_node.cli.study import study
 from wardnet_node.cli.unlock import unlock
+from wardnet_node.cli.usage import usage
 
 RECOVERY: Final = (
     "This key opens the vault when the passphrase is lost. It is shown once and kept nowhere:\n"
@@ -128,4 +130,6 @@ main.add_command(book)
 main.add_command(keys)
 main.add_command(study)
 main.add_command(desk)
+main.add_command(auditor)
+main.add_command(usage)
 main.add_command(unlock)

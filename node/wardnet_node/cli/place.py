@@ -11,6 +11,7 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import FILE_NAME, Keystore, read_passphrase
 from wardnet_node.desk.decide import Decisions
+from wardnet_node.desk.grants import Grants, question_key
 from wardnet_node.desk.stewards import Stewards
 from wardnet_node.settings import NodeSettings
 from wardnet_node.vault.catalog import Catalog
@@ -86,6 +87,18 @@ class Place:
                     member=credentials.member,
                 ),
             )
+
+    @contextmanager
+    def grants(self) -> Iterator[tuple[Grants, Stewards]]:
+        """Open what auditors were granted, and the stewards."""
+        with self.decisions() as (decisions, stewards), self.catalog() as catalog:
+            grants = Grants(
+                catalog,
+                credentials=self.credentials,
+                decisions=decisions,
+                questions=question_key(self.keystore),
+            )
+            yield grants, stewards
 
     @contextmanager
     def vault(self) -> Iterator[Vault]:

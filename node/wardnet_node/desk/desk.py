@@ -15,8 +15,8 @@ from wardnet.errors import WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope
 from wardnet.transport.convert import Work, WorkId, envelope_to_bytes
-from wardnet_node import messages, outbox
-from wardnet_node.desk import queries, studies
+from wardnet_node import messages, outbox, usage
+from wardnet_node.desk import queries, retention, studies
 from wardnet_node.desk.accept import Refused, check_attempt
 from wardnet_node.desk.anchor import Anchor
 from wardnet_node.desk.decide import Decisions
@@ -82,6 +82,10 @@ class Desk:
             log.append(connection, by_operator(self._member, EventType.STARTED), at=clock.now())
         self._started = True
         return int(row[0])
+
+    def expire(self, *, years: int) -> None:
+        """Erase what the log says of patients once its time is over."""
+        retention.expire(self._catalog, self._member, years=years)
 
     def stop(self) -> None:
         """Record that the daemon ends, if it had started, and close the catalog."""
@@ -189,6 +193,8 @@ class Desk:
         message: bytes,
         transcripts: Sequence[str],
         event: Event,
+        answer: bytes = b"",
+        microseconds: int = 0,
     ) -> Result | None:
         """Make a result durable, with its log entry and the totals that it rests on.
 
@@ -202,6 +208,10 @@ class Desk:
             Digest of all totals before round 0, 1, ..., this one.
         event : Event
             What the log says about it.
+        answer : bytes
+            The answer that is in the message, to be shown to auditors who were granted that.
+        microseconds : int
+            How long it took to compute; for the hospital itself.
 
         Returns
         -------
@@ -225,7 +235,13 @@ class Desk:
                 connection, work_id.query, attempt=work_id.attempt, transcripts=transcripts
             )
             outbox.put(connection, result, query=work_id.query)
-            log.append(connection, event, at=clock.now())
+            if answer:
+                queries.keep_answer(connection, work_id.query, answer)
+            at = clock.now()
+            log.append(connection, event, at=at)
+            usage.note_spent(
+                connection, opened.query, event=event, at=at, microseconds=microseconds
+            )
         return result
 
     def refuse(self, work: Work, reasons: Sequence[WardnetError]) -> Result:

@@ -51,7 +51,7 @@ def of_query(member: Member, *, query: Query, envelope: Envelope, snapshot: str 
         type=EventType.QUERY_ACCEPTED,
         outcome=Outcome.DONE,
         node=member.uri,
-        actor=_signer(envelope),
+        actor=signer(envelope),
         request_id=canonical.digest(envelope.payload),
         request_digest=canonical.digest(envelope.payload),
         operation=f"{query.method} {query.method_version}",
@@ -104,7 +104,8 @@ def _purpose(query: Query) -> str:
     return text if len(text) <= LONGEST_PURPOSE else f"sha256:{canonical.digest(data)}"
 
 
-def _signer(envelope: Envelope) -> Actor:
+def signer(envelope: Envelope) -> Actor:
+    """Return who signed a verified envelope first, and with which key."""
     leaf = read_certificate(envelope.signatures[0].certificates[0])
     member = leaf_member(leaf, usage=Usage.SIGNING)
     key = leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

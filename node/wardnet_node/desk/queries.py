@@ -68,6 +68,20 @@ def remember(connection: Connection, accepted: Accepted) -> None:
     )
 
 
+def keep_answer(connection: Connection, query: str, answer: bytes) -> None:
+    """Keep the answer to a query, of its last attempt, for auditors who may see it."""
+    connection.execute(
+        "INSERT OR REPLACE INTO kept_answers (query, answer) VALUES (?, ?)", (query, answer)
+    )
+
+
+def kept_answer(connection: Connection, query: str) -> bytes | None:
+    """Return the answer that was kept of a query; None without one."""
+    rows = connection.execute("SELECT answer FROM kept_answers WHERE query = ?", (query,))
+    row = rows.fetchone()
+    return None if row is None else bytes(row[0])
+
+
 def find(connection: Connection, query: str) -> Accepted | None:
     """Return what was decided about a query, or None at its first sight."""
     rows = connection.execute(

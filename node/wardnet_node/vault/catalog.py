@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Final, Self, cast
 
 import sqlcipher3
 
-from wardnet.audit import log, search
+from wardnet.audit import log, search, tags
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.keystore import Keystore
+from wardnet_node import usage
 from wardnet_node.vault.disk import disk_errors
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
             PRIMARY KEY (dataset, number)
         ) STRICT
         """,
-        log.SCHEMA,
+        *log.SCHEMA,
         """
         CREATE TABLE outbox (
             work_id TEXT PRIMARY KEY,
@@ -173,6 +174,21 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
         """,
     ),
     ("CREATE INDEX unacknowledged_results ON outbox (query) WHERE released = 0",),
+    usage.SCHEMA,
+    (
+        # What stewards let auditors read is only ever added to.
+        """
+        CREATE TABLE audit_grants (
+            position INTEGER PRIMARY KEY,
+            auditor TEXT NOT NULL,
+            envelope BLOB NOT NULL,
+            made TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE TABLE audit_nonces (nonce TEXT PRIMARY KEY) STRICT, WITHOUT ROWID",
+        "CREATE TABLE kept_answers (query TEXT PRIMARY KEY, answer BLOB NOT NULL) STRICT",
+    ),
+    tags.SCHEMA,
 )
 """Each brings a catalog from one version to the next; they are only ever added to."""
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from wardnet.audit.entry import EventType
 from wardnet.errors import Reason, WardnetError
+from wardnet_node import usage
 from wardnet_node.vault import tables
 from wardnet_node.vault.keys import DatasetKey
 from wardnet_node.vault.load import Load
@@ -155,6 +156,7 @@ def commit(
         tables.put_snapshot(connection, dataset_id, snapshot)
         # 4. Queries under way may still read the snapshot before; older ones are forgotten.
         tables.forget_before(connection, dataset_id, number=number - 1)
+        usage.note_stored(connection, name, at=loaded)
         store.log(
             connection,
             EventType.DATASET_LOADED,

@@ -47,8 +47,8 @@ class Written:
     ----------
     id : str
         Random; the file's name.
-    rows, size : int
-        How many rows, how many bytes.
+    rows, size, plain : int
+        How many rows; how many bytes on the disk, and before compression and encryption.
     digest : str
         SHA-256 of the file, hexadecimal.
     aad : str
@@ -60,6 +60,7 @@ class Written:
     id: str
     rows: int
     size: int
+    plain: int
     digest: str
     aad: str
     key: bytes = field(repr=False)
@@ -101,7 +102,7 @@ def write(columns: Mapping[str, NDArray[Any]], folder: Path, *, place: str, sche
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
-    return Written(name, table.num_rows, size, digest, aad, key)
+    return Written(name, table.num_rows, size, table.nbytes, digest, aad, key)
 
 
 def _write_table(table: pa.Table, path: Path, *, key: bytes, aad: bytes) -> None:

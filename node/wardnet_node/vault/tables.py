@@ -125,14 +125,15 @@ def put_segment(
 ) -> None:
     """Store a segment; `key` is wrapped."""
     connection.execute(
-        "INSERT INTO segments (id, dataset, kind, rows, size, digest, aad, key, born)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO segments (id, dataset, kind, rows, size, plain, digest, aad, key, born)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             written.id,
             dataset_id,
             kind,
             written.rows,
             written.size,
+            written.plain,
             written.digest,
             written.aad,
             key,

@@ -18,6 +18,7 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.keystore import Keystore
 from wardnet.identity.member import Member
 from wardnet.question.dictionary import Dictionary
+from wardnet_node import usage
 from wardnet_node.intake import batches, local_part
 from wardnet_node.intake.blocks import Progress
 from wardnet_node.intake.local_part import LocalPart
@@ -242,6 +243,7 @@ class Vault:
         with self._catalog.transaction() as connection:
             record = held(connection, name)
             tables.mark_dropped(connection, record.id)
+            usage.note_stored(connection, name, at=clock.to_moment(clock.now()))
             self._store.log(
                 connection,
                 EventType.DATASET_DROPPED,

@@ -4,7 +4,7 @@ Every field is always present; what does not apply is null. Later kinds of event
 the form stays.
 """
 
-import hashlib
+import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,9 +21,8 @@ from wardnet.question.dictionary import STRICT
 from wardnet.question.query import Digest
 
 Salt: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-
-FIRST: Final = "0" * 64
-"""What stands for the leaf hash before the first entry."""
+Number: TypeAlias = Annotated[int, Field(gt=-(1 << 53), lt=1 << 53)]
+"""What every JSON reader reads as the same integer."""
 
 
 class EventType(StrEnum):
@@ -59,6 +58,9 @@ class EventType(StrEnum):
     QUERY_FAILED = "query_failed"
     QUERY_CANCELLED = "query_cancelled"
     LOG_READ = "log_read"
+    DETAIL_ERASED = "detail_erased"
+    AUDITOR_GRANTED = "auditor_granted"
+    AUDITOR_REVOKED = "auditor_revoked"
 
 
 class Outcome(StrEnum):
@@ -95,8 +97,8 @@ class Budget:
     """State what an answer cost."""
 
     mechanism: str
-    cost: int
-    left: int
+    cost: Number
+    left: Number
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -159,7 +161,7 @@ class Event:
     request_digest: Digest | None = None
     study: str | None = None
     agreement: str | None = None
-    agreement_version: int | None = None
+    agreement_version: Number | None = None
     purpose: str | None = None
     vocabulary_version: str | None = None
     operation: str | None = None
@@ -167,7 +169,7 @@ class Event:
     dataset: str | None = None
     snapshot: str | None = None
     cohort_size_band: str | None = None
-    cells_withheld: int | None = None
+    cells_withheld: Number | None = None
     budget: Budget | None = None
     result_digest: Digest | None = None
     recipient: str | None = None
@@ -199,8 +201,6 @@ class Entry(Event):
         Of the product that wrote it.
     salt : str
         128 random bits: an entry cannot be guessed from its hash.
-    previous : str
-        Leaf hash of the entry before; zeros for the first.
     """
 
     version: Literal[1] = 1
@@ -208,7 +208,6 @@ class Entry(Event):
     time: Moment
     software_version: str
     salt: Salt
-    previous: Digest
 
 
 _ADAPTER: Final = TypeAdapter(Entry)
@@ -226,8 +225,13 @@ def new_salt() -> str:
 
 
 def to_bytes(entry: Entry) -> bytes:
-    """Return the canonical bytes that are stored and hashed."""
-    return canonical.write(_ADAPTER, entry)
+    """Return the canonical bytes that are stored and hashed.
+
+    An entry holds no fractions and its names are ASCII, so that the standard library's writer gives
+    the bytes of RFC 8785, ten times as fast.
+    """
+    value = _ADAPTER.dump_python(entry, mode="json")
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 
 
 def from_bytes(data: bytes) -> Entry:
@@ -239,8 +243,3 @@ def from_bytes(data: bytes) -> Entry:
         `MALFORMED`.
     """
     return canonical.read(_ADAPTER, data)
-
-
-def leaf_hash(data: bytes) -> bytes:
-    """Return the Merkle leaf hash of an entry's bytes: SHA-256(0x00 || data) (RFC 9162, 2.1.1)."""
-    return hashlib.sha256(b"\x00" + data).digest()

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from wardnet.client import display, home
+from wardnet.client.cli_audit import audit
 from wardnet.client.cli_connect import connected, show_listing
 from wardnet.client.cli_query import query
 from wardnet.client.cli_study import study
@@ -122,3 +123,4 @@ def config(places: tuple[Path, Path | None], *, as_json: bool) -> None:
 
 main.add_command(study)
 main.add_command(query)
+main.add_command(audit)

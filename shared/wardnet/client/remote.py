@@ -13,12 +13,14 @@ from wardnet import clock
 from wardnet.agreement.study import Study
 from wardnet.client.ask import Ask, Asker, to_query
 from wardnet.client.asked import Asked
+from wardnet.client.audit import Audit
 from wardnet.client.catalog import Catalog
 from wardnet.client.choice import choose, named
 from wardnet.client.connection import Connection, Derive
 from wardnet.client.harmonise import Finding, find, findings
 from wardnet.client.listing import Columns, Dataset, Hospital, Listing
 from wardnet.client.network import Network
+from wardnet.client.pins import Pins
 from wardnet.client.proposals import Proposals
 from wardnet.client.record import Record
 from wardnet.client.result import Result
@@ -110,6 +112,16 @@ class RemoteNetwork(Network):
         """Return who I am, as hospitals write me into their address books."""
         member = self._connection.member
         return Identity(member.network, member.role.value, member.id, self._connection.key)
+
+    def audit(self, pins: Pins) -> Audit:
+        """Return the way of an auditor into the logs of hospitals.
+
+        Parameters
+        ----------
+        pins : Pins
+            What logs are held against.
+        """
+        return Audit(self._connection, pins)
 
     def studies(self) -> Listing[StudyRecord]:
         """Return the studies that name me, newest first."""

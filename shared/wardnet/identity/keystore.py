@@ -148,8 +148,8 @@ class Keystore:
         Parameters
         ----------
         purpose : str
-            `catalog`, `wrapping`, `identity`, `log`, or `recipient` with a query's nonce; each
-            gives an independent key.
+            `catalog`, `wrapping`, `identity`, `log`, `patient tags`, or `recipient` with a query's
+            nonce; each gives an independent key.
         """
         return derive(self.root_key, f"wardnet keystore v1 {purpose}")
 

@@ -3,27 +3,14 @@
 Every query names a fresh public key. The hospital seals the bytes of its signed answer to it, bound
 to the query and to itself, so that an answer moved to another query or another hospital's name does
 not open. Sealing does not say who sealed: the signature inside does.
-
-References
-----------
-RFC 9180, Hybrid Public Key Encryption: base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256,
-AES-256-GCM.
 """
 
-from typing import Final
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+from wardnet.sealing import hpke
+from wardnet.sealing.hpke import public_key as recipient_of
 
-from wardnet.errors import Reason, WardnetError
-
-_SUITE: Final = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
-
-
-def recipient_of(key: X25519PrivateKey) -> str:
-    """Return the public key as a query names it: 64 hexadecimal characters."""
-    return key.public_key().public_bytes_raw().hex()
+__all__ = ["check_recipient", "open_sealed", "recipient_of", "seal"]
 
 
 def check_recipient(recipient: str) -> None:
@@ -56,13 +43,7 @@ def seal(data: bytes, recipient: str, *, query: str, hospital: str) -> bytes:
     WardnetError
         `MALFORMED` when the recipient is no key that can be sealed to (RFC 7748, 6.1).
     """
-    try:
-        key = X25519PublicKey.from_public_bytes(bytes.fromhex(recipient))
-        return _SUITE.encrypt(data, key, info=_info(query, hospital))
-    except ValueError as error:
-        raise WardnetError(
-            Reason.MALFORMED, field="recipient", rule="it is not an X25519 public key"
-        ) from error
+    return hpke.seal(data, recipient, info=_info(query, hospital))
 
 
 def open_sealed(data: bytes, private_key: X25519PrivateKey, *, query: str, hospital: str) -> bytes:
@@ -82,13 +63,9 @@ def open_sealed(data: bytes, private_key: X25519PrivateKey, *, query: str, hospi
     WardnetError
         `SIGNATURE_INVALID` when it was changed, or sealed for another key, query or hospital.
     """
-    try:
-        return _SUITE.decrypt(data, private_key, info=_info(query, hospital))
-    except (InvalidTag, ValueError) as error:
-        raise WardnetError(
-            Reason.SIGNATURE_INVALID, rule=f"{hospital} did not seal this answer for this query"
-        ) from error
+    rule = f"{hospital} did not seal this answer for this query"
+    return hpke.open_sealed(data, private_key, info=_info(query, hospital), rule=rule)
 
 
-def _info(query: str, hospital: str) -> bytes:
-    return f"wardnet answer v1|{query}|{hospital}".encode()
+def _info(query: str, hospital: str) -> str:
+    return f"wardnet answer v1|{query}|{hospital}"

@@ -9,7 +9,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class AttachRequest(_message.Message):
-    __slots__ = ("hello", "heartbeat", "announcement", "part", "answer", "refusal", "decision", "explanation", "revocations")
+    __slots__ = ("hello", "heartbeat", "announcement", "part", "answer", "refusal", "decision", "explanation", "audit_page", "revocations")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     ANNOUNCEMENT_FIELD_NUMBER: _ClassVar[int]
@@ -18,6 +18,7 @@ class AttachRequest(_message.Message):
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
     DECISION_FIELD_NUMBER: _ClassVar[int]
     EXPLANATION_FIELD_NUMBER: _ClassVar[int]
+    AUDIT_PAGE_FIELD_NUMBER: _ClassVar[int]
     REVOCATIONS_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     heartbeat: Heartbeat
@@ -27,11 +28,12 @@ class AttachRequest(_message.Message):
     refusal: Refusal
     decision: StudyDecision
     explanation: Explanation
+    audit_page: AuditPage
     revocations: _envelope_pb2.Envelope
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., announcement: _Optional[_Union[Announcement, _Mapping]] = ..., part: _Optional[_Union[RoundPart, _Mapping]] = ..., answer: _Optional[_Union[SignedAnswer, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., decision: _Optional[_Union[StudyDecision, _Mapping]] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ..., revocations: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ...) -> None: ...
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., announcement: _Optional[_Union[Announcement, _Mapping]] = ..., part: _Optional[_Union[RoundPart, _Mapping]] = ..., answer: _Optional[_Union[SignedAnswer, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., decision: _Optional[_Union[StudyDecision, _Mapping]] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ..., audit_page: _Optional[_Union[AuditPage, _Mapping]] = ..., revocations: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ...) -> None: ...
 
 class AttachResponse(_message.Message):
-    __slots__ = ("welcome", "heartbeat", "work", "acknowledgement", "ended", "study", "explain")
+    __slots__ = ("welcome", "heartbeat", "work", "acknowledgement", "ended", "study", "explain", "audit")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     WORK_FIELD_NUMBER: _ClassVar[int]
@@ -39,6 +41,7 @@ class AttachResponse(_message.Message):
     ENDED_FIELD_NUMBER: _ClassVar[int]
     STUDY_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
+    AUDIT_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     heartbeat: Heartbeat
     work: Work
@@ -46,7 +49,8 @@ class AttachResponse(_message.Message):
     ended: Ended
     study: _envelope_pb2.Envelope
     explain: ExplainWork
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., work: _Optional[_Union[Work, _Mapping]] = ..., acknowledgement: _Optional[_Union[Acknowledgement, _Mapping]] = ..., ended: _Optional[_Union[Ended, _Mapping]] = ..., study: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., explain: _Optional[_Union[ExplainWork, _Mapping]] = ...) -> None: ...
+    audit: AuditWork
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., work: _Optional[_Union[Work, _Mapping]] = ..., acknowledgement: _Optional[_Union[Acknowledgement, _Mapping]] = ..., ended: _Optional[_Union[Ended, _Mapping]] = ..., study: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., explain: _Optional[_Union[ExplainWork, _Mapping]] = ..., audit: _Optional[_Union[AuditWork, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("hospital", "epoch", "software_version", "methods", "announcement")
@@ -176,6 +180,26 @@ class Explanation(_message.Message):
     id: int
     causes: _containers.RepeatedCompositeFieldContainer[Cause]
     def __init__(self, id: _Optional[int] = ..., causes: _Optional[_Iterable[_Union[Cause, _Mapping]]] = ...) -> None: ...
+
+class AuditWork(_message.Message):
+    __slots__ = ("id", "request")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    request: _envelope_pb2.Envelope
+    def __init__(self, id: _Optional[int] = ..., request: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ...) -> None: ...
+
+class AuditPage(_message.Message):
+    __slots__ = ("id", "sealed", "last", "causes")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SEALED_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    CAUSES_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    sealed: bytes
+    last: bool
+    causes: _containers.RepeatedCompositeFieldContainer[Cause]
+    def __init__(self, id: _Optional[int] = ..., sealed: _Optional[bytes] = ..., last: _Optional[bool] = ..., causes: _Optional[_Iterable[_Union[Cause, _Mapping]]] = ...) -> None: ...
 
 class Acknowledgement(_message.Message):
     __slots__ = ("work_id",)

@@ -1,0 +1,162 @@
+"""Where an auditor's command takes entries from: a hospital that is asked, or a bundle's file."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from wardnet import clock
+from wardnet.audit import bundle as bundles
+from wardnet.audit.entry import EventType, Outcome
+from wardnet.audit.search import Search
+from wardnet.client import home
+from wardnet.client.audit import Audit, Found, read_entries
+from wardnet.client.pins import Pins
+from wardnet.command import console
+from wardnet.errors import Reason, WardnetError
+
+if TYPE_CHECKING:
+    from wardnet.client.remote import RemoteNetwork
+
+_DAY: Final = "%Y-%m-%d"
+
+
+class Sources:
+    """Open sources as they are named; the network only when a hospital is.
+
+    Parameters
+    ----------
+    folder, passphrase_file : Path
+        The auditor's home.
+    """
+
+    def __init__(self, folder: Path, passphrase_file: Path | None) -> None:
+        self.pins = Pins(folder)
+        self._folder = folder
+        self._passphrase_file = passphrase_file
+        self._network: RemoteNetwork | None = None
+
+    @property
+    def audit(self) -> Audit:
+        """Return the way to the hospitals."""
+        if self._network is None:
+            self._network = home.connect(self._folder, passphrase_file=self._passphrase_file)
+        return self._network.audit(self.pins)
+
+    def take(
+        self, source: str, wanted: Search, *, patient: str = "", limit: int | None = None
+    ) -> Found:
+        """Return the verified entries of one source; of a file all that it holds.
+
+        Raises
+        ------
+        WardnetError
+            What `Audit.search` and `read_bundle` refuse.
+        """
+        if Path(source).is_file():
+            return read_bundle(Path(source), self.pins)
+        with console(stderr=True).status(f"asking {source}"):
+            return self.audit.search(source, wanted, patient=patient, limit=limit)
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._network is not None:
+            self._network.close()
+
+
+@contextmanager
+def sources() -> Iterator[Sources]:
+    """Open the sources of the running command."""
+    folder, passphrase_file = click.get_current_context().obj
+    opened = Sources(folder, passphrase_file)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def read_bundle(path: Path, pins: Pins) -> Found:
+    """Verify a bundle, and only then read its entries; nobody is asked.
+
+    Raises
+    ------
+    WardnetError
+        `FILE_UNREADABLE`, or what `bundle.read` and `bundle.verify` refuse.
+    """
+    try:
+        with path.open("rb") as stream:
+            bundle = bundles.read(stream)
+            bundle = replace(bundle, entries=tuple(bundle.entries))
+    except OSError as error:
+        rule = str(error.strerror)
+        raise WardnetError(Reason.FILE_UNREADABLE, file=str(path), rule=rule) from error
+    verdict = bundles.verify(bundle, logs=pins.keys, witnesses=pins.keys)
+    return Found(bundle=bundle, verdict=verdict, entries=read_entries(bundle.entries))
+
+
+def search_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the filters, as the parameters `wanted` (a Search) and `patient`."""
+
+    @wraps(function)
+    def run(**options: str | datetime | None) -> None:
+        filters = {name: options.pop(name) or "" for name in _FILTERS}
+        since, until, kind, outcome = (
+            options.pop(name) for name in ("since", "until", "kind", "outcome")
+        )
+        wanted = Search(
+            **filters,  # type: ignore[arg-type]
+            since=_moment(since),
+            until=_moment(until, after=1),
+            type=EventType(str(kind)) if kind else None,
+            outcome=Outcome(str(outcome)) if outcome else None,
+        )
+        function(wanted=wanted, **options)
+
+    for option in reversed(_OPTIONS):
+        run = option(run)
+    return run
+
+
+_FILTERS: Final = ("subject", "organisation", "study", "purpose", "dataset", "method", "request")
+
+_OPTIONS: Final = (
+    click.option("--researcher", "subject", help="Part of who acted."),
+    click.option("--organisation", help="For whom they acted."),
+    click.option("--study", help="The beginning of the study's digest."),
+    click.option("--purpose", help="Part of the purpose, e.g. DUO:0000006."),
+    click.option("--dataset", help="About which one."),
+    click.option("--method", help="By which one, e.g. count."),
+    click.option("--request", help="SHA-256 of the signed query."),
+    click.option(
+        "--type",
+        "kind",
+        type=click.Choice([kind.value for kind in EventType]),
+        help="What happened.",
+    ),
+    click.option(
+        "--outcome",
+        type=click.Choice([outcome.value for outcome in Outcome]),
+        help="How it ended.",
+    ),
+    click.option("--since", type=click.DateTime([_DAY]), help="First day, UTC."),
+    click.option("--until", type=click.DateTime([_DAY]), help="Last day, UTC."),
+    click.option(
+        "--patient",
+        default="",
+        prompt="The patient's number at the hospital",
+        prompt_required=False,
+        help="The patient's number at the hospital, which alone reads it; asked for when left out.",
+    ),
+)
+
+
+def _moment(day: str | datetime | None, *, after: int = 0) -> str:
+    """Return the moment at which a day begins, or one some days later; empty for none."""
+    if not isinstance(day, datetime):
+        return ""
+    return clock.to_moment(day.replace(tzinfo=UTC) + timedelta(days=after))

@@ -1,0 +1,247 @@
+"""`wardnet audit`: read what hospitals have granted, prove it, and hold it against pinned keys."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import click
+
+from wardnet import canonical
+from wardnet.audit import bundle as bundles
+from wardnet.audit.bundle import Verdict
+from wardnet.audit.entry import Entry
+from wardnet.audit.search import Search
+from wardnet.canonical import Json
+from wardnet.client.audit_source import Sources, read_bundle, search_options, sources
+from wardnet.client.cli_audit_take import export, report
+from wardnet.client.pins import Pins
+from wardnet.command import Record, json_option, print_json, print_record, print_records
+from wardnet.question import answer as answers
+
+SHOWN: Final = (
+    "seq", "time", "type", "outcome", "reason", "subject", "operation", "dataset", "study",
+)  # fmt: skip
+_SHORT: Final = 12
+
+
+@click.group()
+def audit() -> None:
+    """Read the access logs of hospitals that have granted it, and prove what they say.
+
+    HOSPITAL is a hospital's id. SOURCE is one too, or the file of a bundle that was saved before.
+    """
+
+
+@audit.command()
+@click.argument("hospital")
+@search_options
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Most.")
+@click.option("--all", "everything", is_flag=True, help="Without a limit.")
+@click.option("--save", type=click.File("wb", lazy=True), help="File for the bundle: the evidence.")
+@json_option
+def search(
+    hospital: str,
+    *,
+    wanted: Search,
+    patient: str,
+    limit: int,
+    everything: bool,
+    save: BinaryIO | None,
+    as_json: bool,
+) -> None:
+    """Search the log of HOSPITAL, newest entries; every one is proven before it is shown."""
+    with sources() as opened:
+        most = None if everything else limit
+        found = opened.take(hospital, wanted, patient=patient, limit=most)
+    if save is not None:
+        bundles.write(found.bundle, save)
+    if as_json:
+        entries: list[Json] = [_record(entry) for entry in found.entries]
+        print_json({"entries": entries, "more": found.more, "verdict": _verdict(found.verdict)})
+        return
+    print_records([_shortened(entry) for entry in found.entries], as_json=False, columns=SHOWN)
+    if found.more:
+        click.echo("There are older ones: --limit, or --all.", err=True)
+    _say(found.verdict, err=True)
+
+
+@audit.command()
+@click.argument("source")
+@click.argument("seq", type=click.IntRange(1))
+@click.option("--answer", is_flag=True, help="Show the answer too that was released.")
+@json_option
+def show(source: str, *, seq: int, answer: bool, as_json: bool) -> None:
+    """Show entry SEQ of SOURCE whole, with the path of hashes that proves it."""
+    with sources() as opened:
+        found = opened.take(source, Search(after=seq - 1, before=seq + 1))
+        items = zip(found.bundle.entries, found.entries, strict=True)
+        held = [(proved, entry) for proved, entry in items if entry.seq == seq]
+        if not held:
+            message = f"{source} shows no entry {seq}: there is none, or it is not granted"
+            raise click.UsageError(message)
+        ((proved, entry),) = held
+        record = _record(entry)
+        record["proof"] = [item.hex() for item in proved.proof]
+        if answer:
+            record["answer"] = _answer(opened, source, entry)
+    if as_json:
+        print_json({**record, "verdict": _verdict(found.verdict)})
+        return
+    print_record({name: value for name, value in record.items() if value}, as_json=False)
+    _say(found.verdict, err=True)
+
+
+@audit.command()
+@click.argument("bundle", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@json_option
+@click.pass_obj
+def verify(places: tuple[Path, Path | None], *, bundle: Path, as_json: bool) -> None:
+    """Say what the file BUNDLE proves and what it does not; nobody is asked."""
+    verdict = read_bundle(bundle, Pins(places[0])).verdict
+    if as_json:
+        print_json(_verdict(verdict))
+    else:
+        _say(verdict)
+
+
+@audit.command()
+@click.argument("hospital")
+@search_options
+@click.option(
+    "--interval",
+    type=click.FloatRange(1),
+    default=60.0,
+    show_default=True,
+    help="Seconds between two looks; each is an entry of the log itself.",
+)
+@click.option("--count", type=click.IntRange(1), help="End after so many entries.")
+@json_option
+def watch(
+    hospital: str,
+    *,
+    wanted: Search,
+    patient: str,
+    interval: float,
+    count: int | None,
+    as_json: bool,
+) -> None:
+    """Print new entries of HOSPITAL's log as they are written, until Ctrl-C."""
+    if patient:
+        message = "--patient is for search and report"
+        raise click.UsageError(message)
+    with sources() as opened:
+        entries = opened.audit.watch(hospital, wanted, interval=interval)
+        for number, entry in enumerate(entries, start=1):
+            _print_line(entry, as_json=as_json)
+            if number == count:
+                return
+
+
+@audit.command()
+@click.argument("hospital")
+@json_option
+def granted(hospital: str, *, as_json: bool) -> None:
+    """Show what HOSPITAL has granted me."""
+    with sources() as opened:
+        grant = opened.audit.grant(hospital)
+    record: Record = {
+        "hospital": grant.hospital,
+        "scope": grant.scope.words if grant.scope else "",
+        "until": grant.not_after,
+        "key": grant.key,
+    }
+    print_record(record, as_json=as_json)
+
+
+@audit.group()
+def trust() -> None:
+    """Look after the keys of logs and witnesses that were compared by people."""
+
+
+@trust.command("add")
+@click.argument("origin")
+@click.option(
+    "--fingerprint",
+    required=True,
+    metavar="HEX",
+    callback=lambda _context, _option, text: "".join(filter(str.isalnum, text)).lower(),
+    help="SHA-256 of the key, as its owner told you on another way than the network.",
+)
+@click.pass_obj
+def add_trust(places: tuple[Path, Path | None], *, origin: str, fingerprint: str) -> None:
+    """Pin the key of the log or witness ORIGIN, e.g. wardnet://heartnet/node/north.
+
+    With another key nothing of that log verifies any more.
+    """
+    Pins(places[0]).add(origin, fingerprint)
+
+
+@trust.command("list")
+@json_option
+@click.pass_obj
+def list_trust(places: tuple[Path, Path | None], *, as_json: bool) -> None:
+    """List the pinned keys."""
+    pinned = sorted(Pins(places[0]).keys.items())
+    records: list[Record] = [{"origin": name, "fingerprint": key} for name, key in pinned]
+    print_records(records, as_json=as_json)
+
+
+@trust.command("remove")
+@click.argument("origin")
+@click.pass_obj
+def remove_trust(places: tuple[Path, Path | None], *, origin: str) -> None:
+    """Take the pin of ORIGIN away."""
+    Pins(places[0]).remove(origin)
+
+
+audit.add_command(report)
+audit.add_command(export)
+
+
+def _answer(opened: Sources, source: str, entry: Entry) -> Json:
+    if Path(source).is_file() or not entry.request_digest:
+        message = "--answer needs a HOSPITAL, and an entry about a query"
+        raise click.UsageError(message)
+    answer = opened.audit.answer(source, entry.request_digest)
+    return canonical.decode(answers.to_bytes(answer))
+
+
+def _record(entry: Entry) -> dict[str, Json]:
+    return {**asdict(entry), "subject": entry.actor.subject}
+
+
+def _shortened(entry: Entry) -> dict[str, Json]:
+    return {**_record(entry), "study": (entry.study or "")[:_SHORT]}
+
+
+def _print_line(entry: Entry, *, as_json: bool) -> None:
+    record = _record(entry)
+    if as_json:
+        print_json(record)
+    else:
+        click.echo("  ".join(str(record[name]) for name in SHOWN if record[name]))
+
+
+def _verdict(verdict: Verdict) -> dict[str, Json]:
+    return {
+        "origin": verdict.origin,
+        "size": verdict.size,
+        "fingerprint": verdict.fingerprint,
+        "count": verdict.count,
+        "cosigned": {name: at.isoformat() for name, at in verdict.cosigned.items()},
+        "proven": list(verdict.proven),
+        "not_proven": list(verdict.not_proven),
+    }
+
+
+def _say(verdict: Verdict, *, err: bool = False) -> None:
+    for line in _lines(verdict):
+        click.echo(line, err=err)
+
+
+def _lines(verdict: Verdict) -> Iterator[str]:
+    yield "Proven:"
+    yield from (f"  {sentence}" for sentence in verdict.proven)
+    yield "Not proven:"
+    yield from (f"  {sentence}" for sentence in verdict.not_proven)

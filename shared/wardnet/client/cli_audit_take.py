@@ -1,0 +1,142 @@
+"""`wardnet audit report` and `export`: what an auditor makes of entries, once they are proven."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+from urllib.parse import urlsplit
+
+import click
+
+from wardnet import clock
+from wardnet.audit import bundle as bundles
+from wardnet.audit.entry import Entry
+from wardnet.audit.export import EXPORTS, html
+from wardnet.audit.export.syslog_sender import Carrier, Receiver, send
+from wardnet.audit.report import REPORTS, About
+from wardnet.audit.search import Search
+from wardnet.client import display
+from wardnet.client.audit import Found
+from wardnet.client.audit_source import read_bundle, search_options, sources
+from wardnet.client.sheet import Sheet
+from wardnet.command import json_option, print_json
+
+if TYPE_CHECKING:
+    from wardnet.canonical import Json
+
+BUNDLE: Final = "bundle"
+HTML: Final = "html"
+SYSLOG: Final = "syslog"
+
+
+@click.command()
+@click.argument("name", type=click.Choice(list(REPORTS)))
+@click.argument("named", metavar="SOURCE...", nargs=-1, required=True)
+@search_options
+@click.option(
+    "--coordinator",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Bundle of the coordinator's log, to hold the hospitals' against.",
+)
+@json_option
+def report(
+    name: str,
+    *,
+    named: Sequence[str],
+    wanted: Search,
+    patient: str,
+    coordinator: Path | None,
+    as_json: bool,
+) -> None:
+    """Make the report NAME of the logs of every SOURCE; an accounting needs --patient."""
+    found, about = _taken(named, wanted, patient=patient, coordinator=coordinator)
+    made = REPORTS[name].make(_entries(found), about)
+    if as_json:
+        rows: list[Json] = [dict(zip(made.columns, row, strict=True)) for row in made.rows]
+        print_json({"title": made.title, "explanation": made.explanation, "rows": rows})
+        return
+    shown = tuple(tuple(map(str, row)) for row in made.rows)
+    display.show(Sheet(made.title, made.columns, shown, keys=1))
+    click.echo(made.explanation, err=True)
+
+
+@click.command()
+@click.argument("form", type=click.Choice([BUNDLE, *EXPORTS]))
+@click.argument("named", metavar="SOURCE...", nargs=-1, required=True)
+@search_options
+@click.option("-o", "--output", type=click.File("wb"), help="File; standard output otherwise.")
+@click.option(
+    "--to",
+    "receiver",
+    callback=lambda _context, _option, text: _receiver(text) if text else None,
+    metavar="URL",
+    help="Send syslog instead: tls://HOST:PORT, tcp://HOST:PORT or udp://HOST:PORT.",
+)
+@click.option(
+    "--authority",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Certificates, PEM, that a receiver by TLS must lead to; the system's otherwise.",
+)
+def export(
+    form: str,
+    *,
+    named: Sequence[str],
+    wanted: Search,
+    patient: str,
+    output: BinaryIO | None,
+    receiver: Receiver | None,
+    authority: Path | None,
+) -> None:
+    """Write the entries of every SOURCE in another form; only a bundle, of one, is evidence."""
+    if form == BUNDLE and len(named) != 1:
+        message = "a bundle is of one log: name one SOURCE"
+        raise click.UsageError(message)
+    if receiver is not None and form != SYSLOG:
+        message = "--to is for syslog"
+        raise click.UsageError(message)
+    found, about = _taken(named, wanted, patient=patient, coordinator=None)
+    if receiver is not None:
+        sent = send(_entries(found), replace(receiver, authority=authority))
+        click.echo(f"{sent} entries handed over.", err=True)
+        return
+    stream = output or sys.stdout.buffer
+    if form == BUNDLE:
+        bundles.write(found[0].bundle, stream)
+    elif form == HTML:
+        html.write(_entries(found), stream, about)
+    else:
+        EXPORTS[form].write(_entries(found), stream)
+
+
+def _receiver(url: str) -> Receiver:
+    """Read where syslog goes."""
+    message = "it is written tls://HOST:PORT, tcp://HOST:PORT or udp://HOST:PORT"
+    try:
+        parts = urlsplit(url)
+        carrier, host, port = Carrier(parts.scheme), parts.hostname, parts.port
+    except ValueError:
+        raise click.BadParameter(message) from None
+    if not host or not port:
+        raise click.BadParameter(message)
+    return Receiver(host=host, port=port, carrier=carrier)
+
+
+def _taken(
+    named: Sequence[str], wanted: Search, *, patient: str, coordinator: Path | None
+) -> tuple[list[Found], About]:
+    """Return what every source shows, all of it verified, and what reports are asked about."""
+    with sources() as opened:
+        found = [opened.take(source, wanted, patient=patient) for source in named]
+        told = read_bundle(coordinator, opened.pins).entries if coordinator else ()
+    about = About(
+        at=clock.to_moment(clock.now()),
+        patient=frozenset(each.tag for each in found if each.tag),
+        coordinator=told,
+        complete=all(each.bundle.complete for each in found),
+    )
+    return found, about
+
+
+def _entries(found: Sequence[Found]) -> list[Entry]:
+    return [entry for each in found for entry in each.entries]

@@ -1,0 +1,115 @@
+"""What an auditor holds against every log: keys compared by people, and what was seen before."""
+
+from dataclasses import field, replace
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from wardnet import canonical
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity.files import read_private, write_private
+from wardnet.question.dictionary import STRICT
+from wardnet.question.query import Digest
+
+FILE_NAME: Final = "audit.json"
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Pinned:
+    """Hold what is kept.
+
+    Parameters
+    ----------
+    version : int
+        Of this layout; 1.
+    keys : dict of str to str
+        Fingerprints that were compared, by origin of the log or name of the witness.
+    seen : dict of str to str
+        The newest checkpoint that was shown and held, a signed note, by origin.
+    """
+
+    version: Literal[1] = 1
+    keys: dict[str, Digest] = field(default_factory=dict)
+    seen: dict[str, str] = field(default_factory=dict)
+
+
+_ADAPTER: Final = TypeAdapter(Pinned)
+
+
+class Pins:
+    """Keep pins in an auditor's home; what is not there yet is empty.
+
+    Parameters
+    ----------
+    home : Path
+        The folder.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / FILE_NAME
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """Return the compared fingerprints by name."""
+        return dict(self._read().keys)
+
+    def add(self, name: str, fingerprint: str) -> None:
+        """Pin a key.
+
+        Raises
+        ------
+        WardnetError
+            `ALREADY_EXISTS` when another key is pinned under this name; `PARAMETER_INVALID`.
+        """
+        pinned = self._read()
+        if pinned.keys.get(name, fingerprint) != fingerprint:
+            raise WardnetError(Reason.ALREADY_EXISTS, path=f"a pin of {name}")
+        try:
+            self._write(Pinned(keys={**pinned.keys, name: fingerprint}, seen=pinned.seen))
+        except ValueError as error:
+            raise _invalid(rule="takes 64 hexadecimal characters") from error
+
+    def remove(self, name: str) -> None:
+        """Take a pin away.
+
+        Raises
+        ------
+        WardnetError
+            `PARAMETER_INVALID` when there is none.
+        """
+        pinned = self._read()
+        if name not in pinned.keys:
+            raise _invalid(rule="is not pinned; `wardnet audit trust list` shows what is")
+        keys = {other: key for other, key in pinned.keys.items() if other != name}
+        self._write(replace(pinned, keys=keys))
+
+    def seen(self, origin: str) -> str | None:
+        """Return the newest checkpoint of a log that was shown here; None before the first."""
+        return self._read().seen.get(origin)
+
+    def see(self, origin: str, checkpoint: str) -> None:
+        """Remember a checkpoint that holds and continues the one before."""
+        pinned = self._read()
+        if pinned.seen.get(origin) != checkpoint:
+            self._write(replace(pinned, seen={**pinned.seen, origin: checkpoint}))
+
+    def _read(self) -> Pinned:
+        try:
+            return canonical.read(_ADAPTER, read_private(self._path))
+        except FileNotFoundError:
+            return Pinned()
+        except WardnetError as error:
+            if error.reason is not Reason.MALFORMED:
+                raise
+            rule = "it is not a list of pins"
+            raise WardnetError(Reason.STATE_DAMAGED, path=str(self._path), rule=rule) from error
+
+    def _write(self, pinned: Pinned) -> None:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(self._path, canonical.write(_ADAPTER, pinned))
+
+
+def _invalid(*, rule: str) -> WardnetError:
+    return WardnetError(Reason.PARAMETER_INVALID, method="A pin", parameter="origin", rule=rule)

@@ -1,0 +1,1 @@
+"""What the network's work took: bytes stored, time spent, results made; as table, JSON, figure."""
