@@ -1,7 +1,6 @@
 """The daemon: one per vault, with its workers, its desk and its link to the coordinator."""
 
 import asyncio
-import resource
 import signal
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -39,8 +38,6 @@ def run(home: Path, *, keystore: Keystore, settings: NodeSettings) -> None:
         `IN_USE` when another daemon serves this vault; `SUPERSEDED` and the like when the
         coordinator will not have this process any more.
     """
-    # A crash must not write keys to a core file.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with only_one(home / LOCK_FILE), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(home, keystore=keystore, settings=settings))
 

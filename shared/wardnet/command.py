@@ -11,6 +11,7 @@ import secrets
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -66,6 +67,7 @@ class Command(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; leave with the exit code of the catalogue when it fails."""
+        _write_no_core()
         try:
             return super().invoke(ctx)
         except WardnetError as error:
@@ -76,6 +78,14 @@ class Command(click.Group):
             failure = _incident(error)
         click.echo(f"Error: {failure}", err=True)
         return ctx.exit(failure.row.exit_code)
+
+
+def _write_no_core() -> None:
+    """Let no crash write keys or rows to a core file, on systems that have such files."""
+    with suppress(ImportError):
+        import resource  # noqa: PLC0415 - Windows has none
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _incident(error: BaseException) -> WardnetError:
