@@ -236,7 +236,8 @@ class Link:
         """Show an auditor what is granted, or say why not."""
         with _logged_errors("audit"):
             try:
-                envelope = envelope_from_wire(message.request)
+                kind = EventType.LOG_READ
+                envelope = await self._read_message(kind, envelope_from_wire, message.request)
                 pages = await self._auditors.do(lambda auditors: auditors.answer(envelope))
             except WardnetError as error:
                 await stream.send(messages.audit_refusal(message.id, error))

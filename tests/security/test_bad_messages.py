@@ -47,7 +47,7 @@ from wardnet.transport.convert import (
 )
 from wardnet.wire.v1 import link_pb2, sums_pb2
 from wardnet.wire.v1.envelope_pb2 import Envelope as WireEnvelope
-from wardnet.wire.v1.link_pb2 import AttachResponse, ExplainWork
+from wardnet.wire.v1.link_pb2 import AttachResponse, AuditWork, ExplainWork
 from wardnet_node.desk.book import without_key
 
 Make = Callable[[TestNetwork], Envelope]
@@ -334,6 +334,7 @@ def unreadable(network: TestNetwork) -> dict[str, AttachResponse]:
         "no signature": work(query=unsigned),
         "an array larger than the world": work(**later),
         "an inquiry about nothing": AttachResponse(explain=ExplainWork(id=1)),
+        "an auditor's request that is none": AttachResponse(audit=AuditWork(id=1)),
         "a study that is none": AttachResponse(study=WireEnvelope()),
     }
 
