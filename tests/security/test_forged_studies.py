@@ -146,7 +146,7 @@ def test_signatures_of_invented_people_fill_nothing(
 
 
 def test_a_flood_of_studies_stops_at_a_limit(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The inbox holds so many undecided ones, and then no more."""
+    """The inbox holds so many undecided ones; the next is taken as soon as there is room."""
     monkeypatch.setattr(receive, "MAXIMUM_UNDECIDED", 3)
     ada = ward.network.researcher("ada")
     with ward.decisions() as decisions:
@@ -154,12 +154,14 @@ def test_a_flood_of_studies_stops_at_a_limit(ward: Ward, monkeypatch: pytest.Mon
             decisions.receive(
                 signed_by(proposal(ward.network, project__title=f"Study {number}"), ada)
             )
+        honest = signed_by(proposal(ward.network), ada)
         with pytest.raises(WardnetError) as caught:
-            decisions.receive(signed_by(proposal(ward.network), ada))
+            decisions.receive(honest)
         assert caught.value.reason is Reason.WORK_LIMIT
         waiting = decisions.studies()[0].study.digest
         decisions.decline(waiting, steward=ward.steward(), reason="No.")
-        decisions.receive(signed_by(proposal(ward.network, project__title="One more"), ada))
+        decisions.receive(honest)
+        assert len(decisions.studies()) == 4
 
 
 def test_a_study_that_was_valid_when_it_came_stays(ward: Ward) -> None:

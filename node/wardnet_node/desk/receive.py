@@ -136,10 +136,12 @@ class Received(Ledger):
 
     @contextmanager
     def _remembered(self, name: str) -> Iterator[None]:
-        """Remember what was refused, as much of it as is worth its memory."""
+        """Remember what was refused, but for want of room, and as much as is worth its memory."""
         try:
             yield
-        except WardnetError:
+        except WardnetError as error:
+            if error.reason is Reason.WORK_LIMIT:
+                raise
             if len(self._refused) >= MAXIMUM_UNDECIDED:
                 self._refused.clear()
             self._refused.add(name)
