@@ -172,7 +172,8 @@ def trust() -> None:
 def add_trust(places: tuple[Path, Path | None], *, origin: str, fingerprint: str) -> None:
     """Pin the key of the log or witness ORIGIN, e.g. wardnet://heartnet/node/north.
 
-    With another key nothing of that log verifies any more.
+    With another key nothing of that log verifies any more, and no answer or decision of that node
+    is believed.
     """
     Pins(places[0]).add(origin, fingerprint)
 
