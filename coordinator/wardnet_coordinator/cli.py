@@ -67,7 +67,7 @@ def _address(_: click.Context, __: click.Parameter, value: str) -> str:
     sections={
         "Begin and serve": ("init", "serve", "config"),
         "Members": ("invite", "members"),
-        "Look back": ("log",),
+        "Look back": ("log", "usage"),
     },
 )
 @home_options("WARDNET_COORDINATOR_", "~/.wardnet-coordinator")
@@ -208,7 +208,7 @@ def members(options: _Options, *, as_json: bool) -> None:
 @click.pass_obj
 @prints_usage
 def usage(options: _Options) -> tuple[str, Usage]:
-    """Show what is stored, how long queries took and how many were answered, over time."""
+    """Show how long queries took, how many were answered, what is kept."""
     with closing(state.connect(options.home)) as connection:
         return "Usage of the network", used.read(connection)
 

@@ -107,7 +107,7 @@ def verify(place: Place, *, as_json: bool) -> None:
 @click.argument("file", type=click.File("wb"))
 @click.pass_obj
 def bundle(place: Place, *, file: BinaryIO) -> None:
-    """Write the whole log to FILE with what proves it; that is an entry of it too."""
+    """Write the log to FILE with what proves it; that is an entry too."""
     member, key, at = place.credentials.member, place.credentials.signer.key, clock.now()
     with place.catalog() as catalog:
         with catalog.transaction() as connection:

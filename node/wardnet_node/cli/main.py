@@ -36,8 +36,8 @@ RECOVERY: Final = (
     sections={
         "Begin and serve": ("init", "serve", "config"),
         "Data": ("dataset", "vault"),
-        "Decide": ("steward", "book", "study", "desk"),
-        "Look back and take back": ("log", "key", "unlock"),
+        "Decide": ("steward", "book", "study", "auditor", "desk"),
+        "Look back and take back": ("log", "usage", "key", "unlock"),
     },
 )
 @home_options("WARDNET_NODE_", "~/.wardnet-node")

@@ -29,6 +29,7 @@ from wardnet.transport.enrol import check_invitation, read_invitation
         "Begin": ("login", "whoami", "config"),
         "Look around": ("hospitals", "datasets", "dictionary"),
         "Ask": ("study", "query"),
+        "Look back": ("audit",),
     },
 )
 @home_options("WARDNET_", home.DEFAULT_HOME)

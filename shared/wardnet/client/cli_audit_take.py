@@ -49,7 +49,10 @@ def report(
     coordinator: Path | None,
     as_json: bool,
 ) -> None:
-    """Make the report NAME of the logs of every SOURCE; an accounting needs --patient."""
+    """Make the report NAME of the logs of every SOURCE.
+
+    An accounting of disclosures needs --patient, a reconciliation --coordinator.
+    """
     found, about = _taken(named, wanted, patient=patient, coordinator=coordinator)
     made = REPORTS[name].make(_entries(found), about)
     if as_json:
@@ -88,7 +91,10 @@ def export(
     receiver: Receiver | None,
     authority: Path | None,
 ) -> None:
-    """Write the entries of every SOURCE in another form; only a bundle, of one, is evidence."""
+    """Write the entries of every SOURCE in another form.
+
+    Only a bundle is evidence, and it is of one SOURCE.
+    """
     if form == BUNDLE and len(named) != 1:
         message = "a bundle is of one log: name one SOURCE"
         raise click.UsageError(message)

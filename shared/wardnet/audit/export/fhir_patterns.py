@@ -102,6 +102,12 @@ PATTERNS: Final[Mapping[EventType, Pattern]] = MappingProxyType(
         EventType.MEMBER_ENROLLED: _MEMBERS,
         EventType.KEY_CREATED: _MEMBERS,
         EventType.STEWARD_ADDED: _MEMBERS,
+        EventType.STEWARD_REMOVED: _MEMBERS,
+        EventType.PASSWORD_CHANGED: _MEMBERS,
+        EventType.KEY_REVOKED: _MEMBERS,
+        EventType.BREAK_GLASS: Pattern(
+            Shape.PLAIN, _ALERT, Coding(DCM, "110127", "Emergency Override Started"), "E"
+        ),
         EventType.BOOK_CHANGED: _MEMBERS,
         EventType.DATASET_DROPPED: _DELETE,
         EventType.DICTIONARY_PUBLISHED: CREATE,
@@ -111,6 +117,7 @@ PATTERNS: Final[Mapping[EventType, Pattern]] = MappingProxyType(
         EventType.STUDY_DECLINED: CREATE,
         EventType.AGREEMENT_SIGNED: CREATE,
         EventType.AGREEMENT_REVOKED: CREATE,
+        EventType.REVOCATIONS_ISSUED: CREATE,
         EventType.REVOCATIONS_RECEIVED: CREATE,
         EventType.AUDITOR_GRANTED: CREATE,
         EventType.AUDITOR_REVOKED: CREATE,
