@@ -20,6 +20,7 @@ from support.member import wait_until
 from support.pki import PASSPHRASE, TestNetwork
 from support.questions import key
 from wardnet.client import cli
+from wardnet.client.audit_words import grouped
 from wardnet.errors import CATALOGUE, Reason
 from wardnet.identity.member import Role
 
@@ -110,7 +111,7 @@ def test_what_was_found_is_shown_saved_and_verified_offline(
     origin, own = hospital.credentials.member.uri, key(hospital.credentials)
     said = wardnet(home, "verify", file)
     assert said.exit_code == 0
-    assert f"Whether the log's key is its owner's: compare {own}" in said.stdout
+    assert f"Whether the log's key is its owner's: compare {grouped(own)}" in said.stdout
     assert wardnet(home, "trust", "add", origin, "--fingerprint", own).exit_code == 0
     said = wardnet(home, "verify", file)
     assert "The log's key is the one that you have compared." in said.stdout
@@ -235,6 +236,6 @@ def test_the_grant_is_shown_as_the_hospital_signed_it(
     async def scenario() -> None:
         async with network_of(network, hospital, home) as typed:
             shown = json.loads((await typed("granted", "a", "--json")).stdout)
-            assert (shown["hospital"], shown["scope"]) == ("a", "patients answers")
+            assert (shown["hospital"], shown["scope"]) == ("a", "all, patients, answers")
 
     run(scenario())

@@ -289,7 +289,7 @@ def test_a_steward_grants_an_auditor_the_log_and_takes_it_back(run: Run, secret:
     named = ["olga", "--fingerprint", KEY, "--until", "2027-06-30"]
     scope = ["--scope", "dataset:cardiology", "--scope", "kind:query_answer", "--scope", "answers"]
     granted = printed(run("auditor", "grant", *named, *scope, *signed, "--json"))
-    assert granted["scope"] == "dataset:cardiology kind:query_answer answers"
+    assert granted["scope"] == "dataset:cardiology, kind:query_answer, answers"
     (listed,) = printed(run("auditor", "list", "--json"))
     assert (listed["auditor"], listed["state"]) == ("olga", "in force")
     assert printed(run("auditor", "revoke", "olga", *signed, "--json"))["state"] == "revoked"

@@ -54,7 +54,11 @@ def show(place: Place, *, start: int, limit: int | None, as_json: bool) -> None:
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="First day, UTC.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day, UTC.")
 @click.option(
-    "--type", "kind", type=click.Choice([kind.value for kind in EventType]), help="What happened."
+    "--type",
+    "kind",
+    type=click.Choice([kind.value for kind in EventType]),
+    metavar="KIND",
+    help="What happened, e.g. query_answer or break_glass; the auditors' guide lists all.",
 )
 @click.option("--subject", default="", help="Part of who acted.")
 @click.option("--dataset", default="", help="About which one.")

@@ -136,7 +136,8 @@ _OPTIONS: Final = (
         "--type",
         "kind",
         type=click.Choice([kind.value for kind in EventType]),
-        help="What happened.",
+        metavar="KIND",
+        help="What happened, e.g. query_answer or break_glass; the auditors' guide lists all.",
     ),
     click.option(
         "--outcome",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 import click
 
@@ -14,15 +14,11 @@ from wardnet.audit.entry import Entry
 from wardnet.audit.search import Search
 from wardnet.canonical import Json
 from wardnet.client.audit_source import Sources, read_bundle, search_options, sources
+from wardnet.client.audit_words import described, grouped, inclusion, listed, path, shortened
 from wardnet.client.cli_audit_take import export, report
 from wardnet.client.pins import Pins
 from wardnet.command import Record, json_option, print_json, print_record, print_records
 from wardnet.question import answer as answers
-
-SHOWN: Final = (
-    "seq", "time", "type", "outcome", "reason", "subject", "operation", "dataset", "study",
-)  # fmt: skip
-_SHORT: Final = 12
 
 
 @click.group()
@@ -63,7 +59,7 @@ def search(
         entries: list[Json] = [_record(entry) for entry in found.entries]
         print_json({"entries": entries, "more": found.more, "verdict": _verdict(found.verdict)})
         return
-    print_records([_shortened(entry) for entry in found.entries], as_json=False, columns=SHOWN)
+    print_records([listed(entry) for entry in found.entries], as_json=False)
     if found.more:
         click.echo("There are older ones: --limit, or --all.", err=True)
     _say(found.verdict, err=True)
@@ -85,13 +81,18 @@ def show(source: str, *, seq: int, answer: bool, as_json: bool) -> None:
             raise click.UsageError(message)
         ((proved, entry),) = held
         record = _record(entry)
-        record["proof"] = [item.hex() for item in proved.proof]
+        record["bytes"] = proved.data.decode()
+        record["proof"] = [item.hex() for item in inclusion(found.bundle, proved)]
         if answer:
             record["answer"] = _answer(opened, source, entry)
     if as_json:
         print_json({**record, "verdict": _verdict(found.verdict)})
         return
-    print_record({name: value for name, value in record.items() if value}, as_json=False)
+    for line in (*described(entry), "", *path(found.bundle, proved)):
+        click.echo(line)
+    if answer:
+        click.echo("\nAnswer:")
+        print_json(record["answer"])
     _say(found.verdict, err=True)
 
 
@@ -151,8 +152,8 @@ def granted(hospital: str, *, as_json: bool) -> None:
     record: Record = {
         "hospital": grant.hospital,
         "scope": grant.scope.words if grant.scope else "",
-        "until": grant.not_after,
-        "key": grant.key,
+        "until": grant.not_after if as_json else shortened(grant.not_after),
+        "key": grant.key if as_json else grouped(grant.key),
     }
     print_record(record, as_json=as_json)
 
@@ -187,7 +188,9 @@ def add_trust(places: tuple[Path, Path | None], *, origin: str, fingerprint: str
 def list_trust(places: tuple[Path, Path | None], *, as_json: bool) -> None:
     """List the pinned keys."""
     pinned = sorted(Pins(places[0]).keys.items())
-    records: list[Record] = [{"origin": name, "fingerprint": key} for name, key in pinned]
+    records: list[Record] = [
+        {"origin": name, "fingerprint": key if as_json else grouped(key)} for name, key in pinned
+    ]
     print_records(records, as_json=as_json)
 
 
@@ -215,16 +218,11 @@ def _record(entry: Entry) -> dict[str, Json]:
     return {**asdict(entry), "subject": entry.actor.subject}
 
 
-def _shortened(entry: Entry) -> dict[str, Json]:
-    return {**_record(entry), "study": (entry.study or "")[:_SHORT]}
-
-
 def _print_line(entry: Entry, *, as_json: bool) -> None:
-    record = _record(entry)
     if as_json:
-        print_json(record)
+        print_json(_record(entry))
     else:
-        click.echo("  ".join(str(record[name]) for name in SHOWN if record[name]))
+        click.echo("  ".join(str(cell) for cell in listed(entry).values() if cell))
 
 
 def _verdict(verdict: Verdict) -> dict[str, Json]:
@@ -241,7 +239,7 @@ def _verdict(verdict: Verdict) -> dict[str, Json]:
 
 def _say(verdict: Verdict, *, err: bool = False) -> None:
     for line in _lines(verdict):
-        click.echo(line, err=err)
+        click.echo(grouped(line), err=err)
 
 
 def _lines(verdict: Verdict) -> Iterator[str]:

@@ -15,12 +15,11 @@ from wardnet.audit.entry import Entry
 from wardnet.audit.export import EXPORTS, html
 from wardnet.audit.export.syslog_sender import Carrier, Receiver, send
 from wardnet.audit.report import REPORTS, About
-from wardnet.audit.search import Search
-from wardnet.client import display
+from wardnet.audit.search import EVERYTHING, Search
 from wardnet.client.audit import Found
 from wardnet.client.audit_source import read_bundle, search_options, sources
-from wardnet.client.sheet import Sheet
-from wardnet.command import json_option, print_json
+from wardnet.client.audit_words import tabled
+from wardnet.command import json_option, print_json, print_records
 
 if TYPE_CHECKING:
     from wardnet.canonical import Json
@@ -59,9 +58,12 @@ def report(
         rows: list[Json] = [dict(zip(made.columns, row, strict=True)) for row in made.rows]
         print_json({"title": made.title, "explanation": made.explanation, "rows": rows})
         return
-    shown = tuple(tuple(map(str, row)) for row in made.rows)
-    display.show(Sheet(made.title, made.columns, shown, keys=1))
-    click.echo(made.explanation, err=True)
+    click.echo(f"{made.title}\n")
+    if made.rows:
+        print_records(tabled(made.columns, made.rows), as_json=False)
+    else:
+        click.echo("None.")
+    click.echo(f"\n{made.explanation}", err=True)
 
 
 @click.command()
@@ -132,6 +134,10 @@ def _taken(
     named: Sequence[str], wanted: Search, *, patient: str, coordinator: Path | None
 ) -> tuple[list[Found], About]:
     """Return what every source shows, all of it verified, and what reports are asked about."""
+    files = [source for source in named if Path(source).is_file()]
+    if files and (patient or wanted != EVERYTHING):
+        message = f"{files[0]} gives all that it holds: filters are for a HOSPITAL that is asked"
+        raise click.UsageError(message)
     with sources() as opened:
         found = [opened.take(source, wanted, patient=patient) for source in named]
         told = read_bundle(coordinator, opened.pins).entries if coordinator else ()
