@@ -34,7 +34,22 @@ from wardnet_node.settings import NodeSettings
 
 REFUSED = CATALOGUE[Reason.LOGIN_REFUSED].sentence
 OUTDATED = CATALOGUE[Reason.FORM_OUTDATED].sentence
-PAGES = ("/", "/studies", "/agreements", "/datasets", "/datasets/cardiology", "/log", "/health")
+PAGES = (
+    "/",
+    "/studies",
+    "/agreements",
+    "/datasets",
+    "/datasets/cardiology",
+    "/log",
+    "/log/1",
+    "/reports",
+    "/reports/studies",
+    "/auditors",
+    "/auditors/new",
+    "/keys",
+    "/health",
+)
+NUMBER = r'<td class="number"><a [^>]*>(\d+)</a></td>'
 
 
 @pytest.fixture
@@ -528,12 +543,12 @@ def test_the_log_is_searched_and_paged(anna: Browser, home: DeskHome) -> None:
     """Filters join, pages hold what they should, and what is no filter is said."""
     fill_log(home, 240)
     page = anna.open("/log?type=query_answer&dataset=oncology&subject=researcher/r5")
-    rows = re.findall(r'<td class="number">(\d+)</td>', page)
+    rows = re.findall(NUMBER, page)
     assert len(rows) == 2
     seen: list[str] = []
     page = anna.open("/log?type=query_part")
     while True:
-        seen += re.findall(r'<td class="number">(\d+)</td>', page)
+        seen += re.findall(NUMBER, page)
         older = re.search(r'href="(/log\?[^"]*before=[^"]*)">Older', page)
         if older is None:
             break

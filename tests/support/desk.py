@@ -28,7 +28,7 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import sign
 from wardnet.identity.member import Role
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
-from wardnet_node.desk import stewards
+from wardnet_node.desk import door, stewards
 from wardnet_node.desk.decide import Decisions
 from wardnet_node.desk.web.certificate import FILE_NAME
 from wardnet_node.desk.web.room import LinkState, Room
@@ -255,7 +255,7 @@ class DeskHome:
 
 def code(*, later: int = 0) -> str:
     """Return the code that an authenticator shows now, or some seconds later."""
-    return stewards.code_at(SECRET, at=clock.now() + timedelta(seconds=later))
+    return door.code_at(SECRET, at=clock.now() + timedelta(seconds=later))
 
 
 def fill_log(home: DeskHome, entries: int) -> None:

@@ -60,6 +60,8 @@ class EventType(StrEnum):
     LOG_READ = "log_read"
     AUDITOR_GRANTED = "auditor_granted"
     AUDITOR_REVOKED = "auditor_revoked"
+    AUDITOR_INVITED = "auditor_invited"
+    AUDITOR_LOGIN = "auditor_login"
 
 
 class Outcome(StrEnum):
