@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from http import HTTPStatus
+from typing import Final
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -17,6 +18,16 @@ from wardnet.errors import Reason, WardnetError
 from wardnet_node.desk import words
 from wardnet_node.desk.web.room import Room
 from wardnet_node.desk.web.web import Form, Visit, Visitor, http_status, redirect, text, texts
+
+LABELS: Final = {
+    "auditor": "Her name in the network",
+    "key": "Fingerprint of her signing key",
+    "until": "First day without the grant",
+    "datasets": "Which entries",
+    "scope_since": "From",
+    "scope_until": "Before",
+}
+"""What the fields are called on the page."""
 
 router = APIRouter()
 
@@ -132,7 +143,7 @@ def read_grant(form: FormData) -> Wanted:
     if not auditor:
         wrong["auditor"] = "her name in the network is needed"
     if len(key) != 64 or set(key) - set("0123456789abcdef"):
-        wrong["key"] = "it has 64 digits and letters from a to f, as `wardnet whoami` shows them"
+        wrong["key"] = "it has 64 digits and letters from a to f, as wardnet whoami shows them"
     until = _day(form, "until", wrong)
     if until is None:
         wrong.setdefault("until", "it must be a day in the future")
@@ -185,6 +196,7 @@ async def _form(visitor: Visit, wanted: Wanted | None) -> Response:
         datasets=datasets,
         studies=studies,
         kinds=list(EventType),
+        labels=LABELS,
     )
 
 
