@@ -102,7 +102,18 @@ def test_an_auditor_is_granted_invited_and_proves_an_entry(
     links = page.get_by_role("navigation", name="Pages", exact=True).get_by_role("link")
     assert links.all_inner_texts() == ["Access log", "Reports"]
     camera.take("log")
-    # 3. She finds an answer and what proves it.
+    prove(page, camera)
+    report(page, camera)
+    look_on_a_telephone(page, camera)
+    # 3. Everything that she opened is in the log as her reading; the patient's number is not.
+    readings = [data for data in stored(home) if EventType.LOG_READ.encode() in data]
+    hers = [data for data in readings if b'"subject":"wardnet://heartnet/auditor/olga"' in data]
+    assert len(hers) >= 15
+    assert not any(b"4711" in data for data in hers)
+
+
+def prove(page: Page, camera: Camera) -> None:
+    """Find an answer and what proves it; check it with the wrong fingerprint, too."""
     page.get_by_label("What happened").select_option("query_answer")
     page.get_by_label("Method").fill("count")
     page.get_by_role("button", name="Search").click()
@@ -117,7 +128,10 @@ def test_an_auditor_is_granted_invited_and_proves_an_entry(
     page.get_by_label("Fingerprint of the log").fill("00" * 32)
     page.get_by_role("button", name="Check this entry").click()
     expect(page.get_by_role("alert")).to_contain_text("It does not hold.")
-    # 4. Reports, one about a patient, and the whole log.
+
+
+def report(page: Page, camera: Camera) -> None:
+    """Open every report, one about a patient, take a bundle along and check the whole log."""
     page.get_by_role("link", name="Reports").click()
     camera.take("reports")
     for name in ("Use per study", "Refusals", "Who read the log", "What deserves a look"):
@@ -137,20 +151,23 @@ def test_an_auditor_is_granted_invited_and_proves_an_entry(
     page.get_by_role("button", name="Check all entries").click()
     heading(page, "The whole log was checked")
     camera.take("whole-log")
-    # 5. On a telephone.
+
+
+def look_on_a_telephone(page: Page, camera: Camera) -> None:
+    """Nothing is wider than a narrow screen."""
     page.set_viewport_size({"width": 400, "height": 850})
     for place, name in (("/log", "log"), ("/log/40", "entry"), ("/reports/refusals", "report")):
         page.goto(place)
         camera.take(f"{name}-on-a-telephone")
         wide = page.locator("html").evaluate("element => element.scrollWidth")
         assert wide <= 400, place
-    # 6. Everything that she opened is in the log as her reading.
+
+
+def stored(home: DeskHome) -> list[bytes]:
+    """Return the bytes of every entry."""
     with home.catalog() as catalog, catalog.reading() as connection:
         rows = connection.execute("SELECT entry FROM access_log").fetchall()
-    reading = [bytes(data) for (data,) in rows if EventType.LOG_READ.encode() in bytes(data)]
-    hers = [data for data in reading if b'"subject":"wardnet://heartnet/auditor/olga"' in data]
-    assert len(hers) >= 15
-    assert not any(b"4711" in data for data in hers)
+    return [bytes(data) for (data,) in rows]
 
 
 def test_a_steward_takes_a_key_back_and_sees_damage(

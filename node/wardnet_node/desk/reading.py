@@ -13,7 +13,15 @@ from wardnet.audit import checkpoint as checkpoints
 from wardnet.audit import log, note
 from wardnet.audit.bundle import Bundle, Proved, Verdict
 from wardnet.audit.checkpoint import Checkpoint
-from wardnet.audit.entry import Actor, Entry, Event, EventType, Outcome, refused
+from wardnet.audit.entry import (
+    Actor,
+    Entry,
+    Event,
+    EventType,
+    Outcome,
+    from_stored,
+    refused,
+)
 from wardnet.audit.export import EXPORTS, html
 from wardnet.audit.log import Connection
 from wardnet.audit.report import REPORTS, About, Report
@@ -30,7 +38,7 @@ T = TypeVar("T")
 
 BUNDLE: Final = "bundle"
 HTML: Final = "html"
-MOST_REPORTED: Final = 5000
+MOST_REPORTED: Final = 4000
 """Entries that a report on the page is made of, the newest; the command has no limit."""
 MOST_EXPORTED: Final = 20_000
 
@@ -242,9 +250,7 @@ class Reading:
     def report(self, reader: Reader, name: str, wanted: Search) -> tuple[Report, bool]:
         """Return a report, and whether older entries were left out."""
         with self._logged(reader, f"desk report {name}", wanted) as right:
-            found = self._read(
-                lambda connection: _scan(connection, wanted, right, limit=MOST_REPORTED + 1)
-            )
+            found = self._many(wanted, right, limit=MOST_REPORTED + 1)
             more = len(found) > MOST_REPORTED
             whole = right.scope.whole and wanted == EVERYTHING and not more
             about = _about(wanted, complete=whole)
@@ -254,9 +260,7 @@ class Reading:
         """Return the newest entries that are wanted in another form; only a bundle is evidence."""
         stream = io.BytesIO()
         with self._logged(reader, f"desk export {form}", wanted) as right:
-            found = self._read(
-                lambda connection: _scan(connection, wanted, right, limit=MOST_EXPORTED)
-            )
+            found = self._many(wanted, right, limit=MOST_EXPORTED)
             if form == BUNDLE:
                 whole = right.scope.whole and wanted == EVERYTHING and len(found) < MOST_EXPORTED
                 seqs = None if whole else [entry.seq for entry in found]
@@ -286,6 +290,11 @@ class Reading:
         if not found:
             raise WardnetError(Reason.PAGE_UNKNOWN)
         return found
+
+    def _many(self, wanted: Search, right: Right, *, limit: int) -> tuple[Entry, ...]:
+        with self._catalog.reading() as connection:
+            found = scan(connection, wanted, within=right.scope, limit=limit, read=from_stored)
+            return tuple(found)
 
     def _answer(self, entry: Entry) -> bytes | None:
         return self._read(
