@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from support.auditors import PASSWORD, code_of, fill_busy
-from support.browser import CHROMIUM, Camera, browsing, fill_login, heading
+from support.auditors import PASSWORD, accept, code_of, fill_busy
+from support.auditors import grant as grant_her
+from support.auditors import invite as invite_her
+from support.browser import CHROMIUM, Camera, browsing, fill_login, heading, tab_to
 from support.desk import DeskHome
 from support.pki import TestNetwork
 from support.questions import key
@@ -191,3 +193,26 @@ def test_a_steward_takes_a_key_back_and_sees_damage(
     page.get_by_role("button", name="Sign and take the key back").click()
     expect(page.get_by_role("status")).to_contain_text("The key is taken back")
     expect(page.get_by_role("table")).to_contain_text("Ben's laptop was stolen.")
+
+
+def test_an_auditor_needs_no_mouse(page: Page, home: DeskHome) -> None:
+    """Signing in, searching, opening an entry and checking it: by the keyboard alone."""
+    grant_her(home)
+    secret = accept(home, invite_her(home))
+    keyboard = page.keyboard
+    for text in ("olga", PASSWORD, code_of(secret)):
+        keyboard.type(text)
+        keyboard.press("Tab")
+    keyboard.press("Enter")
+    heading(page, "Access log")
+    tab_to(page, "Who", enter=False)
+    keyboard.type("chloe")
+    keyboard.press("Enter")
+    tab_to(page, "Entry ")
+    expect(page.get_by_role("img", name="it leads to the signed root")).to_be_visible()
+    tab_to(page, "Path of hashes", enter=False)
+    tab_to(page, "The path in full")
+    expect(page.get_by_text("They are the same.")).to_be_visible()
+    page.reload()
+    tab_to(page, "Check this entry")
+    expect(page.get_by_role("heading", name="Proven", exact=True)).to_be_visible()

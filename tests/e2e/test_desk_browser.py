@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from support.browser import CHROMIUM, Camera, browsing, fill_login, heading
+from support.browser import CHROMIUM, Camera, browsing, fill_login, heading, tab_to
 from support.desk import DeskHome, code
 from support.pki import PASSPHRASE, TestNetwork
 from wardnet_node.desk.study_state import State
@@ -150,19 +150,3 @@ def test_a_steward_needs_no_mouse(page: Page, home: DeskHome) -> None:
     expect(page.get_by_role("status")).to_contain_text("You have declined")
     with home.decisions() as decisions:
         assert decisions.study(home.study.digest).state is State.DECLINED
-
-
-def tab_to(page: Page, name: str, *, enter: bool = True) -> None:
-    """Press Tab until something of this name has the focus, and Enter there."""
-    page.wait_for_load_state()
-    targets = page.get_by_role("link", name=name).or_(page.get_by_role("button", name=name))
-    target = targets.or_(page.get_by_label(name)).first
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        if target.evaluate("element => element === document.activeElement"):
-            break
-    else:
-        pytest.fail(f"{name} cannot be reached by Tab")
-    if enter:
-        page.keyboard.press("Enter")
-        page.wait_for_load_state()

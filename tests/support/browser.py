@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from support.desk import code
@@ -72,3 +73,20 @@ def fill_login(page: Page, name: str, *, password: str = PASSPHRASE, digits: str
 def heading(page: Page, text: str) -> None:
     """Expect a page."""
     expect(page.get_by_role("heading", level=1)).to_have_text(text)
+
+
+def tab_to(page: Page, name: str, *, enter: bool = True) -> None:
+    """Press Tab until something of this name has the focus, and Enter there."""
+    page.wait_for_load_state()
+    targets = page.get_by_role("link", name=name).or_(page.get_by_role("button", name=name))
+    folded = page.locator("summary", has_text=name)
+    target = targets.or_(page.get_by_label(name)).or_(folded).first
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if target.evaluate("element => element === document.activeElement"):
+            break
+    else:
+        pytest.fail(f"{name} cannot be reached by Tab")
+    if enter:
+        page.keyboard.press("Enter")
+        page.wait_for_load_state()
