@@ -31,8 +31,9 @@ from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet_node.desk import door, stewards
 from wardnet_node.desk.decide import Decisions
 from wardnet_node.desk.web.certificate import FILE_NAME
-from wardnet_node.desk.web.room import LinkState, Room
+from wardnet_node.desk.web.room import Room
 from wardnet_node.desk.web.serve import serving_desk
+from wardnet_node.health import LinkState
 from wardnet_node.intake.local_part import LocalPart
 from wardnet_node.settings import NodeSettings
 from wardnet_node.vault.catalog import Catalog

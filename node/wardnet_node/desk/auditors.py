@@ -24,7 +24,7 @@ from wardnet.audit.entry import Actor, Event, EventType, Outcome
 from wardnet.audit.log import Connection
 from wardnet.audit.request import Action, Question, Reply, Request
 from wardnet.audit.scope import Scope
-from wardnet.audit.search import Search, scan
+from wardnet.audit.search import Search, outside, scan
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope, sign, verify
@@ -36,7 +36,6 @@ from wardnet_node.desk import queries
 from wardnet_node.desk.decide import Decisions
 from wardnet_node.desk.events import signer
 from wardnet_node.desk.grants import Granted, Grants, question_key
-from wardnet_node.desk.reading import outside
 from wardnet_node.vault.catalog import Catalog
 
 PAGE_BYTES: Final = 1 << 20

@@ -26,7 +26,7 @@ from wardnet.audit.export import EXPORTS, html
 from wardnet.audit.log import Connection
 from wardnet.audit.report import REPORTS, About, Report
 from wardnet.audit.scope import Scope
-from wardnet.audit.search import EVERYTHING, Search, scan
+from wardnet.audit.search import EVERYTHING, Search, outside, scan
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.member import Member, Role
@@ -355,19 +355,6 @@ class Reading:
     def _outside(self, *, field: str) -> WardnetError:
         hospital, rule = self._member.id, "it is not granted"
         return WardnetError(Reason.AUDIT_OUTSIDE_GRANT, hospital=hospital, field=field, rule=rule)
-
-
-def outside(scope: Scope, wanted: Search, *, answer: bool = False) -> str:
-    """Return what is asked for and not granted; empty when all of it is."""
-    studies = any(study.startswith(wanted.study) for study in scope.studies)
-    found = {
-        "patient": bool(wanted.tag) and not scope.patients,
-        "answer": answer and not scope.answers,
-        "dataset": bool(scope.datasets and wanted.dataset and wanted.dataset not in scope.datasets),
-        "study": bool(scope.studies and not studies),
-        "type": bool(scope.kinds and wanted.type and wanted.type not in scope.kinds),
-    }
-    return next((field for field, is_outside in found.items() if is_outside), "")
 
 
 def _only(seq: int) -> Search:

@@ -193,5 +193,18 @@ def scan(
         yield read_entry(seq, bytes(data), read=read)
 
 
+def outside(scope: Scope, wanted: Search, *, answer: bool = False) -> str:
+    """Return what is asked for and not granted; empty when all of it is."""
+    studies = any(study.startswith(wanted.study) for study in scope.studies)
+    found = {
+        "patient": bool(wanted.tag) and not scope.patients,
+        "answer": answer and not scope.answers,
+        "dataset": bool(scope.datasets and wanted.dataset and wanted.dataset not in scope.datasets),
+        "study": bool(scope.studies and not studies),
+        "type": bool(scope.kinds and wanted.type and wanted.type not in scope.kinds),
+    }
+    return next((field for field, is_outside in found.items() if is_outside), "")
+
+
 def _list(values: tuple[str, ...]) -> str:
     return json.dumps(values) if values else ""

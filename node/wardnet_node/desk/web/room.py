@@ -23,27 +23,9 @@ from wardnet_node.desk.decide import Decisions
 from wardnet_node.desk.grants import Grants, question_key
 from wardnet_node.desk.reading import Reading
 from wardnet_node.desk.stewards import Stewards
+from wardnet_node.health import LinkState
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.vault import Vault
-
-
-@dataclass(frozen=True, slots=True)
-class LinkState:
-    """Say how the node stands with its coordinator.
-
-    Parameters
-    ----------
-    attached : bool
-        Whether there is a connection now.
-    address : str
-        Of the coordinator.
-    clock_difference : timedelta or None
-        Our clock before the coordinator's, when it last said; None before.
-    """
-
-    attached: bool
-    address: str
-    clock_difference: timedelta | None
 
 
 @dataclass(frozen=True, slots=True)

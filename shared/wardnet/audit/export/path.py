@@ -10,10 +10,10 @@ from wardnet.audit.export.svg_parts import INK, PLAIN, SOFT, Box, cut, rectangle
 from wardnet.audit.tree import leaf_hash, node_hash
 from wardnet.errors import Reason, WardnetError
 
-WIDTH: Final = 520
+WIDTH: Final = 440
 
 _LEFT: Final = 8.0
-_BOX: Final = 236.0
+_BOX: Final = 200.0
 _HIGH: Final = 46.0
 _STEP: Final = 78.0
 _GOOD: Final = "#1f6338"
@@ -157,14 +157,14 @@ def draw_path(drawn: Path, checkpoint: Checkpoint, *, seen_by: Sequence[str]) ->
 
 def _head(group: Element, checkpoint: Checkpoint, seen_by: Sequence[str]) -> float:
     """Draw the checkpoint; return where it ends."""
-    lines = [f"Signed by the log's owner, {checkpoint.origin}", *seen_by]
+    lines = [f"Signed by {checkpoint.origin}", *seen_by]
     box = Box(_LEFT, 1, WIDTH - 2 * _LEFT, 54.0 + 18 * len(lines))
     rectangle(group, box, "#fff").attrib.update({"stroke": _GOOD, "stroke-width": "2", "rx": "6"})
     write(group, box.x + 14, 23, f"Checkpoint of {checkpoint.size} entries", **_strong(INK))
     told = f"root {_short(checkpoint.root)}"
     write(group, box.x + 14, 43, told, font_family=_MONO, fill=INK)
     for number, line in enumerate(lines):
-        write(group, box.x + 14, 65 + 18 * number, cut(line, 68), font_size="12")
+        write(group, box.x + 14, 65 + 18 * number, cut(line, 62), font_size="12")
     return box.bottom
 
 
@@ -207,8 +207,8 @@ def _node(group: Element, node: Node, x: float, y: float, *, given: bool) -> Non
     drawn.attrib.update({"stroke": SOFT if given else PLAIN, "rx": "4"})
     if given:
         drawn.set("stroke-dasharray", "5 3")
-    SubElement(drawn, "title").text = node.hash.hex()
-    told = ("given: " if given else "computed: ") + node.entries
+    SubElement(drawn, "title").text = f"{'given' if given else 'computed'}: {node.hash.hex()}"
+    told = f"given: {node.entries}" if given else node.entries
     write(group, x + 12, y + 19, told, fill=INK if given else "#fff", font_size="12.5")
     ink = SOFT if given else "#d5e3e9"
     write(group, x + 12, y + 37, _short(node.hash), fill=ink, font_family=_MONO, font_size="12.5")

@@ -12,6 +12,7 @@ from wardnet.audit.bundle import Verdict
 from wardnet.audit.entry import EventType, Outcome
 from wardnet.audit.export import EXPORTS
 from wardnet.audit.export import path as pictures
+from wardnet.audit.export.svg import short
 from wardnet.errors import Reason, WardnetError
 from wardnet_node.desk import words
 from wardnet_node.desk.reading import BUNDLE, Shown
@@ -171,5 +172,7 @@ def _picture(shown: Shown) -> tuple[pictures.Path, str]:
     path = pictures.path(
         shown.proved.data, shown.entry.seq, size=checkpoint.size, proof=shown.proved.proof
     )
-    seen = [f"Cosigned by {each.name}, {each.at:%Y-%m-%d %H:%M} UTC" for each in shown.cosigned]
+    seen = [
+        f"Cosigned by {short(each.name)}, {each.at:%Y-%m-%d %H:%M} UTC" for each in shown.cosigned
+    ]
     return path, pictures.draw_path(path, checkpoint, seen_by=seen)
