@@ -15,7 +15,7 @@ from support.pki import TestNetwork
 from support.questions import key
 from wardnet import clock
 from wardnet.audit import bundle as bundles
-from wardnet.audit import log
+from wardnet.audit import checkpoint, log, note
 from wardnet.audit.entry import Actor, Entry, Event, EventType, Outcome, from_bytes
 from wardnet.audit.scope import Scope
 from wardnet.errors import Reason, WardnetError
@@ -345,3 +345,27 @@ def test_a_released_answer_is_shown_to_whom_it_is_granted(browser: Browser, home
     assert "&lt;female&gt;" in browser.open(f"/log/{seq}/answer")
     assert "/log/1/answer" not in browser.open("/log/1")
     assert browser.get("/log/1/answer").status_code == 404
+
+
+def test_the_checkpoint_that_others_have_cosigned_is_shown(
+    browser: Browser, home: DeskHome
+) -> None:
+    """Before a newer one that nobody has seen: it proves more."""
+    sign_in(home, browser)
+    browser.open("/log/2")
+    witness = home.network.node("south")
+    name, signing = witness.member.uri, witness.signer.key
+    with home.catalog() as catalog, catalog.transaction() as connection:
+        size = checkpoint.parse(note.parse(checkpoint.latest(connection) or "").text).size
+        signed = note.parse(checkpoint.latest(connection) or "")
+        line = note.cosign(signed.text, name=name, key=signing, at=clock.now()).line
+        known = {name: signing.public_key()}
+        checkpoint.add_cosignature(connection, size=size, line=line, witnesses=known)
+    with home.catalog() as catalog, catalog.transaction() as connection:
+        key, origin = home.credentials.signer.key, home.credentials.member.uri
+        checkpoint.make(connection, key=key, origin=origin, at=clock.now())
+    page = browser.open("/log/2")
+    assert f"Checkpoint of {size} entries" in page
+    assert "Cosigned by south, " in page
+    assert "Nobody else has cosigned" not in page
+    assert "Nobody else has cosigned" in browser.open(f"/log/{size + 1}")

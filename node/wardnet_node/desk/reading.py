@@ -3,16 +3,14 @@
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import asdict, replace
 from typing import Final, TypeVar
 
 from wardnet import canonical, clock
 from wardnet.audit import bundle as bundles
 from wardnet.audit import checkpoint as checkpoints
 from wardnet.audit import log, note
-from wardnet.audit.bundle import Bundle, Proved, Verdict
-from wardnet.audit.checkpoint import Checkpoint
+from wardnet.audit.bundle import Bundle, Verdict
 from wardnet.audit.entry import (
     Actor,
     Entry,
@@ -29,9 +27,10 @@ from wardnet.audit.scope import Scope
 from wardnet.audit.search import EVERYTHING, Search, outside, scan
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
-from wardnet.identity.member import Member, Role
+from wardnet.identity.member import Role
 from wardnet_node.desk import queries
-from wardnet_node.desk.grants import Granted, Grants
+from wardnet_node.desk.grants import Grants
+from wardnet_node.desk.reader import STEWARD, Reader, Right, Shown, cosigned, covering
 from wardnet_node.vault.catalog import Catalog
 
 T = TypeVar("T")
@@ -41,83 +40,6 @@ HTML: Final = "html"
 MOST_REPORTED: Final = 4000
 """Entries that a report on the page is made of, the newest; the command has no limit."""
 MOST_EXPORTED: Final = 20_000
-
-STEWARD: Final = Scope(patients=True, answers=True)
-"""What the hospital's own stewards may read: everything."""
-
-_LOOKED_AT: Final = 20
-"""Newest checkpoints among which a cosigned one is looked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Say who reads.
-
-    Parameters
-    ----------
-    member : Member
-        A steward, or an auditor.
-    key : str
-        Fingerprint of the auditor's signing key; empty for a steward.
-    address : str
-        Network address of the browser.
-    """
-
-    member: Member
-    key: str
-    address: str
-
-
-@dataclass(frozen=True, slots=True)
-class Right:
-    """Say what a reader may see.
-
-    Parameters
-    ----------
-    scope : Scope
-        Which entries.
-    granted : Granted or None
-        What allows it; None for a steward.
-    """
-
-    scope: Scope
-    granted: Granted | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Cosigned:
-    """Name a witness and when it cosigned; its signature was verified when it came in."""
-
-    name: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """Hold one entry and what proves it.
-
-    Parameters
-    ----------
-    entry : Entry
-        What it says.
-    proved : Proved
-        Its bytes and its path.
-    checkpoint : Checkpoint
-        To which the path leads.
-    cosigned : tuple of Cosigned
-        Who else has seen that checkpoint.
-    fingerprint : str
-        Of the key that signed it.
-    answer : bool
-        Whether the answer that was released can be shown.
-    """
-
-    entry: Entry
-    proved: Proved
-    checkpoint: Checkpoint
-    cosigned: tuple[Cosigned, ...]
-    fingerprint: str
-    answer: bool
 
 
 class Reading:
@@ -200,7 +122,7 @@ class Reading:
             entry=entry,
             proved=proved,
             checkpoint=checkpoints.parse(signed.text),
-            cosigned=_cosigned(signed),
+            cosigned=cosigned(signed),
             fingerprint=note.fingerprint(self._signing.public_key()),
             answer=held and self._answer(entry) is not None,
         )
@@ -274,7 +196,7 @@ class Reading:
     def _proved(self, seqs: Sequence[int] | None, use: Callable[[Bundle], T]) -> T:
         """Use entries with their proofs; the whole log under a checkpoint of now."""
         newest = None if seqs is None else max(seqs, default=1)
-        size = self._read(lambda connection: _covering(connection, newest))
+        size = self._read(lambda connection: covering(connection, newest))
         if not size:
             with self._catalog.transaction() as connection:
                 origin, at = self._member.uri, clock.now()
@@ -363,30 +285,6 @@ def _only(seq: int) -> Search:
 
 def _scan(connection: Connection, wanted: Search, right: Right, *, limit: int) -> tuple[Entry, ...]:
     return tuple(scan(connection, wanted, within=right.scope, limit=limit))
-
-
-def _covering(connection: Connection, seq: int | None) -> int:
-    """Return the size of a checkpoint that covers an entry; 0 when one must be made.
-
-    The newest that somebody else has cosigned, otherwise the newest. For the whole log one is made.
-    """
-    if seq is None:
-        return 0
-    rows = connection.execute(
-        "SELECT size, note FROM checkpoints WHERE size >= ? ORDER BY size DESC LIMIT ?",
-        (seq, _LOOKED_AT),
-    ).fetchall()
-    seen = [(bool(_cosigned(note.parse(signed))), size) for size, signed in rows]
-    return max(seen, default=(False, 0))[1]
-
-
-def _cosigned(signed: note.SignedNote) -> tuple[Cosigned, ...]:
-    """Return the cosignatures: 8 bytes of time before the 64 of the signature."""
-    return tuple(
-        Cosigned(each.name, datetime.fromtimestamp(int.from_bytes(each.data[:8]), UTC))
-        for each in signed.signatures
-        if len(each.data) == 8 + 64
-    )
 
 
 def _about(wanted: Search, *, complete: bool) -> About:

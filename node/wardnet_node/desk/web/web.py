@@ -20,7 +20,7 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.member import Role
 from wardnet_node.desk import words
 from wardnet_node.desk.accounts import Auditor
-from wardnet_node.desk.reading import Reader
+from wardnet_node.desk.reader import Reader
 from wardnet_node.desk.thread import DeskThread
 from wardnet_node.desk.web.room import Room
 from wardnet_node.desk.web.session import IDLE_SECONDS, Limit, Rate, Session, Sessions

@@ -15,7 +15,8 @@ from wardnet.audit.export import path as pictures
 from wardnet.audit.export.svg import short
 from wardnet.errors import Reason, WardnetError
 from wardnet_node.desk import words
-from wardnet_node.desk.reading import BUNDLE, Shown
+from wardnet_node.desk.reader import Shown
+from wardnet_node.desk.reading import BUNDLE
 from wardnet_node.desk.web import filters
 from wardnet_node.desk.web.filters import Asked
 from wardnet_node.desk.web.web import Anybody, AnybodysForm, Visit, redirect, text
