@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from wardnet.audit.tags import RETENTION_YEARS, Years
 from wardnet.settings import Settings
 
 
@@ -33,6 +34,9 @@ class NodeSettings(Settings):
 
     drain: Annotated[float, Field(ge=0, le=3600)] = 30.0
     """Seconds that the work in hand may take once the process is asked to stop."""
+
+    log_retention: Years = RETENTION_YEARS
+    """Whole years that the access log keeps what it says of patients; its entries always stay."""
 
     desk_listen: Annotated[str, Field(pattern=r"^(\S+:[0-9]{1,5})?$")] = ""
     """Where the stewards' page listens, `host:port`, always by TLS; empty for no page."""

@@ -16,7 +16,7 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope
 from wardnet.transport.convert import Work, WorkId, envelope_to_bytes
 from wardnet_node import messages, outbox, usage
-from wardnet_node.desk import queries, studies
+from wardnet_node.desk import queries, retention, studies
 from wardnet_node.desk.accept import Refused, check_attempt
 from wardnet_node.desk.anchor import Anchor
 from wardnet_node.desk.decide import Decisions
@@ -82,6 +82,10 @@ class Desk:
             log.append(connection, by_operator(self._member, EventType.STARTED), at=clock.now())
         self._started = True
         return int(row[0])
+
+    def expire(self, *, years: int) -> None:
+        """Erase what the log says of patients once its time is over."""
+        retention.expire(self._catalog, self._member, years=years)
 
     def stop(self) -> None:
         """Record that the daemon ends, if it had started, and close the catalog."""

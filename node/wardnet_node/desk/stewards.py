@@ -85,7 +85,7 @@ class Stewards(Door[Keystore, Credentials]):
         Parameters
         ----------
         invitation : Invitation
-            For a steward; its fingerprint was checked.
+            Checked by `wardnet.transport.enrol.check_invitation`: for a steward, of this network.
         password : str
             Hers alone.
 
@@ -97,14 +97,9 @@ class Stewards(Door[Keystore, Credentials]):
         Raises
         ------
         WardnetError
-            `ROLE_REFUSED`, `IDENTITY_MISMATCH` for another network, or as
-            `wardnet.transport.enrol.enrol`.
+            As `wardnet.transport.enrol.enrol`.
         """
         member = invitation.member
-        if member.role is not Role.STEWARD:
-            raise WardnetError(Reason.ROLE_REFUSED, role=member.role)
-        if member.network != self._member.network:
-            raise WardnetError(Reason.IDENTITY_MISMATCH, identity=member.uri)
         credentials, keystore = enrol(invitation, self._folder / member.id, password)
         uri = self._new_codes(keystore, member)
         self._record(EventType.STEWARD_ADDED, member, Outcome.DONE, key=key(credentials))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Self, cast
 
 import sqlcipher3
 
-from wardnet.audit import log, search
+from wardnet.audit import log, search, tags
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.keystore import Keystore
 from wardnet_node import usage
@@ -188,6 +188,7 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
         "CREATE TABLE audit_nonces (nonce TEXT PRIMARY KEY) STRICT, WITHOUT ROWID",
         "CREATE TABLE kept_answers (query TEXT PRIMARY KEY, answer BLOB NOT NULL) STRICT",
     ),
+    tags.SCHEMA,
     (
         # How auditors sign in at the desk.
         """

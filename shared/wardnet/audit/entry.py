@@ -58,6 +58,7 @@ class EventType(StrEnum):
     QUERY_FAILED = "query_failed"
     QUERY_CANCELLED = "query_cancelled"
     LOG_READ = "log_read"
+    DETAIL_ERASED = "detail_erased"
     AUDITOR_GRANTED = "auditor_granted"
     AUDITOR_REVOKED = "auditor_revoked"
     AUDITOR_INVITED = "auditor_invited"

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 from wardnet.audit import tree
 from wardnet.audit.entry import Entry, Event, from_bytes, new_salt, to_bytes
 from wardnet.audit.tree import Frontier, Proof, leaf_hash
+from wardnet.canonical import MAXIMUM_BYTES
 from wardnet.clock import to_moment
 from wardnet.errors import Reason, WardnetError
 
@@ -91,6 +92,11 @@ def append(connection: Connection, event: Event, *, at: datetime) -> Entry:
     Entry
         As it was stored.
 
+    Raises
+    ------
+    WardnetError
+        `MALFORMED` when it is longer than anybody could read back; nothing is written then.
+
     Notes
     -----
     One row, and on average one inner node.
@@ -107,6 +113,8 @@ def append(connection: Connection, event: Event, *, at: datetime) -> Entry:
         salt=new_salt(),
     )
     data = to_bytes(entry)
+    if len(data) > MAXIMUM_BYTES:
+        raise WardnetError(Reason.MALFORMED, field="log entry", rule=f"over {MAXIMUM_BYTES} bytes")
     leaf = leaf_hash(data)
     connection.execute(
         "INSERT INTO access_log (seq, entry, leaf) VALUES (?, ?, ?)", (entry.seq, data, leaf)

@@ -148,7 +148,9 @@ _OPTIONS: Final = (
     click.option(
         "--patient",
         default="",
-        help="The patient's number at the hospital; only the hospital reads it.",
+        prompt="The patient's number at the hospital",
+        prompt_required=False,
+        help="The patient's number at the hospital, which alone reads it; asked for when left out.",
     ),
 )
 

@@ -27,7 +27,7 @@ _SHORT: Final = 12
 
 @click.group()
 def audit() -> None:
-    """Read the access logs of hospitals that have granted it, and prove what they say.
+    """Read the logs that hospitals have granted me, and prove them.
 
     HOSPITAL is a hospital's id. SOURCE is one too, or the file of a bundle that was saved before.
     """
@@ -50,7 +50,10 @@ def search(
     save: BinaryIO | None,
     as_json: bool,
 ) -> None:
-    """Search the log of HOSPITAL, newest entries; every one is proven before it is shown."""
+    """Search the log of HOSPITAL.
+
+    The newest entries, by rising number; every one is proven before it is shown.
+    """
     with sources() as opened:
         most = None if everything else limit
         found = opened.take(hospital, wanted, patient=patient, limit=most)
@@ -72,7 +75,7 @@ def search(
 @click.option("--answer", is_flag=True, help="Show the answer too that was released.")
 @json_option
 def show(source: str, *, seq: int, answer: bool, as_json: bool) -> None:
-    """Show entry SEQ of SOURCE whole, with the path of hashes that proves it."""
+    """Show entry SEQ of SOURCE whole, and the hashes that prove it."""
     with sources() as opened:
         found = opened.take(source, Search(after=seq - 1, before=seq + 1))
         items = zip(found.bundle.entries, found.entries, strict=True)
@@ -97,7 +100,7 @@ def show(source: str, *, seq: int, answer: bool, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def verify(places: tuple[Path, Path | None], *, bundle: Path, as_json: bool) -> None:
-    """Say what the file BUNDLE proves and what it does not; nobody is asked."""
+    """Say what the file BUNDLE proves and what not; ask nobody."""
     verdict = read_bundle(bundle, Pins(places[0])).verdict
     if as_json:
         print_json(_verdict(verdict))
@@ -126,7 +129,7 @@ def watch(
     count: int | None,
     as_json: bool,
 ) -> None:
-    """Print new entries of HOSPITAL's log as they are written, until Ctrl-C."""
+    """Print new entries of HOSPITAL's log until Ctrl-C."""
     if patient:
         message = "--patient is for search and report"
         raise click.UsageError(message)
@@ -156,7 +159,7 @@ def granted(hospital: str, *, as_json: bool) -> None:
 
 @audit.group()
 def trust() -> None:
-    """Look after the keys of logs and witnesses that were compared by people."""
+    """Look after the keys of logs that people have compared."""
 
 
 @trust.command("add")
@@ -170,9 +173,10 @@ def trust() -> None:
 )
 @click.pass_obj
 def add_trust(places: tuple[Path, Path | None], *, origin: str, fingerprint: str) -> None:
-    """Pin the key of the log or witness ORIGIN, e.g. wardnet://heartnet/node/north.
+    """Pin the key of ORIGIN, e.g. wardnet://heartnet/node/north.
 
-    With another key nothing of that log verifies any more.
+    With another key nothing of that log verifies any more, and no answer or decision of that node
+    is believed.
     """
     Pins(places[0]).add(origin, fingerprint)
 

@@ -2,8 +2,10 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
+from urllib.parse import urlsplit
 
 import click
 
@@ -11,6 +13,7 @@ from wardnet import clock
 from wardnet.audit import bundle as bundles
 from wardnet.audit.entry import Entry
 from wardnet.audit.export import EXPORTS, html
+from wardnet.audit.export.syslog_sender import Carrier, Receiver, send
 from wardnet.audit.report import REPORTS, About
 from wardnet.audit.search import Search
 from wardnet.client import display
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 BUNDLE: Final = "bundle"
 HTML: Final = "html"
+SYSLOG: Final = "syslog"
 
 
 @click.command()
@@ -45,7 +49,10 @@ def report(
     coordinator: Path | None,
     as_json: bool,
 ) -> None:
-    """Make the report NAME of the logs of every SOURCE; an accounting needs --patient."""
+    """Make the report NAME of the logs of every SOURCE.
+
+    An accounting of disclosures needs --patient, a reconciliation --coordinator.
+    """
     found, about = _taken(named, wanted, patient=patient, coordinator=coordinator)
     made = REPORTS[name].make(_entries(found), about)
     if as_json:
@@ -62,14 +69,43 @@ def report(
 @click.argument("named", metavar="SOURCE...", nargs=-1, required=True)
 @search_options
 @click.option("-o", "--output", type=click.File("wb"), help="File; standard output otherwise.")
+@click.option(
+    "--to",
+    "receiver",
+    callback=lambda _context, _option, text: _receiver(text) if text else None,
+    metavar="URL",
+    help="Send syslog instead: tls://HOST:PORT, tcp://HOST:PORT or udp://HOST:PORT.",
+)
+@click.option(
+    "--authority",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Certificates, PEM, that a receiver by TLS must lead to; the system's otherwise.",
+)
 def export(
-    form: str, *, named: Sequence[str], wanted: Search, patient: str, output: BinaryIO | None
+    form: str,
+    *,
+    named: Sequence[str],
+    wanted: Search,
+    patient: str,
+    output: BinaryIO | None,
+    receiver: Receiver | None,
+    authority: Path | None,
 ) -> None:
-    """Write the entries of every SOURCE in another form; only a bundle, of one, is evidence."""
+    """Write the entries of every SOURCE in another form.
+
+    Only a bundle is evidence, and it is of one SOURCE.
+    """
     if form == BUNDLE and len(named) != 1:
         message = "a bundle is of one log: name one SOURCE"
         raise click.UsageError(message)
+    if receiver is not None and form != SYSLOG:
+        message = "--to is for syslog"
+        raise click.UsageError(message)
     found, about = _taken(named, wanted, patient=patient, coordinator=None)
+    if receiver is not None:
+        sent = send(_entries(found), replace(receiver, authority=authority))
+        click.echo(f"{sent} entries handed over.", err=True)
+        return
     stream = output or sys.stdout.buffer
     if form == BUNDLE:
         bundles.write(found[0].bundle, stream)
@@ -77,6 +113,19 @@ def export(
         html.write(_entries(found), stream, about)
     else:
         EXPORTS[form].write(_entries(found), stream)
+
+
+def _receiver(url: str) -> Receiver:
+    """Read where syslog goes."""
+    message = "it is written tls://HOST:PORT, tcp://HOST:PORT or udp://HOST:PORT"
+    try:
+        parts = urlsplit(url)
+        carrier, host, port = Carrier(parts.scheme), parts.hostname, parts.port
+    except ValueError:
+        raise click.BadParameter(message) from None
+    if not host or not port:
+        raise click.BadParameter(message)
+    return Receiver(host=host, port=port, carrier=carrier)
 
 
 def _taken(

@@ -44,7 +44,8 @@ def make(web: Web) -> Guard:
     web : Web
         What its requests share.
     """
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    # A redirect to the same path with or without a slash would name whatever host was asked for.
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.web = web
     app.mount("/static", StaticFiles(directory=HERE / "static"))
     for pages in (login, studies, decide, agreements, datasets, log, reports, auditors, keys):

@@ -12,7 +12,9 @@ from typing import Annotated, Final, TypeVar, cast
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData
+from starlette.formparsers import MultiPartParser
 
 from wardnet.audit.export.svg import short
 from wardnet.errors import Reason, Status, WardnetError
@@ -22,6 +24,7 @@ from wardnet_node.desk import words
 from wardnet_node.desk.accounts import Auditor
 from wardnet_node.desk.reader import Reader
 from wardnet_node.desk.thread import DeskThread
+from wardnet_node.desk.web.guard import MAXIMUM_UPLOAD
 from wardnet_node.desk.web.room import Room
 from wardnet_node.desk.web.session import IDLE_SECONDS, Limit, Rate, Session, Sessions
 
@@ -37,6 +40,9 @@ MAXIMUM_DOCUMENTS: Final = 20
 LOGIN_RATE: Final = Rate(times=30, seconds=15 * 60)
 """Most attempts of one address; each steward's own are counted besides."""
 
+
+# Documents are looked at in memory: nothing of them may lie in clear on a disk.
+MultiPartParser.spool_max_size = MAXIMUM_UPLOAD
 
 _S: Final = Status
 
@@ -273,7 +279,17 @@ async def form(
 
 
 async def read_form(request: Request, *, files: int = 0) -> FormData:
-    """Read a form, with at most so many files."""
+    """Read a form, with at most so many files.
+
+    Raises
+    ------
+    WardnetError
+        `FORM_OUTDATED` when it is written in other letters than the page asks for: among those
+        that Python knows, some take seconds to read.
+    """
+    _, options = parse_options_header(request.headers.get("content-type"))
+    if options.get(b"charset", b"utf-8").lower() != b"utf-8":
+        raise WardnetError(Reason.FORM_OUTDATED)
     return await request.form(max_files=files, max_fields=MAXIMUM_FIELDS)
 
 

@@ -84,6 +84,7 @@ _LOGIN = Pattern(
     Coding(DCM, "110122", "Login"),
     "E",
 )
+_DELETE = Pattern(Shape.PLAIN, _REST, Coding(_INTERACTION, "delete", "delete"), "D")
 
 PATTERNS: Final[Mapping[EventType, Pattern]] = MappingProxyType(
     {
@@ -98,15 +99,20 @@ PATTERNS: Final[Mapping[EventType, Pattern]] = MappingProxyType(
         EventType.LOG_READ: Pattern(
             Shape.PLAIN, Coding(DCM, "110101", "Audit Log Used"), None, "R"
         ),
+        EventType.DETAIL_ERASED: _DELETE,
         EventType.MEMBER_INVITED: _MEMBERS,
         EventType.MEMBER_ENROLLED: _MEMBERS,
         EventType.KEY_CREATED: _MEMBERS,
         EventType.STEWARD_ADDED: _MEMBERS,
         EventType.AUDITOR_INVITED: _MEMBERS,
-        EventType.BOOK_CHANGED: _MEMBERS,
-        EventType.DATASET_DROPPED: Pattern(
-            Shape.PLAIN, _REST, Coding(_INTERACTION, "delete", "delete"), "D"
+        EventType.STEWARD_REMOVED: _MEMBERS,
+        EventType.PASSWORD_CHANGED: _MEMBERS,
+        EventType.KEY_REVOKED: _MEMBERS,
+        EventType.BREAK_GLASS: Pattern(
+            Shape.PLAIN, _ALERT, Coding(DCM, "110127", "Emergency Override Started"), "E"
         ),
+        EventType.BOOK_CHANGED: _MEMBERS,
+        EventType.DATASET_DROPPED: _DELETE,
         EventType.DICTIONARY_PUBLISHED: CREATE,
         EventType.DATASET_ADOPTED: CREATE,
         EventType.DATASET_LOADED: CREATE,
@@ -114,6 +120,7 @@ PATTERNS: Final[Mapping[EventType, Pattern]] = MappingProxyType(
         EventType.STUDY_DECLINED: CREATE,
         EventType.AGREEMENT_SIGNED: CREATE,
         EventType.AGREEMENT_REVOKED: CREATE,
+        EventType.REVOCATIONS_ISSUED: CREATE,
         EventType.REVOCATIONS_RECEIVED: CREATE,
         EventType.AUDITOR_GRANTED: CREATE,
         EventType.AUDITOR_REVOKED: CREATE,
