@@ -16,8 +16,7 @@ from wardnet_node.compute.pool import WorkerPool
 from wardnet_node.desk.auditors import Auditors
 from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.thread import DeskThread
-from wardnet_node.desk.web.room import LinkState
-from wardnet_node.health import warn_of_damage
+from wardnet_node.health import LinkState, warn_of_damage
 from wardnet_node.link import Link
 from wardnet_node.rounds import Rounds
 from wardnet_node.settings import NodeSettings

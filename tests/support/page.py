@@ -12,7 +12,23 @@ from wardnet.errors import CATALOGUE, Reason
 from wardnet_node.desk.study_state import State
 
 REFUSED = CATALOGUE[Reason.LOGIN_REFUSED].sentence
-PAGES = ("/", "/studies", "/agreements", "/datasets", "/datasets/cardiology", "/log", "/health")
+PAGES = (
+    "/",
+    "/studies",
+    "/agreements",
+    "/datasets",
+    "/datasets/cardiology",
+    "/log",
+    "/log/1",
+    "/reports",
+    "/reports/studies",
+    "/auditors",
+    "/auditors/new",
+    "/keys",
+    "/health",
+)
+NUMBER = r'<td class="number"><a [^>]*>(\d+)</a></td>'
+"""Where the log's page tells the number of an entry."""
 
 DECISION: dict[str, object] = {
     "columns": ["age", "sex"],

@@ -189,6 +189,19 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
         "CREATE TABLE kept_answers (query TEXT PRIMARY KEY, answer BLOB NOT NULL) STRICT",
     ),
     tags.SCHEMA,
+    (
+        # How auditors sign in at the desk.
+        """
+        CREATE TABLE desk_accounts (
+            auditor TEXT PRIMARY KEY,
+            key TEXT NOT NULL,
+            invitation TEXT NOT NULL,
+            until TEXT NOT NULL,
+            slot BLOB NOT NULL,
+            codes BLOB NOT NULL
+        ) STRICT
+        """,
+    ),
 )
 """Each brings a catalog from one version to the next; they are only ever added to."""
 

@@ -368,7 +368,8 @@ def _verdict(
 ) -> Verdict:
     origin, size, count = checkpoint.origin, checkpoint.size, bundle.count
     fingerprint = note.fingerprint(key)
-    proven = [f"Each of the {count} entries is, byte for byte, one of the {size} of {origin}."]
+    each = "The entry" if count == 1 else f"Each of the {count} entries"
+    proven = [f"{each} is, byte for byte, one of the {size} of {origin}."]
     not_proven: list[str] = []
     if bundle.complete:
         proven.append("No entry of the log is missing up to its checkpoint.")

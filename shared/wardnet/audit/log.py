@@ -5,7 +5,7 @@ is durable together with what it records, or not at all. The root of the tree st
 of every entry; who has seen it (`checkpoint`, `witness`) cannot be shown another history later.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -233,7 +233,7 @@ def says(data: bytes, seq: int) -> bool:
     return b',"seq":%d,' % seq in data
 
 
-def read_entry(seq: int, data: bytes) -> Entry:
+def read_entry(seq: int, data: bytes, *, read: Callable[[bytes], Entry] = from_bytes) -> Entry:
     """Read the bytes of one entry.
 
     Raises
@@ -242,7 +242,7 @@ def read_entry(seq: int, data: bytes) -> Entry:
         `LOG_DAMAGED`, naming the entry.
     """
     try:
-        return from_bytes(data)
+        return read(data)
     except WardnetError as error:
         raise _damaged(seq, rule="it is not an entry") from error
 

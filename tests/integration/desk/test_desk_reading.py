@@ -5,7 +5,7 @@ from dataclasses import replace
 from html import unescape
 
 from support.desk import Browser, DeskHome, fill_log
-from support.page import page_of, words
+from support.page import NUMBER, page_of, words
 from wardnet import clock
 from wardnet.audit import log
 from wardnet.audit.entry import EventType, refused
@@ -52,12 +52,12 @@ def test_the_log_is_searched_and_paged(anna: Browser, home: DeskHome) -> None:
     """Filters join, pages hold what they should, and what is no filter is said."""
     fill_log(home, 240)
     page = anna.open("/log?type=query_answer&dataset=oncology&subject=researcher/r5")
-    rows = re.findall(r'<td class="number">(\d+)</td>', page)
+    rows = re.findall(NUMBER, page)
     assert len(rows) == 2
     seen: list[str] = []
     page = anna.open("/log?type=query_part")
     while True:
-        seen += re.findall(r'<td class="number">(\d+)</td>', page)
+        seen += re.findall(NUMBER, page)
         older = re.search(r'href="(/log\?[^"]*before=[^"]*)">Older', page)
         if older is None:
             break

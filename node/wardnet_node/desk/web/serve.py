@@ -18,8 +18,9 @@ from wardnet.transport.listen import check_listen
 from wardnet_node.desk.thread import DeskThread
 from wardnet_node.desk.web.app import make
 from wardnet_node.desk.web.certificate import load
-from wardnet_node.desk.web.room import LinkState, Room
+from wardnet_node.desk.web.room import Room
 from wardnet_node.desk.web.web import Web
+from wardnet_node.health import LinkState
 from wardnet_node.settings import NodeSettings
 
 MAXIMUM_CONNECTIONS: Final = 200

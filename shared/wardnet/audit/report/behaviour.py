@@ -44,6 +44,7 @@ BY_PEOPLE: Final = {
     EventType.QUERY_ACCEPTED,
     EventType.QUERY_EXPLAINED,
     EventType.STEWARD_LOGIN,
+    EventType.AUDITOR_LOGIN,
     EventType.AGREEMENT_SIGNED,
     EventType.LOG_READ,
     EventType.DATASET_DROPPED,
