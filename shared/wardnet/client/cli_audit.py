@@ -98,11 +98,23 @@ def show(source: str, *, seq: int, answer: bool, as_json: bool) -> None:
 
 @audit.command()
 @click.argument("bundle", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--against",
+    "kept",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    help="Bundle of the same log that was kept before: it must be of one history with this one.",
+)
 @json_option
 @click.pass_obj
-def verify(places: tuple[Path, Path | None], *, bundle: Path, as_json: bool) -> None:
-    """Say what the file BUNDLE proves and what not; ask nobody."""
-    verdict = read_bundle(bundle, Pins(places[0])).verdict
+def verify(
+    places: tuple[Path, Path | None], *, bundle: Path, kept: tuple[Path, ...], as_json: bool
+) -> None:
+    """Say what the file BUNDLE proves and what not; ask nobody.
+
+    The newest checkpoint of the log that was shown here is held against it, too.
+    """
+    verdict = read_bundle(bundle, Pins(places[0]), kept=kept).verdict
     if as_json:
         print_json(_verdict(verdict))
     else:
