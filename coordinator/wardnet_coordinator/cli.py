@@ -6,11 +6,14 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
 from wardnet import clock, logs
 from wardnet import settings as sources
+from wardnet.audit import bundle as bundles
+from wardnet.audit import checkpoint
 from wardnet.audit import log as access_log
 from wardnet.command import (
     Command,
@@ -24,6 +27,7 @@ from wardnet.identity.certificates import fingerprint
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import FILE_NAME, Keystore, read_passphrase
 from wardnet.identity.member import Member, Role
+from wardnet.transport.listen import check_listen
 from wardnet.usage.command import prints_usage
 from wardnet.usage.table import Usage
 from wardnet_coordinator import founding, registry, server, state
@@ -58,7 +62,14 @@ def _address(_: click.Context, __: click.Parameter, value: str) -> str:
     return value
 
 
-@click.group(cls=Command)
+@click.group(
+    cls=Command,
+    sections={
+        "Begin and serve": ("init", "serve", "config"),
+        "Members": ("invite", "members"),
+        "Look back": ("log", "usage"),
+    },
+)
 @home_options("WARDNET_COORDINATOR_", "~/.wardnet-coordinator")
 @click.version_option(package_name="wardnet")
 @click.pass_context
@@ -90,7 +101,7 @@ def main(context: click.Context, home: Path, passphrase_file: Path | None) -> No
 def init(
     options: _Options, *, network: str, server_names: Sequence[str], listen: str, as_json: bool
 ) -> None:
-    """Found a network: make its keys, certificates and an empty database."""
+    """Found a network: make its keys and an empty database."""
     passphrase = read_passphrase(options.home / FILE_NAME, options.passphrase_file, confirm=True)
     root = founding.found(
         options.home,
@@ -131,7 +142,7 @@ def init(
 def invite(
     options: _Options, *, role: str, name: str, days: int, again: bool, as_json: bool
 ) -> None:
-    """Print an invitation: one line, for one person or hospital, to be used once."""
+    """Print an invitation: one line, for one member, to be used once."""
     settings, keystore, at = options.settings(), options.unlock(), clock.now()
     credentials = Credentials.load(options.home, keystore)
     until = at + timedelta(days=days)
@@ -170,9 +181,9 @@ def invite(
 @main.command()
 @click.pass_obj
 def serve(options: _Options) -> None:
-    """Serve the network until SIGTERM or Ctrl-C."""
+    """Serve the network until Ctrl-C or SIGTERM."""
     settings = options.settings()
-    founding.check_listen(settings, options.home)
+    check_listen(settings, "listen", options.home)
     keystore = options.unlock()
     logs.configure("wardnet-coordinator")
     server.run(
@@ -197,7 +208,7 @@ def members(options: _Options, *, as_json: bool) -> None:
 @click.pass_obj
 @prints_usage
 def usage(options: _Options) -> tuple[str, Usage]:
-    """Show what is stored, how long queries took and how many were answered, over time."""
+    """Show how long queries took, how many were answered, what is kept."""
     with closing(state.connect(options.home)) as connection:
         return "Usage of the network", used.read(connection)
 
@@ -212,10 +223,18 @@ def config(options: _Options, *, as_json: bool) -> None:
 
 
 @main.command()
+@click.option(
+    "--bundle",
+    type=click.File("wb"),
+    help="Write it here instead, with what proves it: for `wardnet audit`.",
+)
 @json_option
 @click.pass_obj
-def log(options: _Options, *, as_json: bool) -> None:
+def log(options: _Options, *, bundle: BinaryIO | None, as_json: bool) -> None:
     """Check the access log from its first entry, then show it."""
+    if bundle is not None:
+        _write_bundle(options, bundle)
+        return
     connection = state.connect(options.home)
     head = access_log.verify(connection)
     entries = [asdict(entry) for entry in access_log.entries(connection)]
@@ -234,3 +253,14 @@ def log(options: _Options, *, as_json: bool) -> None:
     )
     print_records(rows, as_json=as_json, columns=shown)
     click.echo(f"{head.size} entries, whole. Root {head.root}", err=True)
+
+
+def _write_bundle(options: _Options, stream: BinaryIO) -> None:
+    """Write the whole log under a checkpoint of this moment."""
+    credentials = Credentials.load(options.home, options.unlock())
+    key, origin = credentials.signer.key, credentials.member.uri
+    with closing(state.connect(options.home)) as connection:
+        with state.transaction(connection):
+            checkpoint.make(connection, key=key, origin=origin, at=clock.now())
+        whole = bundles.gather(connection, None, keys={origin: key.public_key()})
+        bundles.write(whole, stream)

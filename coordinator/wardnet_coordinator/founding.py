@@ -5,11 +5,9 @@
 <home>/*.crt         their certificates
 """
 
-import errno
 import ipaddress
 import json
 import re
-import socket
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -30,7 +28,6 @@ from wardnet.identity.files import write_private
 from wardnet.identity.keystore import Keystore
 from wardnet.identity.member import Member
 from wardnet_coordinator import registry, state
-from wardnet_coordinator.settings import CoordinatorSettings
 
 ROOT_FOLDER: Final = "root"
 ISSUING_FILE: Final = "issuing.crt"
@@ -97,47 +94,6 @@ def found(
         for made in sorted(workshop.iterdir(), key=lambda path: path.name == keystore.FILE_NAME):
             made.replace(home / made.name)
     return root.certificate
-
-
-def check_listen(effective: CoordinatorSettings, home: Path) -> None:
-    """Refuse an address that this machine cannot listen at, and say why it cannot.
-
-    Whether another process has the port is found out when it is taken.
-
-    Raises
-    ------
-    WardnetError
-        `WRONG_SETTING`.
-    """
-    host, _, port = effective.listen.rpartition(":")
-    host = host.strip("[]")
-    try:
-        family, *_ = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, int(port)))
-    except (OSError, OverflowError, UnicodeError) as error:
-        rule = _why_not(error)
-        if rule:
-            place = settings.where(effective, "listen", home)
-            raise WardnetError(
-                Reason.WRONG_SETTING, setting="listen", path=place, rule=rule
-            ) from error
-
-
-def _why_not(error: Exception) -> str:
-    """Say why an address cannot be listened at; nothing where it can, once its port is free."""
-    match error:
-        case OverflowError():
-            return "a port is a number from 0 to 65535"
-        case socket.gaierror() | UnicodeError():
-            return "the name of its host is not known here"
-        case OSError(errno=errno.EADDRINUSE):
-            return ""
-        case OSError(errno=errno.EACCES):
-            return "only root may listen at a port below 1024"
-        case _:
-            return "this machine does not have that address"
 
 
 def load_issuing(home: Path, secrets: Keystore) -> Authority:

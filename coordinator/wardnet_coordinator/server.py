@@ -1,11 +1,9 @@
 """Put the rooms together and serve them on one port, mutual TLS only."""
 
 import asyncio
-import fcntl
-import os
 import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +15,7 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.authority import Authority
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.files import write_private
+from wardnet.lock import only_one
 from wardnet.transport.channel import SERVER, server_credentials
 from wardnet.transport.interceptors import Guard
 from wardnet.wire.v1 import (
@@ -85,7 +84,7 @@ async def serve(
 ) -> AsyncIterator[str]:
     """Serve while the block runs; yield the address, as it is in `<home>/address`."""
     async with AsyncExitStack() as stack:
-        stack.enter_context(_lock(home / LOCK_FILE))
+        stack.enter_context(only_one(home / LOCK_FILE))
         server = grpc.aio.server(
             interceptors=[Guard(network=credentials.member.network, allowed=ALLOWED)],
             options=SERVER,
@@ -168,18 +167,3 @@ def _bind(server: grpc.aio.Server, listen: str, credentials: Credentials) -> str
     except RuntimeError as error:
         raise WardnetError(Reason.IN_USE, path=listen, rule="the port is taken") from error
     return f"{listen.rpartition(':')[0]}:{port}"
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold a folder's lock; the system frees it when the process ends, however it ends."""
-    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            rule = "another process serves it"
-            raise WardnetError(Reason.IN_USE, path=str(path.parent), rule=rule) from None
-        yield
-    finally:
-        os.close(handle)

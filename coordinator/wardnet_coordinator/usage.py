@@ -15,6 +15,8 @@ from wardnet.usage.table import Spent, Stored, Usage
 from wardnet_coordinator.course import Outcome
 
 CLOCKED: Final = "time from the submission of a query to its end"
+KEPT: Final = "signed queries and sealed answers, by the dataset that they are about; no rows"
+COUNTED: Final = "sealed answers; which of them refuse, only their readers see"
 
 _SELECT: Final = """
     SELECT query, envelope, submitted, ended, outcome, length(envelope) + (
@@ -33,6 +35,8 @@ def read(connection: sqlite3.Connection) -> Usage:
     ended = [_ended(row) for row in connection.execute(_SELECT)]
     return Usage(
         clocked=CLOCKED,
+        kept=KEPT,
+        counted=COUNTED,
         spent=tuple(spent for spent, _ in ended),
         stored=tuple(_added_up(kept for _, kept in ended)),
     )

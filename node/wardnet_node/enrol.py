@@ -1,31 +1,36 @@
 """How a hospital's node joins a network and gets its vault."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from wardnet import clock
 from wardnet.audit import log
 from wardnet.audit.entry import EventType
+from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.invitation import Invitation
 from wardnet.identity.keystore import Keystore
 from wardnet.identity.member import Member
 from wardnet.transport import enrol
 from wardnet_node.desk.events import by_operator
-from wardnet_node.vault.catalog import Catalog
+from wardnet_node.vault.catalog import FILE_NAME, Catalog
 
 
 def join(invitation: Invitation, home: Path, passphrase: str) -> tuple[Credentials, str]:
-    """Enrol, make an empty catalog, and return the credentials and the vault's recovery key.
+    """Enrol with an empty catalog, and return the credentials and the vault's recovery key.
 
     Raises
     ------
     WardnetError
-        As `wardnet.transport.enrol.enrol`; nothing is left in `home` then.
+        As `wardnet.transport.enrol.enrol`; `ALREADY_EXISTS`, too, where a catalog lies without
+        its keystore.
     """
-    credentials, keystore = enrol.enrol(invitation, home, passphrase)
-    Catalog.create(home, keystore).close()
-    _record(home, keystore, credentials.member, EventType.MEMBER_ENROLLED)
+    path = home / FILE_NAME
+    if path.exists() and not enrol.is_interrupted(home):  # nobody's records are written over
+        raise WardnetError(Reason.ALREADY_EXISTS, path=str(path))
+    furnish = partial(_found, member=invitation.member)
+    credentials, keystore = enrol.enrol(invitation, home, passphrase, furnish=furnish)
     return credentials, add_recovery_key(home, keystore, credentials.member)
 
 
@@ -51,6 +56,11 @@ def reset_passphrase(home: Path, recovery_key: str, passphrase: Callable[[], str
     keystore = Keystore.recover(home, recovery_key)
     keystore.set_passphrase(passphrase())
     _record(home, keystore, Credentials.load(home, keystore).member, EventType.KEY_CREATED)
+
+
+def _found(home: Path, keystore: Keystore, *, member: Member) -> None:
+    Catalog.create(home, keystore).close()
+    _record(home, keystore, member, EventType.MEMBER_ENROLLED)
 
 
 def _record(home: Path, keystore: Keystore, member: Member, kind: EventType) -> None:

@@ -1,6 +1,7 @@
 """What a node can see to be wrong with itself, in words: its vault, certificate and clock."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -16,6 +17,25 @@ SOON: Final = timedelta(days=30)
 
 CLOCK_SLACK: Final = timedelta(seconds=30)
 """Clocks that differ by more refuse each other's statements sooner or later."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """Say how the node stands with its coordinator.
+
+    Parameters
+    ----------
+    attached : bool
+        Whether there is a connection now.
+    address : str
+        Of the coordinator.
+    clock_difference : timedelta or None
+        Our clock before the coordinator's, when it last said; None before.
+    """
+
+    attached: bool
+    address: str
+    clock_difference: timedelta | None
 
 
 def warn_of_damage(datasets: Iterable[DatasetSummary]) -> None:

@@ -6,13 +6,14 @@ again over the next one, and the coordinator sends its work again, from the firs
 
 import asyncio
 import random
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from wardnet import logs
 from wardnet.agreement.revocation import LIST_PAYLOAD_TYPE
+from wardnet.audit.entry import EventType
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.transport import convert
@@ -32,6 +33,9 @@ from wardnet_node.rounds import Rounds
 from wardnet_node.settings import NodeSettings
 from wardnet_node.stream import Stream
 from wardnet_node.witness import Witnesses
+
+M = TypeVar("M")
+T = TypeVar("T")
 
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 5.0
@@ -224,7 +228,7 @@ class Link:
     async def _work(self, stream: Stream, message: Work) -> None:
         """Do some work and send its result; without a stream it waits in the outbox."""
         with _logged_errors(message.work_id):
-            work = work_from_wire(message)
+            work = await self._read_message(EventType.QUERY_FAILED, work_from_wire, message)
             stream.asked(work.id.query)
             result = await self._do(work)
             if result is not None and self._stream is not None:
@@ -248,7 +252,8 @@ class Link:
     async def _explain(self, stream: Stream, message: ExplainWork) -> None:
         """Say what would be done with a query; whoever asked waits only as long as the stream."""
         with _logged_errors("explain"):
-            envelope = envelope_from_wire(message.query)
+            kind = EventType.QUERY_EXPLAINED
+            envelope = await self._read_message(kind, envelope_from_wire, message.query)
             reasons = await self._desk.do(lambda desk: desk.explain(envelope))
             await stream.send(messages.explanation(message.id, reasons))
 
@@ -256,7 +261,8 @@ class Link:
         """Show an auditor what is granted, or say why not."""
         with _logged_errors("audit"):
             try:
-                envelope = envelope_from_wire(message.request)
+                kind = EventType.LOG_READ
+                envelope = await self._read_message(kind, envelope_from_wire, message.request)
                 pages = await self._auditors.do(lambda auditors: auditors.answer(envelope))
             except WardnetError as error:
                 await stream.send(messages.audit_refusal(message.id, error))
@@ -272,11 +278,21 @@ class Link:
     async def _study(self, message: envelope_pb2.Envelope) -> None:
         """Take in a study, or a list of what another organisation has taken back."""
         with _logged_errors("study"):
-            envelope = envelope_from_wire(message)
+            kind = EventType.STUDY_RECEIVED
+            envelope = await self._read_message(kind, envelope_from_wire, message)
             if envelope.payload_type == LIST_PAYLOAD_TYPE:
                 await self._desk.do(lambda desk: desk.decisions.receive_list(envelope))
             else:
                 await self._desk.do(lambda desk: desk.decisions.receive(envelope))
+
+    async def _read_message(self, kind: EventType, read: Callable[[M], T], message: M) -> T:
+        """Return what a message says; one that says nothing stands in the access log, too."""
+        try:
+            return read(message)
+        except WardnetError as error:
+            refused = error
+        await self._desk.do(lambda desk: desk.decisions.refuse_message(kind, refused))
+        raise refused
 
     async def _send_decisions(self, stream: Stream) -> None:
         for statement in await self._desk.do(lambda desk: desk.decisions.unsent()):

@@ -1,27 +1,22 @@
 """The daemon: one per vault, with its workers, its desk and its link to the coordinator."""
 
 import asyncio
-import fcntl
-import os
-import resource
 import signal
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Final
 
 import uvloop
 
 from wardnet import logs
-from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
+from wardnet.lock import only_one
 from wardnet_node.compute.pool import WorkerPool
 from wardnet_node.desk.auditors import Auditors
 from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.thread import DeskThread
-from wardnet_node.desk.web.room import LinkState
-from wardnet_node.health import warn_of_damage, warn_of_lock
+from wardnet_node.health import LinkState, warn_of_damage, warn_of_lock
 from wardnet_node.link import Link
 from wardnet_node.rounds import Rounds
 from wardnet_node.settings import NodeSettings
@@ -43,9 +38,7 @@ def run(home: Path, *, keystore: Keystore, settings: NodeSettings) -> None:
         `IN_USE` when another daemon serves this vault; `SUPERSEDED` and the like when the
         coordinator will not have this process any more.
     """
-    # A crash must not write keys to a core file.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with _lock(home / LOCK_FILE), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with only_one(home / LOCK_FILE), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(home, keystore=keystore, settings=settings))
 
 
@@ -62,6 +55,7 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
         epoch = await desk.do(Desk.start)
         warn_of_lock(await desk.do(Desk.locked))
         warn_of_damage(await desk.do(Desk.datasets))
+        await desk.do(lambda started: started.expire(years=settings.log_retention))
         async with pool:
             link = Link(
                 credentials=credentials,
@@ -119,18 +113,3 @@ def _desk(home: Path, keystore: Keystore, credentials: Credentials) -> Desk:
     catalog = Catalog.open(home, keystore)
     vault = Vault(home, keystore, catalog, member=credentials.member)
     return Desk(catalog=catalog, vault=vault, credentials=credentials)
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold a vault's lock; the system frees it when the process ends, however it ends."""
-    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            rule = "another daemon serves it"
-            raise WardnetError(Reason.IN_USE, path=str(path.parent), rule=rule) from None
-        yield
-    finally:
-        os.close(handle)

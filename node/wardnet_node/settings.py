@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from wardnet.audit.tags import RETENTION_YEARS, Years
 from wardnet.settings import Settings
 
 
@@ -42,6 +43,9 @@ class NodeSettings(Settings):
 
     proof_patience: Annotated[float, Field(ge=0.1, le=600)] = 20.0
     """Seconds that a question waits after a start for another hospital to confirm our log."""
+
+    log_retention: Years = RETENTION_YEARS
+    """Whole years that the access log keeps what it says of patients; its entries always stay."""
 
     desk_listen: Annotated[str, Field(pattern=r"^(\S+:[0-9]{1,5})?$")] = ""
     """Where the stewards' page listens, `host:port`, always by TLS; empty for no page."""

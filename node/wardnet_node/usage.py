@@ -15,6 +15,8 @@ from wardnet.question.query import Query
 from wardnet.usage.table import Spent, Stored, Usage
 
 CLOCKED: Final = "wall-clock time of the local half, all rounds together"
+KEPT: Final = "the rows of each dataset, as columns on this disk"
+COUNTED: Final = "answers that were released; a refusal is none"
 
 SCHEMA: Final = (
     "ALTER TABLE segments ADD COLUMN plain INTEGER",
@@ -109,6 +111,8 @@ def read(connection: Connection) -> Usage:
     stored = connection.execute("SELECT time, dataset, plain, size FROM stored ORDER BY position")
     return Usage(
         clocked=CLOCKED,
+        kept=KEPT,
+        counted=COUNTED,
         spent=tuple(
             Spent(
                 query=query,

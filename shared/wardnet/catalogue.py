@@ -63,6 +63,12 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             "{file}, line {line}: the bytes are not {rule}. Declare the file's encoding in the "
             "local part and load again; nothing was stored.",
         ),
+        Reason.FILE_IS_UTF_8: Row(
+            _S.INVALID_ARGUMENT,
+            "{file} is written in UTF-8 but declared as {rule}: letters would be read wrongly. "
+            'Declare encoding = "utf-8" in the local part, adopt it and load again, or convert '
+            "the file; nothing was stored.",
+        ),
         Reason.FILE_QUOTES: Row(
             _S.INVALID_ARGUMENT,
             "{file}, line {line}: a quote stands inside a cell. Declare the file's quote, or "

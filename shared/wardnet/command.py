@@ -1,6 +1,7 @@
 """What the three commands have in common: errors as sentences, `--json`, tables, the home folder.
 
-- `@click.group(cls=Command)`: a `WardnetError` becomes `Error: sentence` and its exit code;
+- `@click.group(cls=Command, sections=...)`: a `WardnetError` becomes `Error: sentence` and its exit
+  code, and `--help` shows the subcommands under headings;
 - `@home_options("WARDNET_NODE_", "~/.wardnet-node")`: the parameters `home`, `passphrase_file`;
 - `@json_option`: the parameter `as_json`, for `print_records` and `print_record`.
 """
@@ -10,8 +11,9 @@ import secrets
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 from rich.console import Console
@@ -25,6 +27,9 @@ F = TypeVar("F", bound=Callable[..., object])
 Record = Mapping[str, Json]
 """One line of a list: names in the order of the table's columns."""
 
+_LINE: Final = 65
+"""Most characters of what `--help` says about a subcommand: what fits beside its name."""
+
 _WIDE: Final = 10_000
 """Width of a table that goes to a file or a pipe, so that nothing is cut."""
 
@@ -33,10 +38,36 @@ class Command(click.Group):
     """Run subcommands, and turn an error that a person can cause into one sentence.
 
     Only the outermost group of a program needs to be one.
+
+    Parameters
+    ----------
+    sections : Mapping of str to sequence of str
+        Names of subcommands under the headings that `--help` shows them under, in this order.
     """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        sections: Mapping[str, Sequence[str]],
+        **attributes: Any,  # noqa: ANN401 - as click declares them
+    ) -> None:
+        super().__init__(name, **attributes)
+        self.sections = sections
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the subcommands under their headings."""
+        for heading, names in self.sections.items():
+            found = [(name, self.commands[name]) for name in names]
+            width = max(map(len, self.commands))
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [(name.ljust(width), item.get_short_help_str(_LINE)) for name, item in found]
+                )
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; leave with the exit code of the catalogue when it fails."""
+        _write_no_core()
         try:
             return super().invoke(ctx)
         except WardnetError as error:
@@ -47,6 +78,14 @@ class Command(click.Group):
             failure = _incident(error)
         click.echo(f"Error: {failure}", err=True)
         return ctx.exit(failure.row.exit_code)
+
+
+def _write_no_core() -> None:
+    """Let no crash write keys or rows to a core file, on systems that have such files."""
+    with suppress(ImportError):
+        import resource  # noqa: PLC0415 - Windows has none
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _incident(error: BaseException) -> WardnetError:

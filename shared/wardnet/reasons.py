@@ -53,6 +53,7 @@ class Reason(StrEnum):
     FILE_EMPTY = "file_empty"
     FILE_TRUNCATED = "file_truncated"
     FILE_ENCODING = "file_encoding"
+    FILE_IS_UTF_8 = "file_is_utf_8"
     FILE_QUOTES = "file_quotes"
     FILE_HEADER = "file_header"
     ROWS_REJECTED = "rows_rejected"

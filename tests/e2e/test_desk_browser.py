@@ -1,28 +1,15 @@
 """A steward at work, in a real browser, over a real node home."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
+from support.browser import CHROMIUM, Camera, browsing, fill_login, heading, tab_to
 from support.desk import DeskHome, code
 from support.pki import PASSPHRASE, TestNetwork
 from wardnet_node.desk.study_state import State
-
-CHROMIUM: Final = shutil.which("chromium")
-FLAGS: Final = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed here")
 
@@ -38,52 +25,14 @@ def home(tmp_path: Path) -> DeskHome:
 @pytest.fixture
 def page(home: DeskHome) -> Iterator[Page]:
     """Give a browser without JavaScript at the login; whatever it complains about fails."""
-    with home.serving() as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        context = browser.new_context(
-            base_url=address,
-            ignore_https_errors=True,  # the page's certificate is its own
-            java_script_enabled=False,
-            locale="en-GB",
-            viewport={"width": 1200, "height": 850},
-        )
-        page = context.new_page()
-        complaints: list[str] = []
-        page.on("console", lambda message: complaints.append(message.text))
-        page.goto("/")
+    with home.serving() as address, browsing(address) as page:
         yield page
-        browser.close()
-        assert [text for text in complaints if "422" not in text] == []
-
-
-class Camera:
-    """Take numbered pictures of whole pages."""
-
-    def __init__(self, page: Page, folder: Path) -> None:
-        self._page = page
-        self._folder = folder
-        self._number = 0
-
-    def take(self, name: str) -> None:
-        """Take one."""
-        self._number += 1
-        self._page.wait_for_load_state()
-        path = self._folder / f"{self._number:02}-{name}.png"
-        self._page.screenshot(path=path, full_page=True)
 
 
 def sign_in(page: Page, steward: str = "anna") -> None:
     """Sign in at the login."""
-    page.get_by_label("Your name in the network").fill(steward)
-    page.get_by_label("Password").fill(PASSPHRASE)
-    page.get_by_label("Code").fill(code())
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Inbox")
-
-
-def heading(page: Page, text: str) -> None:
-    """Expect a page."""
-    expect(page.get_by_role("heading", level=1)).to_have_text(text)
+    fill_login(page, steward)
+    heading(page, "Inbox")
 
 
 def narrow(page: Page, camera: Camera) -> None:
@@ -201,19 +150,3 @@ def test_a_steward_needs_no_mouse(page: Page, home: DeskHome) -> None:
     expect(page.get_by_role("status")).to_contain_text("You have declined")
     with home.decisions() as decisions:
         assert decisions.study(home.study.digest).state is State.DECLINED
-
-
-def tab_to(page: Page, name: str, *, enter: bool = True) -> None:
-    """Press Tab until something of this name has the focus, and Enter there."""
-    page.wait_for_load_state()
-    targets = page.get_by_role("link", name=name).or_(page.get_by_role("button", name=name))
-    target = targets.or_(page.get_by_label(name)).first
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        if target.evaluate("element => element === document.activeElement"):
-            break
-    else:
-        pytest.fail(f"{name} cannot be reached by Tab")
-    if enter:
-        page.keyboard.press("Enter")
-        page.wait_for_load_state()

@@ -84,12 +84,16 @@ def released(node: Member) -> list[str]:
 
 
 def test_a_killed_coordinator_takes_the_query_up_again(bench: Bench) -> None:
-    """The same query completes, from the same round on, after the coordinator's restart."""
+    """The same query completes after the coordinator's restart, and no round is lost.
+
+    The round may have ended between the look at it and the kill: the halted hospital's part was on
+    its way then. The next one cannot end without that hospital.
+    """
     query = bench.submit_and_stop_within()
     before = bench.net.record(query).round
     bench.network.coordinator.kill()
     bench.network.serve_coordinator()
-    assert bench.net.record(query).round == before
+    assert bench.net.record(query).round in {before, before + 1}
     bench.network.nodes["d"].resume()
     bench.completes(query)
 

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from wardnet.audit.entry import (
 )
 from wardnet.audit.log import SCHEMA, Connection, append, entries, head, head_at, verify
 from wardnet.audit.tree import EMPTY, Frontier, leaf_hash
-from wardnet.errors import Reason
+from wardnet.errors import Reason, WardnetError
 
 NOW = datetime(2026, 5, 4, 12, 0, 0, 250_999, tzinfo=UTC)
 NODE = "wardnet://heartnet/node/clinic-a"
@@ -98,6 +99,18 @@ def test_entry_outside_a_transaction_is_a_bug(connection: sqlite3.Connection) ->
     """Nobody can log without binding the entry to a commit."""
     with pytest.raises(RuntimeError, match="transaction"):
         append(connection, EVENT, at=NOW)
+    assert verify(connection).size == 0
+
+
+def test_an_entry_that_nobody_could_read_back_is_not_written(
+    connection: sqlite3.Connection,
+) -> None:
+    """One entry beyond what readers take would break the whole log."""
+    connection.execute("BEGIN IMMEDIATE")
+    with pytest.raises(WardnetError) as caught:
+        append(connection, replace(EVENT, purpose="x" * canonical.MAXIMUM_BYTES), at=NOW)
+    connection.execute("COMMIT")
+    assert caught.value.reason is Reason.MALFORMED
     assert verify(connection).size == 0
 
 

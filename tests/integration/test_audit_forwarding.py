@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ async def ask(address: str, caller: Credentials, envelope: Envelope, to: str = "
         return [response.sealed async for response in stub.Ask(request, timeout=SECONDS)]
 
 
-async def page(node: FakeNode, number: int, sealed: bytes = b"", **fields: object) -> None:
+async def page(node: FakeNode, number: int, sealed: bytes = b"", **fields: Any) -> None:  # noqa: ANN401
     """Send one page."""
     await node.send(audit_page=link_pb2.AuditPage(id=number, sealed=sealed, **fields))
 

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from support.pki import CHEAP, PASSPHRASE
+from wardnet.audit import bundle
 from wardnet.errors import CATALOGUE, Reason
 from wardnet.identity import keystore
 from wardnet.identity.certificates import fingerprint
@@ -109,6 +110,18 @@ def test_members_log_and_settings_are_shown(run: Run) -> None:
         "source": "file",
     }
     assert settings["round_deadline"]["source"] == "default"
+
+
+def test_the_log_is_handed_out_with_what_proves_it(run: Run, tmp_path: Path) -> None:
+    """The whole of it, under the coordinator's own key."""
+    run(*FOUND)
+    run("invite", "--role", "node", "--id", "north")
+    file = tmp_path / "coordinator.bundle"
+    assert run("log", "--bundle", str(file)).exit_code == 0
+    with file.open("rb") as stream:
+        verdict = bundle.verify(bundle.read(stream), logs={}, witnesses={})
+    assert (verdict.origin, verdict.count) == ("wardnet://heartnet/coordinator/coordinator", 1)
+    assert "No entry of the log is missing up to its checkpoint." in verdict.proven
 
 
 def test_founding_twice_changes_nothing(run: Run, tmp_path: Path) -> None:

@@ -16,10 +16,12 @@ from support.pki import CHEAP, PASSPHRASE, TestNetwork
 from support.questions import key
 from support.ward import Ward, proposal, signed_by
 from wardnet import clock
+from wardnet.audit import bundle
 from wardnet.audit.entry import EventType
 from wardnet.errors import CATALOGUE, Reason
 from wardnet.identity import keystore
 from wardnet.identity.certificates import fingerprint
+from wardnet.identity.invitation import Invitation
 from wardnet.identity.keystore import Keystore
 from wardnet.identity.member import Member, Role
 from wardnet_coordinator import registry, state
@@ -237,6 +239,18 @@ def test_an_invitation_for_somebody_else_makes_no_steward(
     assert "eve" not in run("steward", "list").stdout
 
 
+def test_a_steward_of_another_network_is_refused(ward: Ward, run: Run, tmp_path: Path) -> None:
+    """Before she chooses a password; the sentence names the network that this hospital is in."""
+    other = TestNetwork("lungnet")
+    coordinator.prepare(tmp_path / "c", [])
+    line = invite(other, tmp_path / "c", "eve")
+    fingerprint = Invitation.from_line(line).fingerprint
+    words = ("steward", "add", line, "--fingerprint", fingerprint)
+    done = run(*words, code=CATALOGUE[Reason.INVITATION_NETWORK].exit_code)
+    assert f"another network than {ward.network.name}" in done.stderr
+    assert "eve" not in run("steward", "list").stdout
+
+
 def test_a_steward_s_password_is_changed_by_a_command(
     run: Run, secret: Path, tmp_path: Path
 ) -> None:
@@ -256,3 +270,41 @@ def test_a_steward_who_left_is_removed_by_a_command(tmp_path: Path, secret: Path
     by = ("--by", "sue", "--password-file", secret, "--by", "sam", "--password-file", secret)
     run("steward", "remove", "tom", *by)
     assert "tom" not in run("book", "list").stdout + run("steward", "list").stdout
+
+
+def test_the_log_is_handed_out_with_what_proves_it(run: Run, tmp_path: Path) -> None:
+    """All of it, the handing out included."""
+    file = tmp_path / "a.bundle"
+    run("log", "bundle", file)
+    with file.open("rb") as stream:
+        verdict = bundle.verify(bundle.read(stream), logs={}, witnesses={})
+    assert verdict.origin == "wardnet://heartnet/node/a"
+    assert "No entry of the log is missing up to its checkpoint." in verdict.proven
+    assert printed(run("log", "search", "--type", "log_read", "--json"))[0]["seq"] == verdict.size
+
+
+def test_a_steward_grants_an_auditor_the_log_and_takes_it_back(run: Run, secret: Path) -> None:
+    """With her own password; each statement is an entry with its steward's key."""
+    signed = ["--by", "sue", "--password-file", secret]
+    named = ["olga", "--fingerprint", KEY, "--until", "2027-06-30"]
+    scope = ["--scope", "dataset:cardiology", "--scope", "kind:query_answer", "--scope", "answers"]
+    granted = printed(run("auditor", "grant", *named, *scope, *signed, "--json"))
+    assert granted["scope"] == "dataset:cardiology, kind:query_answer, answers"
+    (listed,) = printed(run("auditor", "list", "--json"))
+    assert (listed["auditor"], listed["state"]) == ("olga", "in force")
+    assert printed(run("auditor", "revoke", "olga", *signed, "--json"))["state"] == "revoked"
+    run("auditor", "revoke", "olga", *signed, code=CATALOGUE[Reason.PARAMETER_INVALID].exit_code)
+    entries = printed(run("log", "search", "--subject", "sue", "--json"))
+    kinds = [entry["type"] for entry in entries if entry["type"].startswith("auditor")]
+    assert kinds == ["auditor_revoked", "auditor_granted"]
+
+
+@pytest.mark.parametrize("part", ["everything", "dataset:", "kind:none", "since:today", "study:a"])
+def test_a_scope_that_is_not_one_is_refused(run: Run, secret: Path, part: str) -> None:
+    """Before anybody signs."""
+    named = ["olga", "--fingerprint", KEY, "--until", "2027-06-30", "--scope", part]
+    signed = ["--by", "sue", "--password-file", secret]
+    refused = run(
+        "auditor", "grant", *named, *signed, code=CATALOGUE[Reason.PARAMETER_INVALID].exit_code
+    )
+    assert "scope" in refused.stderr

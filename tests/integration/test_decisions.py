@@ -185,6 +185,7 @@ def test_a_study_about_data_that_we_do_not_have_cannot_be_agreed_to(
         with pytest.raises(WardnetError) as caught:
             decisions.accept(study, stewards=[ward.steward()])
         assert caught.value.reason is reason
+    assert ward.refusals() == [(EventType.AGREEMENT_SIGNED, reason)]
 
 
 def test_a_decline_says_why_and_can_be_changed(ward: Ward) -> None:

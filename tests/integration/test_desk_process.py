@@ -87,19 +87,34 @@ def test_no_page_is_served_unless_it_is_asked_for(home: DeskHome) -> None:
     assert not (home.home / certificate.FILE_NAME).exists()
 
 
+def refusal(home: DeskHome, listen: str) -> str:
+    """Return why `wardnet-node serve` does not serve a page there."""
+    done = subprocess.run(
+        [PROGRAM, "serve"],
+        env=os.environ | environment(home, WARDNET_NODE_DESK_LISTEN=listen),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode != 0
+    return done.stderr.decode()
+
+
 def test_an_address_that_is_taken_is_named(home: DeskHome) -> None:
     """The daemon does not run without the page that was asked for."""
     with home.serving() as address:
         listen = address.removeprefix("https://")
-        done = subprocess.run(
-            [PROGRAM, "serve"],
-            env=os.environ | environment(home, WARDNET_NODE_DESK_LISTEN=listen),
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-    assert done.returncode != 0
-    assert listen in done.stderr.decode()
+        said = refusal(home, listen)
+    assert f"{listen} is in use by another process" in said
+
+
+def test_an_address_of_another_machine_is_not_said_to_be_in_use(home: DeskHome) -> None:
+    """The sentence names the setting, where it stands, and what is wrong with it."""
+    said = refusal(home, "192.0.2.1:8443")
+    assert "desk_listen" in said
+    assert "WARDNET_NODE_DESK_LISTEN" in said
+    assert "this machine does not have that address" in said
+    assert "in use" not in said
 
 
 def test_the_command_searches_the_log_too(home: DeskHome) -> None:

@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 import io
+import multiprocessing
+import signal
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from support.coordinator import prepare, run, serving
+from support.joiner import join_until
 from support.pki import CHEAP, PASSPHRASE, TestNetwork
 from wardnet import clock, settings
 from wardnet.audit.entry import EventType
@@ -25,6 +28,9 @@ from wardnet_node.enrol import join
 from wardnet_node.settings import NodeSettings
 from wardnet_node.vault.catalog import Catalog
 
+LOST = "before the certificates"
+processes = multiprocessing.get_context("spawn")
+
 
 @pytest.fixture(autouse=True)
 def _cheap_passphrases(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,7 +44,9 @@ def network() -> TestNetwork:
     return TestNetwork()
 
 
-def invite(network: TestNetwork, coordinator: Path, address: str) -> Invitation:
+def invite(
+    network: TestNetwork, coordinator: Path, address: str, *, again: bool = False
+) -> Invitation:
     """Invite the hospital `north`."""
     at = clock.now()
     with (
@@ -53,6 +61,7 @@ def invite(network: TestNetwork, coordinator: Path, address: str) -> Invitation:
             issuing=network.issuing,
             at=at,
             until=at + timedelta(days=1),
+            again=again,
         )
 
 
@@ -74,6 +83,57 @@ def test_a_node_joins_and_gets_its_vault(network: TestNetwork, tmp_path: Path) -
     with contextlib.closing(Catalog.open(home, kept)) as catalog, catalog.reading() as connection:
         types = [entry.type for entry in entries(connection)]
     assert types == [EventType.MEMBER_ENROLLED, EventType.KEY_CREATED]
+
+
+@pytest.mark.parametrize(
+    "moment", ["before the catalog", "before the coordinator", LOST, "before it unlocks", *range(5)]
+)
+def test_a_node_killed_while_it_joins_joins_when_run_again(
+    network: TestNetwork, tmp_path: Path, moment: str | int
+) -> None:
+    """Whenever it happens, nothing looks like a lost catalog, and nothing is left lying about.
+
+    Only an answer that was never written down costs the invitation.
+    """
+    home, whole = tmp_path / "north", tmp_path / "whole"
+
+    async def scenario() -> None:
+        async with serving(network, tmp_path / "c") as address:
+            invitation = invite(network, tmp_path / "c", address)
+            killed = processes.Process(target=join_until, args=(moment, invitation.to_line(), home))
+            killed.start()
+            await asyncio.to_thread(killed.join)
+            assert killed.exitcode == -signal.SIGKILL
+            assert not (home / keystore.FILE_NAME).exists()
+            if moment == LOST:
+                with pytest.raises(WardnetError) as caught:
+                    await asyncio.to_thread(join, invitation, home, PASSPHRASE)
+                assert caught.value.reason is Reason.INVITATION_REFUSED
+                invitation = invite(network, tmp_path / "c", address, again=True)
+            await asyncio.to_thread(join, invitation, home, PASSPHRASE)
+            other = invite(network, tmp_path / "c", address, again=True)
+            await asyncio.to_thread(join, other, whole, PASSPHRASE)
+
+    run(scenario())
+    assert {path.name for path in home.iterdir()} == {path.name for path in whole.iterdir()}
+    kept = Keystore.unlock(home, PASSPHRASE)
+    with contextlib.closing(Catalog.open(home, kept)) as catalog, catalog.reading() as connection:
+        types = [entry.type for entry in entries(connection)]
+    assert types == [EventType.MEMBER_ENROLLED, EventType.KEY_CREATED]
+
+
+def test_a_catalog_without_its_keystore_is_not_written_over(
+    network: TestNetwork, tmp_path: Path
+) -> None:
+    """It may be a hospital's, whose keystore is in a backup; the invitation stays unused."""
+    prepare(tmp_path / "c", "")
+    home = tmp_path / "north"
+    home.mkdir()
+    (home / "catalog.db").write_bytes(b"somebody's")
+    with pytest.raises(WardnetError) as caught:
+        join(invite(network, tmp_path / "c", "127.0.0.1:1"), home, PASSPHRASE)
+    assert caught.value.reason is Reason.ALREADY_EXISTS
+    assert (home / "catalog.db").read_bytes() == b"somebody's"
 
 
 def test_settings_that_were_there_stay(network: TestNetwork, tmp_path: Path) -> None:

@@ -15,15 +15,8 @@ from wardnet.audit.entry import EventType, Outcome
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.keystore import Keystore
 from wardnet.identity.member import Role
-from wardnet_node.desk.stewards import (
-    FOLDER,
-    LOCKED,
-    MAXIMUM_WRONG,
-    STEP_SECONDS,
-    Stewards,
-    StewardState,
-    code_at,
-)
+from wardnet_node.desk.door import LOCKED, MAXIMUM_WRONG, STEP_SECONDS, code_at
+from wardnet_node.desk.stewards import FOLDER, Stewards, StewardState
 
 SECRET = bytes(range(20))
 STEP = timedelta(seconds=STEP_SECONDS)

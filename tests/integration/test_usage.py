@@ -160,9 +160,10 @@ def test_a_hospital_sees_what_its_answers_took(network: TestNetwork, tmp_path: P
     assert dataset["uncompressed_bytes"] == 50 * (1 + 1)  # fifty rows of two narrow codes
     assert dataset["stored_bytes"] == everything["stored_bytes"] == period["stored_bytes"]
     assert figure.read_text().startswith("<svg")
-    assert digest in run("--queries")
+    assert digest[:12] in run("--queries")
     assert digest not in run()
     assert "local half" in run()
+    assert f"{dataset['stored_bytes']} B" in run()
     assert json.loads(run("--json", "--until", "2000-01-01"))["periods"] == []
 
 
@@ -231,7 +232,9 @@ def test_the_coordinator_sees_how_long_queries_took(network: TestNetwork, tmp_pa
         assert last.compressed == envelopes + sum(len(sealed_by(name)) for name in "abcd")
 
     scenario_run(scenario())
-    result = CliRunner().invoke(coordinator_main, ["--home", str(tmp_path), "usage", "--json"])
+    words = ["--home", str(tmp_path), "usage"]
+    assert "signed queries and sealed answers" in CliRunner().invoke(coordinator_main, words).stdout
+    result = CliRunner().invoke(coordinator_main, [*words, "--json"])
     assert result.exit_code == 0, result.output
     shown = json.loads(result.stdout)
     assert [item["method"] for item in shown["methods"]] == ["count", "summary"]

@@ -85,7 +85,9 @@ def test_a_bent_request_is_refused_or_the_same(data: st.DataObject) -> None:
         assert again.note == str(signed)
 
 
-@given(st.text(), st.integers(-(1 << 53) + 1, (1 << 53) - 1))
+@given(
+    st.text(st.characters(exclude_categories=["Cs"])), st.integers(-(1 << 53) + 1, (1 << 53) - 1)
+)
 def test_entries_are_written_as_rfc_8785_says(text: str, number: int) -> None:
     """The fast writer gives the bytes of the canonical one, whatever the text."""
     entry = Entry(
@@ -99,8 +101,5 @@ def test_entries_are_written_as_rfc_8785_says(text: str, number: int) -> None:
         software_version="x",
         salt=base64.b16encode(bytes(16)).decode().lower(),
     )
-    try:
-        written = to_bytes(entry)
-    except UnicodeEncodeError:
-        return
+    written = to_bytes(entry)
     assert written == canonical.encode(json.loads(written))

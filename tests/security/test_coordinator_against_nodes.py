@@ -40,7 +40,9 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope, sign
 from wardnet.identity.member import Member, Role
 from wardnet.question import query as queries
-from wardnet.transport.convert import Total, WorkId
+from wardnet.question.answer import Participant
+from wardnet.transport.convert import Total, WorkId, sums_from_wire
+from wardnet.wire.v1.link_pb2 import RoundPart
 from wardnet_node.desk.book import Key, with_key
 
 
@@ -235,9 +237,83 @@ def test_a_lie_gets_nothing_and_stands_in_the_log(
             await is_answered(stream, honest(network, nonce="f" * 32))
 
     run(scenario())
-    assert [kind for kind, _ in refusals(hospital)] == [EventType.QUERY_FAILED]
+    (logged,) = [entry for entry in hospital.entries() if entry.outcome is Outcome.REFUSED]
+    assert logged.type is EventType.QUERY_FAILED
+    assert lie.reason in logged.reasons
     released = [entry for entry in hospital.entries() if entry.type is EventType.QUERY_PART]
     assert len(released) == 1
+
+
+def total(part: RoundPart, number: int, *, times: int = 2, other: str = "b") -> Total:
+    """Return the total of a round in which another hospital has as much as a, or several times."""
+    sums = {name: array * times for name, array in sums_from_wire(part.sums).items()}
+    return Total(number, sums, (Participant("a", part.snapshot), Participant(other, "1:bb")))
+
+
+Told = Callable[[RoundPart, RoundPart], list[Total]]
+"""What the coordinator says has happened, from hospital a's parts of both rounds."""
+
+OTHER_HISTORIES: Final[dict[str, tuple[Told, Reason]]] = {
+    "a changed total": (
+        lambda first, second: [total(first, 0, times=3), total(second, 1)],
+        Reason.ROUNDS_DIVERGED,
+    ),
+    "another order": (
+        lambda first, second: [total(second, 0), total(first, 1)],
+        Reason.ROUNDS_DIVERGED,
+    ),
+    "the same total twice": (
+        lambda first, _second: [total(first, 0), total(first, 1)],
+        Reason.IMPLAUSIBLE_TOTAL,
+    ),
+    "another hospital": (
+        lambda _first, second: [total(second, 1, other="c")],
+        Reason.ROUNDS_DIVERGED,
+    ),
+}
+
+
+@pytest.mark.parametrize(("told", "reason"), OTHER_HISTORIES.values(), ids=list(OTHER_HISTORIES))
+def test_a_history_that_is_told_otherwise_ends_the_query_and_stands_in_the_log(
+    network: TestNetwork, hospital: Hospital, told: Told, reason: Reason
+) -> None:
+    """In the middle of a query that was accepted; no answer is signed, and the node goes on."""
+    envelope = honest(network, method="summary", parameters={"columns": ["age"], "by": []})
+    digest = canonical.digest(envelope.payload)
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address), hospital.serving(address):
+            stream = await post.attached()
+            await stream.ask(envelope, WorkId(digest, 1, 0))
+            first = await stream.next("part")
+            await stream.ask(envelope, WorkId(digest, 1, 1), totals=[total(first, 0)])
+            second = await stream.next("part")
+            await stream.ask(envelope, WorkId(digest, 1, 2), totals=told(first, second))
+            refusal = await stream.next("refusal")
+            assert [Reason(cause.reason) for cause in refusal.causes] == [reason]
+            await is_answered(stream, honest(network, nonce="f" * 32))
+
+    run(scenario())
+    assert refusals(hospital) == [(EventType.QUERY_FAILED, reason)]
+    assert EventType.QUERY_ANSWER not in {entry.type for entry in hospital.entries()}
+
+
+def test_a_query_that_is_over_is_not_replayed(network: TestNetwork, hospital: Hospital) -> None:
+    """Its very bytes, in its own time, as a new attempt: no sums leave a second time."""
+    envelope = honest(network)
+    digest = canonical.digest(envelope.payload)
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address), hospital.serving(address):
+            stream = await post.attached()
+            await is_answered(stream, envelope)
+            await stream.end(digest)
+            await stream.ask(envelope, WorkId(digest, 2, 0))
+            refusal = await stream.next("refusal")
+            assert [Reason(cause.reason) for cause in refusal.causes] == [Reason.ROUNDS_DIVERGED]
+
+    run(scenario())
+    assert refusals(hospital) == [(EventType.QUERY_FAILED, Reason.ROUNDS_DIVERGED)]
 
 
 def test_an_inquiry_is_no_way_around_the_checks(network: TestNetwork, hospital: Hospital) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.pki import TestNetwork
-from support.ward import Ward, fingerprint, proposal, signed_by
+from support.ward import Ward, fingerprint, proposal, reasons, signed_by
 from wardnet import clock
 from wardnet.agreement import study as studies
 from wardnet.audit.entry import EventType
@@ -16,6 +16,7 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope, sign
 from wardnet.identity.member import Member, Role
 from wardnet_node.desk import receive
+from wardnet_node.desk.study_state import State
 
 Forge = Callable[[TestNetwork], Envelope]
 
@@ -109,8 +110,43 @@ def test_a_forged_study_is_refused_and_logged_once(
     assert ward.refusals() == [(EventType.STUDY_RECEIVED, reason)]
 
 
+def test_a_signature_too_many_does_not_spoil_an_agreed_study(ward: Ward) -> None:
+    """Two keys under one name, each beside ada's own signature, are not joined to what is held."""
+    study, ada = proposal(ward.network), ward.network.researcher("ada")
+    uma = Member(ward.network.name, Role.STEWARD, "uma")
+    first, second = ward.network.issue(uma), ward.network.issue(uma)
+    with ward.decisions() as decisions:
+        decisions.receive(signed_by(study, ada))
+        agreement = decisions.accept(study.digest, stewards=[ward.steward()]).agreement
+        assert agreement is not None
+        decisions.receive(signed_by(study, ada, first))
+        with pytest.raises(WardnetError) as caught:
+            decisions.receive(signed_by(study, ada, second))
+        assert caught.value.reason is Reason.SIGNATURE_INVALID
+    with ward.decisions() as decisions:
+        assert reasons(ward, decisions, study, agreement.digest) == set()
+        assert decisions.study(study.digest).state is State.AGREED
+    assert ward.refusals() == [(EventType.STUDY_RECEIVED, Reason.SIGNATURE_INVALID)]
+
+
+def test_signatures_of_invented_people_fill_nothing(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many countersign a study, so many are kept, and it stays as it is."""
+    monkeypatch.setattr(receive, "MAXIMUM_SIGNERS", 3)
+    study, ada = proposal(ward.network), ward.network.researcher("ada")
+    invented = [ward.network.credentials(Role.STEWARD, f"s{number}") for number in range(3)]
+    with ward.decisions() as decisions:
+        for steward in invented[:2]:
+            decisions.receive(signed_by(study, ada, steward))
+        with pytest.raises(WardnetError) as caught:
+            decisions.receive(signed_by(study, ada, invented[2]))
+        assert caught.value.reason is Reason.WORK_LIMIT
+        assert [state.state for state in decisions.studies()] == [State.NEW]
+
+
 def test_a_flood_of_studies_stops_at_a_limit(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The inbox holds so many undecided ones, and then no more."""
+    """The inbox holds so many undecided ones; the next is taken as soon as there is room."""
     monkeypatch.setattr(receive, "MAXIMUM_UNDECIDED", 3)
     ada = ward.network.researcher("ada")
     with ward.decisions() as decisions:
@@ -118,12 +154,14 @@ def test_a_flood_of_studies_stops_at_a_limit(ward: Ward, monkeypatch: pytest.Mon
             decisions.receive(
                 signed_by(proposal(ward.network, project__title=f"Study {number}"), ada)
             )
+        honest = signed_by(proposal(ward.network), ada)
         with pytest.raises(WardnetError) as caught:
-            decisions.receive(signed_by(proposal(ward.network), ada))
+            decisions.receive(honest)
         assert caught.value.reason is Reason.WORK_LIMIT
         waiting = decisions.studies()[0].study.digest
         decisions.decline(waiting, steward=ward.steward(), reason="No.")
-        decisions.receive(signed_by(proposal(ward.network, project__title="One more"), ada))
+        decisions.receive(honest)
+        assert len(decisions.studies()) == 4
 
 
 def test_a_study_that_was_valid_when_it_came_stays(ward: Ward) -> None:

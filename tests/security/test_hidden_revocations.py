@@ -18,12 +18,12 @@ from support.neighbours import listed
 from support.pki import TestNetwork
 from support.post import Attached, post_office
 from support.questions import steward
-from wardnet import clock
+from wardnet import canonical, clock
 from wardnet.audit.entry import EventType, Outcome
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
 from wardnet.identity.member import Member, Role
-from wardnet.transport.convert import envelope_to_wire
+from wardnet.transport.convert import WorkId, envelope_to_wire
 from wardnet.wire.v1.link_pb2 import AttachResponse
 
 
@@ -100,6 +100,32 @@ def test_a_list_that_is_held_back_stops_the_queries_after_a_day(
             assert await told(stream, network) == []
 
     run(scenario())
+
+
+def test_a_question_under_hidden_revocations_is_refused_and_logged(
+    network: TestNetwork, hospital: Hospital
+) -> None:
+    """While b's list is held back, and once it says that the key was taken back."""
+    b, ada = network.node("b"), network.researcher()
+
+    async def refused(stream: Attached, number: int) -> list[Reason]:
+        envelope = neighbours.question(network, number)
+        await stream.ask(envelope, WorkId(canonical.digest(envelope.payload), 1, 0))
+        return [Reason(cause.reason) for cause in (await stream.next("refusal")).causes]
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address), hospital.serving(address):
+            stream = await post.attached()
+            assert await refused(stream, 0) == [Reason.REVOCATIONS_STALE]
+            await deliver(stream, hospital, listed(b, epoch=1, keys=(ada,)))
+            assert await refused(stream, 1) == [Reason.KEY_REVOKED]
+
+    run(scenario())
+    entries = [entry for entry in hospital.entries() if entry.outcome is Outcome.REFUSED]
+    assert [(entry.type, entry.reasons) for entry in entries] == [
+        (EventType.QUERY_FAILED, (Reason.REVOCATIONS_STALE,)),
+        (EventType.QUERY_FAILED, (Reason.KEY_REVOKED,)),
+    ]
 
 
 def test_the_refusal_names_whose_list_is_missing(network: TestNetwork, hospital: Hospital) -> None:

@@ -1,16 +1,22 @@
 """Threat: somebody holds the keystore file, changes it, or puts another in its place."""
 
 import json
+import resource
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.pki import PASSPHRASE, cheap_keystore
 from wardnet import canonical
+from wardnet.client.cli import main as wardnet
+from wardnet.command import Command
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.keystore import Keystore
+from wardnet_coordinator.cli import main as coordinator
+from wardnet_node.cli import main as wardnet_node
 
 SECRET = b"a private key that must never be readable"
 
@@ -150,3 +156,12 @@ def test_slot_of_one_kind_is_no_slot_of_the_other(keystore: Keystore, tmp_path: 
     _edit(keystore, "slots", 1, "kind", value="passphrase")
     with pytest.raises(WardnetError):
         Keystore.recover(tmp_path, key)
+
+
+@pytest.mark.parametrize("program", [coordinator, wardnet, wardnet_node])
+def test_no_crash_writes_a_core_file(program: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys are in the memory of every command that unlocks a keystore, not of daemons only."""
+    limits: list[tuple[int, tuple[int, int]]] = []
+    monkeypatch.setattr(resource, "setrlimit", lambda *limit: limits.append(limit))
+    CliRunner().invoke(program, ["config"], catch_exceptions=False)
+    assert limits == [(resource.RLIMIT_CORE, (0, 0))]

@@ -2,13 +2,19 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from support.pki import TestNetwork
-from support.postoffice import PostOffice, connect, honest, signed
+from support.postoffice import PostOffice, connect, derive, honest, signed
+from support.questions import key
 from wardnet import canonical, clock
+from wardnet.client.pins import Pins
+from wardnet.client.remote import RemoteNetwork
+from wardnet.client.study_record import Standing
 from wardnet.client.verify import verify_answer, verify_dictionary, verify_own_query
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
@@ -132,6 +138,31 @@ def test_a_false_answer_is_refused(envelope: Envelope) -> None:
     with pytest.raises(WardnetError) as caught:
         check(envelope)
     assert caught.value.reason is Reason.SIGNATURE_INVALID
+
+
+def test_an_answer_that_the_coordinator_certifies_itself_is_not_that_of_a_pinned_key() -> None:
+    """It can issue itself a node's certificate; the key that a hospital has told is another."""
+    pins = {PKI.node(name).member.uri: key(PKI.node(name)) for name in ("a", "b")}
+    invented = [PKI.issue(PKI.node(name).member) for name in ("a", "b")]
+    made_up = signed(answers.PAYLOAD_TYPE, answers.to_bytes(ANSWER), invented)
+    half = signed(answers.PAYLOAD_TYPE, answers.to_bytes(ANSWER), [PKI.node("a"), invented[1]])
+    verify = partial(verify_answer, query=QUERY, digest=DIGEST, trust=PKI.trust, at=clock.now())
+    for envelope in (made_up, half):
+        with pytest.raises(WardnetError, match="another key than the one that you have pinned"):
+            verify(envelope, pins=pins)
+    assert verify(answer_signed_by("a", "b"), pins=pins) == ANSWER
+
+
+def test_a_pinned_key_counts_over_the_wire(office: PostOffice, tmp_path: Path) -> None:
+    """By what `trust add` wrote into the home: a hospital of another key has agreed to nothing."""
+    Pins(tmp_path).add(PKI.node("a").member.uri, key(PKI.issue(PKI.node("a").member)))
+    Pins(tmp_path).add(PKI.node("b").member.uri, key(PKI.node("b")))
+    pins = Pins(tmp_path).keys
+    with RemoteNetwork(PKI.researcher(), office.address, derive=derive, pins=pins) as network:
+        (study,) = network.studies()
+        standings = [decision.standing for decision in study.decisions]
+        assert standings == [Standing.INVALID, Standing.AGREED]
+        assert network.count("heart").hospitals == ("b",)
 
 
 @pytest.mark.parametrize(

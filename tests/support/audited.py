@@ -12,8 +12,9 @@ from support.coordinator import serving
 from support.hospital import Hospital
 from support.member import wait_until
 from support.pki import TestNetwork
-from support.questions import key, steward
-from wardnet import clock
+from support.post import post_office
+from support.questions import count_query, key, signed, steward
+from wardnet import canonical, clock
 from wardnet.audit.grant import Grant
 from wardnet.audit.scope import Scope
 from wardnet.client.audit import Audit
@@ -21,6 +22,8 @@ from wardnet.client.pins import Pins
 from wardnet.client.remote import RemoteNetwork
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.member import Role
+from wardnet.question.answer import Participant
+from wardnet.transport.convert import Total, WorkId, sums_from_wire
 from wardnet_node.desk.decide import Decisions
 from wardnet_node.desk.grants import Grants, question_key
 from wardnet_node.vault.catalog import Catalog
@@ -104,6 +107,21 @@ async def audited(
             yield olga
         finally:
             olga.close()
+
+
+async def answered(network: TestNetwork, hospital: Hospital) -> str:
+    """Let the hospital answer a query of ada's; return the query's digest."""
+    envelope = signed(network, count_query(network))
+    digest = canonical.digest(envelope.payload)
+    async with post_office(network) as (post, address), hospital.serving(address):
+        stream = await post.attached()
+        await stream.ask(envelope, WorkId(digest, 1, 0))
+        part = await stream.next("part")
+        sums = {name: array * 2 for name, array in sums_from_wire(part.sums).items()}
+        total = Total(0, sums, (Participant("a", part.snapshot), Participant("b", "1:bb")))
+        await stream.ask(envelope, WorkId(digest, 1, 1), totals=[total])
+        await stream.next("answer")
+    return digest
 
 
 def _derived(name: str, purpose: str) -> bytes:

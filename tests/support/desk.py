@@ -28,11 +28,12 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import sign
 from wardnet.identity.member import Role
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
-from wardnet_node.desk import stewards
+from wardnet_node.desk import door, stewards
 from wardnet_node.desk.decide import Decisions
 from wardnet_node.desk.web.certificate import FILE_NAME
-from wardnet_node.desk.web.room import LinkState, Room
+from wardnet_node.desk.web.room import Room
 from wardnet_node.desk.web.serve import serving_desk
+from wardnet_node.health import LinkState
 from wardnet_node.intake.local_part import LocalPart
 from wardnet_node.settings import NodeSettings
 from wardnet_node.vault.catalog import Catalog
@@ -255,7 +256,7 @@ class DeskHome:
 
 def code(*, later: int = 0) -> str:
     """Return the code that an authenticator shows now, or some seconds later."""
-    return stewards.code_at(SECRET, at=clock.now() + timedelta(seconds=later))
+    return door.code_at(SECRET, at=clock.now() + timedelta(seconds=later))
 
 
 def fill_log(home: DeskHome, entries: int) -> None:

@@ -19,6 +19,7 @@ from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 from support.member import READY_SECONDS, CommandError, Member, Watch, count, write_private
+from wardnet import clock
 from wardnet.agreement.purpose import Permission
 
 ADDRESS: Final = "127.0.0.1"
@@ -118,6 +119,27 @@ class Network:
         researcher.run("login", self._invite("researcher", person), *self._compared)
         self.researchers[person] = researcher
         return researcher
+
+    def enrol_auditor(self, person: str, *, scope: Sequence[str] = ("all",)) -> Member:
+        """Invite an auditor, log her in, and let every hospital grant her its log.
+
+        Parameters
+        ----------
+        scope : Sequence of str
+            As `wardnet-node auditor grant --scope` takes them.
+        """
+        auditor = Member(person, "wardnet", self.folder, watch=self._watch)
+        auditor.run("login", self._invite("auditor", person), *self._compared)
+        key = auditor.json("whoami")["key"]
+        parts = [word for part in scope for word in ("--scope", part)]
+        until = f"{clock.now().year + 1}-01-01"
+
+        def grant(hospital: str) -> None:
+            named = (person, "--fingerprint", key, "--until", until, *parts)
+            self.nodes[hospital].run("auditor", "grant", *named, *self._signs(hospital))
+
+        at_once(grant, self.nodes)
+        return auditor
 
     def agree(
         self, researcher: Member, dataset: str, *, minimum_hospitals: int | None = None

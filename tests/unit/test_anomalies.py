@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from support.log_entries import ANN, BEN, COORDINATOR, NODE, SOUTH, digest, entry, later, log
+from support.log_entries import ANN, BEN, COORDINATOR, NODE, SOUTH, TAG, digest, entry, later, log
 from wardnet.audit.entry import Actor, Entry, EventType, Outcome
 from wardnet.audit.report import REPORTS, About
 from wardnet.audit.report.behaviour import NEAR_IDENTICAL_COUNT, SMALL_CELL_COUNT
@@ -16,6 +16,7 @@ from wardnet.errors import Reason
 
 SATURDAY: Final = "2026-03-07T11:00:00.000Z"
 NIGHT: Final = "2026-03-02T23:00:00.000Z"
+OLGA: Final = "wardnet://heartnet/auditor/olga"
 
 
 def signs(entries: Sequence[Entry], **about: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - fields of About
@@ -116,6 +117,40 @@ def test_another_key_is_a_sign() -> None:
     """The first key of somebody is none, and neither is going back to a known one."""
     keys = [Actor(subject=ANN, key_id=digest(key)) for key in (1, 2, 1)]
     assert signs(log(*({"actor": actor} for actor in keys))) == [(Sign.NEW_KEY, "2")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "sign"),
+    [
+        (EventType.BREAK_GLASS, Sign.BREAK_GLASS),
+        (EventType.KEY_REVOKED, Sign.KEY_REVOKED),
+        (EventType.STEWARD_REMOVED, Sign.STEWARDS),
+        (EventType.PASSWORD_CHANGED, Sign.STEWARDS),
+        (EventType.AUDITOR_GRANTED, Sign.READERS),
+        (EventType.DETAIL_ERASED, Sign.ERASED),
+    ],
+)
+@pytest.mark.parametrize("outcome", [Outcome.DONE, Outcome.REFUSED])
+def test_whoever_changes_who_may_do_what_is_named(
+    kind: EventType, sign: Sign, outcome: Outcome
+) -> None:
+    """Done or only tried: each is one sign, with the entry and who it was."""
+    about = {"patient_tags": (TAG,)} if kind is EventType.DETAIL_ERASED else {}
+    (row,) = (
+        REPORTS["anomalies"]
+        .make(log({"type": kind, "outcome": outcome, "subject": BEN, **about}), About())
+        .rows
+    )
+    assert (row[0], row[3], row[4]) == (sign, BEN, "1")
+    assert ("tried, and refused" in str(row[5])) == (outcome is Outcome.REFUSED)
+
+
+def test_a_grant_names_the_auditor_and_the_calendar_is_no_sign() -> None:
+    """What goes because six years are over is about nobody in particular."""
+    granted = {"type": EventType.AUDITOR_GRANTED, "outcome": Outcome.DONE, "recipient": OLGA}
+    found = log(granted, {"type": EventType.DETAIL_ERASED, "outcome": Outcome.DONE})
+    (row,) = REPORTS["anomalies"].make(found, About()).rows
+    assert OLGA in str(row[5])
 
 
 def test_a_missing_number_is_a_gap_in_a_whole_log() -> None:
@@ -219,6 +254,23 @@ def test_a_contradiction_is_named(other: list[dict[str, Any]]) -> None:
     """The logs name the same query and tell it differently."""
     mine = ended(1, EventType.QUERY_ANSWER, dataset="cardiology", operation="count 1")
     assert compared(log(*mine), office(*other)) == [(Sign.CONTRADICTION, NODE)]
+
+
+def test_an_answer_that_is_a_refusal_is_sealed_to_the_coordinator() -> None:
+    """It carries both the same, so that its log does not contradict; hidden, it still shows."""
+    small = {"outcome": Outcome.REFUSED, "reason": Reason.COHORT_TOO_SMALL}
+    mine = [ANSWERED[0], query(EventType.QUERY_ANSWER, 1, **small)]
+    assert compared(log(*mine), office(*ANSWERED)) == []
+    failed = ended(1, EventType.QUERY_FAILED, **small)
+    assert compared(log(*failed), office(*ANSWERED)) == [(Sign.CONTRADICTION, NODE)]
+    assert compared(log(*mine), office()) == [(Sign.ONLY_AT_HOSPITAL, NODE)]
+
+
+def test_refused_answers_are_no_answers_to_learn_from() -> None:
+    """Neither many of them are near-identical questions, nor is one the rewording of another."""
+    refused = {"outcome": Outcome.REFUSED}
+    found = log(*(question(number, **refused) for number in range(NEAR_IDENTICAL_COUNT)))
+    assert signs(found) == []
 
 
 def test_a_query_that_was_held_back_is_named() -> None:

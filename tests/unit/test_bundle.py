@@ -225,3 +225,27 @@ def test_the_checkpoint_of_another_log_speaks_for_that_log_only() -> None:
     verdict = bundle.verify(forged, logs=LOGS, witnesses={})
     assert ORIGIN not in " ".join((verdict.origin, *verdict.proven))
     assert "Whether the log's key" in " ".join(verdict.not_proven)
+
+
+def test_what_others_have_seen_is_held_against_the_whole_log() -> None:
+    """A witness's checkpoint of the same history fits, at its size; of another, it is a fork."""
+    with filled(4) as connection, filled(4) as other:
+        mine, theirs = signed(connection), signed(other)
+        append(connection, [EVENT] * 5)
+        later = signed(connection)
+        whole = bundle.gather(connection, None, keys=KEYS)
+        kept = replace(whole, entries=tuple(whole.entries))
+        part = bundle.gather(connection, (4,), keys=KEYS)
+        verdict = bundle.verify(part, logs=LOGS, witnesses={}, seen=(mine, later))
+        short = bundle.gather(connection, None, keys=KEYS, size=4)
+        beyond = bundle.verify(short, logs=LOGS, witnesses={}, seen=(later,))
+    assert "same history (1)" in " ".join(verdict.not_proven)
+    assert "same history (1)" in " ".join(beyond.not_proven)
+    verdict = bundle.verify(kept, logs=LOGS, witnesses={}, seen=(mine, later))
+    assert "Of the same history are the checkpoints that others hold: 2." in verdict.proven
+    with pytest.raises(WardnetError) as caught:
+        bundle.verify(kept, logs=LOGS, witnesses={}, seen=(mine, theirs))
+    assert caught.value.reason is Reason.LOG_FORKED
+    with pytest.raises(WardnetError) as caught:
+        bundle.verify(kept, logs=LOGS, witnesses={}, seen=(mine.replace("a ", "b ", 1),))
+    assert caught.value.reason is Reason.CHECKPOINT_UNSIGNED

@@ -1,18 +1,24 @@
 """What the three commands have in common."""
 
 import json
+from collections.abc import Iterator
+from itertools import chain
+from typing import cast
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 
+from wardnet.client.cli import main as wardnet
 from wardnet.command import Command, Record, home_options, json_option, print_record, print_records
 from wardnet.errors import CATALOGUE, Reason, WardnetError
+from wardnet_coordinator.cli import main as coordinator
+from wardnet_node.cli import main as wardnet_node
 
 SECRET = "Smith"
 
 
-@click.group(cls=Command)
+@click.group(cls=Command, sections={"All": ("refuse", "nested", "show", "one")})
 @home_options("WARDNET_TEST_", "~/.wardnet-test")
 def program(home: object, passphrase_file: object) -> None:
     """Stand for a program."""
@@ -118,3 +124,32 @@ def test_a_table_in_a_pipe_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
         print_records([{"digest": long}], as_json=False)
 
     assert long in CliRunner().invoke(tell).stdout
+
+
+PROGRAMS = pytest.mark.parametrize("name", ["wardnet", "wardnet-node", "wardnet-coordinator"])
+MAINS = {"wardnet": wardnet, "wardnet-node": wardnet_node, "wardnet-coordinator": coordinator}
+
+
+def groups(group: click.Group, *path: str) -> Iterator[tuple[str, ...]]:
+    """Return the words of a group and of all groups in it."""
+    yield path
+    for name, item in group.commands.items():
+        if isinstance(item, click.Group):
+            yield from groups(item, *path, name)
+
+
+@PROGRAMS
+def test_help_says_in_one_whole_line_what_a_command_does(name: str) -> None:
+    """Nothing is cut off at 80 columns, and every command stands there once."""
+    main = MAINS[name]
+    assert sorted(chain(*main.sections.values())) == sorted(main.commands)
+    for path in groups(main):
+        shown = CliRunner().invoke(main, [*path, "--help"], terminal_width=80).output
+        assert "..." not in shown.partition("COMMAND [ARGS]...")[2], shown
+        group: click.Group = main
+        for word in path:
+            group = cast("click.Group", group.commands[word])
+        for command in group.commands:
+            assert (
+                len([line for line in shown.split("\n") if line.startswith(f"  {command} ")]) == 1
+            )

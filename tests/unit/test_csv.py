@@ -279,6 +279,40 @@ def test_a_wrongly_declared_encoding_is_named_with_its_line(
     assert (error.details["line"], error.details["rule"]) == (str(line), encoding)
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "iso-8859-15"])
+def test_utf_8_is_not_read_as_another_encoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    """Wherever the letter stands, also where a block cuts it; the sentence says what to do."""
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 7)
+    for lines in range(8):
+        content = HEADER + "a,1,m,5,2020-01-31\n" * lines + "x" * lines + "ä,2,m,5,2020-01-31\n"
+        error = refused(tmp_path, content.encode(), LocalPart(encoding=encoding))
+        assert error.reason is Reason.FILE_IS_UTF_8
+        assert (encoding in str(error), 'encoding = "utf-8"' in str(error)) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "letters"),
+    [
+        ("cp1252", "plain"),
+        ("cp1252", "ä"),
+        ("cp1252", "Ã¤ and ä"),
+        ("latin-1", "ä"),
+        ("utf-8-sig", "ä"),
+        ("utf-16-le", "\u80c3"),
+        ("gbk", "脙"),
+    ],
+)
+def test_what_is_declared_rightly_is_not_taken_for_utf_8(
+    tmp_path: Path, encoding: str, letters: str
+) -> None:
+    """ASCII is text in both; an encoding with more bytes for a letter is left to its decoder."""
+    content = (HEADER + f"{letters},1,m,5,2020-01-31\n").encode(encoding)
+    (batch,) = batches(tmp_path, content, LocalPart(encoding=encoding))
+    assert ids(batch) == [letters]
+
+
 def test_a_quote_that_is_never_closed_does_not_fill_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

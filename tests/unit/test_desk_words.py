@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from support.log_entries import entry
 from support.studies import (
     AGREEMENT,
     AT,
@@ -20,7 +21,8 @@ from wardnet.agreement.agreement import accept_whole
 from wardnet.agreement.permission import judge
 from wardnet.agreement.purpose import Modifier, Permission
 from wardnet.agreement.study import Study
-from wardnet.audit.entry import EventType
+from wardnet.audit.entry import EventType, Outcome
+from wardnet.audit.scope import Scope
 from wardnet.errors import Reason
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.statistics.methods import METHODS
@@ -126,3 +128,44 @@ def proposed(study: Study) -> StudyState:
 def test_what_happened_is_told_in_words(kind: EventType) -> None:
     """No code with underscores stands in the log as it is shown."""
     assert "_" not in words.happened(kind)
+
+
+def test_a_scope_is_said_in_sentences() -> None:
+    """Every limit is named, and what is not granted is said, not left out."""
+    assert words.scope(Scope()) == (
+        "Every entry of the access log.",
+        "May not look for a patient.",
+        "May not read the answers themselves.",
+    )
+    narrow = Scope(
+        datasets=("cardiology", "oncology"),
+        studies=("5d" * 32,),
+        kinds=(EventType.LOG_READ,),
+        since="2026-01-31T00:00:00.000Z",
+        until="2026-03-01T00:00:00.000Z",
+        patients=True,
+        answers=True,
+    )
+    assert words.scope(narrow) == (
+        "Only entries of the access log that fit all of this:",
+        "about the datasets cardiology, oncology;",
+        "about the study 5d5d5d5d;",
+        "telling of: log was read;",
+        "from 31 January 2026 on;",
+        "before 1 March 2026.",
+        "May look for entries about one patient by the patient's number.",
+        "May read the answers that were released, not only that they were.",
+    )
+
+
+def test_an_entry_is_told_without_what_does_not_apply() -> None:
+    """Names are short, reasons are words."""
+    refused = entry(
+        outcome=Outcome.REFUSED,
+        reason=Reason.COHORT_TOO_SMALL,
+        subject="wardnet://n/researcher/ada",
+    )
+    facts = dict(words.entry(refused))
+    assert facts["Who"] == "researcher ada"
+    assert facts["Because"] == "cohort too small"
+    assert "Cost" not in facts

@@ -3,13 +3,16 @@
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from wardnet.question.dictionary import NEVER_SHARED, Action, ColumnType
+from wardnet_node.cli.dataset import dataset
 from wardnet_node.intake import dictionary_file, local_part
 from wardnet_node.intake.batches import Batch, read
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "dictionary.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE = (DOCS / "dictionary.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
@@ -57,3 +60,14 @@ def test_every_type_has_its_line_and_every_action_its_words() -> None:
         kind.value for kind in NEVER_SHARED
     }
     assert all(f"`{action.value}`" in PAGE for action in Action)
+
+
+@pytest.mark.parametrize("command", ["publish", "adopt", "load"])
+def test_the_guides_speak_of_every_choice_about_a_dataset(command: str) -> None:
+    """What a hospital can say to these commands stands in a guide, not in the reference alone."""
+    guides = "".join(
+        (DOCS / name).read_text(encoding="utf-8") for name in ("dictionary.md", "hospital.md")
+    )
+    options = [item for item in dataset.commands[command].params if isinstance(item, click.Option)]
+    missing = {option.opts[0] for option in options if option.opts[0] not in guides}
+    assert missing <= {"--json"}

@@ -172,6 +172,22 @@ def test_salt_and_sealed_detail_stay_in_the_log() -> None:
     assert f"{3:032x}" not in text
 
 
+@pytest.mark.parametrize(
+    ("kind", "subtype"),
+    [
+        (EventType.BREAK_GLASS, "110127"),
+        (EventType.KEY_REVOKED, "110137"),
+        (EventType.STEWARD_REMOVED, "110137"),
+        (EventType.PASSWORD_CHANGED, "110137"),
+        (EventType.DETAIL_ERASED, "delete"),
+        (EventType.AUDITOR_GRANTED, "create"),
+    ],
+)
+def test_changed_powers_have_codes_that_a_repository_knows(kind: EventType, subtype: str) -> None:
+    """Nobody has to read this product's own codes to find broken glass."""
+    assert one(entry(type=kind, outcome=Outcome.DONE))["subtype"][0]["code"] == subtype
+
+
 def test_a_login_is_an_authentication() -> None:
     """A steward's login has DICOM's codes for it."""
     event = one(entry(type=EventType.STEWARD_LOGIN, outcome=Outcome.DONE))

@@ -24,7 +24,7 @@ def asked(
 ) -> list[dict[str, Any]]:
     """Return the fields of a query's entries: accepted, and what followed."""
     same = {"request_digest": digest(number), "study": study, "dataset": "cardiology", **more}
-    accepted = {"type": EventType.QUERY_ACCEPTED, "outcome": Outcome.DONE, **same}
+    accepted = {**same, "type": EventType.QUERY_ACCEPTED, "outcome": Outcome.DONE, "reason": None}
     return [accepted, *({"type": kind, **same} for kind in endings)]
 
 
@@ -60,6 +60,14 @@ def test_a_query_counts_once_in_use_per_study() -> None:
     assert (lung["study"], lung["queries"], lung["open"]) == (LUNG, 1, 1)
     assert (unnamed["study"], unnamed["refused"]) == ("no study named", 1)
     assert (heart["first"], heart["last"]) == (later(1), later(8))
+
+
+def test_an_answer_that_is_a_refusal_counts_as_refused() -> None:
+    """That a cohort is too small shows in the sums: then the answer says so, and nothing else."""
+    small = {"outcome": Outcome.REFUSED, "reason": Reason.COHORT_TOO_SMALL}
+    found = log(*asked(1, EventType.QUERY_ANSWER), *asked(2, EventType.QUERY_ANSWER, **small))
+    (row,) = rows(report("studies", list(found)))
+    assert (row["queries"], row["answered"], row["refused"]) == (2, 1, 1)
 
 
 def test_a_later_refusal_does_not_take_an_answer_back() -> None:
@@ -211,3 +219,11 @@ def test_the_guide_explains_everything(name: str) -> None:
     guide = (Path(__file__).parents[2] / "docs" / "auditor.md").read_text()
     rows = re.findall(r"^\| `?([^`|]+?)`? \|", guide, re.MULTILINE)
     assert name in rows
+
+
+@pytest.mark.parametrize("kind", EventType)
+def test_the_guide_names_every_kind_of_entry(kind: EventType) -> None:
+    """Whoever meets a type in a log finds it in the guide."""
+    guide = (Path(__file__).parents[2] / "docs" / "auditor.md").read_text()
+    (kinds,) = re.findall(r"^\| `--type` .*?^$", guide, re.MULTILINE | re.DOTALL)
+    assert f"`{kind.value}`" in kinds

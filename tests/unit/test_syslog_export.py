@@ -61,6 +61,23 @@ def test_severity_follows_the_outcome() -> None:
     assert priorities == ["107", "108", "110", "110", "110"]
 
 
+def test_broken_glass_is_critical_and_changed_powers_are_notices() -> None:
+    """A monitor wakes somebody for the first, however it ended; a refused change is a warning."""
+
+    def priority(kind: EventType, outcome: Outcome) -> int:
+        return int(read(message(entry(type=kind, outcome=outcome)))[0]["priority"]) - 13 * 8
+
+    assert {priority(EventType.BREAK_GLASS, outcome) for outcome in Outcome} == {2}
+    for kind in (
+        EventType.KEY_REVOKED,
+        EventType.STEWARD_REMOVED,
+        EventType.PASSWORD_CHANGED,
+        EventType.AUDITOR_GRANTED,
+        EventType.DETAIL_ERASED,
+    ):
+        assert (priority(kind, Outcome.DONE), priority(kind, Outcome.REFUSED)) == (5, 4)
+
+
 def test_the_text_is_for_people() -> None:
     """The message ends with a sentence."""
     told = entry(dataset="cardiology", outcome=Outcome.REFUSED, reason=Reason.COHORT_TOO_SMALL)

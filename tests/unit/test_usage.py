@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from wardnet.usage.command import _cell
 from wardnet.usage.figure import draw
 from wardnet.usage.table import (
     Spent,
@@ -46,6 +47,8 @@ def stored(day: str, compressed: int, *, dataset: str = "heart", plain: bool = T
 
 USAGE = Usage(
     clocked="time",
+    kept="rows",
+    counted="answers",
     spent=(
         spent("2026-01-31", 5),
         spent("2026-01-31", 7, method="summary", results=0),
@@ -159,3 +162,12 @@ def bars(drawn: str) -> list[float]:
     """Return the heights of all bars, in the order in which they are drawn."""
     groups = ET.fromstring(drawn).findall(f"{SVG}g")
     return [float(bar.attrib["height"]) for group in groups for bar in group.iter(f"{SVG}rect")]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0 B"), (999, "999 B"), (27_289, "27.3 kB"), (5_000_000_000, "5.0 GB")],
+)
+def test_sizes_are_written_with_their_unit(number: int, text: str) -> None:
+    """In tables; JSON has every byte."""
+    assert _cell("stored_bytes", number) == text

@@ -24,7 +24,7 @@ _DAY: Final = "%Y-%m-%d"
 
 @click.group()
 def auditor() -> None:
-    """Let auditors read the access log, and nothing else; every reading is itself an entry."""
+    """Let auditors read the access log; every reading is an entry too."""
 
 
 @auditor.command()

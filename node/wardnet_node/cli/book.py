@@ -22,7 +22,7 @@ fingerprint_option = click.option(
 
 @click.group()
 def book() -> None:
-    """Look after the address book: organisations and the keys of their people.
+    """Say whose keys this hospital believes: its address book.
 
     Compare every fingerprint on the telephone or on paper before you add it: `wardnet whoami`
     prints a person's own. Nothing in the book comes from the coordinator.
@@ -62,7 +62,7 @@ def add(
     password_files: Sequence[Path],
     as_json: bool,
 ) -> None:
-    """Write a key into the book, under ORGANISATION; a steward of this hospital signs.
+    """Write a key of ORGANISATION into the book. A steward signs.
 
     Where this hospital's own stewards change and it has two or more, two of them sign.
     """
@@ -98,7 +98,7 @@ def remove(
     password_files: Sequence[Path],
     as_json: bool,
 ) -> None:
-    """Strike a key of ORGANISATION out of the book: it is not believed any more, at once."""
+    """Strike a key of ORGANISATION out of the book, at once."""
     with place.decisions() as (decisions, stewards):
         known = decisions.change_book(
             lambda before: without_key(before, organisation, fingerprint),

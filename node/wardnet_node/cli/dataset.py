@@ -38,7 +38,7 @@ def _name(_context: click.Context, _option: click.Parameter, value: str) -> str:
 
 @click.group()
 def dataset() -> None:
-    """Look after the hospital's datasets."""
+    """Describe, load and look after the hospital's datasets."""
 
 
 @dataset.command()
@@ -73,7 +73,7 @@ def describe(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Draft both parts of a dictionary from FILE (CSV), to be edited before they are used."""
+    """Draft both parts of a dictionary from FILE (CSV). Edit them before they are used."""
     shared, local = out / f"{name}.dictionary.toml", out / f"{name}.local.toml"
     for path in (shared, local):
         if path.exists():
@@ -103,7 +103,7 @@ def describe(
 @json_option
 @click.pass_obj
 def publish(place: Place, *, file: Path, yes: bool, as_json: bool) -> None:
-    """Publish the shared part in FILE to the network, signed by this hospital.
+    """Sign the shared part in FILE and publish it to the network.
 
     A new version takes the place of the present one at once: only hospitals that have adopted it
     and loaded their file again are asked then.
@@ -134,7 +134,7 @@ def publish(place: Place, *, file: Path, yes: bool, as_json: bool) -> None:
 def adopt(
     place: Place, *, name: str, local: Path | None, keep_local: bool, plain: bool, as_json: bool
 ) -> None:
-    """Take the network's shared part of NAME, with this hospital's own part.
+    """Take up the network's dataset NAME, as this hospital writes it.
 
     Without any of the options the file is plain CSV, as long as no other local part is lost by it.
     """
@@ -195,7 +195,7 @@ def load(
     details: bool,
     as_json: bool,
 ) -> None:
-    """Read FILE (CSV) into a new snapshot of NAME: all of it, or nothing."""
+    """Load FILE (CSV) as the rows of NAME: all of it, or nothing."""
     with place.vault() as vault:
         _look_for_newer(place, [item for item in vault.datasets() if item.name == name])
     with place.vault() as vault, _progress(f"Loading {name}") as progress:
@@ -246,7 +246,7 @@ def list_datasets(place: Place, *, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show(place: Place, *, name: str, as_json: bool) -> None:
-    """Show the columns of NAME and where they stand in this hospital's file."""
+    """Show the columns of NAME, and where the file has them."""
     with place.vault() as vault:
         adopted = vault.adopted(name)
     records: list[Record] = [
@@ -268,7 +268,7 @@ def show(place: Place, *, name: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def snapshots(place: Place, *, name: str, as_json: bool) -> None:
-    """List the snapshots of NAME that can be read: the present one, and those that queries use."""
+    """List the loads of NAME that can be read. Queries may still use an earlier one."""
     with place.vault() as vault:
         records: list[Record] = [
             {
@@ -290,7 +290,7 @@ def snapshots(place: Place, *, name: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def drop(place: Place, *, name: str, yes: bool, as_json: bool) -> None:
-    """Destroy the key of NAME: what is left of its rows on this disk cannot be read again.
+    """Destroy the rows of NAME for good. What is left on this disk cannot be read again.
 
     A backup of the whole home from before still opens with the passphrase or a recovery key.
     """

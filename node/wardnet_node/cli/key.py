@@ -13,7 +13,7 @@ from wardnet_node.cli.signing import signing_options, unlocked
 
 @click.group("key")
 def keys() -> None:
-    """Take keys back that this hospital has vouched for, and list what was taken back.
+    """Take keys back that this hospital has vouched for.
 
     The keys themselves stand in the address book: `wardnet-node book list`.
     """
@@ -23,7 +23,7 @@ def keys() -> None:
 @json_option
 @click.pass_obj
 def list_keys(place: Place, *, as_json: bool) -> None:
-    """List keys and agreements that were taken back: by this hospital, and by others' lists."""
+    """List what was taken back, here and elsewhere: keys, agreements."""
     with place.decisions() as (decisions, _):
         records = [asdict(item) for item in decisions.taken_back()]
     print_records(records, as_json=as_json)
@@ -44,10 +44,11 @@ def revoke(
     password_files: Sequence[Path],
     as_json: bool,
 ) -> None:
-    """Take back the key with this FINGERPRINT: of a steward, a researcher or the node.
+    """Take back the key with this FINGERPRINT, for good.
 
-    It holds nothing here any more, at once and for good; a serving node tells all other hospitals.
-    For a key of another organisation use `wardnet-node book remove`.
+    It may be a steward's, a researcher's or the node's own. It holds nothing here any more, at
+    once; a serving node tells all other hospitals. For a key of another organisation use
+    `wardnet-node book remove`.
     """
     with place.decisions() as (decisions, stewards):
         (steward,) = unlocked(stewards, signers[:1], password_files=password_files)

@@ -2,10 +2,12 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from typing import BinaryIO
 
 import click
 
 from wardnet import clock
+from wardnet.audit import bundle as bundles
 from wardnet.audit import checkpoint
 from wardnet.audit import log as access_log
 from wardnet.audit.entry import Entry, EventType
@@ -15,6 +17,8 @@ from wardnet.canonical import Json
 from wardnet.command import json_option, print_record, print_records
 from wardnet.identity.credentials import Keys
 from wardnet_node.cli.place import Place
+from wardnet_node.desk import retention
+from wardnet_node.desk.events import by_operator
 
 SHOWN = (
     "seq",
@@ -31,7 +35,7 @@ SHOWN = (
 
 @click.group()
 def log() -> None:
-    """Read the access log: who has asked what, and what was released or refused."""
+    """Read the access log: who asked what, and what was answered."""
 
 
 @log.command()
@@ -50,7 +54,11 @@ def show(place: Place, *, start: int, limit: int | None, as_json: bool) -> None:
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="First day, UTC.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day, UTC.")
 @click.option(
-    "--type", "kind", type=click.Choice([kind.value for kind in EventType]), help="What happened."
+    "--type",
+    "kind",
+    type=click.Choice([kind.value for kind in EventType]),
+    metavar="KIND",
+    help="What happened, e.g. query_answer or break_glass; the auditors' guide lists all.",
 )
 @click.option("--subject", default="", help="Part of who acted.")
 @click.option("--dataset", default="", help="About which one.")
@@ -92,11 +100,44 @@ def search(
 @json_option
 @click.pass_obj
 def verify(place: Place, *, as_json: bool) -> None:
-    """Check every entry against the tree and against every checkpoint signed; print the root."""
+    """Check that no entry was changed, moved or taken out."""
     key = Keys.load(place.keystore).signing.public_key()
     with place.catalog() as catalog, catalog.reading() as connection:
         head = checkpoint.verify(connection, key=key)
     print_record({"entries": head.size, "root": head.root}, as_json=as_json)
+
+
+@log.command()
+@click.argument("file", type=click.File("wb"))
+@click.pass_obj
+def bundle(place: Place, *, file: BinaryIO) -> None:
+    """Write the log to FILE with what proves it; that is an entry too."""
+    member, key, at = place.credentials.member, place.credentials.signer.key, clock.now()
+    with place.catalog() as catalog:
+        with catalog.transaction() as connection:
+            access_log.append(connection, by_operator(member, EventType.LOG_READ), at=at)
+            checkpoint.make(connection, key=key, origin=member.uri, at=at)
+        with catalog.reading() as connection:
+            keys = {member.uri: key.public_key()}
+            bundles.write(bundles.gather(connection, None, keys=keys), file)
+
+
+@log.command()
+@click.option(
+    "--patient",
+    prompt="The patient's number",
+    help="Number at the hospital; asked for when it is not given.",
+)
+@json_option
+@click.pass_obj
+def erase(place: Place, *, patient: str, as_json: bool) -> None:
+    """Erase what the log says of one patient; entries and proofs stand.
+
+    Backups of the catalog from before hold it still: destroy them too.
+    """
+    with place.catalog() as catalog:
+        erased = retention.erase(catalog, place.keystore, place.credentials.member, patient=patient)
+    print_record({"erased keys": erased}, as_json=as_json)
 
 
 def _moment(day: datetime | None, *, after: int = 0) -> str:

@@ -31,7 +31,15 @@ RECOVERY: Final = (
 )
 
 
-@click.group(cls=Command)
+@click.group(
+    cls=Command,
+    sections={
+        "Begin and serve": ("init", "serve", "config"),
+        "Data": ("dataset", "vault"),
+        "Decide": ("steward", "book", "study", "auditor", "desk"),
+        "Look back and take back": ("log", "usage", "key", "unlock"),
+    },
+)
 @home_options("WARDNET_NODE_", "~/.wardnet-node")
 @click.version_option(package_name="wardnet")
 @click.pass_context
@@ -46,7 +54,11 @@ def main(context: click.Context, home: Path, passphrase_file: Path | None) -> No
 @json_option
 @click.pass_obj
 def init(place: Place, *, invitation: str, fingerprint: str | None, as_json: bool) -> None:
-    """Join a network by an INVITATION: the line itself, a file that holds it, or - for stdin."""
+    """Join a network by an INVITATION.
+
+    INVITATION is the line itself, a file that holds it, or - for standard input. What was
+    interrupted can be run again.
+    """
     opened = read_invitation(invitation)
     check_invitation(opened, roles={Role.NODE}, fingerprint=fingerprint)
     if fingerprint is None:
@@ -65,7 +77,7 @@ def init(place: Place, *, invitation: str, fingerprint: str | None, as_json: boo
 @main.command()
 @click.pass_obj
 def serve(place: Place) -> None:
-    """Answer questions until SIGTERM or Ctrl-C; the work in hand is finished first."""
+    """Answer questions until Ctrl-C or SIGTERM. The work in hand is finished first."""
     from wardnet_node import server  # noqa: PLC0415 - no other command needs the daemon
 
     settings, keystore = place.settings, place.keystore
@@ -83,7 +95,7 @@ def config(place: Place, *, as_json: bool) -> None:
 
 @main.group()
 def vault() -> None:
-    """Look after the vault as a whole."""
+    """Look after the keys that open the stored rows."""
 
 
 @vault.command("backup-key")
@@ -102,7 +114,7 @@ def backup_key(place: Place, *, as_json: bool) -> None:
 @click.option("--key-file", type=click.File(), help="Holds the recovery key; - for stdin.")
 @click.pass_obj
 def recover(place: Place, *, key_file: TextIO | None) -> None:
-    """Give the vault a new passphrase, with a recovery key when the old one is lost."""
+    """Set a new passphrase with a recovery key."""
     if key_file is None:
         key = click.prompt("Recovery key", hide_input=True, err=True)
     else:

@@ -44,13 +44,15 @@ def add(
     fingerprint: str | None,
     as_json: bool,
 ) -> None:
-    """Enrol a steward by an INVITATION: the line itself, a file that holds it, or - for stdin.
+    """Enrol a steward by an INVITATION.
 
-    The first one's key begins the hospital's address book. Later ones are enrolled here too, and
-    written into the book by `wardnet-node book add`, signed by those before.
+    INVITATION is the line itself, a file that holds it, or - for standard input. The first
+    steward's key begins the hospital's address book. Later ones are enrolled here too, and written
+    into the book by `wardnet-node book add`, signed by those before.
     """
     opened = read_invitation(invitation)
-    check_invitation(opened, roles={Role.STEWARD}, fingerprint=fingerprint)
+    network = place.credentials.member.network
+    check_invitation(opened, roles={Role.STEWARD}, fingerprint=fingerprint, network=network)
     if fingerprint is None and sys.stdin.isatty():
         click.echo(f"The network's fingerprint is\n  {opened.fingerprint}", err=True)
         click.confirm("Is it what the network's operator told you?", abort=True, err=True)
@@ -78,7 +80,7 @@ def add(
 @json_option
 @click.pass_obj
 def codes(place: Place, *, steward_id: str, password_file: Path | None, as_json: bool) -> None:
-    """Give steward ID a new secret for her authenticator; codes of the old one end."""
+    """Give steward ID a new authenticator. Codes of the old one end."""
     with place.decisions() as (_, stewards):
         name = Path(f"the key of steward {steward_id}")
         uri = stewards.new_codes(steward_id, password=read_passphrase(name, password_file))
@@ -104,7 +106,7 @@ def codes(place: Place, *, steward_id: str, password_file: Path | None, as_json:
 def password(
     place: Place, *, steward_id: str, password_file: Path | None, new_password_file: Path | None
 ) -> None:
-    """Change the password of steward ID; whoever is signed in as her is signed out."""
+    """Change the password of steward ID. Her sessions end."""
     with place.decisions() as (_, stewards):
         present = read_passphrase(Path(f"the key of steward {steward_id}"), password_file)
         name = Path(f"the key of steward {steward_id}, from now on")
@@ -120,7 +122,7 @@ def password(
 def remove(
     place: Place, *, steward_id: str, signers: Sequence[str], password_files: Sequence[Path]
 ) -> None:
-    """Remove steward ID, who has left or lost her password; two others sign.
+    """Remove steward ID, who has left or lost her password. Two others sign.
 
     Her key leaves the address book, and is destroyed where it lies here. What she has signed before
     stands no longer on her signature: agree again where nobody else has signed.
@@ -135,6 +137,6 @@ def remove(
 @json_option
 @click.pass_obj
 def list_stewards(place: Place, *, as_json: bool) -> None:
-    """List who is enrolled here, and whether the address book names their keys."""
+    """List the stewards, and whether the address book names them."""
     with place.decisions() as (_, stewards):
         print_records([asdict(item) for item in stewards.list()], as_json=as_json)

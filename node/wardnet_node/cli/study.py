@@ -32,7 +32,7 @@ def _names(_context: click.Context, _option: click.Parameter, text: str | None) 
 
 @click.group()
 def study() -> None:
-    """Decide on studies: nothing is computed that this hospital has not signed.
+    """Decide on studies. Nothing is computed that nobody here has signed.
 
     STUDY is the beginning of a study's id, at least 6 characters.
     """
@@ -42,7 +42,7 @@ def study() -> None:
 @json_option
 @click.pass_obj
 def list_studies(place: Place, *, as_json: bool) -> None:
-    """List the studies that were proposed to this hospital, newest first."""
+    """List the studies proposed to this hospital, newest first."""
     with place.decisions() as (decisions, _):
         records = [_record(state) for state in decisions.studies()]
     print_records(records, as_json=as_json, columns=SHOWN)
@@ -53,7 +53,7 @@ def list_studies(place: Place, *, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show(place: Place, *, study: str, as_json: bool) -> None:
-    """Show a study in plain language: who, why, which data, which limits, what could leak."""
+    """Show STUDY in plain language: who, why, what, what could leak."""
     with place.decisions() as (decisions, _):
         state = decisions.study(study)
         sections = decisions.describe(study)
@@ -123,7 +123,7 @@ def accept(
     documents: Sequence[Path],
     as_json: bool,
 ) -> None:
-    """Agree to STUDY, whole or narrower; the newest agreement is the one that holds.
+    """Agree to STUDY, whole or narrower. The newest agreement is the one that holds.
 
     To allow more than an agreement before, or to agree again after a revocation, two stewards sign.
     """
@@ -183,7 +183,7 @@ def revoke(
     password_files: Sequence[Path],
     as_json: bool,
 ) -> None:
-    """Take the agreement to STUDY back, at once: questions under way are refused too."""
+    """Take the agreement to STUDY back, at once. Questions under way are refused too."""
     with place.decisions() as (decisions, stewards):
         (steward,) = unlocked(stewards, signers[:1], password_files=password_files)
         state = decisions.revoke(study, steward=steward, reason=reason)

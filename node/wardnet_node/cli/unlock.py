@@ -23,7 +23,7 @@ def unlock(
     password_files: Sequence[Path],
     as_json: bool,
 ) -> None:
-    """Let a node serve again whose access log has lost its end; two stewards sign.
+    """Let the node serve again after a restored backup. Two stewards sign.
 
     `serve` refuses after a catalog was restored from a backup: it has forgotten which questions
     were asked and what the stewards have decided since. Afterwards no question is answered that was

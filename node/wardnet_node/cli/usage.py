@@ -12,6 +12,6 @@ from wardnet_node.cli.place import Place
 @click.pass_obj
 @prints_usage
 def usage(place: Place) -> tuple[str, Usage]:
-    """Show what is stored, how long questions took and how many were answered, over time."""
+    """Show what is stored, how long queries took, what was answered."""
     with place.catalog() as catalog, catalog.reading() as connection:
         return f"Usage of {place.credentials.member.id}", noted.read(connection)

@@ -24,7 +24,7 @@ from wardnet.audit.entry import Actor, Event, EventType, Outcome
 from wardnet.audit.log import Connection
 from wardnet.audit.request import Action, Question, Reply, Request
 from wardnet.audit.scope import Scope
-from wardnet.audit.search import Search, scan
+from wardnet.audit.search import Search, outside, scan
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope, sign, verify
@@ -194,7 +194,7 @@ class Auditors:
         # 3. What is looked for lies within the grant.
         question = self._tagged(self._open(request))
         asked = _Asked(request, canonical.digest(envelope.payload), question, granted)
-        self._check_scope(asked, by_patient=bool(question.patient))
+        self._check_scope(asked)
         return asked
 
     def _open(self, request: Request) -> Question:
@@ -209,19 +209,10 @@ class Auditors:
         tag = self._tag(question.patient) if question.patient else ""
         return replace(question, search=replace(question.search, tag=tag))
 
-    def _check_scope(self, asked: _Asked, *, by_patient: bool) -> None:
-        scope, wanted = asked.scope, asked.question.search
-        studies = any(study.startswith(wanted.study) for study in scope.studies)
-        outside = {
-            "patient": by_patient and not scope.patients,
-            "answer": asked.request.action is Action.ANSWER and not scope.answers,
-            "dataset": bool(
-                scope.datasets and wanted.dataset and wanted.dataset not in scope.datasets
-            ),
-            "study": bool(scope.studies and not studies),
-            "type": bool(scope.kinds and wanted.type and wanted.type not in scope.kinds),
-        }
-        for field in (field for field, is_outside in outside.items() if is_outside):
+    def _check_scope(self, asked: _Asked) -> None:
+        answer = asked.request.action is Action.ANSWER
+        field = outside(asked.scope, asked.question.search, answer=answer)
+        if field:
             raise self._outside(field)
 
     def _read(self, asked: _Asked, *, event: Event, at: datetime) -> _Body:

@@ -16,7 +16,7 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope
 from wardnet.transport.convert import Work, WorkId, envelope_to_bytes
 from wardnet_node import messages, outbox, usage
-from wardnet_node.desk import queries, studies
+from wardnet_node.desk import queries, retention, studies
 from wardnet_node.desk.accept import Refused, check_attempt
 from wardnet_node.desk.anchor import Anchor
 from wardnet_node.desk.decide import Decisions
@@ -85,6 +85,10 @@ class Desk:
         """Return why every question is refused until two stewards act; None when none is."""
         shut = self._gate.shut(at=clock.now())
         return next((error for error in shut if error.reason is Reason.NODE_LOCKED), None)
+
+    def expire(self, *, years: int) -> None:
+        """Erase what the log says of patients once its time is over."""
+        retention.expire(self._catalog, self._member, years=years)
 
     def stop(self) -> None:
         """Record that the daemon ends, if it had started, and close the catalog."""

@@ -20,6 +20,9 @@ from wardnet.question.query import Query
 from wardnet.transport.convert import Work
 from wardnet_node.desk.accept import read
 
+LONGEST_PURPOSE: Final = 4096
+"""Most characters of a purpose that the log repeats: whoever asks does not say how long it gets."""
+
 _OPERATOR: Final = Actor(subject="operator")
 _UNKNOWN: Final = Actor(subject="unknown")
 _COHORT: Final[TypeAdapter[Cohort]] = TypeAdapter(Cohort)
@@ -57,7 +60,7 @@ def of_query(member: Member, *, query: Query, envelope: Envelope, snapshot: str 
         snapshot=snapshot,
         study=query.study,
         agreement=query.agreements.get(member.id),
-        purpose=canonical.encode(query.purpose).decode(),
+        purpose=_purpose(query),
         policy_digest=canonical.digest(canonical.encode(asdict(rules))),
     )
 
@@ -92,6 +95,13 @@ def _believable(credentials: Credentials, envelope: Envelope) -> Event:
             request_digest=canonical.digest(envelope.payload),
         )
     return of_query(credentials.member, query=query, envelope=envelope, snapshot=None)
+
+
+def _purpose(query: Query) -> str:
+    """Return the purpose as the query writes it; one that is too long is named by its digest."""
+    data = canonical.encode(query.purpose)
+    text = data.decode()
+    return text if len(text) <= LONGEST_PURPOSE else f"sha256:{canonical.digest(data)}"
 
 
 def signer(envelope: Envelope) -> Actor:

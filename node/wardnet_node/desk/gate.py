@@ -1,6 +1,6 @@
 """The gate: which queries may be done, and whether they still may; it only decides."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from wardnet import clock
@@ -152,13 +152,24 @@ class Gate:
         return ()
 
     def _opened(self, permitted: Permitted, envelope: Envelope, started: datetime) -> Opened:
+        query = permitted.request.query
         event = of_query(
             self._credentials.member,
-            query=permitted.request.query,
+            query=query,
             envelope=envelope,
             snapshot=permitted.snapshot.id,
         )
-        return Opened(permitted, started, event)
+        actor = replace(event.actor, organisation=self._organisation(query))
+        return Opened(permitted, started, replace(event, actor=actor))
+
+    def _organisation(self, query: Query) -> str | None:
+        """Return who answers for the researcher, as the study says."""
+        for held in self._decisions.view().agreements:
+            if held.study.digest == query.study:
+                for person in held.study.people:
+                    if person.id == query.researcher:
+                        return person.organisation
+        return None
 
     def _nonce_used_by(self, nonce: str) -> str | None:
         with self._catalog.reading() as connection:

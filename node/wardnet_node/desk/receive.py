@@ -10,7 +10,7 @@ from wardnet import canonical, clock
 from wardnet.agreement.address_book import signing_keys
 from wardnet.agreement.revocation import accept_list, check_follows
 from wardnet.audit import log
-from wardnet.audit.entry import EventType
+from wardnet.audit.entry import EventType, refused
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope, merge
@@ -24,6 +24,9 @@ from wardnet_node.vault.catalog import Catalog
 
 MAXIMUM_UNDECIDED: Final = 1000
 """Most studies that may wait: whoever floods the inbox fills nothing else."""
+
+MAXIMUM_SIGNERS: Final = 100
+"""Most signatures of one study."""
 
 MAXIMUM_LISTS: Final = 1000
 """Most organisations whose lists are kept."""
@@ -60,6 +63,7 @@ class Received(Ledger):
                     envelope = merge([before.envelope, envelope])
                     if signing_keys(envelope) == before.signers:
                         return
+                    self._check_joined(envelope, at=at)
                 elif sum(not proposal.statements for proposal in known.values()) >= (
                     MAXIMUM_UNDECIDED
                 ):
@@ -67,6 +71,13 @@ class Received(Ledger):
                     raise WardnetError(Reason.WORK_LIMIT, rule=rule)
                 studies.put_study(connection, study.digest, envelope, at=at)
                 log.append(connection, about_study(event, study, envelope), at=at)
+
+    def _check_joined(self, envelope: Envelope, *, at: datetime) -> None:
+        """Refuse signatures that would spoil what is held: all of them must hold together."""
+        if len(envelope.signatures) > MAXIMUM_SIGNERS:
+            rule = f"{MAXIMUM_SIGNERS} people have signed it"
+            raise WardnetError(Reason.WORK_LIMIT, rule=rule)
+        self._knowledge.check_study(envelope, at=at)
 
     def receive_list(self, envelope: Envelope) -> None:
         """Keep what another organisation has taken back; the same list again changes nothing.
@@ -91,6 +102,12 @@ class Received(Ledger):
                 taken_back.put_list(connection, name, envelope, at=at)
                 digest = canonical.digest(envelope.payload)
                 log.append(connection, replace(event, result_digest=digest), at=at)
+
+    def refuse_message(self, kind: EventType, error: WardnetError) -> None:
+        """Log a message that cannot be read: whoever sent it, nobody has signed it."""
+        event = refused(by_coordinator(self._member, kind), [error])
+        with self._catalog.transaction() as connection:
+            log.append(connection, event, at=clock.now())
 
     def _is_news(self, known: Known, received: Listed, *, at: datetime) -> bool:
         """Refuse a list that is not its organisation's next one; say whether it is another one."""
@@ -119,10 +136,12 @@ class Received(Ledger):
 
     @contextmanager
     def _remembered(self, name: str) -> Iterator[None]:
-        """Remember what was refused, as much of it as is worth its memory."""
+        """Remember what was refused, but for want of room, and as much as is worth its memory."""
         try:
             yield
-        except WardnetError:
+        except WardnetError as error:
+            if error.reason is Reason.WORK_LIMIT:
+                raise
             if len(self._refused) >= MAXIMUM_UNDECIDED:
                 self._refused.clear()
             self._refused.add(name)

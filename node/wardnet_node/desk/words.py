@@ -10,7 +10,8 @@ from typing import Final
 from wardnet.agreement.agreement import Agreement
 from wardnet.agreement.purpose import LABELS, Modifier, Permission, Purpose
 from wardnet.agreement.study import Study
-from wardnet.audit.entry import EventType
+from wardnet.audit.entry import Entry, EventType
+from wardnet.audit.scope import Scope
 from wardnet.clock import from_moment
 from wardnet.question.dictionary import NEVER_SHARED, TIMES, Column, ColumnType, Dictionary
 
@@ -119,6 +120,11 @@ _HAPPENED: Final[Mapping[EventType, str]] = MappingProxyType(
         EventType.BREAK_GLASS: "node unlocked by two stewards",
         EventType.KEY_CREATED: "new key or codes",
         EventType.STEWARD_LOGIN: "steward's sign-in",
+        EventType.AUDITOR_LOGIN: "auditor's sign-in",
+        EventType.AUDITOR_INVITED: "auditor invited to the desk",
+        EventType.AUDITOR_GRANTED: "auditor may read",
+        EventType.AUDITOR_REVOKED: "auditor may read no more",
+        EventType.LOG_READ: "log was read",
         EventType.PASSWORD_CHANGED: "steward's password changed",
         EventType.QUERY_EXPLAINED: "asked what would be refused",
         EventType.QUERY_ACCEPTED: "question accepted",
@@ -132,6 +138,79 @@ _HAPPENED: Final[Mapping[EventType, str]] = MappingProxyType(
 def happened(kind: EventType) -> str:
     """Return what an entry of the access log tells, in words."""
     return _HAPPENED.get(kind, kind.value.replace("_", " "))
+
+
+def who(subject: str) -> str:
+    """Return who an entry names: of a member its role and id.
+
+    Examples
+    --------
+    >>> who("wardnet://heartnet/researcher/ada"), who("operator")
+    ('researcher ada', 'operator')
+    """
+    return " ".join(subject.split("/")[-2:]) if "//" in subject else subject
+
+
+def entry(value: Entry) -> tuple[tuple[str, str], ...]:
+    """Return what an entry says, as titles and texts, without what does not apply."""
+    actor = value.actor
+    facts = (
+        ("When", f"{value.time[:19].replace('T', ' ')} UTC"),
+        ("What happened", happened(value.type)),
+        ("Outcome", value.outcome or ""),
+        ("Because", ", ".join(reason.replace("_", " ") for reason in value.why)),
+        ("Who", who(actor.subject) + (f", {actor.organisation}" if actor.organisation else "")),
+        ("From the address", value.peer_address or ""),
+        ("On behalf of", actor.on_behalf_of or ""),
+        ("Received by", who(value.recipient or "")),
+        ("Method", value.operation or ""),
+        ("Dataset", " ".join(filter(None, (value.dataset, value.snapshot)))),
+        ("Patients", value.cohort_size_band or ""),
+        ("Withheld", "" if value.cells_withheld is None else f"{value.cells_withheld} cells"),
+        ("Cost", f"{value.budget.cost}, {value.budget.left} left" if value.budget else ""),
+        ("Patient's tag", " ".join(value.patient_tags)),
+        ("Request", value.request_digest or ""),
+        ("What was signed", value.statement or ""),
+        ("Written by", value.software_version),
+    )
+    return tuple((title, text) for title, text in facts if text)
+
+
+def scope(value: Scope) -> tuple[str, ...]:
+    """Return what an auditor may read, a sentence for each limit."""
+    return tuple(_scope(value))
+
+
+def _scope(value: Scope) -> Iterator[str]:
+    if value.whole:
+        yield "Every entry of the access log."
+    else:
+        yield "Only entries of the access log that fit all of this:"
+    if value.datasets:
+        yield f"about the {_listed('dataset', value.datasets)};"
+    if value.studies:
+        yield f"about the {_listed('study', [study[:8] for study in value.studies])};"
+    if value.kinds:
+        yield f"telling of: {', '.join(happened(kind) for kind in value.kinds)};"
+    if value.since:
+        yield f"from {day(value.since)} on;"
+    if value.until:
+        yield f"before {day(value.until)}."
+    yield (
+        "May look for entries about one patient by the patient's number."
+        if value.patients
+        else "May not look for a patient."
+    )
+    yield (
+        "May read the answers that were released, not only that they were."
+        if value.answers
+        else "May not read the answers themselves."
+    )
+
+
+def _listed(one: str, names: Sequence[str]) -> str:
+    several = {"dataset": "datasets", "study": "studies"}
+    return f"{one if len(names) == 1 else several[one]} {', '.join(names)}"
 
 
 def size(number: int) -> str:

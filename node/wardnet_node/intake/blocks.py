@@ -20,6 +20,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 _NEWLINE: Final = b"\n"
 _UTF_8: Final = frozenset({"utf-8", "ascii"})
+_LETTER: Final = "ä".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def read_blocks(path: Path, *, encoding: str, quote: str) -> Iterator[Block]:
     Raises
     ------
     WardnetError
-        `FILE_UNREADABLE`, `FILE_EMPTY`, `FILE_ENCODING` or `FILE_TRUNCATED`.
+        `FILE_UNREADABLE`, `FILE_EMPTY`, `FILE_ENCODING`, `FILE_IS_UTF_8` or `FILE_TRUNCATED`.
     """
     line, rest = 1, b""
     mark = quote.encode()
@@ -137,11 +138,35 @@ def _chunks(path: Path, encoding: str) -> Iterator[tuple[bytes, int, bool]]:
             if _name(encoding) in _UTF_8:
                 yield from _raw_chunks(file)
             else:
+                _check_not_utf_8(file, path, encoding)
                 yield from _decoded_chunks(file, path, encoding)
     except OSError as error:
         raise WardnetError(
             Reason.FILE_UNREADABLE, file=str(path), rule=error.strerror or "it cannot be opened"
         ) from error
+
+
+def _check_not_utf_8(file: IO[bytes], path: Path, encoding: str) -> None:
+    """Refuse UTF-8 that is declared to have one byte for each letter.
+
+    Nearly any bytes are text in such an encoding, so that decoding would not fail but give wrong
+    letters. Nearly no text of such an encoding is UTF-8, unless it is ASCII, which is both.
+    """
+    if len(_LETTER.decode(encoding, "replace")) != len(_LETTER):
+        return
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    plain, last = True, False
+    try:
+        while not last:
+            raw = file.read(BLOCK_BYTES)
+            last = not raw
+            plain = plain and raw.isascii()
+            decoder.decode(raw, last)
+    except UnicodeDecodeError:
+        plain = True
+    if not plain:
+        raise WardnetError(Reason.FILE_IS_UTF_8, file=str(path), rule=encoding)
+    file.seek(0)
 
 
 def _raw_chunks(file: IO[bytes]) -> Iterator[tuple[bytes, int, bool]]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Self, cast
 
 import sqlcipher3
 
-from wardnet.audit import cosigned, log, search, witness
+from wardnet.audit import cosigned, log, search, tags, witness
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.keystore import Keystore
 from wardnet_node import usage
@@ -187,6 +187,20 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
         """,
         "CREATE TABLE audit_nonces (nonce TEXT PRIMARY KEY) STRICT, WITHOUT ROWID",
         "CREATE TABLE kept_answers (query TEXT PRIMARY KEY, answer BLOB NOT NULL) STRICT",
+    ),
+    tags.SCHEMA,
+    (
+        # How auditors sign in at the desk.
+        """
+        CREATE TABLE desk_accounts (
+            auditor TEXT PRIMARY KEY,
+            key TEXT NOT NULL,
+            invitation TEXT NOT NULL,
+            until TEXT NOT NULL,
+            slot BLOB NOT NULL,
+            codes BLOB NOT NULL
+        ) STRICT
+        """,
     ),
     (*witness.SCHEMA, *cosigned.SCHEMA),
 )

@@ -240,7 +240,9 @@ def read(stream: BinaryIO) -> Bundle:
     )
 
 
-def verify(bundle: Bundle, *, logs: Fingerprints, witnesses: Fingerprints) -> Verdict:
+def verify(
+    bundle: Bundle, *, logs: Fingerprints, witnesses: Fingerprints, seen: Sequence[str] = ()
+) -> Verdict:
     """Check every entry of a bundle against its checkpoint, and the checkpoint against the pins.
 
     Parameters
@@ -249,6 +251,9 @@ def verify(bundle: Bundle, *, logs: Fingerprints, witnesses: Fingerprints) -> Ve
         Its entries are taken once.
     logs, witnesses : mapping of str to str
         Fingerprints of the keys that were compared out of band, by origin and by witness.
+    seen : sequence of str
+        Other signed checkpoints of the log, as a witness or another auditor holds them. A complete
+        bundle shows whether they belong to the same history, if they are not longer than it.
 
     Returns
     -------
@@ -259,7 +264,8 @@ def verify(bundle: Bundle, *, logs: Fingerprints, witnesses: Fingerprints) -> Ve
     ------
     WardnetError
         `CHECKPOINT_MALFORMED`, `CHECKPOINT_UNSIGNED`, `LOG_KEY_MISMATCH`, `COSIGNATURE_INVALID`,
-        `PROOF_REFUSED` or `BUNDLE_REWRITTEN`, naming the checkpoint's owner or the entry;
+        `PROOF_REFUSED`, `BUNDLE_REWRITTEN` or `LOG_FORKED`, naming the checkpoint's owner or the
+        entry;
         `BUNDLE_MALFORMED` from the stream that is read.
     """
     # 1. The checkpoint is signed by the key given for its log, which is the compared one.
@@ -270,9 +276,28 @@ def verify(bundle: Bundle, *, logs: Fingerprints, witnesses: Fingerprints) -> Ve
     # 2. Every cosignature of a pinned witness holds.
     given = {name: _key(bundle, name, witnesses) for name in witnesses if name in bundle.keys}
     cosigned = note.cosignatures(signed, given)
-    # 3. Every entry is one of those that the checkpoint stands for.
-    count = _verify_all(bundle, checkpoint) if bundle.complete else _verify_each(bundle, checkpoint)
-    return _verdict(bundle, checkpoint, key, count, pinned=checkpoint.origin in logs, seen=cosigned)
+    # 3. The log has signed what others have seen of it, too.
+    others = [checkpoints.read(text, origin=checkpoint.origin, key=key) for text in seen]
+    # 4. Every entry is one of those that the checkpoint stands for, and others' checkpoints fit.
+    known = {checkpoint.size: checkpoint.root}
+    if bundle.complete:
+        known = _verify_all(bundle, checkpoint, sizes={other.size for other in others})
+    else:
+        _verify_each(bundle, checkpoint)
+    for other in others:
+        if known.get(other.size, other.root) != other.root:
+            raise WardnetError(Reason.LOG_FORKED, identity=checkpoint.origin)
+    return _verdict(
+        bundle,
+        checkpoint,
+        key,
+        pinned=checkpoint.origin in logs,
+        cosigned=cosigned,
+        fitting=(
+            sum(other.size in known for other in others),
+            sum(other.size not in known for other in others),
+        ),
+    )
 
 
 def _key(bundle: Bundle, name: str, pins: Fingerprints) -> Ed25519PublicKey:
@@ -293,7 +318,7 @@ def _key(bundle: Bundle, name: str, pins: Fingerprints) -> Ed25519PublicKey:
     return key
 
 
-def _verify_each(bundle: Bundle, checkpoint: Checkpoint) -> int:
+def _verify_each(bundle: Bundle, checkpoint: Checkpoint) -> None:
     count = last = 0
     for seq, data, proof in bundle.entries:
         if seq <= last:
@@ -310,37 +335,41 @@ def _verify_each(bundle: Bundle, checkpoint: Checkpoint) -> int:
         count, last = count + 1, seq
     if count != bundle.count:
         _refuse(count + 2, "the bundle does not hold as many entries as it says")
-    return count
 
 
-def _verify_all(bundle: Bundle, checkpoint: Checkpoint) -> int:
+def _verify_all(bundle: Bundle, checkpoint: Checkpoint, *, sizes: set[int]) -> dict[int, bytes]:
+    """Compute the tree anew; return its roots at these sizes, those that it reached."""
     frontier = Frontier()
     push, says = frontier.push, log.says
+    roots = {0: frontier.root()}
     for expected, (seq, data, _) in enumerate(bundle.entries, start=1):
         if seq != expected:
             _not_proven(expected, "it is missing")
         if not says(data, seq):
             _not_proven(seq, "it says itself that it stands elsewhere")
         push(leaf_hash(data))
+        if seq in sizes:
+            roots[seq] = frontier.root()
     if frontier.size != checkpoint.size:
         _not_proven(frontier.size + 1, "it is missing")
     if frontier.root() != checkpoint.root:
         raise WardnetError(Reason.BUNDLE_REWRITTEN, line=checkpoint.size)
-    return frontier.size
+    return roots
 
 
 def _verdict(
     bundle: Bundle,
     checkpoint: Checkpoint,
     key: Ed25519PublicKey,
-    count: int,
     *,
     pinned: bool,
-    seen: Mapping[str, datetime],
+    cosigned: Mapping[str, datetime],
+    fitting: tuple[int, int],
 ) -> Verdict:
-    origin, size = checkpoint.origin, checkpoint.size
+    origin, size, count = checkpoint.origin, checkpoint.size, bundle.count
     fingerprint = note.fingerprint(key)
-    proven = [f"Each of the {count} entries is, byte for byte, one of the {size} of {origin}."]
+    each = "The entry" if count == 1 else f"Each of the {count} entries"
+    proven = [f"{each} is, byte for byte, one of the {size} of {origin}."]
     not_proven: list[str] = []
     if bundle.complete:
         proven.append("No entry of the log is missing up to its checkpoint.")
@@ -358,9 +387,16 @@ def _verdict(
     proven += [
         f"{name} saw this history at {at:%Y-%m-%d %H:%M:%S} UTC and every earlier one it saw is "
         "part of it."
-        for name, at in sorted(seen.items())
+        for name, at in sorted(cosigned.items())
     ]
-    if not seen:
+    if fitting[0]:
+        proven.append(f"Of the same history are the checkpoints that others hold: {fitting[0]}.")
+    if fitting[1]:
+        not_proven.append(
+            f"Whether other checkpoints are of the same history ({fitting[1]}): only a complete "
+            "bundle that is at least as long shows it."
+        )
+    if not cosigned:
         not_proven.append(
             "Whether others were shown the same history: no witness that you have pinned has "
             "cosigned it."
@@ -371,7 +407,7 @@ def _verdict(
         size=size,
         fingerprint=fingerprint,
         count=count,
-        cosigned=seen,
+        cosigned=cosigned,
         proven=tuple(proven),
         not_proven=tuple(not_proven),
     )
@@ -382,6 +418,11 @@ def _entries(stream: BinaryIO, header: _Header, digest: str) -> Iterator[Proved]
     number = 1
     for number in range(2, header.count + 2):
         line = stream.readline(_LONGEST_LINE)
+        # A line of a complete bundle is known but for the entry.
+        usual = b',"proof":[],"seq":%d}\n' % (number - 1)
+        if line.endswith(usual) and line.startswith(_START):
+            yield Proved(number - 1, line[length : -len(usual)], ())
+            continue
         # The entry may hold anything; what follows it may not, so it is looked for from the end.
         start = line.rfind(b',"proof":[')
         end = _END.fullmatch(line, start) if start > 0 else None

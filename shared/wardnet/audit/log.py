@@ -5,7 +5,7 @@ is durable together with what it records, or not at all. The root of the tree st
 of every entry; who has seen it (`checkpoint`, `witness`) cannot be shown another history later.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 from wardnet.audit import tree
 from wardnet.audit.entry import Entry, Event, from_bytes, new_salt, to_bytes
 from wardnet.audit.tree import Frontier, Proof, leaf_hash
+from wardnet.canonical import MAXIMUM_BYTES
 from wardnet.clock import to_moment
 from wardnet.errors import Reason, WardnetError
 
@@ -91,6 +92,11 @@ def append(connection: Connection, event: Event, *, at: datetime) -> Entry:
     Entry
         As it was stored.
 
+    Raises
+    ------
+    WardnetError
+        `MALFORMED` when it is longer than anybody could read back; nothing is written then.
+
     Notes
     -----
     One row, and on average one inner node.
@@ -107,6 +113,8 @@ def append(connection: Connection, event: Event, *, at: datetime) -> Entry:
         salt=new_salt(),
     )
     data = to_bytes(entry)
+    if len(data) > MAXIMUM_BYTES:
+        raise WardnetError(Reason.MALFORMED, field="log entry", rule=f"over {MAXIMUM_BYTES} bytes")
     leaf = leaf_hash(data)
     connection.execute(
         "INSERT INTO access_log (seq, entry, leaf) VALUES (?, ?, ?)", (entry.seq, data, leaf)
@@ -225,7 +233,7 @@ def says(data: bytes, seq: int) -> bool:
     return b',"seq":%d,' % seq in data
 
 
-def read_entry(seq: int, data: bytes) -> Entry:
+def read_entry(seq: int, data: bytes, *, read: Callable[[bytes], Entry] = from_bytes) -> Entry:
     """Read the bytes of one entry.
 
     Raises
@@ -234,7 +242,7 @@ def read_entry(seq: int, data: bytes) -> Entry:
         `LOG_DAMAGED`, naming the entry.
     """
     try:
-        return from_bytes(data)
+        return read(data)
     except WardnetError as error:
         raise _damaged(seq, rule="it is not an entry") from error
 

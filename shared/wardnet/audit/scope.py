@@ -57,10 +57,12 @@ class Scope:
 
     @property
     def words(self) -> str:
-        """Return it as people write it, e.g. `dataset:heart patients`."""
-        return " ".join(self._words()) or "all"
+        """Return it as people write it, e.g. `dataset:heart, patients`."""
+        return ", ".join(self._words())
 
     def _words(self) -> Iterator[str]:
+        if self.whole:
+            yield "all"
         yield from (f"dataset:{name}" for name in self.datasets)
         yield from (f"study:{digest}" for digest in self.studies)
         yield from (f"kind:{kind}" for kind in self.kinds)

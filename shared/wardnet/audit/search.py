@@ -5,13 +5,13 @@ transaction of the entry itself. They only find: what is shown is read from the 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
-from wardnet.audit.entry import Entry, EventType, Outcome
+from wardnet.audit.entry import Entry, EventType, Outcome, from_bytes
 from wardnet.audit.log import Connection, read_entry
 from wardnet.audit.scope import EVERYTHING as ALL
 from wardnet.audit.scope import Scope
@@ -138,7 +138,12 @@ def search(connection: Connection, wanted: Search, *, limit: int) -> tuple[Entry
 
 
 def scan(
-    connection: Connection, wanted: Search, *, within: Scope = ALL, limit: int = -1
+    connection: Connection,
+    wanted: Search,
+    *,
+    within: Scope = ALL,
+    limit: int = -1,
+    read: Callable[[bytes], Entry] = from_bytes,
 ) -> Iterator[Entry]:
     """Yield the newest entries that are wanted, newest first.
 
@@ -148,6 +153,8 @@ def scan(
         Only entries of this scope.
     limit : int
         At most so many; all when negative.
+    read : Callable
+        How bytes are read: for totals over many entries `entry.from_stored`.
 
     Raises
     ------
@@ -183,7 +190,20 @@ def scan(
         (*(value for _, value in asked), limit),
     )
     for seq, data in rows:
-        yield read_entry(seq, bytes(data))
+        yield read_entry(seq, bytes(data), read=read)
+
+
+def outside(scope: Scope, wanted: Search, *, answer: bool = False) -> str:
+    """Return what is asked for and not granted; empty when all of it is."""
+    studies = any(study.startswith(wanted.study) for study in scope.studies)
+    found = {
+        "patient": bool(wanted.tag) and not scope.patients,
+        "answer": answer and not scope.answers,
+        "dataset": bool(scope.datasets and wanted.dataset and wanted.dataset not in scope.datasets),
+        "study": bool(scope.studies and not studies),
+        "type": bool(scope.kinds and wanted.type and wanted.type not in scope.kinds),
+    }
+    return next((field for field, is_outside in found.items() if is_outside), "")
 
 
 def _list(values: tuple[str, ...]) -> str:

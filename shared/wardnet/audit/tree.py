@@ -12,7 +12,7 @@ RFC 9162, "Certificate Transparency Version 2.0", sections 2.1.1 to 2.1.4.
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NoReturn, TypeAlias
+from typing import Final, Literal, NoReturn, TypeAlias
 
 from wardnet.errors import Reason, WardnetError
 
@@ -113,6 +113,27 @@ def inclusion_proof(read_node: ReadNode, index: int, size: int) -> Proof:
             neighbours.append(_range_hash(read_node, start, middle))
             start = middle
     return tuple(reversed(neighbours))
+
+
+def sides(index: int, size: int) -> tuple[Literal["left", "right"], ...]:
+    """Return on which side each neighbour of an inclusion proof stands, from the leaf up.
+
+    Examples
+    --------
+    >>> sides(2, 5)
+    ('right', 'left', 'right')
+    """
+    start, end = 0, size
+    found: list[Literal["left", "right"]] = []
+    while end - start > 1:
+        middle = start + _split(end - start)
+        if index < middle:
+            found.append("right")
+            end = middle
+        else:
+            found.append("left")
+            start = middle
+    return tuple(reversed(found))
 
 
 def consistency_proof(read_node: ReadNode, old: int, new: int) -> Proof:

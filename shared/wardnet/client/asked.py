@@ -119,7 +119,12 @@ class Asked:
         key = self._connection.recipient(question.nonce)
         envelope = open_answers(record.answers, query=question, digest=record.query, key=key)
         answer = verify_answer(
-            envelope, query=question, digest=record.query, trust=trust, at=clock.now()
+            envelope,
+            query=question,
+            digest=record.query,
+            trust=trust,
+            at=clock.now(),
+            pins=self._connection.pins,
         )
         return released(question, answer, absent=record.absent, envelope=envelope)
 

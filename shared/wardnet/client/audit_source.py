@@ -1,6 +1,6 @@
 """Where an auditor's command takes entries from: a hospital that is asked, or a bundle's file."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +12,8 @@ import click
 
 from wardnet import clock
 from wardnet.audit import bundle as bundles
+from wardnet.audit import checkpoint, note
+from wardnet.audit.bundle import Bundle
 from wardnet.audit.entry import EventType, Outcome
 from wardnet.audit.search import Search
 from wardnet.client import home
@@ -80,23 +82,55 @@ def sources() -> Iterator[Sources]:
         opened.close()
 
 
-def read_bundle(path: Path, pins: Pins) -> Found:
+def read_bundle(path: Path, pins: Pins, *, kept: Sequence[Path] = ()) -> Found:
     """Verify a bundle, and only then read its entries; nobody is asked.
+
+    Parameters
+    ----------
+    kept : sequence of Path
+        Bundles of the same log from before: what was shown then must still be its history, as must
+        what the pins remember of it.
 
     Raises
     ------
     WardnetError
-        `FILE_UNREADABLE`, or what `bundle.read` and `bundle.verify` refuse.
+        `FILE_UNREADABLE`, or what `bundle.read` and `bundle.verify` refuse; `PROOF_REFUSED`,
+        naming the first entry that is another one than in a bundle that was kept.
     """
+    bundle = _read(path)
+    origin = _origin(bundle.checkpoint)
+    known = pins.seen(origin)
+    seen = [known] if known is not None and _origin(known) == origin else []
+    for before in map(_read, kept):
+        bundles.verify(before, logs=pins.keys, witnesses=pins.keys)
+        if _origin(before.checkpoint) == origin:
+            _compare(bundle, before)
+        seen.append(before.checkpoint)
+    verdict = bundles.verify(bundle, logs=pins.keys, witnesses=pins.keys, seen=seen)
+    return Found(bundle=bundle, verdict=verdict, entries=read_entries(bundle.entries))
+
+
+def _read(path: Path) -> Bundle:
     try:
         with path.open("rb") as stream:
             bundle = bundles.read(stream)
-            bundle = replace(bundle, entries=tuple(bundle.entries))
+            return replace(bundle, entries=tuple(bundle.entries))
     except OSError as error:
         rule = str(error.strerror)
         raise WardnetError(Reason.FILE_UNREADABLE, file=str(path), rule=rule) from error
-    verdict = bundles.verify(bundle, logs=pins.keys, witnesses=pins.keys)
-    return Found(bundle=bundle, verdict=verdict, entries=read_entries(bundle.entries))
+
+
+def _compare(bundle: Bundle, kept: Bundle) -> None:
+    """Refuse a bundle that tells an entry otherwise than a verified one did."""
+    before = {item.seq: item.data for item in kept.entries}
+    for item in bundle.entries:
+        if before.get(item.seq, item.data) != item.data:
+            rule = "it is another one than in the bundle that was kept"
+            raise WardnetError(Reason.PROOF_REFUSED, line=item.seq, rule=rule)
+
+
+def _origin(signed: str) -> str:
+    return checkpoint.parse(note.parse(signed).text).origin
 
 
 def search_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -136,7 +170,8 @@ _OPTIONS: Final = (
         "--type",
         "kind",
         type=click.Choice([kind.value for kind in EventType]),
-        help="What happened.",
+        metavar="KIND",
+        help="What happened, e.g. query_answer or break_glass; the auditors' guide lists all.",
     ),
     click.option(
         "--outcome",
@@ -148,7 +183,9 @@ _OPTIONS: Final = (
     click.option(
         "--patient",
         default="",
-        help="The patient's number at the hospital; only the hospital reads it.",
+        prompt="The patient's number at the hospital",
+        prompt_required=False,
+        help="The patient's number at the hospital, which alone reads it; asked for when left out.",
     ),
 )
 

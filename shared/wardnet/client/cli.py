@@ -23,7 +23,15 @@ from wardnet.settings import effective, load
 from wardnet.transport.enrol import check_invitation, read_invitation
 
 
-@click.group(cls=Command)
+@click.group(
+    cls=Command,
+    sections={
+        "Begin": ("login", "whoami", "config"),
+        "Look around": ("hospitals", "datasets", "dictionary"),
+        "Ask": ("study", "query"),
+        "Look back": ("audit",),
+    },
+)
 @home_options("WARDNET_", home.DEFAULT_HOME)
 @click.version_option(package_name="wardnet")
 @click.pass_context

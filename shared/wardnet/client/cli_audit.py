@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 import click
 
@@ -14,20 +14,16 @@ from wardnet.audit.entry import Entry
 from wardnet.audit.search import Search
 from wardnet.canonical import Json
 from wardnet.client.audit_source import Sources, read_bundle, search_options, sources
+from wardnet.client.audit_words import described, grouped, inclusion, listed, path, shortened
 from wardnet.client.cli_audit_take import export, report
 from wardnet.client.pins import Pins
 from wardnet.command import Record, json_option, print_json, print_record, print_records
 from wardnet.question import answer as answers
 
-SHOWN: Final = (
-    "seq", "time", "type", "outcome", "reason", "subject", "operation", "dataset", "study",
-)  # fmt: skip
-_SHORT: Final = 12
-
 
 @click.group()
 def audit() -> None:
-    """Read the access logs of hospitals that have granted it, and prove what they say.
+    """Read the logs that hospitals have granted me, and prove them.
 
     HOSPITAL is a hospital's id. SOURCE is one too, or the file of a bundle that was saved before.
     """
@@ -50,7 +46,10 @@ def search(
     save: BinaryIO | None,
     as_json: bool,
 ) -> None:
-    """Search the log of HOSPITAL, newest entries; every one is proven before it is shown."""
+    """Search the log of HOSPITAL.
+
+    The newest entries, by rising number; every one is proven before it is shown.
+    """
     with sources() as opened:
         most = None if everything else limit
         found = opened.take(hospital, wanted, patient=patient, limit=most)
@@ -60,7 +59,7 @@ def search(
         entries: list[Json] = [_record(entry) for entry in found.entries]
         print_json({"entries": entries, "more": found.more, "verdict": _verdict(found.verdict)})
         return
-    print_records([_shortened(entry) for entry in found.entries], as_json=False, columns=SHOWN)
+    print_records([listed(entry) for entry in found.entries], as_json=False)
     if found.more:
         click.echo("There are older ones: --limit, or --all.", err=True)
     _say(found.verdict, err=True)
@@ -72,7 +71,7 @@ def search(
 @click.option("--answer", is_flag=True, help="Show the answer too that was released.")
 @json_option
 def show(source: str, *, seq: int, answer: bool, as_json: bool) -> None:
-    """Show entry SEQ of SOURCE whole, with the path of hashes that proves it."""
+    """Show entry SEQ of SOURCE whole, and the hashes that prove it."""
     with sources() as opened:
         found = opened.take(source, Search(after=seq - 1, before=seq + 1))
         items = zip(found.bundle.entries, found.entries, strict=True)
@@ -82,23 +81,40 @@ def show(source: str, *, seq: int, answer: bool, as_json: bool) -> None:
             raise click.UsageError(message)
         ((proved, entry),) = held
         record = _record(entry)
-        record["proof"] = [item.hex() for item in proved.proof]
+        record["bytes"] = proved.data.decode()
+        record["proof"] = [item.hex() for item in inclusion(found.bundle, proved)]
         if answer:
             record["answer"] = _answer(opened, source, entry)
     if as_json:
         print_json({**record, "verdict": _verdict(found.verdict)})
         return
-    print_record({name: value for name, value in record.items() if value}, as_json=False)
+    for line in (*described(entry), "", *path(found.bundle, proved)):
+        click.echo(line)
+    if answer:
+        click.echo("\nAnswer:")
+        print_json(record["answer"])
     _say(found.verdict, err=True)
 
 
 @audit.command()
 @click.argument("bundle", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--against",
+    "kept",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    help="Bundle of the same log that was kept before: it must be of one history with this one.",
+)
 @json_option
 @click.pass_obj
-def verify(places: tuple[Path, Path | None], *, bundle: Path, as_json: bool) -> None:
-    """Say what the file BUNDLE proves and what it does not; nobody is asked."""
-    verdict = read_bundle(bundle, Pins(places[0])).verdict
+def verify(
+    places: tuple[Path, Path | None], *, bundle: Path, kept: tuple[Path, ...], as_json: bool
+) -> None:
+    """Say what the file BUNDLE proves and what not; ask nobody.
+
+    The newest checkpoint of the log that was shown here is held against it, too.
+    """
+    verdict = read_bundle(bundle, Pins(places[0]), kept=kept).verdict
     if as_json:
         print_json(_verdict(verdict))
     else:
@@ -126,7 +142,7 @@ def watch(
     count: int | None,
     as_json: bool,
 ) -> None:
-    """Print new entries of HOSPITAL's log as they are written, until Ctrl-C."""
+    """Print new entries of HOSPITAL's log until Ctrl-C."""
     if patient:
         message = "--patient is for search and report"
         raise click.UsageError(message)
@@ -148,15 +164,15 @@ def granted(hospital: str, *, as_json: bool) -> None:
     record: Record = {
         "hospital": grant.hospital,
         "scope": grant.scope.words if grant.scope else "",
-        "until": grant.not_after,
-        "key": grant.key,
+        "until": grant.not_after if as_json else shortened(grant.not_after),
+        "key": grant.key if as_json else grouped(grant.key),
     }
     print_record(record, as_json=as_json)
 
 
 @audit.group()
 def trust() -> None:
-    """Look after the keys of logs and witnesses that were compared by people."""
+    """Look after the keys of logs that people have compared."""
 
 
 @trust.command("add")
@@ -170,9 +186,10 @@ def trust() -> None:
 )
 @click.pass_obj
 def add_trust(places: tuple[Path, Path | None], *, origin: str, fingerprint: str) -> None:
-    """Pin the key of the log or witness ORIGIN, e.g. wardnet://heartnet/node/north.
+    """Pin the key of ORIGIN, e.g. wardnet://heartnet/node/north.
 
-    With another key nothing of that log verifies any more.
+    With another key nothing of that log verifies any more, and no answer or decision of that node
+    is believed.
     """
     Pins(places[0]).add(origin, fingerprint)
 
@@ -183,7 +200,9 @@ def add_trust(places: tuple[Path, Path | None], *, origin: str, fingerprint: str
 def list_trust(places: tuple[Path, Path | None], *, as_json: bool) -> None:
     """List the pinned keys."""
     pinned = sorted(Pins(places[0]).keys.items())
-    records: list[Record] = [{"origin": name, "fingerprint": key} for name, key in pinned]
+    records: list[Record] = [
+        {"origin": name, "fingerprint": key if as_json else grouped(key)} for name, key in pinned
+    ]
     print_records(records, as_json=as_json)
 
 
@@ -211,16 +230,11 @@ def _record(entry: Entry) -> dict[str, Json]:
     return {**asdict(entry), "subject": entry.actor.subject}
 
 
-def _shortened(entry: Entry) -> dict[str, Json]:
-    return {**_record(entry), "study": (entry.study or "")[:_SHORT]}
-
-
 def _print_line(entry: Entry, *, as_json: bool) -> None:
-    record = _record(entry)
     if as_json:
-        print_json(record)
+        print_json(_record(entry))
     else:
-        click.echo("  ".join(str(record[name]) for name in SHOWN if record[name]))
+        click.echo("  ".join(str(cell) for cell in listed(entry).values() if cell))
 
 
 def _verdict(verdict: Verdict) -> dict[str, Json]:
@@ -237,7 +251,7 @@ def _verdict(verdict: Verdict) -> dict[str, Json]:
 
 def _say(verdict: Verdict, *, err: bool = False) -> None:
     for line in _lines(verdict):
-        click.echo(line, err=err)
+        click.echo(grouped(line), err=err)
 
 
 def _lines(verdict: Verdict) -> Iterator[str]:

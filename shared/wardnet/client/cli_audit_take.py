@@ -2,8 +2,10 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
+from urllib.parse import urlsplit
 
 import click
 
@@ -11,19 +13,20 @@ from wardnet import clock
 from wardnet.audit import bundle as bundles
 from wardnet.audit.entry import Entry
 from wardnet.audit.export import EXPORTS, html
+from wardnet.audit.export.syslog_sender import Carrier, Receiver, send
 from wardnet.audit.report import REPORTS, About
-from wardnet.audit.search import Search
-from wardnet.client import display
+from wardnet.audit.search import EVERYTHING, Search
 from wardnet.client.audit import Found
 from wardnet.client.audit_source import read_bundle, search_options, sources
-from wardnet.client.sheet import Sheet
-from wardnet.command import json_option, print_json
+from wardnet.client.audit_words import tabled
+from wardnet.command import json_option, print_json, print_records
 
 if TYPE_CHECKING:
     from wardnet.canonical import Json
 
 BUNDLE: Final = "bundle"
 HTML: Final = "html"
+SYSLOG: Final = "syslog"
 
 
 @click.command()
@@ -45,16 +48,22 @@ def report(
     coordinator: Path | None,
     as_json: bool,
 ) -> None:
-    """Make the report NAME of the logs of every SOURCE; an accounting needs --patient."""
+    """Make the report NAME of the logs of every SOURCE.
+
+    An accounting of disclosures needs --patient, a reconciliation --coordinator.
+    """
     found, about = _taken(named, wanted, patient=patient, coordinator=coordinator)
     made = REPORTS[name].make(_entries(found), about)
     if as_json:
         rows: list[Json] = [dict(zip(made.columns, row, strict=True)) for row in made.rows]
         print_json({"title": made.title, "explanation": made.explanation, "rows": rows})
         return
-    shown = tuple(tuple(map(str, row)) for row in made.rows)
-    display.show(Sheet(made.title, made.columns, shown, keys=1))
-    click.echo(made.explanation, err=True)
+    click.echo(f"{made.title}\n")
+    if made.rows:
+        print_records(tabled(made.columns, made.rows), as_json=False)
+    else:
+        click.echo("None.")
+    click.echo(f"\n{made.explanation}", err=True)
 
 
 @click.command()
@@ -62,14 +71,43 @@ def report(
 @click.argument("named", metavar="SOURCE...", nargs=-1, required=True)
 @search_options
 @click.option("-o", "--output", type=click.File("wb"), help="File; standard output otherwise.")
+@click.option(
+    "--to",
+    "receiver",
+    callback=lambda _context, _option, text: _receiver(text) if text else None,
+    metavar="URL",
+    help="Send syslog instead: tls://HOST:PORT, tcp://HOST:PORT or udp://HOST:PORT.",
+)
+@click.option(
+    "--authority",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Certificates, PEM, that a receiver by TLS must lead to; the system's otherwise.",
+)
 def export(
-    form: str, *, named: Sequence[str], wanted: Search, patient: str, output: BinaryIO | None
+    form: str,
+    *,
+    named: Sequence[str],
+    wanted: Search,
+    patient: str,
+    output: BinaryIO | None,
+    receiver: Receiver | None,
+    authority: Path | None,
 ) -> None:
-    """Write the entries of every SOURCE in another form; only a bundle, of one, is evidence."""
+    """Write the entries of every SOURCE in another form.
+
+    Only a bundle is evidence, and it is of one SOURCE.
+    """
     if form == BUNDLE and len(named) != 1:
         message = "a bundle is of one log: name one SOURCE"
         raise click.UsageError(message)
+    if receiver is not None and form != SYSLOG:
+        message = "--to is for syslog"
+        raise click.UsageError(message)
     found, about = _taken(named, wanted, patient=patient, coordinator=None)
+    if receiver is not None:
+        sent = send(_entries(found), replace(receiver, authority=authority))
+        click.echo(f"{sent} entries handed over.", err=True)
+        return
     stream = output or sys.stdout.buffer
     if form == BUNDLE:
         bundles.write(found[0].bundle, stream)
@@ -79,10 +117,27 @@ def export(
         EXPORTS[form].write(_entries(found), stream)
 
 
+def _receiver(url: str) -> Receiver:
+    """Read where syslog goes."""
+    message = "it is written tls://HOST:PORT, tcp://HOST:PORT or udp://HOST:PORT"
+    try:
+        parts = urlsplit(url)
+        carrier, host, port = Carrier(parts.scheme), parts.hostname, parts.port
+    except ValueError:
+        raise click.BadParameter(message) from None
+    if not host or not port:
+        raise click.BadParameter(message)
+    return Receiver(host=host, port=port, carrier=carrier)
+
+
 def _taken(
     named: Sequence[str], wanted: Search, *, patient: str, coordinator: Path | None
 ) -> tuple[list[Found], About]:
     """Return what every source shows, all of it verified, and what reports are asked about."""
+    files = [source for source in named if Path(source).is_file()]
+    if files and (patient or wanted != EVERYTHING):
+        message = f"{files[0]} gives all that it holds: filters are for a HOSPITAL that is asked"
+        raise click.UsageError(message)
     with sources() as opened:
         found = [opened.take(source, wanted, patient=patient) for source in named]
         told = read_bundle(coordinator, opened.pins).entries if coordinator else ()

@@ -61,7 +61,7 @@ def new(network: RemoteNetwork, *, file: Path, dataset: str, title: str, organis
 @json_option
 @connected
 def check(network: RemoteNetwork, *, file: Path, as_json: bool) -> None:
-    """Compare the study in FILE with what the hospitals hold, before anybody signs it.
+    """Compare the study in FILE with what the hospitals hold.
 
     Does every hospital hold the dataset under the dictionary that the study names, and so with the
     same columns, units and levels? Is every column and method there? Lists everything that does not

@@ -1,12 +1,13 @@
 """The way to the coordinator: who asks, and every call with its deadline."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias, TypeVar
 
 import grpc
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from wardnet.agreement.address_book import key_of
+from wardnet.client.verify import NO_PINS
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope, sign
 from wardnet.transport.channel import open_blocking_channel
@@ -32,15 +33,25 @@ class Connection:
         `host:port` of the coordinator.
     derive : callable
         `derive` of the home's keystore.
+    pins : Mapping of str to str
+        Fingerprints of members' keys that people have compared, by URI.
     """
 
-    def __init__(self, credentials: Credentials, address: str, *, derive: Derive) -> None:
+    def __init__(
+        self,
+        credentials: Credentials,
+        address: str,
+        *,
+        derive: Derive,
+        pins: Mapping[str, str] = NO_PINS,
+    ) -> None:
         self.member = credentials.member
         self.trust = credentials.trust
         self.channel = open_blocking_channel(credentials, address)
         self._address = address
         self._signer = credentials.signer
         self._derive = derive
+        self.pins = pins
 
     @property
     def key(self) -> str:

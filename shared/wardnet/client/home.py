@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import StringConstraints
 
+from wardnet.client.pins import Pins
 from wardnet.client.remote import RemoteNetwork
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
@@ -61,7 +62,12 @@ def connect(
     settings = load(ClientSettings, folder)
     keystore = _unlock(folder, passphrase_file)
     credentials = Credentials.load(folder, keystore)
-    return RemoteNetwork(credentials, address or settings.address, derive=keystore.derive)
+    return RemoteNetwork(
+        credentials,
+        address or settings.address,
+        derive=keystore.derive,
+        pins=Pins(folder).keys,
+    )
 
 
 def login(invitation: Invitation, home: Path, *, passphrase_file: Path | None = None) -> Member:

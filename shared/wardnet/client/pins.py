@@ -1,4 +1,4 @@
-"""What an auditor holds against every log: keys compared by people, and what was seen before."""
+"""What its owner holds against the network: keys compared by people, and logs seen before."""
 
 from dataclasses import field, replace
 from pathlib import Path
@@ -25,7 +25,8 @@ class Pinned:
     version : int
         Of this layout; 1.
     keys : dict of str to str
-        Fingerprints that were compared, by origin of the log or name of the witness.
+        Fingerprints that were compared, by a node's URI, the origin of its log, or the name of
+        a witness.
     seen : dict of str to str
         The newest checkpoint that was shown and held, a signed note, by origin.
     """
@@ -39,7 +40,7 @@ _ADAPTER: Final = TypeAdapter(Pinned)
 
 
 class Pins:
-    """Keep pins in an auditor's home; what is not there yet is empty.
+    """Keep pins in a member's home; what is not there yet is empty.
 
     Parameters
     ----------

@@ -110,7 +110,12 @@ class Proposals:
         now = clock.now()
         try:
             statement = verify_decision(
-                envelope, hospital=hospital, study=study, trust=self._connection.trust, at=now
+                envelope,
+                hospital=hospital,
+                study=study,
+                trust=self._connection.trust,
+                at=now,
+                pins=self._connection.pins,
             )
         except WardnetError as error:  # the others' decisions count all the same
             return Decision(hospital, Standing.INVALID, why=str(error))

@@ -5,7 +5,7 @@ with connect() as network:
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -27,6 +27,7 @@ from wardnet.client.result import Result
 from wardnet.client.study_draft import Identity, draft
 from wardnet.client.study_record import StudyRecord
 from wardnet.client.verdict import Verdicts
+from wardnet.client.verify import NO_PINS
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope
 from wardnet.question import query as queries
@@ -44,10 +45,20 @@ class RemoteNetwork(Network):
         `host:port` of the coordinator.
     derive : callable
         `derive` of the home's keystore; answers are sealed to keys that it gives.
+    pins : Mapping of str to str
+        Fingerprints of nodes' keys that people have compared, by URI: no answer or decision of
+        another key counts.
     """
 
-    def __init__(self, credentials: Credentials, address: str, *, derive: Derive) -> None:
-        self._connection = Connection(credentials, address, derive=derive)
+    def __init__(
+        self,
+        credentials: Credentials,
+        address: str,
+        *,
+        derive: Derive,
+        pins: Mapping[str, str] = NO_PINS,
+    ) -> None:
+        self._connection = Connection(credentials, address, derive=derive, pins=pins)
         self._catalog = Catalog(self._connection)
         self._proposals = Proposals(self._connection)
         self._asked = Asked(self._connection)

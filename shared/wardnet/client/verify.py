@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final, NoReturn
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from wardnet import canonical
+from wardnet.agreement.address_book import key_of
 from wardnet.errors import Reason, WardnetError
+from wardnet.identity.certificates import Usage, leaf_member, read_certificate
 from wardnet.identity.envelope import Envelope, Trust, merge, verify
 from wardnet.identity.member import Member, Role
 from wardnet.question import answer as answers
@@ -18,6 +21,8 @@ from wardnet.question.dictionary import Dictionary
 from wardnet.question.query import Query
 from wardnet.sealing.answers import open_sealed, recipient_of
 from wardnet.transport.convert import envelope_from_bytes
+
+NO_PINS: Final[Mapping[str, str]] = MappingProxyType({})
 
 _PUBLISHERS: Final = frozenset({Role.NODE, Role.STEWARD})
 
@@ -62,7 +67,13 @@ def verify_own_query(envelope: Envelope, *, me: Member, trust: Trust, at: dateti
 
 
 def verify_answer(
-    envelope: Envelope, *, query: Query, digest: str, trust: Trust, at: datetime
+    envelope: Envelope,
+    *,
+    query: Query,
+    digest: str,
+    trust: Trust,
+    at: datetime,
+    pins: Mapping[str, str] = NO_PINS,
 ) -> Answer:
     """Return an answer that all its hospitals have signed.
 
@@ -72,6 +83,8 @@ def verify_answer(
         My own.
     digest : str
         Of its signed bytes.
+    pins : Mapping of str to str
+        As `check_pinned` takes them.
 
     Raises
     ------
@@ -80,6 +93,7 @@ def verify_answer(
     """
     # 1. Every signature holds.
     members = verify(envelope, payload_type=answers.PAYLOAD_TYPE, trust=trust, at=at)
+    check_pinned(envelope, pins)
     answer = answers.from_bytes(envelope.payload)
     # 2. It answers my question and no other.
     if answer.query != digest:
@@ -97,6 +111,30 @@ def verify_answer(
     if set(members) != nodes:
         _refuse("not all hospitals that the answer names have signed it")
     return answer
+
+
+def check_pinned(envelope: Envelope, pins: Mapping[str, str]) -> None:
+    """Refuse a signature by another key than the one that people have compared.
+
+    A certificate alone says who signed only as far as its issuer, the coordinator, is believed.
+
+    Parameters
+    ----------
+    envelope : Envelope
+        Verified.
+    pins : Mapping of str to str
+        Compared fingerprints by a member's URI; who is not among them is known by certificate only.
+
+    Raises
+    ------
+    WardnetError
+        `SIGNATURE_INVALID`, naming the member.
+    """
+    for signature in envelope.signatures:
+        leaf = signature.certificates[0]
+        member, key = leaf_member(read_certificate(leaf), usage=Usage.SIGNING), key_of(leaf)
+        if pins.get(member.uri, key) != key:
+            _refuse(f"{member.id} has signed with another key than the one that you have pinned")
 
 
 def open_answers(

@@ -13,6 +13,7 @@ from wardnet.agreement.agreement import Agreement, check_within
 from wardnet.agreement.decline import Decline
 from wardnet.agreement.revocation import Revocation
 from wardnet.agreement.study import Study
+from wardnet.client.verify import NO_PINS, check_pinned
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope, Trust, verify
 from wardnet.identity.member import Member, Role
@@ -45,12 +46,23 @@ def verify_study(envelope: Envelope, *, me: Member, trust: Trust, at: datetime) 
 
 
 def verify_decision(
-    envelope: Envelope, *, hospital: str, study: Study, trust: Trust, at: datetime
+    envelope: Envelope,
+    *,
+    hospital: str,
+    study: Study,
+    trust: Trust,
+    at: datetime,
+    pins: Mapping[str, str] = NO_PINS,
 ) -> Agreement | Decline | Revocation:
     """Return what a hospital has decided on a study.
 
     Whether its steward may decide is the hospital's own business: its node has checked that
     against the hospital's address book before it signed.
+
+    Parameters
+    ----------
+    pins : Mapping of str to str
+        As `check_pinned` takes them.
 
     Raises
     ------
@@ -62,6 +74,7 @@ def verify_decision(
     if read is None:
         _refuse("it is another kind of statement")
     members = verify(envelope, payload_type=envelope.payload_type, trust=trust, at=at)
+    check_pinned(envelope, pins)
     # 2. The hospital's own node has signed, and besides it nobody but stewards.
     node = Member(trust.network, Role.NODE, hospital)
     if node not in members or any(

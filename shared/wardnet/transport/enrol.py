@@ -5,7 +5,9 @@
     credentials, keystore = enrol(invitation, home, passphrase)
 
 `home` then holds the keystore, the certificates, and in `settings.toml` the line `address =
-"host:port"`: where the coordinator listens.
+"host:port"`: where the coordinator listens. Interrupted at any moment, it can be run again: what
+the coordinator has certified is only moved to its place then. (Where its answer never came, the
+invitation is used up and a new one is needed.)
 """
 
 import json
@@ -13,7 +15,7 @@ import secrets
 import shutil
 import sys
 import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -34,6 +36,10 @@ from wardnet.transport.status import error_from_rpc
 from wardnet.wire.v1 import enrolment_pb2, enrolment_pb2_grpc
 
 DEADLINE_SECONDS: Final = 30.0
+
+_STARTED: Final = ".enrolling-"
+_CERTIFIED: Final = ".enrolled"
+"""Folders in a home: one that was begun, thrown away; and one that only needs to be unpacked."""
 
 _LOGIN: Final = "`wardnet login`"
 _REDEEMED_WITH: Final = {
@@ -112,47 +118,83 @@ def check_invitation(
         raise WardnetError(Reason.FINGERPRINT_NEEDED)
 
 
-def enrol(invitation: Invitation, home: Path, passphrase: str) -> tuple[Credentials, Keystore]:
+def enrol(
+    invitation: Invitation,
+    home: Path,
+    passphrase: str,
+    *,
+    furnish: Callable[[Path, Keystore], None] | None = None,
+) -> tuple[Credentials, Keystore]:
     """Become the member that the invitation names, or leave `home` as it was.
 
     Parameters
     ----------
     invitation : Invitation
-        Checked before.
+        Checked before; not used up where an interrupted enrolment of this member is finished.
     home : Path
         A folder without a keystore; made if there is none. Other settings in it are kept.
     passphrase : str
         For the new keystore.
+    furnish : Callable or None
+        Puts into a folder, under the keystore in it, what else a home must have from its first
+        moment. It is called before the invitation is used up.
 
     Raises
     ------
     WardnetError
         `ALREADY_EXISTS`, `PASSPHRASE_WEAK`, `INVITATION_REFUSED`, `COORDINATOR_AWAY`,
-        `CERTIFICATE_REFUSED`, or `FILE_UNREADABLE` when `home` cannot be written.
+        `CERTIFICATE_REFUSED`, or `FILE_UNREADABLE` when `home` cannot be written;
+        `PASSPHRASE_WRONG` when an interrupted enrolment was begun with another passphrase.
     """
-    path = home / keystore.FILE_NAME
+    path, certified = home / keystore.FILE_NAME, home / _CERTIFIED
     if path.exists():
         raise WardnetError(Reason.ALREADY_EXISTS, path=str(path))
-    with _workshop(home) as workshop:
-        write_private(workshop / settings.FILE_NAME, _settings(home, invitation.address))
-        # 1. Keys first: without them the invitation must stay unused.
-        kept = Keystore.create(workshop, passphrase)
-        keys = Keys.generate()
-        # 2. The coordinator certifies them, once.
-        reply = _redeem(invitation, keys)
-        credentials = keys.certified(
-            root=read_certificate(invitation.root),
-            tls_chain=reply.tls_certificates,
-            signing_chain=reply.signing_certificates,
-            at=clock.now(),
-        )
-        if credentials.member != invitation.member:
-            raise WardnetError(Reason.IDENTITY_MISMATCH, identity=invitation.member.uri)
-        credentials.save(workshop, kept)
-        # 3. The keystore comes last: a home is a home when it has one.
-        for file in sorted(workshop.iterdir(), key=lambda file: file.name == path.name):
+    if not certified.exists():
+        with _workshop(home) as workshop:
+            _make(workshop, invitation, passphrase, furnish)
+            workshop.rename(certified)
+    kept = Keystore.unlock(certified, passphrase)
+    for file in certified.iterdir():
+        if file.name != path.name:
             file.replace(home / file.name)
+    credentials = Credentials.load(home, kept)
+    if credentials.member != invitation.member:
+        raise WardnetError(Reason.ALREADY_EXISTS, path=str(certified))
+    # The keystore comes last: a home is a home when it has one.
+    (certified / path.name).replace(path)
+    certified.rmdir()
     return credentials, Keystore(path, kept.root_key)
+
+
+def is_interrupted(home: Path) -> bool:
+    """Return whether an enrolment here was certified, and then interrupted."""
+    return (home / _CERTIFIED).exists()
+
+
+def _make(
+    workshop: Path,
+    invitation: Invitation,
+    passphrase: str,
+    furnish: Callable[[Path, Keystore], None] | None,
+) -> None:
+    """Make a home in the workshop, which lies in the place where it will be."""
+    write_private(workshop / settings.FILE_NAME, _settings(workshop.parent, invitation.address))
+    # 1. All that can be made alone comes first: without it the invitation must stay unused.
+    kept = Keystore.create(workshop, passphrase)
+    if furnish is not None:
+        furnish(workshop, kept)
+    keys = Keys.generate()
+    # 2. The coordinator certifies the keys, once.
+    reply = _redeem(invitation, keys)
+    credentials = keys.certified(
+        root=read_certificate(invitation.root),
+        tls_chain=reply.tls_certificates,
+        signing_chain=reply.signing_certificates,
+        at=clock.now(),
+    )
+    if credentials.member != invitation.member:
+        raise WardnetError(Reason.IDENTITY_MISMATCH, identity=invitation.member.uri)
+    credentials.save(workshop, kept)
 
 
 def _redeem(invitation: Invitation, keys: Keys) -> enrolment_pb2.EnrolResponse:
@@ -188,9 +230,11 @@ def _settings(home: Path, address: str) -> bytes:
 def _workshop(home: Path) -> Iterator[Path]:
     """Give a folder in `home` that is gone at the end, like a `home` that was made for nothing."""
     new = not home.exists()
-    workshop = home / f".enrolling-{secrets.token_hex(4)}"
+    workshop = home / f"{_STARTED}{secrets.token_hex(4)}"
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for interrupted in home.glob(f"{_STARTED}*"):
+            shutil.rmtree(interrupted)
         workshop.mkdir(mode=0o700)
     except OSError as error:
         rule = error.strerror or "unknown cause"
@@ -198,6 +242,7 @@ def _workshop(home: Path) -> Iterator[Path]:
     try:
         yield workshop
     finally:
-        shutil.rmtree(workshop)
+        if workshop.exists():
+            shutil.rmtree(workshop)
         if new and not any(home.iterdir()):
             home.rmdir()

@@ -1,6 +1,6 @@
 """The options and the output that the `usage` commands have in common."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import wraps
@@ -11,7 +11,7 @@ import click
 from wardnet import clock
 from wardnet.canonical import Json
 from wardnet.command import Record, json_option, print_json, print_records
-from wardnet.usage.figure import draw
+from wardnet.usage.figure import BYTES, draw
 from wardnet.usage.table import (
     Period,
     Spent,
@@ -64,14 +64,17 @@ def prints_usage(function: Callable[[T], tuple[str, Usage]]) -> Callable[..., No
         title, usage = function(place)
         usage = usage.between(_moment(since), _moment(until, after=1))
         if drawing is not None:
-            drawing.write(draw(over_time(usage, Step(by)), title=title, clocked=usage.clocked))
+            periods, notes = over_time(usage, Step(by)), tuple(_notes(usage))[:2]
+            drawing.write(draw(periods, title=title, clocked=usage.clocked, notes=notes))
         tables = _tables(usage, Step(by))
         if as_json:
             lists: dict[str, Json] = {name: [*records] for name, records in tables.items()}
-            print_json({"clocked": usage.clocked, **lists})
+            told = {"clocked": usage.clocked, "kept": usage.kept, "counted": usage.counted}
+            print_json({**told, **lists})
         else:
             _print(tables, queries=queries)
-            click.echo(f"Milliseconds: {usage.clocked}.")
+            for note in _notes(usage):
+                click.echo(note)
 
     return command
 
@@ -90,8 +93,34 @@ def _print(tables: Mapping[str, Sequence[Record]], *, queries: bool) -> None:
     for name, records in tables.items():
         if name != "queries" or queries:
             click.echo(f"{name.capitalize()}:")
-            print_records(records, as_json=False)
+            print_records([_readable(record) for record in records], as_json=False)
             click.echo()
+
+
+def _notes(usage: Usage) -> Iterator[str]:
+    """Say what the numbers are: a hospital's are not the coordinator's."""
+    yield f"Stored: {usage.kept}."
+    yield f"Results: {usage.counted}."
+    yield f"Milliseconds: {usage.clocked}."
+
+
+def _readable(record: Record) -> Record:
+    """Return a line as people read it: sizes in units, moments to the minute, short ids."""
+    return {name.removesuffix("_bytes"): _cell(name, value) for name, value in record.items()}
+
+
+def _cell(name: str, value: Json) -> Json:
+    if name.endswith("_bytes"):
+        return _size(value) if isinstance(value, int) else "not recorded"
+    if name in ("since", "begun") and value:
+        return f"{str(value)[:16].replace('T', ' ')} UTC"
+    return f"{str(value)[:12]}\N{HORIZONTAL ELLIPSIS}" if name == "query" else value
+
+
+def _size(number: int) -> str:
+    """Write a number of bytes with three digits or so, e.g. `4.5 kB`."""
+    unit, factor = next((each for each in reversed(BYTES) if number >= each[1]), BYTES[0])
+    return f"{number} B" if factor == 1 else f"{number / factor:.1f} {unit}"
 
 
 def _moment(day: datetime | None, *, after: int = 0) -> clock.Moment:

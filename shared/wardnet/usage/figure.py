@@ -10,7 +10,7 @@ from wardnet.usage.table import Period
 
 Units: TypeAlias = tuple[tuple[str, float], ...]
 
-_BYTES: Final[Units] = (("B", 1), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12))
+BYTES: Final[Units] = (("B", 1), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12))
 _TIME: Final[Units] = (("ms", 1), ("s", 1e3), ("min", 6e4), ("h", 3.6e6))
 _NUMBER: Final[Units] = (("", 1),)
 
@@ -30,7 +30,7 @@ class _Bars:
     values: Sequence[float | None]
 
 
-def draw(periods: Sequence[Period], *, title: str, clocked: str) -> str:
+def draw(periods: Sequence[Period], *, title: str, clocked: str, notes: Sequence[str] = ()) -> str:
     """Return a figure of what was stored, spent and answered in each period.
 
     Parameters
@@ -41,6 +41,8 @@ def draw(periods: Sequence[Period], *, title: str, clocked: str) -> str:
         Whose usage it is.
     clocked : str
         What the milliseconds are.
+    notes : Sequence of str
+        At most two lines under the title.
 
     Returns
     -------
@@ -56,7 +58,7 @@ def draw(periods: Sequence[Period], *, title: str, clocked: str) -> str:
     panels = (
         _panel(
             "Stored at the end of the period",
-            _BYTES,
+            BYTES,
             _Bars("before compression", _LIGHT, before),
             _Bars("as stored", _DARK, after),
         ),
@@ -67,6 +69,10 @@ def draw(periods: Sequence[Period], *, title: str, clocked: str) -> str:
             _Bars("queries", _LIGHT, queries),
             _Bars("results", _DARK, results),
         ),
+    )
+    told = (
+        f'<text x="{_LEFT}" y="{50 + 15 * number}" fill="#555555">{escape(note)}</text>'
+        for number, note in enumerate(notes)
     )
     places = (
         f'<g transform="translate({_LEFT},{_TOP + 40 + number * _PANEL})">{panel}{_axis(names)}</g>'
@@ -79,7 +85,7 @@ def draw(periods: Sequence[Period], *, title: str, clocked: str) -> str:
         f"<title>{escape(title)}</title>"
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>'
         f'<text x="{_LEFT}" y="32" font-size="17" font-weight="bold">{escape(title)}</text>'
-        f"{''.join(places)}</svg>\n"
+        f"{''.join(told)}{''.join(places)}</svg>\n"
     )
 
 

@@ -134,6 +134,8 @@ class Usage:
     ----------
     clocked : str
         What the milliseconds are, for people.
+    kept, counted : str
+        What the stored bytes are, and what a result is, for people.
     spent : tuple of Spent
         By beginning.
     stored : tuple of Stored
@@ -141,6 +143,8 @@ class Usage:
     """
 
     clocked: str
+    kept: str
+    counted: str
     spent: tuple[Spent, ...]
     stored: tuple[Stored, ...]
 

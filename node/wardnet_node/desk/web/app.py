@@ -12,7 +12,18 @@ from starlette.exceptions import HTTPException
 from wardnet import logs
 from wardnet.errors import Reason, WardnetError
 from wardnet_node.desk.web.guard import Guard
-from wardnet_node.desk.web.pages import agreements, datasets, decide, health, log, login, studies
+from wardnet_node.desk.web.pages import (
+    agreements,
+    auditors,
+    datasets,
+    decide,
+    health,
+    keys,
+    log,
+    login,
+    reports,
+    studies,
+)
 from wardnet_node.desk.web.web import (
     COOKIE,
     HERE,
@@ -33,11 +44,13 @@ def make(web: Web) -> Guard:
     web : Web
         What its requests share.
     """
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    # A redirect to the same path with or without a slash would name whatever host was asked for.
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.web = web
     app.mount("/static", StaticFiles(directory=HERE / "static"))
-    for pages in (login, studies, decide, agreements, datasets, log, health):
+    for pages in (login, studies, decide, agreements, datasets, log, reports, auditors, keys):
         app.include_router(pages.router)
+    app.include_router(health.router)
     app.add_exception_handler(SignedOut, _signed_out)
     app.add_exception_handler(WardnetError, _refused)
     app.add_exception_handler(HTTPException, _no_page)

@@ -4,43 +4,28 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from cryptography import x509
 
 from wardnet import clock
 from wardnet.agreement.address_book import AddressBook
-from wardnet.audit import log
-from wardnet.audit.entry import Entry
+from wardnet.audit import log, tags
 from wardnet.audit.log import Head
-from wardnet.audit.search import Search, search
 from wardnet.errors import WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
+from wardnet.identity.member import Member, Role
 from wardnet.question.dictionary import Dictionary
+from wardnet_node.desk.accounts import Accounts
 from wardnet_node.desk.decide import Decisions
+from wardnet_node.desk.grants import Grants, question_key
+from wardnet_node.desk.reading import Reading
 from wardnet_node.desk.stewards import Stewards
+from wardnet_node.health import LinkState
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.vault import Vault
-
-
-@dataclass(frozen=True, slots=True)
-class LinkState:
-    """Say how the node stands with its coordinator.
-
-    Parameters
-    ----------
-    attached : bool
-        Whether there is a connection now.
-    address : str
-        Of the coordinator.
-    clock_difference : timedelta or None
-        Our clock before the coordinator's, when it last said; None before.
-    """
-
-    attached: bool
-    address: str
-    clock_difference: timedelta | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +94,19 @@ class Room:
         self.stewards = Stewards(
             home, catalog=self._catalog, decisions=self.decisions, member=self.member
         )
+        self.grants = Grants(
+            self._catalog,
+            credentials=credentials,
+            decisions=self.decisions,
+            questions=question_key(keystore),
+        )
+        self.accounts = Accounts(self._catalog, grants=self.grants, member=self.member)
+        self.reading = Reading(
+            self._catalog,
+            credentials=credentials,
+            grants=self.grants,
+            tag=partial(tags.tag, keystore.derive(tags.PURPOSE)),
+        )
 
     def close(self) -> None:
         """Close the catalog."""
@@ -128,10 +126,15 @@ class Room:
         except WardnetError:
             return None
 
-    def search(self, wanted: Search, *, limit: int) -> tuple[Entry, ...]:
-        """Return entries of the access log, newest first."""
-        with self._catalog.reading() as connection:
-            return search(connection, wanted, limit=limit)
+    def door(self, name: str) -> Stewards | Accounts:
+        """Return where somebody comes in; an auditor who bears a steward's name does not."""
+        auditor = name in self.accounts.names() and name not in self.stewards.names()
+        return self.accounts if auditor else self.stewards
+
+    def mark(self, member: Member) -> str:
+        """Return what changes with somebody's password, her codes, and when she is removed."""
+        door = self.accounts if member.role is Role.AUDITOR else self.stewards
+        return door.mark(member.id)
 
     def health(self) -> Health:
         """Return how the node is now."""

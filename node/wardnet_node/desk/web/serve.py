@@ -14,11 +14,13 @@ from wardnet import logs
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
+from wardnet.transport.listen import check_listen
 from wardnet_node.desk.thread import DeskThread
 from wardnet_node.desk.web.app import make
 from wardnet_node.desk.web.certificate import load
-from wardnet_node.desk.web.room import LinkState, Room
+from wardnet_node.desk.web.room import Room
 from wardnet_node.desk.web.web import Web
+from wardnet_node.health import LinkState
 from wardnet_node.settings import NodeSettings
 
 MAXIMUM_CONNECTIONS: Final = 200
@@ -53,8 +55,10 @@ async def serving_desk(
     Raises
     ------
     WardnetError
-        `IN_USE` when the address cannot be listened at, or as `certificate.load`.
+        `WRONG_SETTING` for an address that this machine cannot listen at, `IN_USE` for one that is
+        taken, or as `certificate.load`.
     """
+    check_listen(settings, "desk_listen", home)
     certificate = load(home, keystore, settings)
     listener = _listen(settings.desk_listen)
     desk = DeskThread(lambda: Room(home, keystore, credentials, link=link))
@@ -96,10 +100,8 @@ def _listen(address: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, int(port)), family=family)
-    except (OSError, OverflowError) as error:
-        raise WardnetError(
-            Reason.IN_USE, path=address, rule="the stewards' page cannot listen there"
-        ) from error
+    except OSError as error:
+        raise WardnetError(Reason.IN_USE, path=address, rule="the port is taken") from error
     # Connections inherit it; else every page waits 40 ms for an acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

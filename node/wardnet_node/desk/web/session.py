@@ -13,7 +13,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from wardnet.agreement.agreement import Agreement
+from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
+from wardnet.identity.member import Role
+from wardnet_node.desk.accounts import Auditor
 
 IDLE_SECONDS: Final = 15 * 60
 LONGEST_SECONDS: Final = 8 * 3600
@@ -53,12 +56,13 @@ class Draft:
 
 @dataclass(slots=True)
 class Session:
-    """Hold one signed-in steward.
+    """Hold one signed-in steward or auditor.
 
     Parameters
     ----------
-    credentials : Credentials
-        Hers; they sign what she confirms, and are forgotten with the session.
+    person : Credentials or Auditor
+        A steward's credentials, which sign what she confirms and are forgotten with the session; an
+        auditor has none here.
     mark : str
         Of her password and codes as she signed in; the session ends when they change.
     begun, seen : float
@@ -71,7 +75,7 @@ class Session:
         What the next page says first.
     """
 
-    credentials: Credentials = field(repr=False)
+    person: Credentials | Auditor = field(repr=False)
     mark: str
     begun: float
     seen: float
@@ -80,9 +84,32 @@ class Session:
     notice: str = ""
 
     @property
-    def steward(self) -> str:
-        """Return the steward's id."""
-        return self.credentials.member.id
+    def name(self) -> str:
+        """Return the id of who is signed in."""
+        return self.person.member.id
+
+    @property
+    def role(self) -> Role:
+        """Return whether it is a steward or an auditor."""
+        return self.person.member.role
+
+    @property
+    def home(self) -> str:
+        """Return the page where a visit begins."""
+        return "/" if self.role is Role.STEWARD else "/log"
+
+    @property
+    def credentials(self) -> Credentials:
+        """Return what signs for a steward.
+
+        Raises
+        ------
+        WardnetError
+            `ROLE_REFUSED` for an auditor.
+        """
+        if isinstance(self.person, Auditor):
+            raise WardnetError(Reason.ROLE_REFUSED, role=self.role)
+        return self.person
 
     def keep(self, draft: Draft) -> str:
         """Remember a draft and return its id."""
@@ -111,13 +138,13 @@ class Sessions:
         self._now = now
         self._sessions: dict[str, Session] = {}
 
-    def open(self, credentials: Credentials, *, mark: str) -> str:
+    def open(self, person: Credentials | Auditor, *, mark: str) -> str:
         """Begin a session and return its secret: always a new one."""
         self._drop_ended()
         while len(self._sessions) >= MAXIMUM_SESSIONS:
             del self._sessions[min(self._sessions, key=lambda key: self._sessions[key].seen)]
         token, now = new_token(), self._now()
-        self._sessions[token] = Session(credentials, mark, begun=now, seen=now)
+        self._sessions[token] = Session(person, mark, begun=now, seen=now)
         return token
 
     def find(self, token: str) -> Session | None:

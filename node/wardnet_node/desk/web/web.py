@@ -12,12 +12,19 @@ from typing import Annotated, Final, TypeVar, cast
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData
+from starlette.formparsers import MultiPartParser
 
+from wardnet.audit.export.svg import short
 from wardnet.errors import Reason, Status, WardnetError
 from wardnet.identity.credentials import Credentials
+from wardnet.identity.member import Role
 from wardnet_node.desk import words
+from wardnet_node.desk.accounts import Auditor
+from wardnet_node.desk.reader import Reader
 from wardnet_node.desk.thread import DeskThread
+from wardnet_node.desk.web.guard import MAXIMUM_UPLOAD
 from wardnet_node.desk.web.room import Room
 from wardnet_node.desk.web.session import IDLE_SECONDS, Limit, Rate, Session, Sessions
 
@@ -33,6 +40,9 @@ MAXIMUM_DOCUMENTS: Final = 20
 LOGIN_RATE: Final = Rate(times=30, seconds=15 * 60)
 """Most attempts of one address; each steward's own are counted besides."""
 
+
+# Documents are looked at in memory: nothing of them may lie in clear on a disk.
+MultiPartParser.spool_max_size = MAXIMUM_UPLOAD
 
 _S: Final = Status
 
@@ -82,20 +92,48 @@ class Web:
         return await self._desk.do(job)
 
     async def log_in(self, login: Login, *, address: str) -> Credentials:
-        """Return a steward's credentials; her password is slow to try, so beside the desk.
+        """Return a steward's credentials.
 
         Raises
         ------
         WardnetError
             `LOGIN_REFUSED`, whatever was wrong; `WORK_LIMIT` after too many attempts.
         """
+        stewards = await self.do(lambda room: room.stewards)
+        return await self.slowly(
+            lambda: stewards.log_in(login.steward, password=login.password, code=login.code),
+            address=address,
+        )
+
+    async def let_in(self, login: Login, *, address: str) -> tuple[Credentials | Auditor, str]:
+        """Return a steward's credentials, or an auditor, and the mark of her password before.
+
+        Raises
+        ------
+        WardnetError
+            As `log_in`.
+        """
+        # Before, so that a password that is changed meanwhile ends the session that it begins.
+        door, mark = await self.do(
+            lambda room: (door := room.door(login.steward), door.mark(login.steward))
+        )
+        person = await self.slowly(
+            lambda: door.log_in(login.steward, password=login.password, code=login.code),
+            address=address,
+        )
+        return person, mark
+
+    async def slowly(self, attempt: Callable[[], T], *, address: str) -> T:
+        """Try something with a password, which takes its time, so beside the desk.
+
+        Raises
+        ------
+        WardnetError
+            `WORK_LIMIT` after too many attempts of an address; what the attempt raises.
+        """
         if not self.limit.allows(address):
             raise WardnetError(Reason.WORK_LIMIT, rule="attempts to sign in from this address")
-        stewards = await self.do(lambda room: room.stewards)
-        return await asyncio.get_running_loop().run_in_executor(
-            self._logins,
-            lambda: stewards.log_in(login.steward, password=login.password, code=login.code),
-        )
+        return await asyncio.get_running_loop().run_in_executor(self._logins, attempt)
 
     def close(self) -> None:
         """End the thread of the logins."""
@@ -104,7 +142,7 @@ class Web:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Hold one request of a signed-in steward.
+    """Hold one request of somebody who is signed in.
 
     Parameters
     ----------
@@ -116,6 +154,13 @@ class Visit:
 
     request: Request
     session: Session
+
+    @property
+    def reader(self) -> Reader:
+        """Return who reads, for the log."""
+        person = self.session.person
+        key = person.key if isinstance(person, Auditor) else ""
+        return Reader(person.member, key, address_of(self.request))
 
     @property
     def web(self) -> Web:
@@ -172,8 +217,8 @@ def http_status(error: WardnetError) -> int:
     return HTTP.get(error.row.status, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-async def visit(request: Request) -> Visit:
-    """Return the visit of a signed-in steward.
+async def visit_of_anybody(request: Request) -> Visit:
+    """Return the visit of a signed-in steward or auditor.
 
     Raises
     ------
@@ -184,14 +229,29 @@ async def visit(request: Request) -> Visit:
     session = web.sessions.find(token)
     if session is None:
         raise SignedOut
-    steward = session.steward
-    if await web.do(lambda room: room.stewards.mark(steward)) != session.mark:
+    member = session.person.member
+    if await web.do(lambda room: room.mark(member)) != session.mark:
         web.sessions.close(token)
         raise SignedOut
     return Visit(request, session)
 
 
-async def form(visitor: Annotated[Visit, Depends(visit)]) -> AsyncIterator[FormData]:
+async def visit(visitor: Annotated[Visit, Depends(visit_of_anybody)]) -> Visit:
+    """Return the visit of a signed-in steward: what is not marked otherwise is hers alone.
+
+    Raises
+    ------
+    WardnetError
+        `ROLE_REFUSED` for an auditor.
+    """
+    if visitor.session.role is not Role.STEWARD:
+        raise WardnetError(Reason.ROLE_REFUSED, role=visitor.session.role)
+    return visitor
+
+
+async def form_of_anybody(
+    visitor: Annotated[Visit, Depends(visit_of_anybody)],
+) -> AsyncIterator[FormData]:
     """Give a form that one of this session's own pages has sent.
 
     Only a signed-in steward's may carry files: nobody else's is read at all.
@@ -201,7 +261,8 @@ async def form(visitor: Annotated[Visit, Depends(visit)]) -> AsyncIterator[FormD
     WardnetError
         `FORM_OUTDATED` when it was not.
     """
-    data = await read_form(visitor.request, files=MAXIMUM_DOCUMENTS)
+    steward = visitor.session.role is Role.STEWARD
+    data = await read_form(visitor.request, files=MAXIMUM_DOCUMENTS if steward else 0)
     try:
         check_token(data, visitor.session.form_token)
         yield data
@@ -209,8 +270,26 @@ async def form(visitor: Annotated[Visit, Depends(visit)]) -> AsyncIterator[FormD
         await data.close()
 
 
+async def form(
+    _visitor: Annotated[Visit, Depends(visit)],
+    data: Annotated[FormData, Depends(form_of_anybody)],
+) -> FormData:
+    """Give a steward's form."""
+    return data
+
+
 async def read_form(request: Request, *, files: int = 0) -> FormData:
-    """Read a form, with at most so many files."""
+    """Read a form, with at most so many files.
+
+    Raises
+    ------
+    WardnetError
+        `FORM_OUTDATED` when it is written in other letters than the page asks for: among those
+        that Python knows, some take seconds to read.
+    """
+    _, options = parse_options_header(request.headers.get("content-type"))
+    if options.get(b"charset", b"utf-8").lower() != b"utf-8":
+        raise WardnetError(Reason.FORM_OUTDATED)
     return await request.form(max_files=files, max_fields=MAXIMUM_FIELDS)
 
 
@@ -258,7 +337,8 @@ def _templates(*, hospital: str, network: str) -> Environment:
     )
     environment.globals |= {"hospital": hospital, "network": network}
     environment.filters |= {"moment": words.moment, "day": words.day, "size": words.size}
-    environment.filters["happened"] = words.happened
+    environment.filters |= {"happened": words.happened, "who": words.who, "scope": words.scope}
+    environment.filters["short"] = short
     return environment
 
 
@@ -266,4 +346,10 @@ Visitor = Annotated[Visit, Depends(visit)]
 """A signed-in steward, in a route's signature."""
 
 Form = Annotated[FormData, Depends(form)]
-"""A checked form, in a route's signature."""
+"""A steward's checked form, in a route's signature."""
+
+Anybody = Annotated[Visit, Depends(visit_of_anybody)]
+"""A signed-in steward or auditor, in a route's signature."""
+
+AnybodysForm = Annotated[FormData, Depends(form_of_anybody)]
+"""A checked form of either, in a route's signature."""

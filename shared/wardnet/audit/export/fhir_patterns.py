@@ -78,6 +78,13 @@ DISCLOSED: Final = Pattern(Shape.SOURCE, Coding(DCM, "110106", "Export"), _DISCL
 RECEIVED: Final = Pattern(Shape.RECIPIENT, Coding(DCM, "110107", "Import"), _DISCLOSE, "C")
 OTHER: Final = Pattern(Shape.PLAIN, _APPLICATION, None, "E")
 _MEMBERS = Pattern(Shape.PLAIN, _ALERT, _USER_CHANGED, "U")
+_LOGIN = Pattern(
+    Shape.PLAIN,
+    Coding(DCM, "110114", "User Authentication"),
+    Coding(DCM, "110122", "Login"),
+    "E",
+)
+_DELETE = Pattern(Shape.PLAIN, _REST, Coding(_INTERACTION, "delete", "delete"), "D")
 
 PATTERNS: Final[Mapping[EventType, Pattern]] = MappingProxyType(
     {
@@ -87,23 +94,25 @@ PATTERNS: Final[Mapping[EventType, Pattern]] = MappingProxyType(
         EventType.STOPPED: Pattern(
             Shape.PLAIN, _APPLICATION, Coding(DCM, "110121", "Application Stop"), "E"
         ),
-        EventType.STEWARD_LOGIN: Pattern(
-            Shape.PLAIN,
-            Coding(DCM, "110114", "User Authentication"),
-            Coding(DCM, "110122", "Login"),
-            "E",
-        ),
+        EventType.STEWARD_LOGIN: _LOGIN,
+        EventType.AUDITOR_LOGIN: _LOGIN,
         EventType.LOG_READ: Pattern(
             Shape.PLAIN, Coding(DCM, "110101", "Audit Log Used"), None, "R"
         ),
+        EventType.DETAIL_ERASED: _DELETE,
         EventType.MEMBER_INVITED: _MEMBERS,
         EventType.MEMBER_ENROLLED: _MEMBERS,
         EventType.KEY_CREATED: _MEMBERS,
         EventType.STEWARD_ADDED: _MEMBERS,
-        EventType.BOOK_CHANGED: _MEMBERS,
-        EventType.DATASET_DROPPED: Pattern(
-            Shape.PLAIN, _REST, Coding(_INTERACTION, "delete", "delete"), "D"
+        EventType.AUDITOR_INVITED: _MEMBERS,
+        EventType.STEWARD_REMOVED: _MEMBERS,
+        EventType.PASSWORD_CHANGED: _MEMBERS,
+        EventType.KEY_REVOKED: _MEMBERS,
+        EventType.BREAK_GLASS: Pattern(
+            Shape.PLAIN, _ALERT, Coding(DCM, "110127", "Emergency Override Started"), "E"
         ),
+        EventType.BOOK_CHANGED: _MEMBERS,
+        EventType.DATASET_DROPPED: _DELETE,
         EventType.DICTIONARY_PUBLISHED: CREATE,
         EventType.DATASET_ADOPTED: CREATE,
         EventType.DATASET_LOADED: CREATE,
@@ -111,6 +120,7 @@ PATTERNS: Final[Mapping[EventType, Pattern]] = MappingProxyType(
         EventType.STUDY_DECLINED: CREATE,
         EventType.AGREEMENT_SIGNED: CREATE,
         EventType.AGREEMENT_REVOKED: CREATE,
+        EventType.REVOCATIONS_ISSUED: CREATE,
         EventType.REVOCATIONS_RECEIVED: CREATE,
         EventType.AUDITOR_GRANTED: CREATE,
         EventType.AUDITOR_REVOKED: CREATE,

@@ -13,7 +13,7 @@ product has none of its own.
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Final
 
-from wardnet.audit.entry import Entry, Outcome
+from wardnet.audit.entry import Entry, EventType, Outcome
 from wardnet.audit.export.row import row
 
 FACILITY: Final = 13
@@ -23,10 +23,21 @@ ELEMENT: Final = "wardnet@32473"
 LONGEST_VALUE: Final = 512
 """Characters; so a message is far below the 65 507 bytes of a datagram."""
 
+_CRITICAL: Final = 2
 _ERROR: Final = 3
 _WARNING: Final = 4
+_NOTICE: Final = 5
 _INFORMATIONAL: Final = 6
 _SEVERITIES: Final = {Outcome.REFUSED: _WARNING, Outcome.FAILED: _ERROR}
+_NOTABLE: Final = {
+    EventType.KEY_REVOKED,
+    EventType.STEWARD_REMOVED,
+    EventType.PASSWORD_CHANGED,
+    EventType.AUDITOR_GRANTED,
+    EventType.DETAIL_ERASED,
+}
+"""Who may do what has changed, or what was known is gone."""
+
 _NOT_SENT: Final = {"salt", "sealed_detail"}
 _ESCAPED: Final = str.maketrans({'"': '\\"', "\\": "\\\\", "]": "\\]"})
 _LARGEST_SEQUENCE: Final = 2**31 - 1
@@ -40,11 +51,8 @@ def message(entry: Entry) -> bytes:
     --------
     `<110>1 2026-01-31T08:15:00.000Z north wardnet - query_answer [wardnet@32473 seq="7" ...]`
     """
-    severity = _INFORMATIONAL
-    if entry.outcome is not None:
-        severity = _SEVERITIES.get(entry.outcome, _INFORMATIONAL)
     header = (
-        f"<{FACILITY * 8 + severity}>1 {entry.time} {_printable(entry.node)} wardnet - "
+        f"<{FACILITY * 8 + _severity(entry)}>1 {entry.time} {_printable(entry.node)} wardnet - "
         f"{entry.type.value[:32]}"
     )
     return f"{header} {_structured(entry)} {_BOM}{_sentence(entry)}".encode()
@@ -53,6 +61,14 @@ def message(entry: Entry) -> bytes:
 def write(entries: Iterable[Entry], stream: BinaryIO) -> None:
     """Write one message per line; none holds a line break."""
     stream.writelines(line + b"\n" for line in map(message, entries))
+
+
+def _severity(entry: Entry) -> int:
+    """Return how much it matters to whoever watches; of broken glass every attempt does."""
+    if entry.type is EventType.BREAK_GLASS:
+        return _CRITICAL
+    usual = _NOTICE if entry.type in _NOTABLE else _INFORMATIONAL
+    return usual if entry.outcome is None else _SEVERITIES.get(entry.outcome, usual)
 
 
 def _structured(entry: Entry) -> str:

@@ -12,6 +12,7 @@ from wardnet.audit.report.finding import COLUMNS, Finding, Sign
 from wardnet.audit.report.integrity import integrity
 from wardnet.audit.report.kind import About, Report, ReportKind
 from wardnet.audit.report.logs import by_log, newest
+from wardnet.audit.report.power import power
 from wardnet.audit.report.reconcile import reconcile
 
 _TITLE: Final = "What deserves a look"
@@ -25,6 +26,7 @@ def anomalies(entries: Iterable[Entry], about: About) -> Report:
     found: list[Finding] = []
     for log in logs.values():
         found += integrity(log, about, at=at)
+        found += power(log)
         found += behaviour(log, about)
     if about.coordinator:
         found += reconcile(every, about.coordinator)

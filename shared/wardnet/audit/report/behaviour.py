@@ -13,6 +13,7 @@ from wardnet import clock
 from wardnet.audit.entry import Entry, EventType, Outcome
 from wardnet.audit.report.finding import Finding, Sign
 from wardnet.audit.report.kind import About
+from wardnet.audit.report.logs import released
 from wardnet.errors import Reason
 
 NEAR_IDENTICAL_COUNT: Final = 5
@@ -43,9 +44,15 @@ BY_PEOPLE: Final = {
     EventType.QUERY_ACCEPTED,
     EventType.QUERY_EXPLAINED,
     EventType.STEWARD_LOGIN,
+    EventType.AUDITOR_LOGIN,
     EventType.AGREEMENT_SIGNED,
     EventType.LOG_READ,
     EventType.DATASET_DROPPED,
+    EventType.BREAK_GLASS,
+    EventType.KEY_REVOKED,
+    EventType.STEWARD_REMOVED,
+    EventType.PASSWORD_CHANGED,
+    EventType.AUDITOR_GRANTED,
 }
 """What somebody does at that moment; rounds and answers run on by themselves."""
 
@@ -63,7 +70,10 @@ def _near_identical(log: Iterable[Entry]) -> Iterator[Finding]:
     answers = (
         entry
         for entry in log
-        if entry.type is EventType.QUERY_ANSWER and entry.parameter_digest and entry.dataset
+        if entry.type is EventType.QUERY_ANSWER
+        and released(entry)
+        and entry.parameter_digest
+        and entry.dataset
     )
     alike = _grouped(
         answers,
@@ -94,7 +104,7 @@ def _reworded(log: Iterable[Entry]) -> Iterator[Finding]:
         place = (entry.actor.subject, entry.dataset)
         if entry.outcome is Outcome.REFUSED and entry.parameter_digest:
             refused[place] = entry
-        elif entry.type is EventType.QUERY_ANSWER and place in refused:
+        elif entry.type is EventType.QUERY_ANSWER and released(entry) and place in refused:
             before = refused[place]
             other = entry.parameter_digest != before.parameter_digest
             if other and _within(before, entry, REWORDED_WINDOW):

@@ -63,14 +63,17 @@ class Asked:
 
     @property
     def ending(self) -> Ending:
-        """Return how it ended; an answer stays one, whatever was refused later."""
+        """Return how it ended; an answer stays one, whatever was refused later.
+
+        The answer itself can be a refusal: which cohort is too small shows only in the sums.
+        """
+        refused = self.last.outcome is Outcome.REFUSED
         match self.last.type:
             case EventType.QUERY_ANSWER:
-                return Ending.ANSWERED
+                return Ending.REFUSED if refused else Ending.ANSWERED
             case EventType.QUERY_CANCELLED:
                 return Ending.CANCELLED
             case EventType.QUERY_FAILED:
-                refused = self.last.outcome is Outcome.REFUSED
                 return Ending.REFUSED if refused else Ending.FAILED
             case _:
                 return Ending.OPEN

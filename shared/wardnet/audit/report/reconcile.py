@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from wardnet import clock
-from wardnet.audit.entry import Entry
+from wardnet.audit.entry import Entry, EventType
 from wardnet.audit.report.figure import Bars, Series
 from wardnet.audit.report.finding import COLUMNS, Finding, Sign
 from wardnet.audit.report.kind import About, Report, ReportKind
@@ -63,7 +63,7 @@ def _compared(query: Asked, office: Mapping[str, Asked]) -> Iterator[Finding]:
     other = office.get(query.digest)
     if other is None:
         # A hospital logs as refused what never was a query: the coordinator need not know it.
-        if query.ending is not Ending.REFUSED:
+        if any(entry.type is not EventType.QUERY_FAILED for entry in query.entries):
             what = "this hospital worked on a query that the coordinator's log does not name"
             yield _of(Sign.ONLY_AT_HOSPITAL, query, what)
         return
@@ -75,7 +75,9 @@ def _compared(query: Asked, office: Mapping[str, Asked]) -> Iterator[Finding]:
         if mine and theirs and mine != theirs:
             what = f"{name}: here {mine}, at the coordinator {theirs}"
             yield _of(Sign.CONTRADICTION, query, what)
-    if (query.ending, other.ending) in _UNEQUAL:
+    # The coordinator carries a sealed answer, and cannot tell one that is a refusal.
+    sealed = query.last.type is other.last.type is EventType.QUERY_ANSWER
+    if not sealed and (query.ending, other.ending) in _UNEQUAL:
         what = f"{query.ending.value} here, {other.ending.value} at the coordinator"
         yield _of(Sign.CONTRADICTION, query, what)
 

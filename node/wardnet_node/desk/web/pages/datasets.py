@@ -54,15 +54,18 @@ async def datasets(visitor: Visitor) -> Response:
 @router.get("/datasets/{name}")
 async def dataset(visitor: Visitor, name: str) -> Response:
     """Show one dataset with the quality report of its present snapshot."""
-    dictionary, last = await visitor.web.do(lambda room: _look(room, name))
+    dictionary, last, damage = await visitor.web.do(lambda room: _look(room, name))
     columns = tuple(_column(column.name, dictionary, last) for column in dictionary.columns)
-    return visitor.page("dataset.html", dictionary=dictionary, last=last, columns=columns)
+    return visitor.page(
+        "dataset.html", dictionary=dictionary, last=last, columns=columns, damage=damage
+    )
 
 
-def _look(room: Room, name: str) -> tuple[Dictionary, SnapshotRecord | None]:
+def _look(room: Room, name: str) -> tuple[Dictionary, SnapshotRecord | None, str]:
     dictionary = room.vault.adopted(name).dictionary
     snapshots = room.vault.snapshots(name)
-    return dictionary, snapshots[-1] if snapshots else None
+    damage = next((item.damage for item in room.vault.datasets() if item.name == name), "")
+    return dictionary, snapshots[-1] if snapshots else None, damage
 
 
 def _column(name: str, dictionary: Dictionary, last: SnapshotRecord | None) -> ColumnQuality:

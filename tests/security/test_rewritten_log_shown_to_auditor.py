@@ -1,0 +1,145 @@
+"""A hospital that shows an auditor another history than before, or a log that is not its own."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.audited import audited, grant
+from support.coordinator import run
+from support.hospital import Hospital
+from support.pki import TestNetwork
+from support.questions import key
+from wardnet.audit import bundle, checkpoint, log
+from wardnet.audit.bundle import Bundle
+from wardnet.audit.log import Connection
+from wardnet.audit.search import EVERYTHING, Search
+from wardnet.audit.tree import leaf_hash
+from wardnet.errors import Reason, WardnetError
+
+
+@pytest.fixture
+def network() -> TestNetwork:
+    """Return a network."""
+    return TestNetwork()
+
+
+@pytest.fixture
+def hospital(network: TestNetwork, tmp_path: Path) -> Hospital:
+    """Return hospital a, which has granted olga its log."""
+    hospital = Hospital(network, tmp_path / "a")
+    grant(network, hospital)
+    return hospital
+
+
+def search(network: TestNetwork, hospital: Hospital, home: Path) -> None:
+    """Let olga search, from the same home every time."""
+
+    async def scenario() -> None:
+        async with audited(network, hospital, home) as olga:
+            found = await olga.do(lambda audit: audit.search("a", EVERYTHING))
+            words = " ".join(found.verdict.proven)
+            assert ("that you saw before" in words) == (home / "seen").exists()
+            (home / "seen").touch()
+
+    run(scenario())
+
+
+def test_yesterdays_database_is_noticed_by_whoever_saw_todays(
+    network: TestNetwork, hospital: Hospital, tmp_path: Path
+) -> None:
+    """Whatever is written after it, the log no longer continues the one that she saw."""
+    search(network, hospital, tmp_path)
+    yesterday = tmp_path / "yesterday"
+    shutil.copytree(hospital.home, yesterday)
+    hospital.load({"female": 5}, append=True)
+    search(network, hospital, tmp_path)
+    shutil.rmtree(hospital.home)
+    shutil.copytree(yesterday, hospital.home)
+    with pytest.raises(WardnetError) as caught:
+        search(network, hospital, tmp_path)
+    assert caught.value.reason is Reason.CONSISTENCY_REFUSED
+
+
+def test_a_log_under_another_key_than_the_pinned_one_is_refused(
+    network: TestNetwork, hospital: Hospital, tmp_path: Path
+) -> None:
+    """A certificate of the network's authority does not stand in for it."""
+
+    async def scenario() -> None:
+        async with audited(network, hospital, tmp_path) as olga:
+            olga.pins.add(hospital.credentials.member.uri, key(network.node("b")))
+            with pytest.raises(WardnetError) as caught:
+                await olga.do(lambda audit: audit.search("a", EVERYTHING))
+            assert caught.value.reason is Reason.LOG_KEY_MISMATCH
+
+    run(scenario())
+
+
+def test_an_entry_that_was_edited_with_its_hash_is_named(
+    network: TestNetwork, hospital: Hospital, tmp_path: Path
+) -> None:
+    """The tree above it tells; nothing of the search is shown."""
+    search(network, hospital, tmp_path)
+    with hospital.catalog() as catalog, catalog.transaction() as connection:
+        data = log.data(connection, 2).replace(b"operator", b"operetta")
+        connection.execute(
+            "UPDATE access_log SET entry = ?, leaf = ? WHERE seq = 2", (data, leaf_hash(data))
+        )
+
+    async def scenario() -> None:
+        async with audited(network, hospital, tmp_path) as olga:
+            with pytest.raises(WardnetError) as caught:
+                await olga.do(lambda audit: audit.search("a", Search(after=1, before=3)))
+            assert caught.value.reason is Reason.PROOF_REFUSED
+            assert caught.value.details["line"] == "2"
+
+    run(scenario())
+
+
+def test_an_entry_left_out_of_everything_is_not_called_complete(
+    network: TestNetwork,
+    hospital: Hospital,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A node that hides one can still prove the others, and the verdict says no more."""
+    honest = bundle.gather
+
+    def without_one(connection: Connection, seqs: list[int], **more: Any) -> Bundle:  # noqa: ANN401
+        return honest(connection, [seq for seq in seqs if seq != 3], **more)
+
+    monkeypatch.setattr(bundle, "gather", without_one)
+
+    async def scenario() -> None:
+        async with audited(network, hospital, tmp_path) as olga:
+            found = await olga.do(lambda audit: audit.search("a", EVERYTHING))
+        assert not found.bundle.complete
+        assert not any("No entry" in words for words in found.verdict.proven)
+
+    run(scenario())
+
+
+def test_the_log_of_another_hospital_is_not_taken_for_this_ones(
+    network: TestNetwork,
+    hospital: Hospital,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Though it is sealed and signed by this one."""
+    honest = checkpoint.make
+
+    def of_b(connection: Connection, **more: Any) -> str:  # noqa: ANN401
+        named = {**more, "origin": network.node("b").member.uri}
+        return honest(connection, **named)
+
+    monkeypatch.setattr(checkpoint, "make", of_b)
+
+    async def scenario() -> None:
+        async with audited(network, hospital, tmp_path) as olga:
+            with pytest.raises(WardnetError) as caught:
+                await olga.do(lambda audit: audit.search("a", EVERYTHING))
+            assert caught.value.reason is Reason.CHECKPOINT_UNSIGNED
+
+    run(scenario())
