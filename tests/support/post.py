@@ -22,6 +22,7 @@ from wardnet.wire.v1.link_pb2 import (
     Ended,
     ExplainWork,
     Hello,
+    Letter,
     Welcome,
 )
 from wardnet.wire.v1.link_pb2_grpc import (
@@ -120,6 +121,9 @@ class Post(LinkServiceServicer):
 async def _listen(requests: AsyncIterator[AttachRequest], stream: Attached) -> None:
     try:
         async for request in requests:
+            if request.WhichOneof("message") == "letter":  # nobody else is there to read it
+                lost = AttachResponse(letter=Letter(member=request.letter.member, away=True))
+                stream.outgoing.put_nowait(lost)
             stream.incoming.put_nowait(request)
     finally:
         stream.incoming.put_nowait(None)

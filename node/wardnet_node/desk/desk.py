@@ -6,8 +6,10 @@ sent only after its fsync.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 
-from wardnet import clock
+from wardnet import canonical, clock
 from wardnet.audit import log
 from wardnet.audit.entry import Event, EventType
 from wardnet.audit.log import Connection
@@ -73,7 +75,8 @@ class Desk:
             # The clock's, so that a catalog that was put back does not begin below what was.
             connection.execute(
                 "INSERT INTO node (key, value) VALUES ('epoch', ?) ON CONFLICT (key)"
-                " DO UPDATE SET value = max(CAST(value AS INTEGER) + 1, excluded.value)",
+                " DO UPDATE SET value ="
+                " max(CAST(value AS INTEGER) + 1, CAST(excluded.value AS INTEGER))",
                 (int(at.timestamp()),),
             )
             row = connection.execute("SELECT value FROM node WHERE key = 'epoch'").fetchone()
@@ -85,6 +88,13 @@ class Desk:
         """Return why every question is refused until two stewards act; None when none is."""
         shut = self._gate.shut(at=clock.now())
         return next((error for error in shut if error.reason is Reason.NODE_LOCKED), None)
+
+    def clock_stepped(self, by: timedelta) -> None:
+        """Record that the machine's clock was moved, forward or back."""
+        event = by_operator(self._member, EventType.CLOCK_STEP)
+        moved = canonical.encode({"seconds": round(by.total_seconds())}).decode()
+        with self._transaction() as connection:
+            log.append(connection, replace(event, statement=moved), at=clock.now())
 
     def stop(self) -> None:
         """Record that the daemon ends, if it had started, and close the catalog."""
