@@ -88,7 +88,7 @@ class Reminder:
     """Remind a hospital of a promise."""
 
     id: int
-    promise: bytes
+    promise: Envelope
 
 
 Outgoing: TypeAlias = (

@@ -38,6 +38,7 @@ from wardnet_coordinator.course import Part, Refusal, Sealed
 from wardnet_coordinator.inquiries import Inquiries
 from wardnet_coordinator.post import Post
 from wardnet_coordinator.queries import milliseconds
+from wardnet_coordinator.reminders import Reminders
 from wardnet_coordinator.state import Database
 
 
@@ -46,7 +47,7 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
 
     Parameters
     ----------
-    broker, conductor, inquiries, audits, post, database
+    broker, conductor, inquiries, reminders, audits, post, database
         Who they are held for.
     trust : Trust
         Whose signatures count.
@@ -60,6 +61,7 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
         broker: Broker,
         conductor: Conductor,
         inquiries: Inquiries,
+        reminders: Reminders,
         audits: Audits,
         post: Post,
         database: Database,
@@ -70,6 +72,7 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
         self._broker = broker
         self._conductor = conductor
         self._inquiries = inquiries
+        self._reminders = reminders
         self._audits = audits
         self._post = post
         self._database = database
@@ -168,6 +171,8 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
                 causes = causes_from_wire(page.causes)
                 read = Page(page.sealed, page.last or bool(causes), causes)
                 self._audits.receive(attachment.hospital, page.id, read)
+            case "receipt":
+                self._reminders.receive(attachment.hospital, request.receipt)
             case "letter":
                 self._deliver(attachment, request.letter)
             case _:
@@ -263,7 +268,8 @@ def _to_wire(message: Outgoing) -> link_pb2.AttachResponse:  # noqa: PLR0911 - o
                 letter.letter.CopyFrom(envelope_to_wire(envelope))
             return link_pb2.AttachResponse(letter=letter)
         case Reminder(id=number, promise=promise):
-            return link_pb2.AttachResponse(receipt=link_pb2.ReceiptWork(id=number, promise=promise))
+            reminder = link_pb2.ReceiptWork(id=number, promise=envelope_to_wire(promise))
+            return link_pb2.AttachResponse(receipt=reminder)
         case Heartbeat():
             return link_pb2.AttachResponse(heartbeat=link_pb2.Heartbeat())
         case Work():

@@ -40,6 +40,7 @@ from wardnet_coordinator.doors import (
 from wardnet_coordinator.inquiries import Inquiries
 from wardnet_coordinator.link import LinkService
 from wardnet_coordinator.post import Post
+from wardnet_coordinator.reminders import Reminders
 from wardnet_coordinator.settings import CoordinatorSettings
 from wardnet_coordinator.state import Database
 
@@ -101,6 +102,7 @@ async def serve(
         )
         stack.push_async_callback(conductor.close)
         inquiries = Inquiries(database=database, broker=broker, trust=credentials.trust)
+        reminders = Reminders(broker)
         audits = Audits(broker=broker, trust=credentials.trust)
         post = Post(credentials=credentials, database=database, broker=broker)
         stack.callback(post.close)
@@ -108,6 +110,7 @@ async def serve(
             broker=broker,
             conductor=conductor,
             inquiries=inquiries,
+            reminders=reminders,
             audits=audits,
             post=post,
             database=database,
@@ -118,7 +121,9 @@ async def serve(
         link_pb2_grpc.add_LinkServiceServicer_to_server(link, server)
         enrolment = EnrolmentService(broker=broker, database=database, issuing=issuing)
         enrolment_pb2_grpc.add_EnrolmentServiceServicer_to_server(enrolment, server)
-        query = QueryService(broker=broker, conductor=conductor, inquiries=inquiries)
+        query = QueryService(
+            broker=broker, conductor=conductor, inquiries=inquiries, reminders=reminders
+        )
         query_pb2_grpc.add_QueryServiceServicer_to_server(query, server)
         study = StudyService(broker=broker, database=database, trust=credentials.trust)
         study_pb2_grpc.add_StudyServiceServicer_to_server(study, server)

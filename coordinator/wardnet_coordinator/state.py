@@ -62,7 +62,7 @@ SCHEMA: Final = (
     ) WITHOUT ROWID""",
     # Sealed to the researcher: nobody here can read them.
     """CREATE TABLE answers (
-      query TEXT NOT NULL, hospital TEXT NOT NULL, sealed BLOB NOT NULL, promise BLOB NOT NULL,
+      query TEXT NOT NULL, hospital TEXT NOT NULL, sealed BLOB NOT NULL,
       PRIMARY KEY (query, hospital)
     ) WITHOUT ROWID""",
     """CREATE TABLE studies (

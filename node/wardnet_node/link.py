@@ -20,7 +20,14 @@ from wardnet.transport import convert
 from wardnet.transport.channel import open_channel
 from wardnet.transport.convert import envelope_from_wire, work_from_wire
 from wardnet.wire.v1 import envelope_pb2
-from wardnet.wire.v1.link_pb2 import AttachResponse, AuditWork, ExplainWork, Letter, Work
+from wardnet.wire.v1.link_pb2 import (
+    AttachResponse,
+    AuditWork,
+    ExplainWork,
+    Letter,
+    ReceiptWork,
+    Work,
+)
 from wardnet.wire.v1.link_pb2_grpc import LinkServiceStub
 from wardnet_node import messages, newer
 from wardnet_node.desk.auditors import Auditors
@@ -195,6 +202,8 @@ class Link:
                 self._start(self._explain(stream, response.explain))
             case "audit":
                 self._start(self._audit(stream, response.audit))
+            case "receipt":
+                self._start(self._receipt(stream, response.receipt))
             case "letter":
                 self._start(self._letter(response.letter))
             case "ended":
@@ -242,6 +251,16 @@ class Link:
             reason = error
             return await self._desk.do(lambda desk: desk.refuse(work, [reason]))
         return await self._rounds.do(work)
+
+    async def _receipt(self, stream: Stream, message: ReceiptWork) -> None:
+        """Show what keeps a promise, or say why not."""
+        with _logged_errors("receipt"):
+            try:
+                made = await self._witnesses.receipt(envelope_from_wire(message.promise))
+            except WardnetError as error:
+                await stream.send(messages.receipt_refusal(message.id, error))
+            else:
+                await stream.send(messages.receipt(message.id, made))
 
     async def _letter(self, letter: Letter) -> None:
         """Take what another member says about an access log."""

@@ -3,12 +3,14 @@
 import asyncio
 import signal
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 import uvloop
 
-from wardnet import logs
+from wardnet import clock, logs
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
 from wardnet.lock import only_one
@@ -16,8 +18,8 @@ from wardnet_node.compute.pool import WorkerPool
 from wardnet_node.desk.auditors import Auditors
 from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.thread import DeskThread
-from wardnet_node.health import LinkState, warn_of_damage, warn_of_lock
-from wardnet_node.link import Link
+from wardnet_node.health import ClockWatch, LinkState, warn_of_damage, warn_of_lock
+from wardnet_node.link import WATCH_SECONDS, Link
 from wardnet_node.rounds import Rounds
 from wardnet_node.settings import NodeSettings
 from wardnet_node.vault.catalog import Catalog
@@ -72,6 +74,8 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
                 witnesses=Witnesses(credentials=credentials, settings=settings, catalog=catalog),
             )
             async with AsyncExitStack() as stack:
+                watching = asyncio.create_task(_watch_clock(desk))
+                stack.callback(watching.cancel)
                 if settings.desk_listen:
                     # Only who has the page pays for its framework: 0.5 s of every start.
                     from wardnet_node.desk.web.serve import serving_desk  # noqa: PLC0415
@@ -94,6 +98,17 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
         auditors.close()
         await catalog.do(Catalog.close)
         catalog.close()
+
+
+async def _watch_clock(desk: DeskThread[Desk]) -> None:
+    """Record every step of the machine's clock."""
+    watch = ClockWatch(clock.now(), monotonic())
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        by = watch.step(clock.now(), monotonic())
+        if by is not None:
+            logs.logger().warning("clock_step", seconds=round(by.total_seconds()))
+            await desk.do(partial(Desk.clock_stepped, by=by))
 
 
 async def _until_stopped(link: Link, stop: asyncio.Event, settings: NodeSettings) -> None:

@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Final, TypeVar
 
-from wardnet import logs
-from wardnet.audit import cosigned
+from wardnet import clock, logs
+from wardnet.audit import cosigned, letters
+from wardnet.audit import receipt as receipts
 from wardnet.audit.correspondence import Correspondence, Peers, Said
 from wardnet.audit.log import Connection
+from wardnet.audit.receipt import Receipt
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope
@@ -72,6 +74,7 @@ class Witnesses:
         settings: NodeSettings,
         catalog: DeskThread[Catalog],
     ) -> None:
+        self._credentials = credentials
         self._member = credentials.member
         self._settings = settings
         self._catalog = catalog
@@ -99,6 +102,29 @@ class Witnesses:
     async def receive(self, sender: str, envelope: Envelope | None) -> None:
         """Take a letter; None tells that ours was lost."""
         await self._correspondence.receive(sender, envelope)
+
+    async def receipt(self, promised: Envelope) -> Receipt:
+        """Return what keeps a promise of this log.
+
+        Raises
+        ------
+        WardnetError
+            `SIGNATURE_INVALID` when we have not given it; `ENTRY_UNCOVERED` before enough witnesses
+            have cosigned the entry.
+        """
+        return await self._catalog.do(lambda catalog: self._receipt(catalog, promised))
+
+    def _receipt(self, catalog: Catalog, promised: Envelope) -> Receipt:
+        trust, at = self._credentials.trust, clock.now()
+        made = receipts.read_promise(promised, trust=trust, at=at)
+        if letters.key_of(promised) != self._credentials.signer.key.public_key():
+            raise WardnetError(Reason.SIGNATURE_INVALID, rule="the promise is somebody else's")
+        with catalog.reading() as connection:
+            found = cosigned.coverage(connection)
+            covered = found.covered if found.peers else None
+            if covered is not None and made.seq > covered:
+                raise WardnetError(Reason.ENTRY_UNCOVERED, line=made.seq)
+            return receipts.receipt(connection, promised, covered=covered)
 
     async def wait_until_proven(self) -> None:
         """Wait until another hospital has confirmed the log, or has shown that it was changed.

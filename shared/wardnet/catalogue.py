@@ -472,12 +472,12 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             "The hospital {hospital} answers no question: for more than a day too few other "
             "hospitals have confirmed its access log. Its operator finds them with `wardnet-node "
             "log witnesses`; two of its stewards may extend the time: `wardnet-node log extend "
-            "--steward A --steward B`.",
+            "--reason TEXT --steward A --steward B`.",
         ),
         Reason.LOG_COVERED: Row(
             _S.FAILED_PRECONDITION,
-            "There is nothing to extend: other hospitals have confirmed the access log within "
-            "the last day.",
+            "There is nothing to extend: enough other hospitals have confirmed the whole access "
+            "log, or none could.",
         ),
         Reason.RECOVERY_UNPROVEN: Row(
             _S.DATA_LOSS,

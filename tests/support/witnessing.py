@@ -16,6 +16,7 @@ from wardnet.agreement.address_book import AddressBook
 from wardnet.audit import cosigned
 from wardnet.audit.checkpoint import Checkpoint
 from wardnet.audit.cosigned import Coverage
+from wardnet.audit.entry import EventType
 from wardnet.audit.witness import Fork, forks, witnessed
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.member import Member, Role
@@ -93,6 +94,12 @@ def is_covered(hospital: Hospital) -> bool:
     """Say whether all of it is."""
     found = coverage(hospital)
     return found.covered == found.size
+
+
+def covers(hospital: Hospital, kind: EventType) -> bool:
+    """Say whether others vouch for the last entry of a kind."""
+    places = [entry.seq for entry in hospital.entries() if entry.type is kind]
+    return bool(places) and coverage(hospital).covered >= places[-1]
 
 
 def held(witness: Hospital, origin: str) -> Checkpoint | None:

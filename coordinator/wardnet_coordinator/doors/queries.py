@@ -12,15 +12,24 @@ from wardnet_coordinator.conductor import Conductor
 from wardnet_coordinator.doors.lists import fitting
 from wardnet_coordinator.inquiries import Inquiries
 from wardnet_coordinator.queries import Record
+from wardnet_coordinator.reminders import Reminders
 
 
 class QueryService(query_pb2_grpc.QueryServiceServicer):
     """Take researchers' questions and show them how theirs stand."""
 
-    def __init__(self, *, broker: Broker, conductor: Conductor, inquiries: Inquiries) -> None:
+    def __init__(
+        self,
+        *,
+        broker: Broker,
+        conductor: Conductor,
+        inquiries: Inquiries,
+        reminders: Reminders,
+    ) -> None:
         self._broker = broker
         self._conductor = conductor
         self._inquiries = inquiries
+        self._reminders = reminders
 
     async def Submit(  # noqa: N802
         self, request: query_pb2.SubmitRequest, context: Context
@@ -62,6 +71,20 @@ class QueryService(query_pb2_grpc.QueryServiceServicer):
                     hospital=explained.hospital,
                     away=explained.causes is None,
                     causes=causes_to_wire(explained.causes or ()),
+                )
+
+    async def Receipts(  # noqa: N802
+        self, request: query_pb2.ReceiptsRequest, context: Context
+    ) -> AsyncIterator[query_pb2.ReceiptsResponse]:
+        """Yield what each hospital says to its promise, as it answers."""
+        promises = {each.hospital: envelope_from_wire(each.promise) for each in request.promises}
+        asking = self._reminders.remind(promises, peer(context))
+        async with aclosing(asking) as answers:
+            async for reminded in answers:
+                yield query_pb2.ReceiptsResponse(
+                    hospital=reminded.hospital,
+                    away=reminded.receipt is None,
+                    receipt=reminded.receipt,
                 )
 
     async def Cancel(  # noqa: N802

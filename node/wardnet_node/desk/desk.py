@@ -4,12 +4,14 @@ No log, no release: what leaves goes into the access log and the outbox in one t
 sent only after its fsync.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 
-from wardnet import clock
-from wardnet.audit import log
-from wardnet.audit.entry import Event, EventType
+from wardnet import canonical, clock
+from wardnet.audit import cosigned, log, receipt
+from wardnet.audit.entry import Entry, Event, EventType
 from wardnet.audit.log import Connection
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
@@ -73,7 +75,8 @@ class Desk:
             # The clock's, so that a catalog that was put back does not begin below what was.
             connection.execute(
                 "INSERT INTO node (key, value) VALUES ('epoch', ?) ON CONFLICT (key)"
-                " DO UPDATE SET value = max(CAST(value AS INTEGER) + 1, excluded.value)",
+                " DO UPDATE SET value ="
+                " max(CAST(value AS INTEGER) + 1, CAST(excluded.value AS INTEGER))",
                 (int(at.timestamp()),),
             )
             row = connection.execute("SELECT value FROM node WHERE key = 'epoch'").fetchone()
@@ -89,6 +92,13 @@ class Desk:
     def expire(self, *, years: int) -> None:
         """Erase what the log says of patients once its time is over."""
         retention.expire(self._catalog, self._member, years=years)
+
+    def clock_stepped(self, by: timedelta) -> None:
+        """Record that the machine's clock was moved, forward or back."""
+        event = by_operator(self._member, EventType.CLOCK_STEP)
+        moved = canonical.encode({"seconds": round(by.total_seconds())}).decode()
+        with self._transaction() as connection:
+            log.append(connection, replace(event, statement=moved), at=clock.now())
 
     def stop(self) -> None:
         """Record that the daemon ends, if it had started, and close the catalog."""
@@ -193,7 +203,7 @@ class Desk:
         work_id: WorkId,
         *,
         opened: Opened,
-        message: bytes,
+        message: bytes | Callable[[Envelope], bytes],
         transcripts: Sequence[str],
         event: Event,
         answer: bytes = b"",
@@ -205,8 +215,9 @@ class Desk:
         ----------
         opened : Opened
             The query; it is decided on once more, in the same transaction.
-        message : bytes
-            What will be sent, to the byte.
+        message : bytes or Callable
+            What will be sent, to the byte; of an answer made from the signed promise where it
+            stands in the log.
         transcripts : Sequence of str
             Digest of all totals before round 0, 1, ..., this one.
         event : Event
@@ -228,7 +239,6 @@ class Desk:
         WardnetError
             `ROUNDS_DIVERGED` when this query has seen other totals; nothing is recorded then.
         """
-        result = Result(str(work_id), message)
         with self._transaction() as connection:
             accepted = queries.find(connection, work_id.query)
             if accepted is None or accepted.state is not State.ACCEPTED:
@@ -237,11 +247,14 @@ class Desk:
             queries.remember_steps(
                 connection, work_id.query, attempt=work_id.attempt, transcripts=transcripts
             )
-            outbox.put(connection, result, query=work_id.query)
             if answer:
                 queries.keep_answer(connection, work_id.query, answer)
             at = clock.now()
-            log.append(connection, event, at=at)
+            entry = log.append(connection, event, at=at)
+            if not isinstance(message, bytes):
+                message = message(self._promise(connection, entry))
+            result = Result(str(work_id), message)
+            outbox.put(connection, result, query=work_id.query)
             usage.note_spent(
                 connection, opened.query, event=event, at=at, microseconds=microseconds
             )
@@ -256,6 +269,16 @@ class Desk:
             queries.leave(connection, work.id.query, State.REFUSED)
             log.append(connection, event, at=clock.now())
         return result
+
+    def _promise(self, connection: Connection, entry: Entry) -> Envelope:
+        """Sign where an entry about a query stands in the log."""
+        return receipt.promise(
+            connection,
+            entry.seq,
+            origin=cosigned.origin(connection, self._member.uri),
+            request_digest=entry.request_digest or "",
+            signer=self._credentials.signer,
+        )
 
     def _accept(self, work: Work) -> Opened:
         """Decide on a query at its first sight, and bind it to the present snapshot."""

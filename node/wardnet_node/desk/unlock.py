@@ -11,11 +11,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from wardnet import canonical, clock
-from wardnet.agreement.address_book import check_approved
 from wardnet.audit import cosigned, log, recovery
 from wardnet.audit.checkpoint import origin_of
 from wardnet.audit.entry import EventType
-from wardnet.audit.log import Connection
 from wardnet.audit.recovery import PAYLOAD_TYPE, BreakGlass
 from wardnet.clock import Moment
 from wardnet.errors import Reason, WardnetError
@@ -23,7 +21,7 @@ from wardnet.identity.credentials import Credentials
 from wardnet.transport.convert import envelope_to_bytes
 from wardnet_node.desk import queries
 from wardnet_node.desk.anchor import Anchor, Gap
-from wardnet_node.desk.decision import key, sign_all
+from wardnet_node.desk.decision import sign_all
 from wardnet_node.desk.ledger import Ledger
 from wardnet_node.desk.steward_events import by_steward
 
@@ -61,7 +59,7 @@ class Unlocking(Ledger):
                 if gap is None:
                     raise WardnetError(Reason.NODE_NOT_LOCKED)
                 log.verify(connection)
-                self._check_signers(connection, stewards)
+                self._check_two(connection, stewards)
                 number = cosigned.next_number(connection)
                 statement = self._statement(
                     gap, number=number, at=clock.to_moment(at), reason=reason
@@ -69,12 +67,6 @@ class Unlocking(Ledger):
                 data = recovery.to_bytes(statement)
                 envelope = sign_all(PAYLOAD_TYPE, data, [*stewards, self._credentials])
                 queries.forget_before(connection, statement.at, why=envelope_to_bytes(envelope))
-                # More than any number of starts: the coordinator heeds no older epoch.
-                connection.execute(
-                    "INSERT INTO node (key, value) VALUES ('epoch', ?) ON CONFLICT (key)"
-                    " DO UPDATE SET value = max(CAST(value AS INTEGER), excluded.value)",
-                    (int(at.timestamp()),),
-                )
                 event = replace(
                     event, result_digest=canonical.digest(data), statement=data.decode()
                 )
@@ -84,18 +76,6 @@ class Unlocking(Ledger):
             # Last: until the statement is durable, the node stays locked.
             anchor.write(head)
         return statement
-
-    def _check_signers(self, connection: Connection, stewards: Sequence[Credentials]) -> None:
-        known = self._knowledge.look(connection)
-        if known.book_error is not None:
-            raise known.book_error
-        check_approved(
-            known.view.book,
-            organisation=self._member.id,
-            signers=frozenset(map(key, stewards)) - known.view.revoked,
-            requesters=frozenset(),
-            needed=2,
-        )
 
     def _statement(self, gap: Gap, *, number: int, at: Moment, reason: str) -> BreakGlass:
         return canonical.validated(

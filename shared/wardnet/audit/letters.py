@@ -12,11 +12,11 @@ from pydantic import StringConstraints, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from wardnet import canonical
-from wardnet.agreement.fields import Layout
 from wardnet.audit.recovery import Recovery
 from wardnet.identity.certificates import read_certificate
 from wardnet.identity.envelope import Envelope
 from wardnet.question.dictionary import STRICT
+from wardnet.question.fields import Layout
 from wardnet.question.query import Digest
 
 REQUEST: Final = "application/vnd.wardnet.witness-request.v1+json"

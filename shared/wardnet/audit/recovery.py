@@ -13,7 +13,6 @@ from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from wardnet import canonical
-from wardnet.agreement.fields import Layout, Paragraph
 from wardnet.audit import checkpoint as checkpoints
 from wardnet.audit import entry as entries
 from wardnet.audit import log, note, tree
@@ -23,6 +22,7 @@ from wardnet.audit.log import Connection, Head
 from wardnet.clock import Moment
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import STRICT
+from wardnet.question.fields import Layout, Paragraph
 from wardnet.question.query import Digest, Id
 
 PAYLOAD_TYPE: Final = "application/vnd.wardnet.break-glass.v1+json"

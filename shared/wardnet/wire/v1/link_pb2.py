@@ -26,7 +26,7 @@ from wardnet.wire.v1 import envelope_pb2 as wardnet_dot_wire_dot_v1_dot_envelope
 from wardnet.wire.v1 import sums_pb2 as wardnet_dot_wire_dot_v1_dot_sums__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1awardnet/wire/v1/link.proto\x12\x0fwardnet.wire.v1\x1a\x1ewardnet/wire/v1/envelope.proto\x1a\x1awardnet/wire/v1/sums.proto\"\xdd\x04\n\rAttachRequest\x12\'\n\x05hello\x18\x01 \x01(\x0b\x32\x16.wardnet.wire.v1.HelloH\x00\x12/\n\theartbeat\x18\x02 \x01(\x0b\x32\x1a.wardnet.wire.v1.HeartbeatH\x00\x12\x35\n\x0c\x61nnouncement\x18\x03 \x01(\x0b\x32\x1d.wardnet.wire.v1.AnnouncementH\x00\x12*\n\x04part\x18\x04 \x01(\x0b\x32\x1a.wardnet.wire.v1.RoundPartH\x00\x12/\n\x06\x61nswer\x18\x05 \x01(\x0b\x32\x1d.wardnet.wire.v1.SignedAnswerH\x00\x12+\n\x07refusal\x18\x06 \x01(\x0b\x32\x18.wardnet.wire.v1.RefusalH\x00\x12\x32\n\x08\x64\x65\x63ision\x18\x07 \x01(\x0b\x32\x1e.wardnet.wire.v1.StudyDecisionH\x00\x12\x33\n\x0b\x65xplanation\x18\x08 \x01(\x0b\x32\x1c.wardnet.wire.v1.ExplanationH\x00\x12\x30\n\naudit_page\x18\x0b \x01(\x0b\x32\x1a.wardnet.wire.v1.AuditPageH\x00\x12\x30\n\x0brevocations\x18\t \x01(\x0b\x32\x19.wardnet.wire.v1.EnvelopeH\x00\x12)\n\x06letter\x18\x0c \x01(\x0b\x32\x17.wardnet.wire.v1.LetterH\x00\x12.\n\x07receipt\x18\r \x01(\x0b\x32\x1b.wardnet.wire.v1.LogReceiptH\x00\x42\t\n\x07message\"\xec\x03\n\x0e\x41ttachResponse\x12+\n\x07welcome\x18\x01 \x01(\x0b\x32\x18.wardnet.wire.v1.WelcomeH\x00\x12/\n\theartbeat\x18\x02 \x01(\x0b\x32\x1a.wardnet.wire.v1.HeartbeatH\x00\x12%\n\x04work\x18\x03 \x01(\x0b\x32\x15.wardnet.wire.v1.WorkH\x00\x12;\n\x0f\x61\x63knowledgement\x18\x04 \x01(\x0b\x32 .wardnet.wire.v1.AcknowledgementH\x00\x12\'\n\x05\x65nded\x18\x05 \x01(\x0b\x32\x16.wardnet.wire.v1.EndedH\x00\x12*\n\x05study\x18\x06 \x01(\x0b\x32\x19.wardnet.wire.v1.EnvelopeH\x00\x12/\n\x07\x65xplain\x18\x07 \x01(\x0b\x32\x1c.wardnet.wire.v1.ExplainWorkH\x00\x12+\n\x05\x61udit\x18\t \x01(\x0b\x32\x1a.wardnet.wire.v1.AuditWorkH\x00\x12)\n\x06letter\x18\n \x01(\x0b\x32\x17.wardnet.wire.v1.LetterH\x00\x12/\n\x07receipt\x18\x0b \x01(\x0b\x32\x1c.wardnet.wire.v1.ReceiptWorkH\x00\x42\t\n\x07message\"\xa8\x01\n\x05Hello\x12\x10\n\x08hospital\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x18\n\x10software_version\x18\x03 \x01(\t\x12/\n\x07methods\x18\x04 \x03(\x0b\x32\x1e.wardnet.wire.v1.MethodVersion\x12\x33\n\x0c\x61nnouncement\x18\x05 \x01(\x0b\x32\x1d.wardnet.wire.v1.Announcement\".\n\rMethodVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\">\n\x0c\x41nnouncement\x12.\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x1c.wardnet.wire.v1.HeldDataset\"/\n\x0bHeldDataset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\ndictionary\x18\x02 \x01(\t\"\x0b\n\tHeartbeat\"\x19\n\x07Welcome\x12\x0e\n\x06now_ms\x18\x01 \x01(\x03\"\x9c\x01\n\x04Work\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12(\n\x05query\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\x11\n\thospitals\x18\x04 \x03(\t\x12\r\n\x05round\x18\x05 \x01(\r\x12&\n\x06totals\x18\x06 \x03(\x0b\x32\x16.wardnet.wire.v1.Total\"g\n\tRoundPart\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12#\n\x04sums\x18\x02 \x01(\x0b\x32\x15.wardnet.wire.v1.Sums\x12\x10\n\x08snapshot\x18\x03 \x01(\t\x12\x12\n\ntranscript\x18\x04 \x01(\t\"@\n\x0cSignedAnswer\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\x12\x0f\n\x07promise\x18\x03 \x01(\x0c\"B\n\x07Refusal\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12&\n\x06\x63\x61uses\x18\x02 \x03(\x0b\x32\x16.wardnet.wire.v1.Cause\"}\n\x05\x43\x61use\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x34\n\x07\x64\x65tails\x18\x02 \x03(\x0b\x32#.wardnet.wire.v1.Cause.DetailsEntry\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"L\n\rStudyDecision\x12\r\n\x05study\x18\x01 \x01(\t\x12,\n\tstatement\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"C\n\x0b\x45xplainWork\x12\n\n\x02id\x18\x01 \x01(\x04\x12(\n\x05query\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"A\n\x0b\x45xplanation\x12\n\n\x02id\x18\x01 \x01(\x04\x12&\n\x06\x63\x61uses\x18\x02 \x03(\x0b\x32\x16.wardnet.wire.v1.Cause\"C\n\tAuditWork\x12\n\n\x02id\x18\x01 \x01(\x04\x12*\n\x07request\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"]\n\tAuditPage\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\x12\x0c\n\x04last\x18\x03 \x01(\x08\x12&\n\x06\x63\x61uses\x18\x04 \x03(\x0b\x32\x16.wardnet.wire.v1.Cause\"Q\n\x06Letter\x12\x0e\n\x06member\x18\x01 \x01(\t\x12)\n\x06letter\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\x12\x0c\n\x04\x61way\x18\x03 \x01(\x08\"*\n\x0bReceiptWork\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0f\n\x07promise\x18\x02 \x01(\x0c\"\xd4\x01\n\nLogReceipt\x12\n\n\x02id\x18\x01 \x01(\x04\x12\r\n\x05proof\x18\x02 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x03 \x01(\t\x12=\n\twitnesses\x18\x04 \x03(\x0b\x32*.wardnet.wire.v1.LogReceipt.WitnessesEntry\x12&\n\x06\x63\x61uses\x18\x05 \x03(\x0b\x32\x16.wardnet.wire.v1.Cause\x1a\x30\n\x0eWitnessesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\"\"\n\x0f\x41\x63knowledgement\x12\x0f\n\x07work_id\x18\x01 \x01(\t\"\x16\n\x05\x45nded\x12\r\n\x05query\x18\x01 \x01(\t2\\\n\x0bLinkService\x12M\n\x06\x41ttach\x12\x1e.wardnet.wire.v1.AttachRequest\x1a\x1f.wardnet.wire.v1.AttachResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1awardnet/wire/v1/link.proto\x12\x0fwardnet.wire.v1\x1a\x1ewardnet/wire/v1/envelope.proto\x1a\x1awardnet/wire/v1/sums.proto\"\xdd\x04\n\rAttachRequest\x12\'\n\x05hello\x18\x01 \x01(\x0b\x32\x16.wardnet.wire.v1.HelloH\x00\x12/\n\theartbeat\x18\x02 \x01(\x0b\x32\x1a.wardnet.wire.v1.HeartbeatH\x00\x12\x35\n\x0c\x61nnouncement\x18\x03 \x01(\x0b\x32\x1d.wardnet.wire.v1.AnnouncementH\x00\x12*\n\x04part\x18\x04 \x01(\x0b\x32\x1a.wardnet.wire.v1.RoundPartH\x00\x12/\n\x06\x61nswer\x18\x05 \x01(\x0b\x32\x1d.wardnet.wire.v1.SignedAnswerH\x00\x12+\n\x07refusal\x18\x06 \x01(\x0b\x32\x18.wardnet.wire.v1.RefusalH\x00\x12\x32\n\x08\x64\x65\x63ision\x18\x07 \x01(\x0b\x32\x1e.wardnet.wire.v1.StudyDecisionH\x00\x12\x33\n\x0b\x65xplanation\x18\x08 \x01(\x0b\x32\x1c.wardnet.wire.v1.ExplanationH\x00\x12\x30\n\naudit_page\x18\x0b \x01(\x0b\x32\x1a.wardnet.wire.v1.AuditPageH\x00\x12\x30\n\x0brevocations\x18\t \x01(\x0b\x32\x19.wardnet.wire.v1.EnvelopeH\x00\x12)\n\x06letter\x18\x0c \x01(\x0b\x32\x17.wardnet.wire.v1.LetterH\x00\x12.\n\x07receipt\x18\r \x01(\x0b\x32\x1b.wardnet.wire.v1.LogReceiptH\x00\x42\t\n\x07message\"\xec\x03\n\x0e\x41ttachResponse\x12+\n\x07welcome\x18\x01 \x01(\x0b\x32\x18.wardnet.wire.v1.WelcomeH\x00\x12/\n\theartbeat\x18\x02 \x01(\x0b\x32\x1a.wardnet.wire.v1.HeartbeatH\x00\x12%\n\x04work\x18\x03 \x01(\x0b\x32\x15.wardnet.wire.v1.WorkH\x00\x12;\n\x0f\x61\x63knowledgement\x18\x04 \x01(\x0b\x32 .wardnet.wire.v1.AcknowledgementH\x00\x12\'\n\x05\x65nded\x18\x05 \x01(\x0b\x32\x16.wardnet.wire.v1.EndedH\x00\x12*\n\x05study\x18\x06 \x01(\x0b\x32\x19.wardnet.wire.v1.EnvelopeH\x00\x12/\n\x07\x65xplain\x18\x07 \x01(\x0b\x32\x1c.wardnet.wire.v1.ExplainWorkH\x00\x12+\n\x05\x61udit\x18\t \x01(\x0b\x32\x1a.wardnet.wire.v1.AuditWorkH\x00\x12)\n\x06letter\x18\n \x01(\x0b\x32\x17.wardnet.wire.v1.LetterH\x00\x12/\n\x07receipt\x18\x0b \x01(\x0b\x32\x1c.wardnet.wire.v1.ReceiptWorkH\x00\x42\t\n\x07message\"\xa8\x01\n\x05Hello\x12\x10\n\x08hospital\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x18\n\x10software_version\x18\x03 \x01(\t\x12/\n\x07methods\x18\x04 \x03(\x0b\x32\x1e.wardnet.wire.v1.MethodVersion\x12\x33\n\x0c\x61nnouncement\x18\x05 \x01(\x0b\x32\x1d.wardnet.wire.v1.Announcement\".\n\rMethodVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\">\n\x0c\x41nnouncement\x12.\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x1c.wardnet.wire.v1.HeldDataset\"/\n\x0bHeldDataset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\ndictionary\x18\x02 \x01(\t\"\x0b\n\tHeartbeat\"\x19\n\x07Welcome\x12\x0e\n\x06now_ms\x18\x01 \x01(\x03\"\x9c\x01\n\x04Work\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12(\n\x05query\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\x11\n\thospitals\x18\x04 \x03(\t\x12\r\n\x05round\x18\x05 \x01(\r\x12&\n\x06totals\x18\x06 \x03(\x0b\x32\x16.wardnet.wire.v1.Total\"g\n\tRoundPart\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12#\n\x04sums\x18\x02 \x01(\x0b\x32\x15.wardnet.wire.v1.Sums\x12\x10\n\x08snapshot\x18\x03 \x01(\t\x12\x12\n\ntranscript\x18\x04 \x01(\t\"/\n\x0cSignedAnswer\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\"f\n\rAnswerContent\x12)\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\x12*\n\x07promise\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"B\n\x07Refusal\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12&\n\x06\x63\x61uses\x18\x02 \x03(\x0b\x32\x16.wardnet.wire.v1.Cause\"}\n\x05\x43\x61use\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x34\n\x07\x64\x65tails\x18\x02 \x03(\x0b\x32#.wardnet.wire.v1.Cause.DetailsEntry\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"L\n\rStudyDecision\x12\r\n\x05study\x18\x01 \x01(\t\x12,\n\tstatement\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"C\n\x0b\x45xplainWork\x12\n\n\x02id\x18\x01 \x01(\x04\x12(\n\x05query\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"A\n\x0b\x45xplanation\x12\n\n\x02id\x18\x01 \x01(\x04\x12&\n\x06\x63\x61uses\x18\x02 \x03(\x0b\x32\x16.wardnet.wire.v1.Cause\"C\n\tAuditWork\x12\n\n\x02id\x18\x01 \x01(\x04\x12*\n\x07request\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"]\n\tAuditPage\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\x12\x0c\n\x04last\x18\x03 \x01(\x08\x12&\n\x06\x63\x61uses\x18\x04 \x03(\x0b\x32\x16.wardnet.wire.v1.Cause\"Q\n\x06Letter\x12\x0e\n\x06member\x18\x01 \x01(\t\x12)\n\x06letter\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\x12\x0c\n\x04\x61way\x18\x03 \x01(\x08\"E\n\x0bReceiptWork\x12\n\n\x02id\x18\x01 \x01(\x04\x12*\n\x07promise\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"c\n\nLogReceipt\x12\n\n\x02id\x18\x01 \x01(\x04\x12\r\n\x05proof\x18\x02 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x03 \x01(\t\x12&\n\x06\x63\x61uses\x18\x04 \x03(\x0b\x32\x16.wardnet.wire.v1.Cause\"\"\n\x0f\x41\x63knowledgement\x12\x0f\n\x07work_id\x18\x01 \x01(\t\"\x16\n\x05\x45nded\x12\r\n\x05query\x18\x01 \x01(\t2\\\n\x0bLinkService\x12M\n\x06\x41ttach\x12\x1e.wardnet.wire.v1.AttachRequest\x1a\x1f.wardnet.wire.v1.AttachResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CAUSE_DETAILSENTRY']._loaded_options = None
   _globals['_CAUSE_DETAILSENTRY']._serialized_options = b'8\001'
-  _globals['_LOGRECEIPT_WITNESSESENTRY']._loaded_options = None
-  _globals['_LOGRECEIPT_WITNESSESENTRY']._serialized_options = b'8\001'
   _globals['_ATTACHREQUEST']._serialized_start=108
   _globals['_ATTACHREQUEST']._serialized_end=713
   _globals['_ATTACHRESPONSE']._serialized_start=716
@@ -58,31 +56,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROUNDPART']._serialized_start=1741
   _globals['_ROUNDPART']._serialized_end=1844
   _globals['_SIGNEDANSWER']._serialized_start=1846
-  _globals['_SIGNEDANSWER']._serialized_end=1910
-  _globals['_REFUSAL']._serialized_start=1912
-  _globals['_REFUSAL']._serialized_end=1978
-  _globals['_CAUSE']._serialized_start=1980
-  _globals['_CAUSE']._serialized_end=2105
-  _globals['_CAUSE_DETAILSENTRY']._serialized_start=2059
-  _globals['_CAUSE_DETAILSENTRY']._serialized_end=2105
-  _globals['_STUDYDECISION']._serialized_start=2107
-  _globals['_STUDYDECISION']._serialized_end=2183
-  _globals['_EXPLAINWORK']._serialized_start=2185
-  _globals['_EXPLAINWORK']._serialized_end=2252
-  _globals['_EXPLANATION']._serialized_start=2254
-  _globals['_EXPLANATION']._serialized_end=2319
-  _globals['_AUDITWORK']._serialized_start=2321
-  _globals['_AUDITWORK']._serialized_end=2388
-  _globals['_AUDITPAGE']._serialized_start=2390
-  _globals['_AUDITPAGE']._serialized_end=2483
-  _globals['_LETTER']._serialized_start=2485
-  _globals['_LETTER']._serialized_end=2566
-  _globals['_RECEIPTWORK']._serialized_start=2568
-  _globals['_RECEIPTWORK']._serialized_end=2610
-  _globals['_LOGRECEIPT']._serialized_start=2613
+  _globals['_SIGNEDANSWER']._serialized_end=1893
+  _globals['_ANSWERCONTENT']._serialized_start=1895
+  _globals['_ANSWERCONTENT']._serialized_end=1997
+  _globals['_REFUSAL']._serialized_start=1999
+  _globals['_REFUSAL']._serialized_end=2065
+  _globals['_CAUSE']._serialized_start=2067
+  _globals['_CAUSE']._serialized_end=2192
+  _globals['_CAUSE_DETAILSENTRY']._serialized_start=2146
+  _globals['_CAUSE_DETAILSENTRY']._serialized_end=2192
+  _globals['_STUDYDECISION']._serialized_start=2194
+  _globals['_STUDYDECISION']._serialized_end=2270
+  _globals['_EXPLAINWORK']._serialized_start=2272
+  _globals['_EXPLAINWORK']._serialized_end=2339
+  _globals['_EXPLANATION']._serialized_start=2341
+  _globals['_EXPLANATION']._serialized_end=2406
+  _globals['_AUDITWORK']._serialized_start=2408
+  _globals['_AUDITWORK']._serialized_end=2475
+  _globals['_AUDITPAGE']._serialized_start=2477
+  _globals['_AUDITPAGE']._serialized_end=2570
+  _globals['_LETTER']._serialized_start=2572
+  _globals['_LETTER']._serialized_end=2653
+  _globals['_RECEIPTWORK']._serialized_start=2655
+  _globals['_RECEIPTWORK']._serialized_end=2724
+  _globals['_LOGRECEIPT']._serialized_start=2726
   _globals['_LOGRECEIPT']._serialized_end=2825
-  _globals['_LOGRECEIPT_WITNESSESENTRY']._serialized_start=2777
-  _globals['_LOGRECEIPT_WITNESSESENTRY']._serialized_end=2825
   _globals['_ACKNOWLEDGEMENT']._serialized_start=2827
   _globals['_ACKNOWLEDGEMENT']._serialized_end=2861
   _globals['_ENDED']._serialized_start=2863

@@ -135,14 +135,20 @@ class RoundPart(_message.Message):
     def __init__(self, work_id: _Optional[str] = ..., sums: _Optional[_Union[_sums_pb2.Sums, _Mapping]] = ..., snapshot: _Optional[str] = ..., transcript: _Optional[str] = ...) -> None: ...
 
 class SignedAnswer(_message.Message):
-    __slots__ = ("work_id", "sealed", "promise")
+    __slots__ = ("work_id", "sealed")
     WORK_ID_FIELD_NUMBER: _ClassVar[int]
     SEALED_FIELD_NUMBER: _ClassVar[int]
-    PROMISE_FIELD_NUMBER: _ClassVar[int]
     work_id: str
     sealed: bytes
-    promise: bytes
-    def __init__(self, work_id: _Optional[str] = ..., sealed: _Optional[bytes] = ..., promise: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, work_id: _Optional[str] = ..., sealed: _Optional[bytes] = ...) -> None: ...
+
+class AnswerContent(_message.Message):
+    __slots__ = ("answer", "promise")
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    PROMISE_FIELD_NUMBER: _ClassVar[int]
+    answer: _envelope_pb2.Envelope
+    promise: _envelope_pb2.Envelope
+    def __init__(self, answer: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., promise: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ...) -> None: ...
 
 class Refusal(_message.Message):
     __slots__ = ("work_id", "causes")
@@ -226,29 +232,20 @@ class ReceiptWork(_message.Message):
     ID_FIELD_NUMBER: _ClassVar[int]
     PROMISE_FIELD_NUMBER: _ClassVar[int]
     id: int
-    promise: bytes
-    def __init__(self, id: _Optional[int] = ..., promise: _Optional[bytes] = ...) -> None: ...
+    promise: _envelope_pb2.Envelope
+    def __init__(self, id: _Optional[int] = ..., promise: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ...) -> None: ...
 
 class LogReceipt(_message.Message):
-    __slots__ = ("id", "proof", "checkpoint", "witnesses", "causes")
-    class WitnessesEntry(_message.Message):
-        __slots__ = ("key", "value")
-        KEY_FIELD_NUMBER: _ClassVar[int]
-        VALUE_FIELD_NUMBER: _ClassVar[int]
-        key: str
-        value: bytes
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
+    __slots__ = ("id", "proof", "checkpoint", "causes")
     ID_FIELD_NUMBER: _ClassVar[int]
     PROOF_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
-    WITNESSES_FIELD_NUMBER: _ClassVar[int]
     CAUSES_FIELD_NUMBER: _ClassVar[int]
     id: int
     proof: _containers.RepeatedScalarFieldContainer[bytes]
     checkpoint: str
-    witnesses: _containers.ScalarMap[str, bytes]
     causes: _containers.RepeatedCompositeFieldContainer[Cause]
-    def __init__(self, id: _Optional[int] = ..., proof: _Optional[_Iterable[bytes]] = ..., checkpoint: _Optional[str] = ..., witnesses: _Optional[_Mapping[str, bytes]] = ..., causes: _Optional[_Iterable[_Union[Cause, _Mapping]]] = ...) -> None: ...
+    def __init__(self, id: _Optional[int] = ..., proof: _Optional[_Iterable[bytes]] = ..., checkpoint: _Optional[str] = ..., causes: _Optional[_Iterable[_Union[Cause, _Mapping]]] = ...) -> None: ...
 
 class Acknowledgement(_message.Message):
     __slots__ = ("work_id",)

@@ -112,10 +112,18 @@ class ExplainResponse(_message.Message):
     def __init__(self, hospital: _Optional[str] = ..., away: _Optional[bool] = ..., causes: _Optional[_Iterable[_Union[_link_pb2.Cause, _Mapping]]] = ...) -> None: ...
 
 class ReceiptsRequest(_message.Message):
-    __slots__ = ("query",)
-    QUERY_FIELD_NUMBER: _ClassVar[int]
-    query: str
-    def __init__(self, query: _Optional[str] = ...) -> None: ...
+    __slots__ = ("promises",)
+    PROMISES_FIELD_NUMBER: _ClassVar[int]
+    promises: _containers.RepeatedCompositeFieldContainer[HospitalPromise]
+    def __init__(self, promises: _Optional[_Iterable[_Union[HospitalPromise, _Mapping]]] = ...) -> None: ...
+
+class HospitalPromise(_message.Message):
+    __slots__ = ("hospital", "promise")
+    HOSPITAL_FIELD_NUMBER: _ClassVar[int]
+    PROMISE_FIELD_NUMBER: _ClassVar[int]
+    hospital: str
+    promise: _envelope_pb2.Envelope
+    def __init__(self, hospital: _Optional[str] = ..., promise: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ...) -> None: ...
 
 class ReceiptsResponse(_message.Message):
     __slots__ = ("hospital", "away", "receipt")
@@ -128,14 +136,12 @@ class ReceiptsResponse(_message.Message):
     def __init__(self, hospital: _Optional[str] = ..., away: _Optional[bool] = ..., receipt: _Optional[_Union[_link_pb2.LogReceipt, _Mapping]] = ...) -> None: ...
 
 class SealedAnswer(_message.Message):
-    __slots__ = ("hospital", "sealed", "promise")
+    __slots__ = ("hospital", "sealed")
     HOSPITAL_FIELD_NUMBER: _ClassVar[int]
     SEALED_FIELD_NUMBER: _ClassVar[int]
-    PROMISE_FIELD_NUMBER: _ClassVar[int]
     hospital: str
     sealed: bytes
-    promise: bytes
-    def __init__(self, hospital: _Optional[str] = ..., sealed: _Optional[bytes] = ..., promise: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, hospital: _Optional[str] = ..., sealed: _Optional[bytes] = ...) -> None: ...
 
 class HospitalProgress(_message.Message):
     __slots__ = ("hospital", "state", "causes")

@@ -114,7 +114,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Receipts(self, request, context):
-        """Receipts asks every hospital that has answered a query for what keeps its promise.
+        """Receipts asks hospitals for what keeps the promises that came with their answers.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
