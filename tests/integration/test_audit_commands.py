@@ -24,7 +24,7 @@ from wardnet import clock
 from wardnet.audit import log, tags
 from wardnet.audit.entry import Actor, Event, EventType, Outcome
 from wardnet.client import cli
-from wardnet.client.audit_words import grouped
+from wardnet.command import grouped
 from wardnet.errors import CATALOGUE, Reason
 from wardnet.identity.member import Role
 
