@@ -7,8 +7,10 @@
 """
 
 import json
+import re
 import secrets
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -29,6 +31,11 @@ Record = Mapping[str, Json]
 
 _LINE: Final = 65
 """Most characters of what `--help` says about a subcommand: what fits beside its name."""
+
+_MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d{3}Z")
+_MEMBER: Final = re.compile(r"wardnet://[^/\s]+/(?=[a-z]+/\S)")
+_DIGEST: Final = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
+_KEY: Final = re.compile(r"\b[0-9a-f]{64}\b")
 
 _WIDE: Final = 10_000
 """Width of a table that goes to a file or a pipe, so that nothing is cut."""
@@ -187,6 +194,31 @@ def console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else _WIDE
     return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+
+
+def shortened(text: str) -> str:
+    """Return a cell of a table: moments to the second, members without their network, short ids.
+
+    Examples
+    --------
+    >>> shortened("2026-01-31T08:15:00.123Z"), shortened("wardnet://heartnet/node/north")
+    ('2026-01-31 08:15:00 UTC', 'node/north')
+    >>> shortened("ab" * 32)
+    'abababababab…'
+    """
+    bare = _MEMBER.sub("", _MOMENT.sub(r"\1 \2 UTC", text))
+    return _DIGEST.sub("\\1\N{HORIZONTAL ELLIPSIS}", bare)
+
+
+def grouped(text: str) -> str:
+    """Write every fingerprint in a text in groups of four, as people read them to each other.
+
+    Examples
+    --------
+    >>> grouped("compare " + "ab12" * 16)[:22]
+    'compare ab12-ab12-ab12'
+    """
+    return _KEY.sub(lambda found: "-".join(textwrap.wrap(found[0], 4)), text)
 
 
 def _cell(value: "Json") -> str:

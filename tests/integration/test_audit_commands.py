@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,11 @@ from support.hospital import Hospital
 from support.member import wait_until
 from support.pki import PASSPHRASE, TestNetwork
 from support.questions import key
+from wardnet import clock
+from wardnet.audit import log, tags
+from wardnet.audit.entry import Actor, Event, EventType, Outcome
 from wardnet.client import cli
-from wardnet.client.audit_words import grouped
+from wardnet.command import grouped
 from wardnet.errors import CATALOGUE, Reason
 from wardnet.identity.member import Role
 
@@ -166,6 +170,64 @@ def test_reports_and_exports_are_made_of_what_was_proven(
     assert wardnet(home, "export", "bundle", file, "-o", again).exit_code == 0
     assert again.read_bytes() == file.read_bytes()
     assert wardnet(home, "export", "bundle", file, again, "-o", table).exit_code == 2
+
+
+def test_a_patient_is_told_to_whom_her_records_went(
+    network: TestNetwork, hospital: Hospital, home: Path
+) -> None:
+    """The number goes sealed to the hospital; its log is searched by a tag that only it makes."""
+    tag = tags.tag(hospital.keystore.derive(tags.PURPOSE), "4711")
+    released = Event(
+        type=EventType.DATASET_LOADED,
+        outcome=Outcome.RELEASED,
+        node=hospital.credentials.member.uri,
+        actor=Actor(subject="wardnet://heartnet/steward/sue", role="steward"),
+        dataset="cardiology",
+        purpose="DUO:0000006",
+        recipient="wardnet://heartnet/node/b",
+        patient_tags=(tag,),
+    )
+    with hospital.catalog() as catalog, catalog.transaction() as connection:
+        for outcome in (Outcome.RELEASED, Outcome.REFUSED):
+            log.append(connection, replace(released, outcome=outcome), at=clock.now())
+
+    async def scenario() -> None:
+        async with network_of(network, hospital, home) as typed:
+
+            async def accounted(patient: str) -> list[dict[str, str]]:
+                done = await typed("report", "disclosures", "a", "--patient", patient, "--json")
+                rows: list[dict[str, str]] = json.loads(done.stdout)["rows"]
+                return rows
+
+            (row,) = await accounted(" 4711 ")
+            assert (row["recipient"], row["purpose"]) == (released.recipient, released.purpose)
+            assert "cardiology" in row["what"]
+            assert await accounted("4712") == []
+            shown = await typed("report", "disclosures", "a", "--patient", "4711")
+            assert "node/b" in shown.stdout
+            assert "4711" not in shown.stdout + shown.stderr
+            read = await typed("search", "a", "--type", "log_read", "--json")
+            assert tag in read.stdout
+            assert "4711" not in read.stdout
+
+    run(scenario())
+
+
+def test_a_bundle_is_not_filtered(
+    network: TestNetwork, hospital: Hospital, home: Path, tmp_path: Path
+) -> None:
+    """A filter that did nothing would make a report that seems to say more than it does."""
+    file = tmp_path / "a.bundle"
+
+    async def scenario() -> None:
+        async with network_of(network, hospital, home) as typed:
+            assert (await typed("export", "bundle", "a", "-o", file)).exit_code == 0
+
+    run(scenario())
+    for words in (["--since", "2026-01-01"], ["--patient", "4711"], ["--dataset", "cardiology"]):
+        done = wardnet(home, "report", "studies", file, *words)
+        assert done.exit_code == 2
+        assert "gives all that it holds" in done.stderr
 
 
 def test_syslog_goes_to_a_receiver(

@@ -77,23 +77,39 @@ def test_a_log_under_another_key_than_the_pinned_one_is_refused(
     run(scenario())
 
 
-def test_an_entry_that_was_edited_with_its_hash_is_named(
-    network: TestNetwork, hospital: Hospital, tmp_path: Path
+@pytest.mark.parametrize(
+    ("wanted", "rehashed", "line", "rule"),
+    [
+        (Search(after=1, before=3), True, "2", "the entry, its place or a hash was changed"),
+        (EVERYTHING, False, "2", "it was changed"),
+        (EVERYTHING, True, "1", "it, or one up to entry 2, was changed"),
+    ],
+    ids=["one", "all", "all, with its hash"],
+)
+def test_an_entry_that_was_edited_is_named(  # noqa: PLR0917 - one attack, seen three ways
+    network: TestNetwork,
+    hospital: Hospital,
+    tmp_path: Path,
+    wanted: Search,
+    rehashed: bool,  # noqa: FBT001 - a parameter of the test
+    line: str,
+    rule: str,
 ) -> None:
     """The tree above it tells; nothing of the search is shown."""
     search(network, hospital, tmp_path)
     with hospital.catalog() as catalog, catalog.transaction() as connection:
         data = log.data(connection, 2).replace(b"operator", b"operetta")
-        connection.execute(
-            "UPDATE access_log SET entry = ?, leaf = ? WHERE seq = 2", (data, leaf_hash(data))
-        )
+        connection.execute("UPDATE access_log SET entry = ? WHERE seq = 2", (data,))
+        if rehashed:
+            row = (leaf_hash(data),)
+            connection.execute("UPDATE access_log SET leaf = ? WHERE seq = 2", row)
 
     async def scenario() -> None:
         async with audited(network, hospital, tmp_path) as olga:
-            with pytest.raises(WardnetError) as caught:
-                await olga.do(lambda audit: audit.search("a", Search(after=1, before=3)))
+            with pytest.raises(WardnetError, match=rule) as caught:
+                await olga.do(lambda audit: audit.search("a", wanted))
             assert caught.value.reason is Reason.PROOF_REFUSED
-            assert caught.value.details["line"] == "2"
+            assert caught.value.details["line"] == line
 
     run(scenario())
 

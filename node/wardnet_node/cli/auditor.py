@@ -12,7 +12,7 @@ from wardnet import clock
 from wardnet.audit.entry import EventType
 from wardnet.audit.grant import Grant
 from wardnet.audit.scope import Scope
-from wardnet.command import Record, json_option, print_record, print_records
+from wardnet.command import Record, grouped, json_option, print_record, print_records
 from wardnet.errors import Reason, WardnetError
 from wardnet_node.cli.book import fingerprint_option
 from wardnet_node.cli.place import Place
@@ -80,6 +80,10 @@ def list_auditors(place: Place, *, as_json: bool) -> None:
     """List who was granted what, and what has ended."""
     with place.grants() as (grants, _):
         records = [_record(granted.grant) for granted in grants.list()]
+    if not as_json:
+        records = [
+            {**record, "fingerprint": grouped(str(record["fingerprint"]))} for record in records
+        ]
     print_records(records, as_json=as_json, columns=SHOWN)
 
 

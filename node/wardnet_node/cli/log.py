@@ -17,7 +17,7 @@ from wardnet.audit.entry import Entry, EventType
 from wardnet.audit.search import Search
 from wardnet.audit.search import search as find
 from wardnet.canonical import Json
-from wardnet.command import json_option, print_record, print_records
+from wardnet.command import json_option, print_record, print_records, shortened
 from wardnet.identity.credentials import Keys
 from wardnet_node.cli.place import Place
 from wardnet_node.cli.signing import signing_options, unlocked
@@ -51,7 +51,7 @@ def show(place: Place, *, start: int, limit: int | None, as_json: bool) -> None:
     """Show the entries, oldest first."""
     with place.catalog() as catalog, catalog.reading() as connection:
         entries = list(access_log.entries(connection, start=start, limit=limit or -1))
-    print_records([_record(entry) for entry in entries], as_json=as_json, columns=SHOWN)
+    _print(entries, as_json=as_json)
 
 
 @log.command()
@@ -97,7 +97,7 @@ def search(
     )
     with place.catalog() as catalog, catalog.reading() as connection:
         entries = find(connection, wanted, limit=limit)
-    print_records([_record(entry) for entry in entries], as_json=as_json, columns=SHOWN)
+    _print(entries, as_json=as_json)
 
 
 @log.command()
@@ -211,6 +211,17 @@ def _moment(day: datetime | None, *, after: int = 0) -> str:
     if day is None:
         return ""
     return clock.to_moment(day.replace(tzinfo=UTC) + timedelta(days=after))
+
+
+def _print(entries: Sequence[Entry], *, as_json: bool) -> None:
+    records = [_record(entry) for entry in entries]
+    if not as_json:
+        records = [{name: _brief(record[name]) for name in SHOWN} for record in records]
+    print_records(records, as_json=as_json)
+
+
+def _brief(value: Json) -> Json:
+    return shortened(value) if isinstance(value, str) else value
 
 
 def _record(entry: Entry) -> dict[str, Json]:

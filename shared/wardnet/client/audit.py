@@ -24,6 +24,7 @@ from wardnet.audit.entry import Entry, EventType
 from wardnet.audit.grant import Grant
 from wardnet.audit.request import MOST_ENTRIES, Action, Question, Reply, Request
 from wardnet.audit.search import EVERYTHING, Search
+from wardnet.audit.tree import leaf_hash, verify_inclusion
 from wardnet.client.connection import Connection
 from wardnet.client.pins import Pins
 from wardnet.errors import Reason, WardnetError
@@ -266,7 +267,7 @@ class Audit:
     ) -> Found:
         """Verify what came in parts as one bundle, and only then read its entries."""
         # 1. All that was asked for in one order makes one bundle.
-        proved = tuple(sorted(taken))
+        proved = proofs = tuple(sorted(taken))
         size = checkpoint.parse(note.parse(part.checkpoint).text).size
         complete = whole and [item.seq for item in proved] == list(range(1, size + 1))
         if complete:
@@ -274,7 +275,12 @@ class Audit:
         bundle = replace(part, entries=proved, count=len(proved), complete=complete, wanted=words)
         # 2. It holds, and it is a log of this hospital.
         pins = self._pins.keys
-        verdict = bundles.verify(bundle, logs=pins, witnesses=pins)
+        try:
+            verdict = bundles.verify(bundle, logs=pins, witnesses=pins)
+        except WardnetError as error:
+            if error.reason is Reason.BUNDLE_REWRITTEN:
+                _name_changed(proofs, bundle.checkpoint)
+            raise
         uri = self._node(hospital).uri
         if verdict.origin != uri and not verdict.origin.startswith(f"{uri}/"):
             raise WardnetError(
@@ -295,6 +301,25 @@ def read_entries(proved: Iterable[Proved]) -> tuple[Entry, ...]:
         `MALFORMED`.
     """
     return tuple(entry.from_bytes(item.data) for item in proved)
+
+
+def _name_changed(proved: Sequence[Proved], signed: str) -> None:
+    """Refuse the entries whose own proofs, which came along, do not hold.
+
+    Whoever edits an entry together with its hash breaks the proof of its neighbour, too: then it
+    is one of the two.
+    """
+    head, changed = checkpoint.parse(note.parse(signed).text), []
+    for item in proved:
+        leaf, index = leaf_hash(item.data), item.seq - 1
+        try:
+            verify_inclusion(leaf, index=index, size=head.size, proof=item.proof, root=head.root)
+        except WardnetError:
+            changed.append(item.seq)
+    if changed:
+        more = f", or one up to entry {changed[-1]}," if len(changed) > 1 else ""
+        rule = f"it{more} was changed after it was written"
+        raise WardnetError(Reason.PROOF_REFUSED, line=changed[0], rule=rule)
 
 
 def _continued(found: Found, *, seen: str | None, proof: Sequence[str]) -> Verdict:

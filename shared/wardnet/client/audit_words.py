@@ -1,7 +1,6 @@
 """How `wardnet audit` writes entries, proofs and reports for people; JSON keeps every value."""
 
 import json
-import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -14,38 +13,10 @@ from wardnet.audit.export.row import row
 from wardnet.audit.tree import Proof, leaf_hash
 from wardnet.canonical import Json
 from wardnet.client.sheet import plain
+from wardnet.command import shortened
 from wardnet.errors import WardnetError
 
-_MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d{3}Z")
-_MEMBER: Final = re.compile(r"wardnet://[^/\s]+/(?=[a-z]+/\S)")
-_DIGEST: Final = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
-_KEY: Final = re.compile(r"\b[0-9a-f]{64}\b")
 _WIDTH: Final = 100
-
-
-def shortened(text: str) -> str:
-    """Return a cell of a table: moments to the second, members without their network, short ids.
-
-    Examples
-    --------
-    >>> shortened("2026-01-31T08:15:00.123Z"), shortened("wardnet://heartnet/node/north")
-    ('2026-01-31 08:15:00 UTC', 'node/north')
-    >>> shortened("ab" * 32)
-    'abababababab…'
-    """
-    bare = _MEMBER.sub("", _MOMENT.sub(r"\1 \2 UTC", text))
-    return plain(_DIGEST.sub("\\1\N{HORIZONTAL ELLIPSIS}", bare))
-
-
-def grouped(text: str) -> str:
-    """Write every fingerprint in a text in groups of four, as people read them to each other.
-
-    Examples
-    --------
-    >>> grouped("compare " + "ab12" * 16)[:22]
-    'compare ab12-ab12-ab12'
-    """
-    return _KEY.sub(lambda found: "-".join(textwrap.wrap(found[0], 4)), text)
 
 
 def listed(entry: Entry) -> dict[str, Json]:
@@ -60,7 +31,10 @@ def listed(entry: Entry) -> dict[str, Json]:
         "dataset": entry.dataset,
         "study": entry.study,
     }
-    return {"seq": entry.seq, **{name: shortened(text or "") for name, text in cells.items()}}
+    return {
+        "seq": entry.seq,
+        **{name: plain(shortened(text or "")) for name, text in cells.items()},
+    }
 
 
 def described(entry: Entry) -> Iterator[str]:
@@ -112,7 +86,7 @@ def tabled(columns: Sequence[str], rows: Sequence[Sequence[str | int]]) -> list[
     said = [place for place in range(len(columns)) if any(line[place] != "" for line in rows)]
     return [
         {
-            columns[place]: cell if isinstance(cell := line[place], int) else shortened(cell)
+            columns[place]: cell if isinstance(cell := line[place], int) else plain(shortened(cell))
             for place in said
         }
         for line in rows

@@ -13,6 +13,7 @@ from wardnet.client.cli_study import study
 from wardnet.client.remote import RemoteNetwork
 from wardnet.command import (
     Command,
+    grouped,
     home_options,
     json_option,
     print_json,
@@ -74,7 +75,10 @@ def whoami(network: RemoteNetwork, *, as_json: bool) -> None:
     Hospitals compare the key with me on another way than the network, by telephone or on paper,
     before they write it into their address books.
     """
-    print_record(asdict(network.identity), as_json=as_json)
+    record = asdict(network.identity)
+    if not as_json:
+        record["key"] = grouped(record["key"])  # to be read aloud
+    print_record(record, as_json=as_json)
 
 
 @main.command()

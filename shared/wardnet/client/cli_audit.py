@@ -14,10 +14,18 @@ from wardnet.audit.entry import Entry
 from wardnet.audit.search import Search
 from wardnet.canonical import Json
 from wardnet.client.audit_source import Sources, read_bundle, search_options, sources
-from wardnet.client.audit_words import described, grouped, inclusion, listed, path, shortened
+from wardnet.client.audit_words import described, inclusion, listed, path
 from wardnet.client.cli_audit_take import export, report
 from wardnet.client.pins import Pins
-from wardnet.command import Record, json_option, print_json, print_record, print_records
+from wardnet.command import (
+    Record,
+    grouped,
+    json_option,
+    print_json,
+    print_record,
+    print_records,
+    shortened,
+)
 from wardnet.question import answer as answers
 
 
