@@ -148,7 +148,7 @@ def erase(place: Place, *, patient: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def witnesses(place: Place, *, as_json: bool) -> None:
-    """Show how much of the log each witness has cosigned, and what it still waits for."""
+    """Show how much of the log each witness has cosigned."""
     with place.catalog() as catalog, catalog.reading() as connection:
         found = cosigned.coverage(connection)
         standings = cosigned.standings(connection)
@@ -180,7 +180,10 @@ def extend(
     password_files: Sequence[Path],
     as_json: bool,
 ) -> None:
-    """Answer for 72 more hours although too few witnesses confirm the log; two stewards sign."""
+    """Let the node answer for 72 hours more; two stewards sign.
+
+    It has stopped because too few other hospitals have confirmed its log for a day.
+    """
     with place.decisions() as (decisions, stewards):
         signing = unlocked(stewards, signers, password_files=password_files)
         done = decisions.extend(stewards=signing, reason=reason)

@@ -221,8 +221,9 @@ class Auditors:
             self._use_nonce(connection, asked.request.nonce)
             read = self._finder(connection, asked)
             log.append(connection, event, at=at)
-            if not asked.question.size:
-                key, origin = self._credentials.signer.key, self._member.uri
+            # A log that has lost its end signs no other one.
+            if not asked.question.size and not cosigned.is_disputed(connection):
+                key, origin = self._credentials.signer.key, self._origin(connection)
                 checkpoint.make(connection, key=key, origin=origin, at=at)
         with self._catalog.reading() as connection:
             return read(connection)
@@ -247,7 +248,9 @@ class Auditors:
         found = scan(connection, wanted, within=asked.scope, limit=question.limit)
         seqs = [entry.seq for entry in found]
         public = self._credentials.signer.key.public_key()
-        bundle = bundles.gather(connection, seqs, keys={self._member.uri: public}, size=size)
+        origin = checkpoint.parse(note.parse(signed).text).origin
+        keys = {**cosigned.keys(connection), origin: public}
+        bundle = bundles.gather(connection, seqs, keys=keys, size=size)
         stream = io.BytesIO()
         bundles.write(bundle, stream)
         return _Body(
@@ -256,6 +259,9 @@ class Auditors:
             next=seqs[-1] if len(seqs) == question.limit and seqs[-1] > 1 else 0,
             consistency=_consistency(connection, old=question.seen, new=size),
         )
+
+    def _origin(self, connection: Connection) -> str:
+        return cosigned.origin(connection, self._member.uri)
 
     def _kept_answer(self, connection: Connection, asked: _Asked) -> bytes:
         query = asked.question.query

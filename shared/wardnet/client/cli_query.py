@@ -215,7 +215,7 @@ def show_query(network: RemoteNetwork, query_id: str, *, as_json: bool) -> None:
 @json_option
 @connected
 def receipt_query(network: RemoteNetwork, query_id: str, *, as_json: bool) -> None:
-    """Prove that the answer of QUERY stands in the access log of each hospital.
+    """Prove that each hospital has logged the answer of QUERY.
 
     QUERY is an id of `wardnet query list`; its first six characters or more are enough. A hospital
     can prove it as soon as other hospitals have confirmed its log, a minute or two after the
