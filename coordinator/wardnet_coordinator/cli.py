@@ -1,16 +1,20 @@
 """The command `wardnet-coordinator`: found a network, invite its members, serve it."""
 
 import re
+import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
 from wardnet import clock, logs
 from wardnet import settings as sources
+from wardnet.audit import bundle as bundles
+from wardnet.audit import checkpoint, cosigned
 from wardnet.audit import log as access_log
 from wardnet.command import (
     Command,
@@ -212,11 +216,18 @@ def config(options: _Options, *, as_json: bool) -> None:
 
 
 @main.command()
+@click.option(
+    "--bundle",
+    type=click.File("wb"),
+    help="Also write the whole log to this file, proven and signed, as auditors read it.",
+)
 @json_option
 @click.pass_obj
-def log(options: _Options, *, as_json: bool) -> None:
+def log(options: _Options, *, bundle: BinaryIO | None, as_json: bool) -> None:
     """Check the access log from its first entry, then show it."""
     connection = state.connect(options.home)
+    if bundle is not None:
+        _write_bundle(options, connection, bundle)
     head = access_log.verify(connection)
     entries = [asdict(entry) for entry in access_log.entries(connection)]
     connection.close()
@@ -234,3 +245,13 @@ def log(options: _Options, *, as_json: bool) -> None:
     )
     print_records(rows, as_json=as_json, columns=shown)
     click.echo(f"{head.size} entries, whole. Root {head.root}", err=True)
+
+
+def _write_bundle(options: _Options, connection: sqlite3.Connection, stream: BinaryIO) -> None:
+    """Write the whole log with a checkpoint of it as it is now."""
+    credentials = Credentials.load(options.home, options.unlock())
+    origin, key = credentials.member.uri, credentials.signer.key
+    with state.transaction(connection):
+        checkpoint.make(connection, key=key, origin=origin, at=clock.now())
+    keys = {**cosigned.keys(connection), origin: key.public_key()}
+    bundles.write(bundles.gather(connection, None, keys=keys, wanted="everything"), stream)
