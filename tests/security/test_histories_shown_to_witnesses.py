@@ -20,6 +20,7 @@ from support.witnessing import (
     coordinating,
     coverage,
     evidence,
+    forging,
     held,
     hospital,
     is_covered,
@@ -28,9 +29,13 @@ from support.witnessing import (
     until,
     uri,
 )
-from wardnet.audit import cosigned
+from wardnet import canonical
+from wardnet.audit import cosigned, letters, note
+from wardnet.audit.checkpoint import Checkpoint
+from wardnet.audit.correspondence import Said
 from wardnet.audit.entry import Entry, EventType
 from wardnet.errors import Reason, WardnetError
+from wardnet.identity.envelope import Envelope, sign
 from wardnet_node.desk.accept import Refused
 
 
@@ -242,3 +247,139 @@ def test_a_hospital_whose_key_nobody_has_compared_is_no_witness(
 
     run(scenario())
     assert (coverage(a).peers, held(a, uri("b"))) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"), [(0, Reason.LOG_FORKED), (3, Reason.CONSISTENCY_REFUSED)]
+)
+def test_another_history_is_kept_as_evidence_by_each_witness(
+    network: TestNetwork,
+    hospitals: tuple[Hospital, ...],
+    tmp_path: Path,
+    more: int,
+    reason: Reason,
+) -> None:
+    """Of the same size, and of another: both checkpoints, signed, and an entry in their own log."""
+    a, b, c = hospitals
+
+    async def scenario() -> None:
+        async with coordinating(network, tmp_path / "office") as address:
+            await covered(address, a, b, c)
+            before = held(b, uri("a")), held(c, uri("a"))
+            with forging(more):
+                async with attached(address, a, b, c):
+                    await until(lambda: bool(evidence(b)) and bool(evidence(c)))
+            assert (held(b, uri("a")), held(c, uri("a"))) == before
+
+    run(scenario())
+    for witness in (b, c):
+        fork = evidence(witness)[0]
+        assert fork.origin == uri("a")
+        assert fork.proven is (more == 0)
+        found = entries_of(witness, EventType.FORK_FOUND)[0]
+        assert (found.actor.subject, found.reason) == (uri("a"), reason)
+
+
+def test_two_offers_at_once_end_with_the_longer_one(
+    network: TestNetwork, hospitals: tuple[Hospital, ...], tmp_path: Path
+) -> None:
+    """Neither rolls the witness back, whichever letter comes first."""
+    a, b, c = hospitals
+
+    async def scenario() -> None:
+        async with (
+            coordinating(network, tmp_path / "office") as address,
+            attached(address, a, b, c) as (node, *_),
+        ):
+            offers = node.link._witnesses._correspondence
+            for _ in range(3):
+                grow(a)
+                await asyncio.gather(*(offers.offer_all() for _ in range(3)))
+            await until(lambda: is_covered(a))
+
+    run(scenario())
+    assert evidence(b) == evidence(c) == ()
+    assert not is_locked(a)
+
+
+def test_a_coordinator_that_forges_replies_is_not_believed(
+    network: TestNetwork, hospitals: tuple[Hospital, ...], tmp_path: Path
+) -> None:
+    """It can neither cosign for a hospital nor lock the node by an invented history."""
+    a, _, _ = hospitals
+    office = network.coordinator()
+
+    async def scenario() -> None:
+        async with (
+            coordinating(network, tmp_path / "office") as address,
+            attached(address, a) as (node,),
+        ):
+            offers = node.link._witnesses._correspondence
+            sent: list[str] = []
+
+            async def forge(member: str, envelope: Envelope) -> None:
+                if envelope.payload_type != letters.REQUEST:
+                    return
+                sent.append(member)
+                invented = Checkpoint(uri("a"), 9999, bytes(32)).text
+                reply = letters.Reply(
+                    request=canonical.digest(envelope.payload),
+                    refusal=Reason.CHECKPOINT_OUTDATED.value,
+                    held=str(note.sign(invented, name=uri("a"), key=office.signer.key)),
+                )
+                data = letters.reply_to_bytes(reply)
+                await offers.receive(member, sign(letters.REPLY, data, office.signer))
+
+            offers._send = forge
+            offers._patience = 0.2
+            said = await offers.offer_all()
+            assert uri("b") in sent
+            assert Said.COSIGNED not in said.values()
+            assert Said.DISPUTED not in said.values()
+
+    run(scenario())
+    assert not is_locked(a)
+    assert coverage(a).covered == 0
+
+
+def test_a_log_begun_anew_in_silence_is_not_cosigned(
+    network: TestNetwork, hospitals: tuple[Hospital, ...], tmp_path: Path
+) -> None:
+    """A new origin without the stewards' entry, or with one that names nothing, is refused."""
+    a, b, c = hospitals
+
+    async def scenario() -> None:
+        async with coordinating(network, tmp_path / "office") as address:
+            await covered(address, a, b, c)
+            with a.catalog() as catalog, catalog.transaction() as connection:
+                cosigned.begin_anew(connection, number=2, seq=1, at=network.at)
+            async with attached(address, a, b, c, proof_patience=1.0) as (node, *_):
+                with pytest.raises(WardnetError) as caught:
+                    await node.link._witnesses.wait_until_proven()
+            assert caught.value.reason is Reason.LOG_UNPROVEN
+
+    run(scenario())
+    assert held(b, f"{uri('a')}/2") is None
+    assert held(c, f"{uri('a')}/2") is None
+
+
+def test_an_older_beginning_is_not_cosigned_after_a_recovery(
+    network: TestNetwork, hospitals: tuple[Hospital, ...], tmp_path: Path
+) -> None:
+    """Who goes on with the log of before the unlocking is locked by what came after it."""
+    a, b, c = hospitals
+
+    async def scenario() -> None:
+        async with coordinating(network, tmp_path / "office") as address:
+            await covered(address, a, b, c)
+            backup = back_up(a)
+            (a.home / "anchor.json").unlink()
+            unlock(network, a)
+            await covered(address, a, b, c)
+            put_back(a, backup)
+            async with attached(address, a, b, c):
+                await until(lambda: is_locked(a))
+
+    run(scenario())
+    after = held(b, f"{uri('a')}/2")
+    assert after is not None

@@ -2,10 +2,14 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Final
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from support.coordinator import serving
 from support.hospital import Hospital, Node
@@ -13,11 +17,13 @@ from support.member import wait_until
 from support.pki import TestNetwork
 from support.questions import key, steward
 from wardnet.agreement.address_book import AddressBook
-from wardnet.audit import cosigned
+from wardnet.audit import cosigned, note
 from wardnet.audit.checkpoint import Checkpoint
 from wardnet.audit.cosigned import Coverage
 from wardnet.audit.entry import EventType
-from wardnet.audit.witness import Fork, forks, witnessed
+from wardnet.audit.log import Connection
+from wardnet.audit.recovery import Recovery
+from wardnet.audit.witness import Fork, Submission, forks, witnessed
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.member import Member, Role
 from wardnet_node.desk.book import Key, with_key
@@ -100,6 +106,29 @@ def covers(hospital: Hospital, kind: EventType) -> bool:
     """Say whether others vouch for the last entry of a kind."""
     places = [entry.seq for entry in hospital.entries() if entry.type is kind]
     return bool(places) and coverage(hospital).covered >= places[-1]
+
+
+@contextmanager
+def forging(more: int) -> Iterator[None]:
+    """Let hospital a's node sign another history, longer by so much than what is held."""
+    honest = cosigned.compose
+
+    def forged(
+        connection: Connection,
+        *,
+        held: int | None,
+        owner: str,
+        key: Ed25519PrivateKey,
+        at: datetime,
+    ) -> tuple[Submission, Recovery | None]:
+        if owner != uri("a") or not held:
+            return honest(connection, held=held, owner=owner, key=key, at=at)
+        other = Checkpoint(owner, held + more, bytes(32)).text
+        return Submission(held, (), str(note.sign(other, name=owner, key=key))), None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cosigned, "compose", forged)
+        yield
 
 
 def held(witness: Hospital, origin: str) -> Checkpoint | None:

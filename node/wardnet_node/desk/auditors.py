@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from wardnet import canonical, clock
 from wardnet.agreement.address_book import key_of
 from wardnet.audit import bundle as bundles
-from wardnet.audit import checkpoint, log, note, tags
+from wardnet.audit import checkpoint, cosigned, log, note, tags
 from wardnet.audit import request as requests
 from wardnet.audit.entry import Actor, Event, EventType, Outcome
 from wardnet.audit.log import Connection
@@ -272,6 +272,9 @@ class Auditors:
         if answer is None:
             raise self._not_kept(query)
         return answer
+
+    def _origin(self, connection: Connection) -> str:
+        return cosigned.origin(connection, self._member.uri)
 
     def _use_nonce(self, connection: Connection, nonce: str) -> None:
         done = connection.execute("INSERT OR IGNORE INTO audit_nonces (nonce) VALUES (?)", (nonce,))

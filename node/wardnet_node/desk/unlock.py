@@ -62,7 +62,11 @@ class Unlocking(Ledger):
                 self._check_two(connection, stewards)
                 number = cosigned.next_number(connection)
                 statement = self._statement(
-                    gap, number=number, at=clock.to_moment(at), reason=reason
+                    gap,
+                    lost=cosigned.lost(connection),
+                    number=number,
+                    at=clock.to_moment(at),
+                    reason=reason,
                 )
                 data = recovery.to_bytes(statement)
                 envelope = sign_all(PAYLOAD_TYPE, data, [*stewards, self._credentials])
@@ -77,7 +81,9 @@ class Unlocking(Ledger):
             anchor.write(head)
         return statement
 
-    def _statement(self, gap: Gap, *, number: int, at: Moment, reason: str) -> BreakGlass:
+    def _statement(
+        self, gap: Gap, *, lost: tuple[str, ...], number: int, at: Moment, reason: str
+    ) -> BreakGlass:
         return canonical.validated(
             lambda: BreakGlass(
                 version=1,
@@ -85,7 +91,7 @@ class Unlocking(Ledger):
                 hospital=self._member.id,
                 anchored=gap.anchored,
                 present=gap.present,
-                witnessed=tuple(item.note for item in gap.witnessed),
+                witnessed=lost,
                 origin=origin_of(self._member.uri, number),
                 at=at,
                 reason=reason,

@@ -210,13 +210,9 @@ def judge(
 
 def dispute(connection: Connection, held: str, *, name: str, at: datetime) -> bool:
     """Keep what speaks against the log; say whether it is new. From then on the log is locked."""
-    signed = note.parse(held)
-    owner = checkpoints.parse(signed.text).origin
-    alone = tuple(item for item in signed.signatures if item.name == owner)
-    text = str(SignedNote(signed.text, alone))
     done = connection.execute(
         "INSERT OR IGNORE INTO log_evidence (note, witness, found) VALUES (?, ?, ?)",
-        (text, name, clock.to_moment(at)),
+        (_alone(held), name, clock.to_moment(at)),
     )
     return bool(done.rowcount)
 
@@ -312,6 +308,21 @@ def coverage(connection: Connection) -> Coverage:
         if "extended" in state:
             until = max(until, clock.from_moment(state["extended"]))
     return Coverage(size, covered, peers, needed_of(peers), until)
+
+
+def lost(connection: Connection) -> tuple[str, ...]:
+    """Return what a log that begins anew must name: its newest checkpoint, and what was shown."""
+    own = checkpoints.latest(connection)
+    shown = [item.note for item in evidence(connection)]
+    return tuple(dict.fromkeys([*shown, *([_alone(own)] if own else [])]))
+
+
+def _alone(text: str) -> str:
+    """Return a checkpoint with nothing but its log's own signature."""
+    signed = note.parse(text)
+    origin = checkpoints.parse(signed.text).origin
+    own = tuple(item for item in signed.signatures if item.name == origin)
+    return str(SignedNote(signed.text, own))
 
 
 def extend(connection: Connection, *, until: datetime) -> None:
