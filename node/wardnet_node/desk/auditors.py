@@ -260,9 +260,6 @@ class Auditors:
             consistency=_consistency(connection, old=question.seen, new=size),
         )
 
-    def _origin(self, connection: Connection) -> str:
-        return cosigned.origin(connection, self._member.uri)
-
     def _kept_answer(self, connection: Connection, asked: _Asked) -> bytes:
         query = asked.question.query
         wanted = Search(request=query, type=EventType.QUERY_ANSWER)
