@@ -5,14 +5,11 @@ from pathlib import Path
 import pytest
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Take the folder for screenshots."""
-    parser.addoption("--artefacts", type=Path, help="Folder to leave screenshots in.")
-
-
 @pytest.fixture
-def artefacts(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Give a folder for screenshots: the one of `--artefacts`, or the test's own."""
-    folder: Path = request.config.getoption("--artefacts") or tmp_path / "artefacts"
+def artefacts(request: pytest.FixtureRequest) -> Path:
+    """Give a folder for a test's screenshots, kept below the checkout until its next run."""
+    folder: Path = request.config.rootpath / "artefacts" / request.node.originalname
     folder.mkdir(parents=True, exist_ok=True)
+    for kept in folder.iterdir():
+        kept.unlink()
     return folder
