@@ -12,7 +12,7 @@ import pytest
 from support.coordinator import run
 from support.hospital import MEN, WOMEN, Hospital
 from support.pki import TestNetwork
-from support.post import Attached, post_office
+from support.post import Attached, Post, post_office
 from support.questions import DICTIONARY, RECIPIENT, count_query, signed, steward, study
 from wardnet import canonical, clock, logs
 from wardnet.audit.entry import EventType, Outcome
@@ -329,10 +329,15 @@ def test_a_superseded_node_stops(network: TestNetwork, hospital: Hospital) -> No
     """A newer process of the hospital has taken over; two must not release side by side."""
     error = WardnetError(Reason.SUPERSEDED, identity="a")
 
+    async def refuse(post: Post) -> None:
+        while True:  # a broken connection can hide why; then the node dials again
+            await (await post.attached()).break_off(error)
+
     async def scenario() -> None:
         async with post_office(network) as (post, address), hospital.serving(address) as node:
-            await (await post.attached()).break_off(error)
-            await asyncio.wait([node.task], timeout=5)
+            refusing = asyncio.create_task(refuse(post))
+            await asyncio.wait([node.task], timeout=15)
+            refusing.cancel()
 
     with pytest.raises(WardnetError) as caught:
         run(scenario())
