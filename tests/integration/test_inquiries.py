@@ -25,7 +25,8 @@ from support.coordinator import (
 from support.pki import TestNetwork
 from wardnet.errors import Reason, WardnetError
 from wardnet.wire.v1 import query_pb2
-from wardnet_coordinator import inquiries, state
+from wardnet_coordinator import asking as asking_room
+from wardnet_coordinator import state
 
 ENDED = WardnetError(Reason.AGREEMENT_ENDED, hospital="b")
 USED_UP = WardnetError(Reason.QUOTA_USED_UP, hospital="b")
@@ -98,7 +99,7 @@ def test_a_hospital_that_says_nothing_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its answer, when it comes, is dropped; so is one to a question of another hospital."""
-    monkeypatch.setattr(inquiries, "PATIENCE", 0.1)
+    monkeypatch.setattr(asking_room, "PATIENCE", 0.1)
 
     async def scenario() -> None:
         async with scene(tmp_path, "ab") as (network, hospitals, ada):
@@ -152,7 +153,7 @@ def test_a_researcher_may_not_ask_about_any_number_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A place is free again when its question has been answered."""
-    monkeypatch.setattr(inquiries, "MAXIMUM_OPEN", 1)
+    monkeypatch.setattr(asking_room, "MAXIMUM_OPEN", 1)
 
     async def scenario() -> None:
         async with scene(tmp_path, "a") as (network, hospitals, ada):
