@@ -5,14 +5,13 @@ which checkpoint the witness holds. That one the log itself has signed: whoever 
 has forgotten needs not be believed. Whoever carries the letters can lose them, nothing else.
 """
 
-from typing import Annotated, Final, TypeAlias, cast
+from typing import Annotated, Final, Literal, TypeAlias, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import StringConstraints, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from wardnet import canonical
-from wardnet.agreement.fields import Layout
 from wardnet.audit.recovery import Recovery
 from wardnet.identity.certificates import read_certificate
 from wardnet.identity.envelope import Envelope
@@ -46,7 +45,7 @@ class Request:
         By which entry the log began anew, where it did.
     """
 
-    version: Layout = 1
+    version: Literal[1] = 1
     witness: str
     number: _Number
     submission: _Text
@@ -72,7 +71,7 @@ class Reply:
         signed it; empty when there is none.
     """
 
-    version: Layout = 1
+    version: Literal[1] = 1
     request: Digest
     cosignature: Annotated[str, StringConstraints(max_length=1024)] = ""
     refusal: Annotated[str, StringConstraints(max_length=64)] = ""
