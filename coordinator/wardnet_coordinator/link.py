@@ -38,7 +38,7 @@ from wardnet_coordinator.course import Part, Refusal, Sealed
 from wardnet_coordinator.inquiries import Inquiries
 from wardnet_coordinator.post import Post
 from wardnet_coordinator.queries import milliseconds
-from wardnet_coordinator.reminders import Reminders
+from wardnet_coordinator.reminders import Reminders, Told
 from wardnet_coordinator.state import Database
 
 
@@ -172,7 +172,9 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
                 read = Page(page.sealed, page.last or bool(causes), causes)
                 self._audits.receive(attachment.hospital, page.id, read)
             case "receipt":
-                self._reminders.receive(attachment.hospital, request.receipt)
+                made = request.receipt
+                told = Told(tuple(made.proof), made.checkpoint, causes_from_wire(made.causes))
+                self._reminders.receive(attachment.hospital, made.id, told)
             case "letter":
                 self._deliver(attachment, request.letter)
             case _:

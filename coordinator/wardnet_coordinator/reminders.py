@@ -8,9 +8,27 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
 from wardnet.identity.member import Member
 from wardnet.sums.arrays import MAXIMUM_HOSPITALS
-from wardnet.wire.v1.link_pb2 import LogReceipt
 from wardnet_coordinator.asking import Asking
 from wardnet_coordinator.broker import Broker, Reminder
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Hold what a hospital shows for its promise; whoever holds the promise can verify it.
+
+    Parameters
+    ----------
+    proof : tuple of bytes
+        Inclusion proof.
+    checkpoint : str
+        Signed note.
+    causes : tuple of WardnetError
+        Why there is no receipt.
+    """
+
+    proof: tuple[bytes, ...]
+    checkpoint: str
+    causes: tuple[WardnetError, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +39,12 @@ class Reminded:
     ----------
     hospital : str
         Its id.
-    receipt : LogReceipt or None
-        As it sent it; whoever holds the promise can verify it. None when it is away.
+    told : Told or None
+        As it sent it; None when it is away.
     """
 
     hospital: str
-    receipt: LogReceipt | None
+    told: Told | None
 
 
 class Reminders:
@@ -39,7 +57,7 @@ class Reminders:
     """
 
     def __init__(self, broker: Broker) -> None:
-        self._asking = Asking[LogReceipt](broker)
+        self._asking = Asking[Told](broker)
 
     async def remind(
         self, promises: Mapping[str, Envelope], caller: Member
@@ -63,10 +81,10 @@ class Reminders:
                 for task in asking:
                     task.cancel()
 
-    def receive(self, hospital: str, receipt: LogReceipt) -> None:
+    def receive(self, hospital: str, number: int, told: Told) -> None:
         """Take a receipt; one that nobody waits for any more is dropped."""
-        self._asking.receive(hospital, receipt.id, receipt)
+        self._asking.receive(hospital, number, told)
 
     async def _remind(self, hospital: str, promise: Envelope) -> Reminded:
-        receipt = await self._asking.ask(hospital, lambda number: Reminder(number, promise))
-        return Reminded(hospital, receipt)
+        told = await self._asking.ask(hospital, lambda number: Reminder(number, promise))
+        return Reminded(hospital, told)

@@ -9,8 +9,12 @@ The log goes on under a new origin, and the statement names what witnesses have 
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
+
+from pydantic import TypeAdapter
 
 from wardnet import canonical, clock
+from wardnet.agreement.fields import Paragraph
 from wardnet.audit import cosigned, log, recovery
 from wardnet.audit.checkpoint import origin_of
 from wardnet.audit.entry import EventType
@@ -24,6 +28,8 @@ from wardnet_node.desk.anchor import Anchor, Gap
 from wardnet_node.desk.decision import sign_all
 from wardnet_node.desk.ledger import Ledger
 from wardnet_node.desk.steward_events import by_steward
+
+_PARAGRAPH: Final[TypeAdapter[str]] = TypeAdapter(Paragraph)
 
 
 class Unlocking(Ledger):
@@ -94,6 +100,6 @@ class Unlocking(Ledger):
                 witnessed=lost,
                 origin=origin_of(self._member.uri, number),
                 at=at,
-                reason=reason,
+                reason=_PARAGRAPH.validate_python(reason),
             )
         )

@@ -5,7 +5,7 @@ which checkpoint the witness holds. That one the log itself has signed: whoever 
 has forgotten needs not be believed. Whoever carries the letters can lose them, nothing else.
 """
 
-from typing import Annotated, Final, TypeAlias, cast
+from typing import Annotated, Final, Literal, TypeAlias, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import StringConstraints, TypeAdapter
@@ -46,7 +46,7 @@ class Request:
         By which entry the log began anew, where it did.
     """
 
-    version: Layout = 1
+    version: Literal[1] = 1
     witness: str
     number: _Number
     submission: _Text
@@ -72,7 +72,7 @@ class Reply:
         signed it; empty when there is none.
     """
 
-    version: Layout = 1
+    version: Literal[1] = 1
     request: Digest
     cosignature: Annotated[str, StringConstraints(max_length=1024)] = ""
     refusal: Annotated[str, StringConstraints(max_length=64)] = ""

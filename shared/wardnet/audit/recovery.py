@@ -6,7 +6,7 @@ checkpoint of the new origin, and a witness cosigns that one only if the stateme
 witness itself has seen. Nothing witnessed can be left out in silence.
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import Field, TypeAdapter
@@ -55,7 +55,7 @@ class BreakGlass:
         Why, in words.
     """
 
-    version: Layout
+    version: Literal[1]
     network: Id
     hospital: Id
     anchored: Head | None
@@ -63,7 +63,7 @@ class BreakGlass:
     witnessed: tuple[str, ...]
     origin: str
     at: Moment
-    reason: Paragraph
+    reason: Annotated[str, Field(min_length=1, max_length=4000)]
 
 
 @dataclass(frozen=True, config=STRICT)

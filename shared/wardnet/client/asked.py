@@ -9,7 +9,7 @@ from wardnet import canonical, clock
 from wardnet.client.ask import describe
 from wardnet.client.connection import DEADLINE_SECONDS, Connection
 from wardnet.client.listing import Listing, verified
-from wardnet.client.receipts import Receipts, verified_receipts
+from wardnet.client.receipts import Receipts, Sent, verified_receipts
 from wardnet.client.record import Record, State, record_from_wire
 from wardnet.client.result import Result, released
 from wardnet.client.verdict import Verdict, Verdicts
@@ -145,8 +145,18 @@ class Asked:
         )
         trust, at = self._connection.trust, clock.now()
         answered = tuple(record.answers)
+        sent = (
+            Sent(
+                each.hospital,
+                each.away,
+                tuple(each.receipt.proof),
+                each.receipt.checkpoint,
+                causes_from_wire(each.receipt.causes),
+            )
+            for each in responses
+        )
         return verified_receipts(
-            responses, envelope=envelope, promises=promises, hospitals=answered, trust=trust, at=at
+            sent, envelope=envelope, promises=promises, hospitals=answered, trust=trust, at=at
         )
 
     def _open(self, record: Record) -> tuple[Envelope, Mapping[str, Envelope]]:

@@ -13,8 +13,31 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.certificates import Usage, leaf_member, read_certificate
 from wardnet.identity.envelope import Envelope, Trust
 from wardnet.identity.member import Member, Role
-from wardnet.transport.convert import causes_from_wire
-from wardnet.wire.v1 import query_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Hold what one hospital has sent for its promise; nothing of it is known to be true.
+
+    Parameters
+    ----------
+    hospital : str
+        Its id.
+    away : bool
+        Whether it could not be asked.
+    proof : tuple of bytes
+        Inclusion proof.
+    checkpoint : str
+        Signed note.
+    causes : tuple of WardnetError
+        Why there is no receipt.
+    """
+
+    hospital: str
+    away: bool
+    proof: tuple[bytes, ...]
+    checkpoint: str
+    causes: tuple[WardnetError, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +72,7 @@ class Receipts(Listing[Shown]):
 
 
 def verified_receipts(
-    responses: Iterable[query_pb2.ReceiptsResponse],
+    sent: Iterable[Sent],
     *,
     envelope: Envelope,
     promises: Mapping[str, Envelope],
@@ -74,31 +97,30 @@ def verified_receipts(
         for name in hospitals
         if name not in promises
     }
-    for response in responses:
-        name = response.hospital
+    for one in sent:
+        name = one.hospital
         if name in promises and name not in shown:
-            shown[name] = _verified(response, promises[name], trust, at, witnesses=witnesses)
+            shown[name] = _verified(one, promises[name], trust, at, witnesses=witnesses)
     for name in promises.keys() - shown.keys():
         shown[name] = Shown(name, None, WardnetError(Reason.HOSPITAL_AWAY, hospital=name))
     return Receipts(shown.values())
 
 
 def _verified(
-    response: query_pb2.ReceiptsResponse,
+    sent: Sent,
     promise: Envelope,
     trust: Trust,
     at: datetime,
     *,
     witnesses: Keys,
 ) -> Shown:
-    name, sent = response.hospital, response.receipt
-    if response.away:
+    name = sent.hospital
+    if sent.away:
         return Shown(name, None, WardnetError(Reason.HOSPITAL_AWAY, hospital=name))
-    causes = causes_from_wire(sent.causes)
-    if causes:
-        return Shown(name, None, causes[0])
+    if sent.causes:
+        return Shown(name, None, sent.causes[0])
     try:
-        made = Receipt(promise, tuple(sent.proof), sent.checkpoint)
+        made = Receipt(promise, sent.proof, sent.checkpoint)
         own = Member(trust.network, Role.NODE, name).uri
         others = {uri: key for uri, key in witnesses.items() if uri != own}
         return Shown(name, receipts.verify(made, trust=trust, at=at, witnesses=others), None)
