@@ -14,7 +14,6 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from wardnet import canonical, clock
-from wardnet.agreement.fields import Paragraph
 from wardnet.audit import cosigned, log, recovery
 from wardnet.audit.checkpoint import origin_of
 from wardnet.audit.entry import EventType
@@ -22,6 +21,7 @@ from wardnet.audit.recovery import PAYLOAD_TYPE, BreakGlass
 from wardnet.clock import Moment
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
+from wardnet.question.fields import Paragraph
 from wardnet.transport.convert import envelope_to_bytes
 from wardnet_node.desk import queries
 from wardnet_node.desk.anchor import Anchor, Gap

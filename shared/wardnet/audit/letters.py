@@ -16,7 +16,6 @@ from wardnet.audit.recovery import Recovery
 from wardnet.identity.certificates import read_certificate
 from wardnet.identity.envelope import Envelope
 from wardnet.question.dictionary import STRICT
-from wardnet.question.fields import Layout
 from wardnet.question.query import Digest
 
 REQUEST: Final = "application/vnd.wardnet.witness-request.v1+json"

@@ -22,7 +22,6 @@ from wardnet.audit.log import Connection, Head
 from wardnet.clock import Moment
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import STRICT
-from wardnet.question.fields import Layout, Paragraph
 from wardnet.question.query import Digest, Id
 
 PAYLOAD_TYPE: Final = "application/vnd.wardnet.break-glass.v1+json"
