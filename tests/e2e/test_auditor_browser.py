@@ -111,7 +111,7 @@ def test_an_auditor_is_granted_invited_and_proves_an_entry(
     readings = [data for data in stored(home) if EventType.LOG_READ.encode() in data]
     hers = [data for data in readings if b'"subject":"wardnet://heartnet/auditor/olga"' in data]
     assert len(hers) >= 15
-    assert not any(b"4711" in data for data in hers)
+    assert not any(b"P-4711" in data for data in hers)
 
 
 def prove(page: Page, camera: Camera) -> None:
@@ -142,9 +142,9 @@ def report(page: Page, camera: Camera) -> None:
         page.get_by_role("link", name="Reports").first.click()
     page.get_by_role("link", name="Accounting of disclosures").click()
     camera.take("disclosures-ask")
-    page.get_by_label("Number of the patient").fill("4711")
+    page.get_by_label("Number of the patient").fill("P-4711")
     page.get_by_role("button", name="Make the report").click()
-    assert "4711" not in page.url
+    assert "P-4711" not in page.url
     camera.take("disclosures")
     page.get_by_role("link", name="Access log").click()
     with page.expect_download() as download:

@@ -154,7 +154,7 @@ def test_reports_and_exports_are_made_of_what_was_proven(
             assert (await typed("export", "bundle", "a", "-o", file)).exit_code == 0
             readers = json.loads((await typed("report", "readers", "a", "--json")).stdout)
             assert "olga" in str(readers["rows"])
-            told = await typed("report", "disclosures", "a", "--patient", "4711", "--json")
+            told = await typed("report", "disclosures", "a", "--patient", "P-4711", "--json")
             assert json.loads(told.stdout)["rows"] == []
             nobody = await typed("report", "disclosures", "a")
             assert nobody.exit_code == exit_code(Reason.PARAMETER_INVALID)
@@ -176,7 +176,7 @@ def test_a_patient_is_told_to_whom_her_records_went(
     network: TestNetwork, hospital: Hospital, home: Path
 ) -> None:
     """The number goes sealed to the hospital; its log is searched by a tag that only it makes."""
-    tag = tags.tag(hospital.keystore.derive(tags.PURPOSE), "4711")
+    tag = tags.tag(hospital.keystore.derive(tags.PURPOSE), "P-4711")
     released = Event(
         type=EventType.DATASET_LOADED,
         outcome=Outcome.RELEASED,
@@ -199,16 +199,16 @@ def test_a_patient_is_told_to_whom_her_records_went(
                 rows: list[dict[str, str]] = json.loads(done.stdout)["rows"]
                 return rows
 
-            (row,) = await accounted(" 4711 ")
+            (row,) = await accounted(" P-4711 ")
             assert (row["recipient"], row["purpose"]) == (released.recipient, released.purpose)
             assert "cardiology" in row["what"]
             assert await accounted("4712") == []
-            shown = await typed("report", "disclosures", "a", "--patient", "4711")
+            shown = await typed("report", "disclosures", "a", "--patient", "P-4711")
             assert "node/b" in shown.stdout
-            assert "4711" not in shown.stdout + shown.stderr
+            assert "P-4711" not in shown.stdout + shown.stderr
             read = await typed("search", "a", "--type", "log_read", "--json")
             assert tag in read.stdout
-            assert "4711" not in read.stdout
+            assert "P-4711" not in read.stdout
 
     run(scenario())
 
@@ -224,7 +224,7 @@ def test_a_bundle_is_not_filtered(
             assert (await typed("export", "bundle", "a", "-o", file)).exit_code == 0
 
     run(scenario())
-    for words in (["--since", "2026-01-01"], ["--patient", "4711"], ["--dataset", "cardiology"]):
+    for words in (["--since", "2026-01-01"], ["--patient", "P-4711"], ["--dataset", "cardiology"]):
         done = wardnet(home, "report", "studies", file, *words)
         assert done.exit_code == 2
         assert "gives all that it holds" in done.stderr

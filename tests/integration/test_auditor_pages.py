@@ -83,8 +83,8 @@ def test_everything_that_she_opens_is_logged_as_her_reading(
     browser.send("/log/2/verify")
     browser.open("/reports/readers")
     assert browser.get("/log/export/csv?dataset=cardiology").status_code == 200
-    target = browser.send("/log/patient", {"patient": "4711"}).headers["location"]
-    assert "4711" not in target
+    target = browser.send("/log/patient", {"patient": "P-4711"}).headers["location"]
+    assert "P-4711" not in target
     browser.open(target)
     assert browser.get("/log/99999").status_code == 404
     found = readings(home)
@@ -103,7 +103,7 @@ def test_everything_that_she_opens_is_logged_as_her_reading(
     assert all(item.agreement and item.agreement_version == 1 for item in found)
     assert [item.outcome for item in found] == [Outcome.DONE] * 8 + [Outcome.REFUSED]
     assert found[6].patient_tags == found[7].patient_tags != ()
-    assert "4711" not in str(entries(home))
+    assert "P-4711" not in str(entries(home))
 
 
 def test_a_steward_s_reading_is_logged_too(browser: Browser, home: DeskHome) -> None:
@@ -127,7 +127,7 @@ def test_she_sees_only_what_her_grant_covers(browser: Browser, home: DeskHome) -
     assert browser.send("/log/verify").status_code == 403
     assert browser.get("/log?type=started").status_code == 403
     assert browser.get(f"/log?tag={TAG}").status_code == 403
-    assert browser.send("/log/patient", {"patient": "4711"}).status_code == 403
+    assert browser.send("/log/patient", {"patient": "P-4711"}).status_code == 403
     assert browser.get(f"/log/{seq}/answer").status_code == 403
     refused = [item for item in readings(home) if item.outcome is Outcome.REFUSED]
     assert Reason.AUDIT_OUTSIDE_GRANT in {item.reason for item in refused}
@@ -322,7 +322,7 @@ def test_an_accounting_of_disclosures_is_asked_by_number(browser: Browser, home:
     fill_busy(home, queries=60)
     sign_in(home, browser)
     assert "Number of the patient" in browser.open("/reports/disclosures")
-    shown = browser.follow(browser.send("/log/patient", {"patient": "4711", "report": "1"}))
+    shown = browser.follow(browser.send("/log/patient", {"patient": "P-4711", "report": "1"}))
     assert "None." in shown
     assert "parcel" in browser.open(f"/reports/disclosures?tag={TAG}")
 

@@ -111,7 +111,7 @@ def test_a_grant_shows_only_what_its_scope_covers(
                 await olga.do(lambda audit: audit.search("a", wanted))
             assert caught.value.reason is Reason.AUDIT_OUTSIDE_GRANT
             with pytest.raises(WardnetError) as caught:
-                await olga.do(lambda audit: audit.search("a", EVERYTHING, patient="4711"))
+                await olga.do(lambda audit: audit.search("a", EVERYTHING, patient="P-4711"))
             assert caught.value.reason is Reason.AUDIT_OUTSIDE_GRANT
 
     run(scenario())
@@ -128,15 +128,15 @@ def test_a_search_by_patient_says_so_in_the_log_by_the_tag_alone(
 
     async def scenario() -> str:
         async with audited(network, hospital, tmp_path) as olga:
-            await olga.do(lambda audit: audit.search("a", EVERYTHING, patient="4711"))
-            found = await olga.do(lambda audit: audit.search("a", EVERYTHING, patient="4711"))
+            await olga.do(lambda audit: audit.search("a", EVERYTHING, patient="P-4711"))
+            found = await olga.do(lambda audit: audit.search("a", EVERYTHING, patient="P-4711"))
         assert [item.patient_tags for item in found.entries] == [(found.tag,)] * 2
-        assert "4711" not in found.bundle.wanted
+        assert "P-4711" not in found.bundle.wanted
         return found.tag
 
     tag = run(scenario())
     assert len(tag) == 64
-    assert "4711" not in str(hospital.entries())
+    assert "P-4711" not in str(hospital.entries())
 
 
 def test_who_watches_sees_what_others_do(

@@ -139,7 +139,7 @@ def test_a_grant_that_has_ended_or_was_taken_back_opens_nothing(
 @pytest.mark.parametrize(
     ("field", "question"),
     [
-        ("patient", Question(patient="4711")),
+        ("patient", Question(patient="P-4711")),
         ("dataset", Question(search=Search(dataset="oncology"))),
         ("study", Question(search=Search(study="cd"))),
         ("type", Question(search=Search(type=EventType.STEWARD_LOGIN))),
@@ -227,7 +227,7 @@ def test_a_question_sealed_for_another_request_does_not_open(
     granted = grant(network, hospital)
     made = request()
     sealed = hpke.seal(
-        requests.question_to_bytes(Question(patient="4711")), granted.questions, info=made.info
+        requests.question_to_bytes(Question(patient="P-4711")), granted.questions, info=made.info
     ).hex()
     lifted = replace(made, auditor="paul", question=sealed)
     paul = auditor(network, "paul")

@@ -88,7 +88,7 @@ def test_text_of_the_other_side_cannot_drive_the_terminal() -> None:
     """Escape sequences and floods in details arrive as harmless text."""
     error = error_from_reason(
         "hospital_refused",
-        {"hospital": "\x1b[2Jclinic\n", "rule": "x" * 10_000, "value": "4711"},
+        {"hospital": "\x1b[2Jclinic\n", "rule": "x" * 10_000, "value": "P-4711"},
     )
     assert str(error).isprintable()
     assert len(str(error)) < 2_000

@@ -115,7 +115,7 @@ def test_a_bug_shows_a_number_and_nothing_else(
     """An error's text, which may quote data, reaches neither the page nor the log."""
 
     def fail(_room: Room) -> None:
-        message = "patient 4711"
+        message = "patient P-4711"
         raise RuntimeError(message)
 
     monkeypatch.setattr(Room, "health", fail)
@@ -124,7 +124,7 @@ def test_a_bug_shows_a_number_and_nothing_else(
     assert "Tell the operator the incident id" in response.text
     printed = "".join(capsys.readouterr())
     assert "page_failed" in printed
-    assert "4711" not in response.text + printed
+    assert "P-4711" not in response.text + printed
     assert "content-security-policy" in response.headers
 
 
