@@ -62,8 +62,39 @@ class Auditing:
     request: Envelope
 
 
-Outgoing: TypeAlias = Work | Acknowledged | Ended | Heartbeat | Proposed | Inquiry | Auditing
-_Key: TypeAlias = str | WorkId | Proposed | Inquiry | Auditing
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """Bring a hospital what another member says about an access log.
+
+    Parameters
+    ----------
+    member : str
+        URI of the other member.
+    envelope : Envelope or None
+        None tells that the last letter to that member was lost.
+    """
+
+    member: str
+    envelope: Envelope | None
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Return which older letter it takes the place of: few wait, however many are sent."""
+        return self.member, self.envelope.payload_type if self.envelope else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """Remind a hospital of a promise."""
+
+    id: int
+    promise: Envelope
+
+
+Outgoing: TypeAlias = (
+    Work | Acknowledged | Ended | Heartbeat | Proposed | Inquiry | Auditing | Letter | Reminder
+)
+_Key: TypeAlias = str | WorkId | Proposed | Inquiry | Auditing | Reminder | tuple[str, str]
 """What a waiting message takes the place of when it comes again."""
 
 
@@ -107,9 +138,13 @@ class Attachment:
         """Let the hospital know that its result, or its decision of this digest, is durable."""
         self._put(result, Acknowledged(result))
 
-    def carry(self, message: Proposed | Inquiry | Auditing) -> None:
+    def carry(self, message: Proposed | Inquiry | Auditing | Reminder) -> None:
         """Bring a study, a list of what was taken back, a question or an auditor's request."""
         self._put(message, message)
+
+    def deliver(self, letter: Letter) -> None:
+        """Bring a letter, in place of an older one of its kind from the same member."""
+        self._put(letter.place, letter)
 
     def close(self, error: WardnetError | None = None) -> None:
         """End the stream: at once with an error, else when all that waits has been sent."""

@@ -13,7 +13,7 @@ import click
 from wardnet import clock, logs
 from wardnet import settings as sources
 from wardnet.audit import bundle as bundles
-from wardnet.audit import checkpoint
+from wardnet.audit import checkpoint, cosigned
 from wardnet.audit import log as access_log
 from wardnet.command import (
     Command,
@@ -262,5 +262,6 @@ def _write_bundle(options: _Options, stream: BinaryIO) -> None:
     with closing(state.connect(options.home)) as connection:
         with state.transaction(connection):
             checkpoint.make(connection, key=key, origin=origin, at=clock.now())
-        whole = bundles.gather(connection, None, keys={origin: key.public_key()})
+        keys = {**cosigned.keys(connection), origin: key.public_key()}
+        whole = bundles.gather(connection, None, keys=keys)
         bundles.write(whole, stream)

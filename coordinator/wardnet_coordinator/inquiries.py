@@ -5,27 +5,18 @@ at once counts as away.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
-from typing import Final
 
 from wardnet import clock
-from wardnet.errors import Reason, WardnetError
+from wardnet.errors import WardnetError
 from wardnet.identity.envelope import Envelope, Trust
 from wardnet.identity.member import Member
 from wardnet_coordinator import queries
+from wardnet_coordinator.asking import Asking
 from wardnet_coordinator.broker import Broker, Inquiry
 from wardnet_coordinator.state import Database
-
-PATIENCE: Final = 5.0
-"""Seconds after which a hospital counts as away."""
-
-MAXIMUM_OPEN: Final = 8
-"""Most queries that one researcher may ask about at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +50,8 @@ class Inquiries:
 
     def __init__(self, *, database: Database, broker: Broker, trust: Trust) -> None:
         self._database = database
-        self._broker = broker
         self._trust = trust
-        self._numbers = count(1)
-        self._waiting: dict[tuple[str, int], asyncio.Future[tuple[WardnetError, ...]]] = {}
-        self._open: Counter[str] = Counter()
+        self._asking = Asking[tuple[WardnetError, ...]](broker)
 
     async def ask(self, envelope: Envelope, caller: Member) -> AsyncGenerator[Explained, None]:
         """Yield what each hospital of a signed query would do with it, in the order of answering.
@@ -76,7 +64,7 @@ class Inquiries:
         at = clock.now()
         query = queries.check(envelope, caller=caller, trust=self._trust, at=at).query
         await self._database.read(partial(queries.check_usable, query=query, at=at))
-        with self._place(caller.id):
+        with self._asking.place(caller.id):
             asking = [asyncio.ensure_future(self._ask(name, envelope)) for name in query.hospitals]
             try:
                 for answered in asyncio.as_completed(asking):
@@ -87,33 +75,8 @@ class Inquiries:
 
     def receive(self, hospital: str, number: int, causes: tuple[WardnetError, ...]) -> None:
         """Take a hospital's answer; one that nobody waits for any more is dropped."""
-        waiting = self._waiting.get((hospital, number))
-        if waiting is not None and not waiting.done():
-            waiting.set_result(causes)
+        self._asking.receive(hospital, number, causes)
 
     async def _ask(self, hospital: str, envelope: Envelope) -> Explained:
-        attachment = self._broker.find(hospital)
-        if attachment is None:
-            return Explained(hospital, None)
-        key = hospital, next(self._numbers)
-        self._waiting[key] = asyncio.get_running_loop().create_future()
-        attachment.carry(Inquiry(key[1], envelope))
-        try:
-            async with asyncio.timeout(PATIENCE):
-                return Explained(hospital, await self._waiting[key])
-        except TimeoutError:
-            return Explained(hospital, None)
-        finally:
-            del self._waiting[key]
-
-    @contextmanager
-    def _place(self, researcher: str) -> Iterator[None]:
-        """Hold one of the places that a researcher may take at once."""
-        if self._open[researcher] >= MAXIMUM_OPEN:
-            rule = f"you are asking about {MAXIMUM_OPEN} queries"
-            raise WardnetError(Reason.WORK_LIMIT, rule=rule)
-        self._open[researcher] += 1
-        try:
-            yield
-        finally:
-            self._open[researcher] -= 1
+        causes = await self._asking.ask(hospital, lambda number: Inquiry(number, envelope))
+        return Explained(hospital, causes)

@@ -28,13 +28,17 @@ from wardnet_coordinator.broker import (
     Ended,
     Heartbeat,
     Inquiry,
+    Letter,
     Outgoing,
     Proposed,
+    Reminder,
 )
 from wardnet_coordinator.conductor import Conductor
 from wardnet_coordinator.course import Part, Refusal, Sealed
 from wardnet_coordinator.inquiries import Inquiries
+from wardnet_coordinator.post import Post
 from wardnet_coordinator.queries import milliseconds
+from wardnet_coordinator.reminders import Reminders, Told
 from wardnet_coordinator.state import Database
 
 
@@ -43,7 +47,7 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
 
     Parameters
     ----------
-    broker, conductor, inquiries, audits, database
+    broker, conductor, inquiries, reminders, audits, post, database
         Who they are held for.
     trust : Trust
         Whose signatures count.
@@ -57,7 +61,9 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
         broker: Broker,
         conductor: Conductor,
         inquiries: Inquiries,
+        reminders: Reminders,
         audits: Audits,
+        post: Post,
         database: Database,
         trust: Trust,
         heartbeat: float,
@@ -66,7 +72,9 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
         self._broker = broker
         self._conductor = conductor
         self._inquiries = inquiries
+        self._reminders = reminders
         self._audits = audits
+        self._post = post
         self._database = database
         self._trust = trust
         self._heartbeat = heartbeat
@@ -163,8 +171,23 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
                 causes = causes_from_wire(page.causes)
                 read = Page(page.sealed, page.last or bool(causes), causes)
                 self._audits.receive(attachment.hospital, page.id, read)
+            case "receipt":
+                made = request.receipt
+                told = Told(tuple(made.proof), made.checkpoint, causes_from_wire(made.causes))
+                self._reminders.receive(attachment.hospital, made.id, told)
+            case "letter":
+                self._deliver(attachment, request.letter)
             case _:
                 raise WardnetError(Reason.MALFORMED, field="message", rule="it is not expected")
+
+    def _deliver(self, attachment: Attachment, letter: link_pb2.Letter) -> None:
+        """Carry a letter; one that cannot be read must not cost the hospital its stream."""
+        try:
+            self._post.take(attachment, letter.member, envelope_from_wire(letter.letter))
+        except WardnetError as error:
+            logs.logger().warning(
+                "not_carried", hospital=attachment.hospital, reason=error.reason.value
+            )
 
     async def _decide(self, attachment: Attachment, decision: link_pb2.StudyDecision) -> None:
         """File a decision; one that cannot be filed must not cost the hospital its stream."""
@@ -226,7 +249,7 @@ def _result(request: link_pb2.AttachRequest) -> Part | Sealed | Refusal:
     return Refusal.of(error)
 
 
-def _to_wire(message: Outgoing) -> link_pb2.AttachResponse:
+def _to_wire(message: Outgoing) -> link_pb2.AttachResponse:  # noqa: PLR0911 - one per kind
     match message:
         case Acknowledged(result=result):
             done = link_pb2.Acknowledgement(work_id=str(result))
@@ -241,6 +264,14 @@ def _to_wire(message: Outgoing) -> link_pb2.AttachResponse:
         case Auditing(id=number, request=asked):
             audit = link_pb2.AuditWork(id=number, request=envelope_to_wire(asked))
             return link_pb2.AttachResponse(audit=audit)
+        case Letter(member=member, envelope=envelope):
+            letter = link_pb2.Letter(member=member, away=envelope is None)
+            if envelope is not None:
+                letter.letter.CopyFrom(envelope_to_wire(envelope))
+            return link_pb2.AttachResponse(letter=letter)
+        case Reminder(id=number, promise=promise):
+            reminder = link_pb2.ReceiptWork(id=number, promise=envelope_to_wire(promise))
+            return link_pb2.AttachResponse(receipt=reminder)
         case Heartbeat():
             return link_pb2.AttachResponse(heartbeat=link_pb2.Heartbeat())
         case Work():

@@ -39,6 +39,8 @@ from wardnet_coordinator.doors import (
 )
 from wardnet_coordinator.inquiries import Inquiries
 from wardnet_coordinator.link import LinkService
+from wardnet_coordinator.post import Post
+from wardnet_coordinator.reminders import Reminders
 from wardnet_coordinator.settings import CoordinatorSettings
 from wardnet_coordinator.state import Database
 
@@ -100,12 +102,17 @@ async def serve(
         )
         stack.push_async_callback(conductor.close)
         inquiries = Inquiries(database=database, broker=broker, trust=credentials.trust)
+        reminders = Reminders(broker)
         audits = Audits(broker=broker, trust=credentials.trust)
+        post = Post(credentials=credentials, database=database, broker=broker)
+        stack.callback(post.close)
         link = LinkService(
             broker=broker,
             conductor=conductor,
             inquiries=inquiries,
+            reminders=reminders,
             audits=audits,
+            post=post,
             database=database,
             trust=credentials.trust,
             heartbeat=settings.heartbeat,
@@ -114,7 +121,9 @@ async def serve(
         link_pb2_grpc.add_LinkServiceServicer_to_server(link, server)
         enrolment = EnrolmentService(broker=broker, database=database, issuing=issuing)
         enrolment_pb2_grpc.add_EnrolmentServiceServicer_to_server(enrolment, server)
-        query = QueryService(broker=broker, conductor=conductor, inquiries=inquiries)
+        query = QueryService(
+            broker=broker, conductor=conductor, inquiries=inquiries, reminders=reminders
+        )
         query_pb2_grpc.add_QueryServiceServicer_to_server(query, server)
         study = StudyService(broker=broker, database=database, trust=credentials.trust)
         study_pb2_grpc.add_StudyServiceServicer_to_server(study, server)
@@ -123,11 +132,18 @@ async def serve(
         audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditService(audits), server)
         await conductor.resume()
         await server.start()
+        witnessing = asyncio.create_task(post.run(seconds=settings.checkpoint_seconds))
+        stack.push_async_callback(_cancelled, witnessing)
         # Streams end first, so that nodes hear of it and look for us again.
         stack.push_async_callback(server.stop, DRAIN_SECONDS)
         stack.callback(broker.close)
         write_private(home / ADDRESS_FILE, f"{address}\n".encode())
         yield address
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def public_address(home: Path, settings: CoordinatorSettings) -> str:

@@ -30,3 +30,6 @@ class CoordinatorSettings(Settings):
 
     lease: Annotated[float, Field(ge=0.5, le=600)] = 60.0
     """Seconds of silence after which a node counts as away."""
+
+    checkpoint_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 60.0
+    """Seconds after which what is new in the access log is shown to the hospitals."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from wardnet.audit import log, search
+from wardnet.audit import cosigned, log, search, witness
 from wardnet.errors import Reason, WardnetError
 
 T = TypeVar("T")
@@ -83,8 +83,10 @@ SCHEMA: Final = (
     ) WITHOUT ROWID""",
     *log.SCHEMA,
     *search.SCHEMA,
+    *witness.SCHEMA,
+    *cosigned.SCHEMA,
 )
-VERSION: Final = 4
+VERSION: Final = 5
 """Of the schema."""
 
 

@@ -8,11 +8,15 @@ from typing import Final
 from cryptography import x509
 
 from wardnet import clock, logs
+from wardnet.errors import WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet_node.vault.summary import DatasetSummary
 
 SOON: Final = timedelta(days=30)
 """A certificate that ends sooner is worth a warning."""
+
+STEP: Final = timedelta(seconds=5)
+"""A clock that a time server keeps is slewed, not stepped: more is worth an entry in the log."""
 
 CLOCK_SLACK: Final = timedelta(seconds=30)
 """Clocks that differ by more refuse each other's statements sooner or later."""
@@ -44,6 +48,12 @@ def warn_of_damage(datasets: Iterable[DatasetSummary]) -> None:
             logs.logger().error("dataset_unavailable", dataset=summary.name, error=summary.damage)
 
 
+def warn_of_lock(error: WardnetError | None) -> None:
+    """Log an error when every question will be refused."""
+    if error is not None:
+        logs.logger().error("locked", reason=error.reason.value, error=str(error))
+
+
 def warn_of_certificate(credentials: Credentials) -> None:
     """Log a warning when our own certificates end soon, or have ended."""
     leaves = (
@@ -58,6 +68,27 @@ def warn_of_certificate(credentials: Credentials) -> None:
             error="Our certificate ends soon or has ended; the coordinator will refuse it then. "
             "Ask the coordinator's operator for a new invitation.",
         )
+
+
+class ClockWatch:
+    """Notice when the clock on the wall is moved, by one that only ever runs on.
+
+    Parameters
+    ----------
+    wall : datetime
+        Now.
+    running : float
+        The monotonic clock now, in seconds.
+    """
+
+    def __init__(self, wall: datetime, running: float) -> None:
+        self._began = wall - timedelta(seconds=running)
+
+    def step(self, wall: datetime, running: float) -> timedelta | None:
+        """Return by how much the clock was moved since the last call; None for hardly anything."""
+        began = wall - timedelta(seconds=running)
+        moved, self._began = began - self._began, began
+        return moved if abs(moved) > STEP else None
 
 
 def warn_of_clock(now_ms: int) -> timedelta:

@@ -16,10 +16,18 @@ from wardnet.agreement.revocation import LIST_PAYLOAD_TYPE
 from wardnet.audit.entry import EventType
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
+from wardnet.transport import convert
 from wardnet.transport.channel import open_channel
 from wardnet.transport.convert import envelope_from_wire, work_from_wire
 from wardnet.wire.v1 import envelope_pb2
-from wardnet.wire.v1.link_pb2 import AttachResponse, AuditWork, ExplainWork, Work
+from wardnet.wire.v1.link_pb2 import (
+    AttachResponse,
+    AuditWork,
+    ExplainWork,
+    Letter,
+    ReceiptWork,
+    Work,
+)
 from wardnet.wire.v1.link_pb2_grpc import LinkServiceStub
 from wardnet_node import messages, newer
 from wardnet_node.desk.auditors import Auditors
@@ -27,9 +35,11 @@ from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.thread import DeskThread
 from wardnet_node.health import warn_of_certificate, warn_of_clock
 from wardnet_node.messages import Held
+from wardnet_node.outbox import Result
 from wardnet_node.rounds import Rounds
 from wardnet_node.settings import NodeSettings
 from wardnet_node.stream import Stream
+from wardnet_node.witness import Witnesses
 
 M = TypeVar("M")
 T = TypeVar("T")
@@ -70,6 +80,8 @@ class Link:
         Shows auditors what they were granted; beside the desk, so that no query waits for it.
     rounds : Rounds
         Does the work.
+    witnesses : Witnesses
+        Keep the log cosigned.
     """
 
     def __init__(
@@ -81,6 +93,7 @@ class Link:
         desk: DeskThread[Desk],
         auditors: DeskThread[Auditors],
         rounds: Rounds,
+        witnesses: Witnesses,
     ) -> None:
         self._credentials = credentials
         self._settings = settings
@@ -88,6 +101,7 @@ class Link:
         self._desk = desk
         self._auditors = auditors
         self._rounds = rounds
+        self._witnesses = witnesses
         self._stream: Stream | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
@@ -161,6 +175,7 @@ class Link:
                         tasks.create_task(self._beat(stream)),
                         tasks.create_task(self._watch(stream, held)),
                         tasks.create_task(newer.watch(channel, self._desk)),
+                        tasks.create_task(self._witnesses.run(stream)),
                     ]
                     await self._read(stream)
                     for task in others:
@@ -187,6 +202,10 @@ class Link:
                 self._start(self._explain(stream, response.explain))
             case "audit":
                 self._start(self._audit(stream, response.audit))
+            case "receipt":
+                self._start(self._receipt(stream, response.receipt))
+            case "letter":
+                self._start(self._letter(response.letter))
             case "ended":
                 self._start(self._end(response.ended.query))
             case "study":
@@ -220,9 +239,34 @@ class Link:
         with _logged_errors(message.work_id):
             work = await self._read_message(EventType.QUERY_FAILED, work_from_wire, message)
             stream.asked(work.id.query)
-            result = await self._rounds.do(work)
+            result = await self._do(work)
             if result is not None and self._stream is not None:
                 await self._stream.send_result(result)
+
+    async def _do(self, work: convert.Work) -> Result | None:
+        """Do some work once others have confirmed that our log is whole."""
+        try:
+            await self._witnesses.wait_until_proven()
+        except WardnetError as error:
+            reason = error
+            return await self._desk.do(lambda desk: desk.refuse(work, [reason]))
+        return await self._rounds.do(work)
+
+    async def _receipt(self, stream: Stream, message: ReceiptWork) -> None:
+        """Show what keeps a promise, or say why not."""
+        with _logged_errors("receipt"):
+            try:
+                made = await self._witnesses.receipt(envelope_from_wire(message.promise))
+            except WardnetError as error:
+                await stream.send(messages.receipt_refusal(message.id, error))
+            else:
+                await stream.send(messages.receipt(message.id, made))
+
+    async def _letter(self, letter: Letter) -> None:
+        """Take what another member says about an access log."""
+        with _logged_errors("letter"):
+            envelope = None if letter.away else envelope_from_wire(letter.letter)
+            await self._witnesses.receive(letter.member, envelope)
 
     async def _explain(self, stream: Stream, message: ExplainWork) -> None:
         """Say what would be done with a query; whoever asked waits only as long as the stream."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from wardnet.audit.receipt import Receipt
 from wardnet.errors import WardnetError
 from wardnet.identity.envelope import Envelope
 from wardnet.statistics.methods import METHODS
@@ -17,6 +18,8 @@ from wardnet.wire.v1.link_pb2 import (
     Heartbeat,
     HeldDataset,
     Hello,
+    Letter,
+    LogReceipt,
     MethodVersion,
     Refusal,
     RoundPart,
@@ -119,6 +122,22 @@ def decision(study: str, statement: Envelope) -> AttachRequest:
 def revocations(listed: Envelope) -> AttachRequest:
     """Carry what the hospital has taken back."""
     return AttachRequest(revocations=envelope_to_wire(listed))
+
+
+def letter(member: str, envelope: Envelope) -> AttachRequest:
+    """Carry what is said to another member about an access log."""
+    return AttachRequest(letter=Letter(member=member, letter=envelope_to_wire(envelope)))
+
+
+def receipt(number: int, made: Receipt) -> AttachRequest:
+    """Carry what keeps a promise."""
+    message = LogReceipt(id=number, proof=made.proof, checkpoint=made.checkpoint)
+    return AttachRequest(receipt=message)
+
+
+def receipt_refusal(number: int, reason: WardnetError) -> AttachRequest:
+    """Say why there is no receipt."""
+    return AttachRequest(receipt=LogReceipt(id=number, causes=causes_to_wire([reason])))
 
 
 def kept(message: bytes) -> AttachRequest:

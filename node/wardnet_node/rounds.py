@@ -5,16 +5,17 @@ import secrets
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter_ns
+from typing import TYPE_CHECKING
 
 from wardnet import logs
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
-from wardnet.identity.envelope import sign
+from wardnet.identity.envelope import Envelope, sign
 from wardnet.question import answer as answers
 from wardnet.question.answer import Answer
 from wardnet.sealing.answers import seal
 from wardnet.transport.channel import MESSAGE_BYTES
-from wardnet.transport.convert import Work, envelope_to_bytes
+from wardnet.transport.convert import Work, answer_to_bytes
 from wardnet_node import messages
 from wardnet_node.attempt import Attempt
 from wardnet_node.compute.pool import WorkerPool
@@ -23,6 +24,9 @@ from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.gate import Opened
 from wardnet_node.desk.thread import DeskThread
 from wardnet_node.outbox import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(slots=True)
@@ -117,6 +121,7 @@ class Rounds:
 
     async def _result(self, attempt: Attempt, work: Work) -> Result | None:
         opened, answer = attempt.opened, attempt.session.answer
+        message: bytes | Callable[[Envelope], bytes]
         kept, microseconds = b"", 0
         if answer is None:
             begun = perf_counter_ns()
@@ -124,19 +129,19 @@ class Rounds:
                 work.id.query, snapshot=opened.snapshot, tally=attempt.session.tally
             )
             microseconds = (perf_counter_ns() - begun) // 1000
-            message = messages.part(
-                work.id,
-                sums,
-                snapshot=opened.snapshot.id,
-                transcript=attempt.session.transcript,
+            message = _bounded(
+                messages.part(
+                    work.id,
+                    sums,
+                    snapshot=opened.snapshot.id,
+                    transcript=attempt.session.transcript,
+                )
             )
             event = attempt.part_event(work.id, sums, key=self._log_key)
         else:
-            message = messages.answer(work.id, self._sealed(answer, opened, work))
+            message = partial(self._sealed, answer, opened, work)
             kept = answers.to_bytes(answer)
             event = attempt.answer_event(work.id, answer)
-        if len(message) > MESSAGE_BYTES:
-            raise WardnetError(Reason.MESSAGE_TOO_LARGE, rule=f"{MESSAGE_BYTES >> 20} MiB")
         release = partial(
             Desk.release,
             work_id=work.id,
@@ -149,16 +154,23 @@ class Rounds:
         )
         return await self._desk.do(release)
 
-    def _sealed(self, answer: Answer, opened: Opened, work: Work) -> bytes:
-        """Return the answer as this hospital signs it, for the researcher's eyes only."""
+    def _sealed(self, answer: Answer, opened: Opened, work: Work, promise: Envelope) -> bytes:
+        """Return the answer as this hospital signs it, for the researcher's eyes only.
+
+        Parameters
+        ----------
+        promise : Envelope
+            Where it stands in the log.
+        """
         data = answers.to_bytes(answer)
         envelope = sign(answers.PAYLOAD_TYPE, data, self._credentials.signer)
-        return seal(
-            envelope_to_bytes(envelope),
+        sealed = seal(
+            answer_to_bytes(envelope, promise),
             opened.query.recipient,
             query=work.id.query,
             hospital=self._credentials.member.id,
         )
+        return _bounded(messages.answer(work.id, sealed))
 
     async def _begin(self, work: Work) -> Attempt:
         opened = await self._desk.do(lambda desk: desk.open(work))
@@ -168,6 +180,12 @@ class Rounds:
             hospitals=work.hospitals,
             hospital=self._credentials.member.id,
         )
+
+
+def _bounded(message: bytes) -> bytes:
+    if len(message) > MESSAGE_BYTES:
+        raise WardnetError(Reason.MESSAGE_TOO_LARGE, rule=f"{MESSAGE_BYTES >> 20} MiB")
+    return message
 
 
 def _incident(error: Exception, work: Work) -> WardnetError:

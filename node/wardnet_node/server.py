@@ -3,12 +3,14 @@
 import asyncio
 import signal
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 import uvloop
 
-from wardnet import logs
+from wardnet import clock, logs
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
 from wardnet.lock import only_one
@@ -16,12 +18,13 @@ from wardnet_node.compute.pool import WorkerPool
 from wardnet_node.desk.auditors import Auditors
 from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.thread import DeskThread
-from wardnet_node.health import LinkState, warn_of_damage
-from wardnet_node.link import Link
+from wardnet_node.health import ClockWatch, LinkState, warn_of_damage, warn_of_lock
+from wardnet_node.link import WATCH_SECONDS, Link
 from wardnet_node.rounds import Rounds
 from wardnet_node.settings import NodeSettings
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.vault import Vault
+from wardnet_node.witness import Witnesses
 
 LOCK_FILE: Final = "serve.lock"
 CLOSE_SECONDS: Final = 2.0
@@ -48,9 +51,11 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
     credentials = Credentials.load(home, keystore)
     desk = DeskThread(lambda: _desk(home, keystore, credentials))
     auditors = DeskThread(lambda: Auditors.open(home, keystore, credentials))
+    catalog = DeskThread(lambda: Catalog.open(home, keystore))
     pool = WorkerPool(workers=settings.workers, memory=settings.worker_memory << 20)
     try:
         epoch = await desk.do(Desk.start)
+        warn_of_lock(await desk.do(Desk.locked))
         warn_of_damage(await desk.do(Desk.datasets))
         await desk.do(lambda started: started.expire(years=settings.log_retention))
         async with pool:
@@ -66,8 +71,11 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
                     credentials=credentials,
                     log_key=keystore.derive("log"),
                 ),
+                witnesses=Witnesses(credentials=credentials, settings=settings, catalog=catalog),
             )
             async with AsyncExitStack() as stack:
+                watching = asyncio.create_task(_watch_clock(desk))
+                stack.callback(watching.cancel)
                 if settings.desk_listen:
                     # Only who has the page pays for its framework: 0.5 s of every start.
                     from wardnet_node.desk.web.serve import serving_desk  # noqa: PLC0415
@@ -88,6 +96,19 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
         desk.close()
         await auditors.do(Auditors.close)
         auditors.close()
+        await catalog.do(Catalog.close)
+        catalog.close()
+
+
+async def _watch_clock(desk: DeskThread[Desk]) -> None:
+    """Record every step of the machine's clock."""
+    watch = ClockWatch(clock.now(), monotonic())
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        by = watch.step(clock.now(), monotonic())
+        if by is not None:
+            logs.logger().warning("clock_step", seconds=round(by.total_seconds()))
+            await desk.do(partial(Desk.clock_stepped, by=by))
 
 
 async def _until_stopped(link: Link, stop: asyncio.Event, settings: NodeSettings) -> None:

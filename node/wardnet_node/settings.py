@@ -35,6 +35,15 @@ class NodeSettings(Settings):
     drain: Annotated[float, Field(ge=0, le=3600)] = 30.0
     """Seconds that the work in hand may take once the process is asked to stop."""
 
+    checkpoint_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 60.0
+    """Seconds after which what is new in the access log is shown to the witnesses."""
+
+    checkpoint_entries: Annotated[int, Field(ge=1, le=65_536)] = 256
+    """Number of new entries that are shown to the witnesses at once."""
+
+    proof_patience: Annotated[float, Field(ge=0.1, le=600)] = 20.0
+    """Seconds that a question waits after a start for another hospital to confirm our log."""
+
     log_retention: Years = RETENTION_YEARS
     """Whole years that the access log keeps what it says of patients; its entries always stay."""
 

@@ -461,6 +461,34 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             "A witness has seen {size} entries of this log, and it holds fewer: an older copy was "
             "put back, or its end is gone. Keep the file as evidence; two stewards decide.",
         ),
+        Reason.LOG_UNPROVEN: Row(
+            _S.UNAVAILABLE,
+            "The hospital {hospital} has started again, and no other hospital has confirmed yet "
+            "that its access log is whole. Ask again in a minute.",
+            retry=True,
+        ),
+        Reason.LOG_STALE: Row(
+            _S.FAILED_PRECONDITION,
+            "The hospital {hospital} answers no question: for more than a day too few other "
+            "hospitals have confirmed its access log. Its operator finds them with `wardnet-node "
+            "log witnesses`; two of its stewards may extend the time: `wardnet-node log extend "
+            "--reason TEXT --steward A --steward B`.",
+        ),
+        Reason.LOG_COVERED: Row(
+            _S.FAILED_PRECONDITION,
+            "There is nothing to extend: enough other hospitals have confirmed the whole access "
+            "log, or none could.",
+        ),
+        Reason.RECOVERY_UNPROVEN: Row(
+            _S.DATA_LOSS,
+            "The log {identity} has begun anew without telling what was lost: {rule}. Believe "
+            "nothing that rests on it, and call its owner.",
+        ),
+        Reason.PROMISE_MISSING: Row(
+            _S.DATA_LOSS,
+            "The answer of {hospital} came without its promise that the answer stands in its "
+            "access log. Call the hospital: it, or the coordinator on the way, left it out.",
+        ),
         Reason.DETAIL_ERASED: Row(
             _S.NOT_FOUND,
             "What entry {line} said of its patient was erased, or its time was over. The entry "

@@ -25,7 +25,7 @@ from support.coordinator import (
 from support.pki import TestNetwork
 from wardnet.errors import Reason, WardnetError
 from wardnet.wire.v1 import query_pb2
-from wardnet_coordinator import inquiries, state
+from wardnet_coordinator import asking, state
 
 ENDED = WardnetError(Reason.AGREEMENT_ENDED, hospital="b")
 USED_UP = WardnetError(Reason.QUOTA_USED_UP, hospital="b")
@@ -62,12 +62,12 @@ def test_every_hospital_says_what_it_would_do(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with scene(tmp_path, "abc") as (network, hospitals, ada):
             request = question(network.researcher())
-            asking = asyncio.create_task(explained(ada, request))
+            asked = asyncio.create_task(explained(ada, request))
             began = time.monotonic()
             assert await hospitals["a"].explain() == request
             await hospitals["b"].explain(ENDED, USED_UP)
             await hospitals["c"].explain()
-            assert await soon(asking) == {
+            assert await soon(asked) == {
                 "a": [],
                 "b": [Reason.AGREEMENT_ENDED, Reason.QUOTA_USED_UP],
                 "c": [],
@@ -98,16 +98,16 @@ def test_a_hospital_that_says_nothing_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its answer, when it comes, is dropped; so is one to a question of another hospital."""
-    monkeypatch.setattr(inquiries, "PATIENCE", 0.1)
+    monkeypatch.setattr(asking, "PATIENCE", 0.1)
 
     async def scenario() -> None:
         async with scene(tmp_path, "ab") as (network, hospitals, ada):
             request = question(network.researcher(), hospitals="a")
             assert await explained(ada, request) == {"a": None}
             asked = await soon(hospitals["a"].inquiries.get())
-            for node in hospitals.values():
-                await node.send(explanation={"id": asked.id})
-                await node.send(explanation={"id": asked.id + 1})
+            await hospitals["a"].send(explanation={"id": asked.id})
+            for number in (asked.id, asked.id + 1):
+                await hospitals["b"].send(explanation={"id": number})
             assert await explained(ada, request) == {"a": None}
             assert not hospitals["a"].over.is_set()
 
@@ -120,9 +120,9 @@ def test_explaining_stores_nothing(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with scene(tmp_path, "a") as (network, hospitals, ada):
             request = question(network.researcher(), hospitals="a")
-            asking = asyncio.create_task(explained(ada, request))
+            asked = asyncio.create_task(explained(ada, request))
             await hospitals["a"].explain()
-            assert await soon(asking) == {"a": []}
+            assert await soon(asked) == {"a": []}
             with contextlib.closing(state.connect(tmp_path)) as connection:
                 assert connection.execute("SELECT count(*) FROM queries").fetchone() == (0,)
             assert await ada.recent() == []
@@ -152,7 +152,7 @@ def test_a_researcher_may_not_ask_about_any_number_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A place is free again when its question has been answered."""
-    monkeypatch.setattr(inquiries, "MAXIMUM_OPEN", 1)
+    monkeypatch.setattr(asking, "MAXIMUM_OPEN", 1)
 
     async def scenario() -> None:
         async with scene(tmp_path, "a") as (network, hospitals, ada):

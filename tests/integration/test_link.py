@@ -16,13 +16,14 @@ from support.post import Attached, Post, post_office
 from support.questions import DICTIONARY, RECIPIENT, count_query, signed, steward, study
 from wardnet import canonical, clock, logs
 from wardnet.audit.entry import EventType, Outcome
+from wardnet.audit.receipt import read_promise
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope, verify
 from wardnet.question import answer as answers
 from wardnet.question.answer import Participant
 from wardnet.question.query import to_bytes
 from wardnet.sealing.answers import open_sealed
-from wardnet.transport.convert import Total, WorkId, envelope_from_bytes, sums_from_wire
+from wardnet.transport.convert import Total, WorkId, answer_from_bytes, sums_from_wire
 from wardnet.wire.v1.link_pb2 import Explanation, Refusal, RoundPart
 from wardnet_node.health import warn_of_damage
 
@@ -81,7 +82,7 @@ def test_a_query_goes_from_its_first_sight_to_a_signed_answer(
     async def scenario() -> None:
         async with post_office(network) as (post, address), hospital.serving(address):
             stream = await post.attached()
-            assert (stream.hello.hospital, stream.hello.epoch) == ("a", 1)
+            assert stream.hello.hospital == "a"
             held = [(item.name, item.dictionary) for item in stream.hello.announcement.datasets]
             assert held == [(DICTIONARY.name, DICTIONARY.digest)]
 
@@ -91,7 +92,10 @@ def test_a_query_goes_from_its_first_sight_to_a_signed_answer(
             await stream.ask(envelope, WorkId(digest, 1, 1), totals=[total(part)])
             sealed = (await stream.next("answer")).sealed
             opened = open_sealed(sealed, RECIPIENT, query=digest, hospital="a")
-            answer = envelope_from_bytes(opened)
+            answer, promised = answer_from_bytes(opened)
+            assert promised is not None
+            promise = read_promise(promised, trust=network.trust, at=clock.now())
+            assert (promise.request_digest, promise.seq) == (digest, len(hospital.entries()))
             kind = answers.PAYLOAD_TYPE
             members = verify(answer, payload_type=kind, trust=network.trust, at=clock.now())
             assert members == (hospital.credentials.member,)

@@ -100,11 +100,13 @@ def broken(hospital: Hospital) -> Entry:
 
 
 def locked(hospital: Hospital) -> str:
-    """Return the sentence with which the daemon refuses to start."""
-    with hospital.desk() as desk, pytest.raises(WardnetError) as caught:
+    """Return the sentence with which the daemon refuses every question."""
+    with hospital.desk() as desk:
         desk.start()
-    assert caught.value.reason is Reason.NODE_LOCKED
-    return str(caught.value)
+        error = desk.locked()
+    assert error is not None
+    assert error.reason is Reason.NODE_LOCKED
+    return str(error)
 
 
 def test_two_stewards_unlock_a_node_whose_backup_was_put_back(
@@ -114,6 +116,7 @@ def test_two_stewards_unlock_a_node_whose_backup_was_put_back(
     set_back(hospital, asked(network))
     before = json.loads((hospital.home / anchor.FILE_NAME).read_text())
     assert "`wardnet-node unlock " in locked(hospital)
+    assert json.loads((hospital.home / anchor.FILE_NAME).read_text()) == before
     present = len(hospital.entries())
     unlock(hospital, both(network))
     entry = broken(hospital)

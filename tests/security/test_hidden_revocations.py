@@ -95,9 +95,9 @@ def test_a_list_that_is_held_back_stops_the_queries_after_a_day(
             watch.at += timedelta(hours=23, minutes=59)
             assert await told(stream, network) == []
             watch.at += timedelta(minutes=2)
-            assert await told(stream, network) == [Reason.REVOCATIONS_STALE]
+            assert Reason.REVOCATIONS_STALE in await told(stream, network)
             await deliver(stream, hospital, listed(b, epoch=2))
-            assert await told(stream, network) == []
+            assert Reason.REVOCATIONS_STALE not in await told(stream, network)
 
     run(scenario())
 

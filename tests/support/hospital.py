@@ -24,6 +24,7 @@ from wardnet_node.rounds import Rounds
 from wardnet_node.settings import NodeSettings
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.vault import Vault
+from wardnet_node.witness import Witnesses
 
 WOMEN, MEN = 30, 20
 
@@ -113,11 +114,15 @@ class Hospital:
             desk.stop()
 
     @asynccontextmanager
-    async def serving(self, address: str, *, drain: float = 5.0) -> AsyncIterator[Node]:
+    async def serving(
+        self, address: str, *, drain: float = 5.0, **changes: float
+    ) -> AsyncIterator[Node]:
         """Run the node in this process while the block runs, and stop it in order."""
-        settings = NodeSettings(address=address, workers=1, heartbeat=0.2, lease=5.0)
+        values = {"workers": 1, "heartbeat": 0.2, "lease": 5.0, **changes}
+        settings = NodeSettings.model_validate({"address": address, **values})
         desk = DeskThread(self._desk)
         auditors = DeskThread(lambda: Auditors.open(self.home, self.keystore, self.credentials))
+        catalog = DeskThread(lambda: Catalog.open(self.home, self.keystore))
         pool = WorkerPool(workers=settings.workers, memory=1 << 20)
         async with pool:
             link = Link(
@@ -132,6 +137,9 @@ class Hospital:
                     credentials=self.credentials,
                     log_key=self.keystore.derive("log"),
                 ),
+                witnesses=Witnesses(
+                    credentials=self.credentials, settings=settings, catalog=catalog
+                ),
             )
             running = asyncio.create_task(link.run())
             try:
@@ -145,6 +153,8 @@ class Hospital:
                 desk.close()
                 await auditors.do(Auditors.close)
                 auditors.close()
+                await catalog.do(Catalog.close)
+                catalog.close()
 
     def _desk(self) -> Desk:
         catalog = Catalog.open(self.home, self.keystore)

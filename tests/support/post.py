@@ -8,12 +8,21 @@ from typing import Any
 import grpc.aio
 
 from support.pki import TestNetwork
-from wardnet import clock
-from wardnet.errors import WardnetError
-from wardnet.identity.envelope import Envelope
-from wardnet.identity.member import Role
+from wardnet import canonical, clock
+from wardnet.audit import letters
+from wardnet.audit.letters import Reply
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity.envelope import Envelope, sign
+from wardnet.identity.member import Member, Role
 from wardnet.transport.channel import SERVER, server_credentials
-from wardnet.transport.convert import Total, Work, WorkId, envelope_to_wire, work_to_wire
+from wardnet.transport.convert import (
+    Total,
+    Work,
+    WorkId,
+    envelope_from_wire,
+    envelope_to_wire,
+    work_to_wire,
+)
 from wardnet.transport.interceptors import Guard
 from wardnet.wire.v1.link_pb2 import (
     Acknowledgement,
@@ -22,6 +31,7 @@ from wardnet.wire.v1.link_pb2 import (
     Ended,
     ExplainWork,
     Hello,
+    Letter,
     Welcome,
 )
 from wardnet.wire.v1.link_pb2_grpc import (
@@ -88,9 +98,16 @@ class Attached:
 
 
 class Post(LinkServiceServicer):
-    """Serve the link; every stream goes to the test."""
+    """Serve the link; every stream goes to the test.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    network : TestNetwork
+        Its other hospitals answer letters: they witness no log.
+    """
+
+    def __init__(self, network: TestNetwork) -> None:
+        self._network = network
         self._attached: asyncio.Queue[Attached] = asyncio.Queue()
 
     async def attached(self) -> Attached:
@@ -104,7 +121,7 @@ class Post(LinkServiceServicer):
         """Hold one stream."""
         first = await anext(requests)
         stream = Attached(first.hello)
-        listening = asyncio.create_task(_listen(requests, stream))
+        listening = asyncio.create_task(self._listen(requests, stream))
         now_ms = int(clock.now().timestamp() * 1000)
         yield AttachResponse(welcome=Welcome(now_ms=now_ms))
         self._attached.put_nowait(stream)
@@ -116,14 +133,26 @@ class Post(LinkServiceServicer):
         finally:
             listening.cancel()
 
+    async def _listen(self, requests: AsyncIterator[AttachRequest], stream: Attached) -> None:
+        try:
+            async for request in requests:
+                if request.WhichOneof("message") == "letter":
+                    answer = AttachResponse(letter=self._answer(request.letter))
+                    stream.outgoing.put_nowait(answer)
+                stream.incoming.put_nowait(request)
+        finally:
+            stream.incoming.put_nowait(None)
+            stream.outgoing.put_nowait(None)
 
-async def _listen(requests: AsyncIterator[AttachRequest], stream: Attached) -> None:
-    try:
-        async for request in requests:
-            stream.incoming.put_nowait(request)
-    finally:
-        stream.incoming.put_nowait(None)
-        stream.outgoing.put_nowait(None)
+    def _answer(self, letter: Letter) -> Letter:
+        """Answer as the hospital that a letter is for; the coordinator itself is silent."""
+        member = Member.from_uri(letter.member)
+        if member.role is not Role.NODE:
+            return Letter(member=letter.member, away=True)
+        request = canonical.digest(envelope_from_wire(letter.letter).payload)
+        data = letters.reply_to_bytes(Reply(request=request, refusal=Reason.LOG_UNKNOWN))
+        reply = sign(letters.REPLY, data, self._network.node(member.id).signer)
+        return Letter(member=letter.member, letter=envelope_to_wire(reply))
 
 
 @asynccontextmanager
@@ -134,7 +163,7 @@ async def post_office(
     credentials = network.coordinator()
     guard = Guard(network=network.name, allowed={ATTACH: frozenset({Role.NODE})})
     server = grpc.aio.server(interceptors=[guard], options=SERVER)
-    post = Post()
+    post = Post(network)
     add_LinkServiceServicer_to_server(post, server)
     port = server.add_secure_port(address, server_credentials(credentials))
     await server.start()

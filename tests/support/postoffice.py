@@ -42,9 +42,9 @@ from wardnet.statistics.methods import METHODS
 from wardnet.statistics.session import run
 from wardnet.transport.channel import server_credentials
 from wardnet.transport.convert import (
+    answer_to_bytes,
     causes_to_wire,
     envelope_from_wire,
-    envelope_to_bytes,
     envelope_to_wire,
 )
 from wardnet.transport.status import METADATA_KEY, error_to_status, status_code
@@ -83,7 +83,7 @@ def sealed(answer: Envelope, *, query: Query, digest: str) -> list[query_pb2.Sea
     sealings = []
     for signature in answer.signatures:
         signer = leaf_member(read_certificate(signature.certificates[0]), usage=Usage.SIGNING)
-        own = envelope_to_bytes(replace(answer, signatures=(signature,)))
+        own = answer_to_bytes(replace(answer, signatures=(signature,)), None)
         data = seal(own, query.recipient, query=digest, hospital=signer.id)
         sealings.append(query_pb2.SealedAnswer(hospital=signer.id, sealed=data))
     return sealings

@@ -33,6 +33,7 @@ ALLOWED: Final[Mapping[str, frozenset[Role]]] = {
     "/wardnet.wire.v1.QueryService/Watch": _RESEARCHERS,
     "/wardnet.wire.v1.QueryService/Cancel": _RESEARCHERS,
     "/wardnet.wire.v1.QueryService/Explain": _RESEARCHERS,
+    "/wardnet.wire.v1.QueryService/Receipts": _RESEARCHERS,
     "/wardnet.wire.v1.StudyService/SubmitStudy": _RESEARCHERS,
     "/wardnet.wire.v1.StudyService/GetStudy": _CONCERNED,
     "/wardnet.wire.v1.StudyService/ListStudies": _CONCERNED,

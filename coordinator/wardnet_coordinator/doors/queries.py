@@ -6,21 +6,30 @@ from dataclasses import replace
 
 from wardnet.transport.convert import causes_to_wire, envelope_from_wire, envelope_to_wire
 from wardnet.transport.interceptors import Context, peer
-from wardnet.wire.v1 import query_pb2, query_pb2_grpc
+from wardnet.wire.v1 import link_pb2, query_pb2, query_pb2_grpc
 from wardnet_coordinator.broker import Broker
 from wardnet_coordinator.conductor import Conductor
 from wardnet_coordinator.doors.lists import fitting
 from wardnet_coordinator.inquiries import Inquiries
 from wardnet_coordinator.queries import Record
+from wardnet_coordinator.reminders import Reminded, Reminders
 
 
 class QueryService(query_pb2_grpc.QueryServiceServicer):
     """Take researchers' questions and show them how theirs stand."""
 
-    def __init__(self, *, broker: Broker, conductor: Conductor, inquiries: Inquiries) -> None:
+    def __init__(
+        self,
+        *,
+        broker: Broker,
+        conductor: Conductor,
+        inquiries: Inquiries,
+        reminders: Reminders,
+    ) -> None:
         self._broker = broker
         self._conductor = conductor
         self._inquiries = inquiries
+        self._reminders = reminders
 
     async def Submit(  # noqa: N802
         self, request: query_pb2.SubmitRequest, context: Context
@@ -64,6 +73,16 @@ class QueryService(query_pb2_grpc.QueryServiceServicer):
                     causes=causes_to_wire(explained.causes or ()),
                 )
 
+    async def Receipts(  # noqa: N802
+        self, request: query_pb2.ReceiptsRequest, context: Context
+    ) -> AsyncIterator[query_pb2.ReceiptsResponse]:
+        """Yield what each hospital says to its promise, as it answers."""
+        promises = {each.hospital: envelope_from_wire(each.promise) for each in request.promises}
+        asking = self._reminders.remind(promises, peer(context))
+        async with aclosing(asking) as answers:
+            async for reminded in answers:
+                yield _receipt(reminded)
+
     async def Cancel(  # noqa: N802
         self, request: query_pb2.CancelRequest, context: Context
     ) -> query_pb2.CancelResponse:
@@ -103,3 +122,13 @@ class QueryService(query_pb2_grpc.QueryServiceServicer):
             state=f"HOSPITAL_STATE_{standing.name}",
             causes=causes_to_wire(cause.error for cause in refusal.causes) if refusal else (),
         )
+
+
+def _receipt(reminded: Reminded) -> query_pb2.ReceiptsResponse:
+    told = reminded.told
+    if told is None:
+        return query_pb2.ReceiptsResponse(hospital=reminded.hospital, away=True)
+    receipt = link_pb2.LogReceipt(
+        proof=told.proof, checkpoint=told.checkpoint, causes=causes_to_wire(told.causes)
+    )
+    return query_pb2.ReceiptsResponse(hospital=reminded.hospital, receipt=receipt)

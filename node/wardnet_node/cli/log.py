@@ -1,16 +1,18 @@
 """`wardnet-node log`: read and check the hospital's access log."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import BinaryIO
 
 import click
 
 from wardnet import clock
 from wardnet.audit import bundle as bundles
-from wardnet.audit import checkpoint
+from wardnet.audit import checkpoint, cosigned
 from wardnet.audit import log as access_log
+from wardnet.audit.cosigned import Coverage
 from wardnet.audit.entry import Entry, EventType
 from wardnet.audit.search import Search
 from wardnet.audit.search import search as find
@@ -18,6 +20,7 @@ from wardnet.canonical import Json
 from wardnet.command import json_option, print_record, print_records, shortened
 from wardnet.identity.credentials import Keys
 from wardnet_node.cli.place import Place
+from wardnet_node.cli.signing import signing_options, unlocked
 from wardnet_node.desk import retention
 from wardnet_node.desk.events import by_operator
 
@@ -139,6 +142,71 @@ def erase(place: Place, *, patient: str, as_json: bool) -> None:
     with place.catalog() as catalog:
         erased = retention.erase(catalog, place.keystore, place.credentials.member, patient=patient)
     print_record({"erased keys": erased}, as_json=as_json)
+
+
+@log.command()
+@json_option
+@click.pass_obj
+def witnesses(place: Place, *, as_json: bool) -> None:
+    """Show how much of the log each witness has cosigned."""
+    with place.catalog() as catalog, catalog.reading() as connection:
+        found = cosigned.coverage(connection)
+        standings = cosigned.standings(connection)
+        disputed = {item.witness for item in cosigned.evidence(connection)}
+    records: list[Mapping[str, Json]] = [
+        {
+            "witness": one.name,
+            "cosigned": one.size,
+            "of": found.size,
+            "at": one.at,
+            "disputes": one.name in disputed,
+        }
+        for one in standings
+    ]
+    print_records(records, as_json=as_json)
+    click.echo(_coverage(found), err=True)
+
+
+@log.command()
+@click.option("--reason", required=True, help="Why; it stands in the access log.")
+@signing_options("--steward")
+@json_option
+@click.pass_obj
+def extend(
+    place: Place,
+    *,
+    reason: str,
+    signers: Sequence[str],
+    password_files: Sequence[Path],
+    as_json: bool,
+) -> None:
+    """Let the node answer for 72 hours more; two stewards sign.
+
+    It has stopped because too few other hospitals have confirmed its log for a day.
+    """
+    with place.decisions() as (decisions, stewards):
+        signing = unlocked(stewards, signers, password_files=password_files)
+        done = decisions.extend(stewards=signing, reason=reason)
+    print_record({"until": done.until, "covered": done.covered}, as_json=as_json)
+
+
+def _coverage(found: Coverage) -> str:
+    """Say how much of the log others vouch for."""
+    if not found.peers:
+        return (
+            "No other hospital can witness this log: the address book names no node's key. The "
+            "coordinator's cosignature counts for nothing alone."
+        )
+    few = "" if found.peers > 1 else " Only one other hospital is known; two make it much stronger."
+    told = (
+        f"{found.covered} of {found.size} entries are confirmed by {found.needed} of "
+        f"{found.peers} other hospitals.{few}"
+    )
+    if found.until is None:
+        return told
+    stale = found.is_stale(clock.now())
+    since = clock.to_moment(found.until)
+    return f"{told} {'No question is answered since' if stale else 'It must be more by'} {since}."
 
 
 def _moment(day: datetime | None, *, after: int = 0) -> str:

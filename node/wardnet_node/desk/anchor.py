@@ -4,7 +4,8 @@ Nonces, uses and agreements lie in the catalog, and a catalog put back as it was
 have forgotten a week of them. The anchor, a file beside it, names the log's end as it was when the
 daemon last started, stopped or accepted a query; a log that does not hold that entry is older, or
 another one, and the node is locked until two stewards act (`desk.unlock`). Who puts both files back
-is found only by whom the log was shown to.
+is found by whom the log was shown to: a witness that holds a checkpoint which the log has signed
+and does not continue locks the node in the same way.
 """
 
 from dataclasses import asdict, dataclass
@@ -14,7 +15,8 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from wardnet import canonical
-from wardnet.audit import log
+from wardnet.audit import cosigned, log
+from wardnet.audit.cosigned import Evidence
 from wardnet.audit.log import Connection, Head
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.files import read_private, write_private
@@ -27,7 +29,7 @@ _ADAPTER: Final = TypeAdapter(Head)
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Say what is missing between the anchor and the log.
+    """Say what is missing between the log and what it was.
 
     Parameters
     ----------
@@ -35,19 +37,26 @@ class Gap:
         Where the log ended when the node last served; None when the anchor itself is missing.
     present : Head
         Where it ends now.
+    witnessed : tuple of Evidence
+        What witnesses hold of it and it does not.
     """
 
     anchored: Head | None
     present: Head
+    witnessed: tuple[Evidence, ...] = ()
 
     @property
     def error(self) -> WardnetError:
         """Return the refusal to serve."""
-        rule = (
-            f"{FILE_NAME}, which says where the log ended, is missing or unreadable"
-            if self.anchored is None
-            else f"it does not hold entry {self.anchored.size}, its last when the node last served"
-        )
+        if self.witnessed:
+            first = self.witnessed[0]
+            seen = f"{first.checkpoint.size} entries"
+            rule = f"{first.witness} has seen {seen} of it that it does not continue"
+        elif self.anchored is None:
+            rule = f"{FILE_NAME}, which says where the log ended, is missing or unreadable"
+        else:
+            last = self.anchored.size
+            rule = f"it does not hold entry {last}, its last when the node last served"
         return WardnetError(Reason.NODE_LOCKED, rule=rule)
 
 
@@ -75,7 +84,7 @@ class Anchor:
             write_private(self._path, canonical.encode(asdict(head)))
 
     def gap(self, connection: Connection) -> Gap | None:
-        """Return what a log lacks that does not reach to what is remembered; None when it does.
+        """Return what a log lacks of what is remembered, here or by witnesses; None when nothing.
 
         Parameters
         ----------
@@ -88,16 +97,16 @@ class Anchor:
         WardnetError
             `FILE_MODE` when others could have written the file.
         """
-        present = log.head(connection)
+        present, shown = log.head(connection), cosigned.evidence(connection)
         try:
             anchored = canonical.read(_ADAPTER, read_private(self._path))
         except FileNotFoundError:
             served = connection.execute("SELECT 1 FROM node WHERE key = 'epoch'").fetchone()
-            return None if served is None else Gap(None, present)
+            return None if served is None and not shown else Gap(None, present, shown)
         except WardnetError as error:
             if error.reason is not Reason.MALFORMED:
                 raise
-            return Gap(None, present)
-        if log.head_at(connection, anchored.size) == anchored:
+            return Gap(None, present, shown)
+        if log.head_at(connection, anchored.size) == anchored and not shown:
             return None
-        return Gap(anchored, present)
+        return Gap(anchored, present, shown)

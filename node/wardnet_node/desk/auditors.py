@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from wardnet import canonical, clock
 from wardnet.agreement.address_book import key_of
 from wardnet.audit import bundle as bundles
-from wardnet.audit import checkpoint, log, note, tags
+from wardnet.audit import checkpoint, cosigned, log, note, tags
 from wardnet.audit import request as requests
 from wardnet.audit.entry import Actor, Event, EventType, Outcome
 from wardnet.audit.log import Connection
@@ -221,8 +221,9 @@ class Auditors:
             self._use_nonce(connection, asked.request.nonce)
             read = self._finder(connection, asked)
             log.append(connection, event, at=at)
-            if not asked.question.size:
-                key, origin = self._credentials.signer.key, self._member.uri
+            # A log that has lost its end signs no other one.
+            if not asked.question.size and not cosigned.is_disputed(connection):
+                key, origin = self._credentials.signer.key, self._origin(connection)
                 checkpoint.make(connection, key=key, origin=origin, at=at)
         with self._catalog.reading() as connection:
             return read(connection)
@@ -247,7 +248,9 @@ class Auditors:
         found = scan(connection, wanted, within=asked.scope, limit=question.limit)
         seqs = [entry.seq for entry in found]
         public = self._credentials.signer.key.public_key()
-        bundle = bundles.gather(connection, seqs, keys={self._member.uri: public}, size=size)
+        origin = checkpoint.parse(note.parse(signed).text).origin
+        keys = {**cosigned.keys(connection), origin: public}
+        bundle = bundles.gather(connection, seqs, keys=keys, size=size)
         stream = io.BytesIO()
         bundles.write(bundle, stream)
         return _Body(
@@ -266,6 +269,9 @@ class Auditors:
         if answer is None:
             raise self._not_kept(query)
         return answer
+
+    def _origin(self, connection: Connection) -> str:
+        return cosigned.origin(connection, self._member.uri)
 
     def _use_nonce(self, connection: Connection, nonce: str) -> None:
         done = connection.execute("INSERT OR IGNORE INTO audit_nonces (nonce) VALUES (?)", (nonce,))

@@ -21,11 +21,11 @@ from wardnet.agreement.address_book import (
     check_approved,
     signing_keys,
 )
-from wardnet.agreement.fields import Layout, Number
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope, Trust, verify
 from wardnet.identity.member import Member
 from wardnet.question.dictionary import STRICT
+from wardnet.question.fields import Layout, Number
 from wardnet.question.query import Digest
 from wardnet.transport.convert import envelope_from_bytes
 from wardnet_node.desk.studies import Kept

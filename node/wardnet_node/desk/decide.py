@@ -9,12 +9,13 @@ from wardnet_node.desk import studies
 from wardnet_node.desk.decide_book import BookDecisions
 from wardnet_node.desk.decide_keys import KeyDecisions
 from wardnet_node.desk.decide_studies import StudyDecisions
+from wardnet_node.desk.extend import Extending
 from wardnet_node.desk.receive import Received
 from wardnet_node.desk.studies import Unsent
 from wardnet_node.desk.unlock import Unlocking
 
 
-class Decisions(StudyDecisions, BookDecisions, KeyDecisions, Received, Unlocking):
+class Decisions(StudyDecisions, BookDecisions, KeyDecisions, Received, Unlocking, Extending):
     """Take the stewards' decisions, show what holds, and hand on what was signed."""
 
     def unsent(self) -> tuple[Unsent, ...]:

@@ -4,14 +4,16 @@ No log, no release: what leaves goes into the access log and the outbox in one t
 sent only after its fsync.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 
-from wardnet import clock
-from wardnet.audit import log
-from wardnet.audit.entry import Event, EventType
+from wardnet import canonical, clock
+from wardnet.audit import cosigned, log, receipt
+from wardnet.audit.entry import Entry, Event, EventType
 from wardnet.audit.log import Connection
-from wardnet.errors import WardnetError
+from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope
 from wardnet.transport.convert import Work, WorkId, envelope_to_bytes
@@ -58,34 +60,45 @@ class Desk:
         self._started = False
 
     def start(self) -> int:
-        """Record that the daemon has started and return its epoch, one above the last.
+        """Record that the daemon has started and return its epoch, above every one before.
 
-        Raises
-        ------
-        WardnetError
-            `NODE_LOCKED` when the catalog is older than what this node has served; nothing is
-            recorded then.
+        A node whose log has lost its end starts too: it asks its witnesses what they have seen of
+        it, and refuses every question (`locked`).
         """
-        with self._catalog.reading() as connection:
-            gap = self._anchor.gap(connection)
-            if gap is not None:
-                raise gap.error
-            head = log.head(connection)
-        # First the anchor: once the catalog says that it was served, there is one.
-        self._anchor.write(head)
+        at = clock.now()
+        if self.locked() is None:
+            # First the anchor: once the catalog says that it was served, there is one.
+            with self._catalog.reading() as connection:
+                head = log.head(connection)
+            self._anchor.write(head)
         with self._anchored() as connection:
+            # The clock's, so that a catalog that was put back does not begin below what was.
             connection.execute(
-                "INSERT INTO node (key, value) VALUES ('epoch', 1)"
-                " ON CONFLICT (key) DO UPDATE SET value = value + 1"
+                "INSERT INTO node (key, value) VALUES ('epoch', ?) ON CONFLICT (key)"
+                " DO UPDATE SET value ="
+                " max(CAST(value AS INTEGER) + 1, CAST(excluded.value AS INTEGER))",
+                (int(at.timestamp()),),
             )
             row = connection.execute("SELECT value FROM node WHERE key = 'epoch'").fetchone()
-            log.append(connection, by_operator(self._member, EventType.STARTED), at=clock.now())
+            log.append(connection, by_operator(self._member, EventType.STARTED), at=at)
         self._started = True
         return int(row[0])
+
+    def locked(self) -> WardnetError | None:
+        """Return why every question is refused until two stewards act; None when none is."""
+        shut = self._gate.shut(at=clock.now())
+        return next((error for error in shut if error.reason is Reason.NODE_LOCKED), None)
 
     def expire(self, *, years: int) -> None:
         """Erase what the log says of patients once its time is over."""
         retention.expire(self._catalog, self._member, years=years)
+
+    def clock_stepped(self, by: timedelta) -> None:
+        """Record that the machine's clock was moved, forward or back."""
+        event = by_operator(self._member, EventType.CLOCK_STEP)
+        moved = canonical.encode({"seconds": round(by.total_seconds())}).decode()
+        with self._transaction() as connection:
+            log.append(connection, replace(event, statement=moved), at=clock.now())
 
     def stop(self) -> None:
         """Record that the daemon ends, if it had started, and close the catalog."""
@@ -190,7 +203,7 @@ class Desk:
         work_id: WorkId,
         *,
         opened: Opened,
-        message: bytes,
+        message: bytes | Callable[[Envelope], bytes],
         transcripts: Sequence[str],
         event: Event,
         answer: bytes = b"",
@@ -202,8 +215,9 @@ class Desk:
         ----------
         opened : Opened
             The query; it is decided on once more, in the same transaction.
-        message : bytes
-            What will be sent, to the byte.
+        message : bytes or Callable
+            What will be sent, to the byte; of an answer made from the signed promise where it
+            stands in the log.
         transcripts : Sequence of str
             Digest of all totals before round 0, 1, ..., this one.
         event : Event
@@ -225,7 +239,6 @@ class Desk:
         WardnetError
             `ROUNDS_DIVERGED` when this query has seen other totals; nothing is recorded then.
         """
-        result = Result(str(work_id), message)
         with self._transaction() as connection:
             accepted = queries.find(connection, work_id.query)
             if accepted is None or accepted.state is not State.ACCEPTED:
@@ -234,11 +247,14 @@ class Desk:
             queries.remember_steps(
                 connection, work_id.query, attempt=work_id.attempt, transcripts=transcripts
             )
-            outbox.put(connection, result, query=work_id.query)
             if answer:
                 queries.keep_answer(connection, work_id.query, answer)
             at = clock.now()
-            log.append(connection, event, at=at)
+            entry = log.append(connection, event, at=at)
+            if not isinstance(message, bytes):
+                message = message(self._promise(connection, entry))
+            result = Result(str(work_id), message)
+            outbox.put(connection, result, query=work_id.query)
             usage.note_spent(
                 connection, opened.query, event=event, at=at, microseconds=microseconds
             )
@@ -253,6 +269,16 @@ class Desk:
             queries.leave(connection, work.id.query, State.REFUSED)
             log.append(connection, event, at=clock.now())
         return result
+
+    def _promise(self, connection: Connection, entry: Entry) -> Envelope:
+        """Sign where an entry about a query stands in the log."""
+        return receipt.promise(
+            connection,
+            entry.seq,
+            origin=cosigned.origin(connection, self._member.uri),
+            request_digest=entry.request_digest or "",
+            signer=self._credentials.signer,
+        )
 
     def _accept(self, work: Work) -> Opened:
         """Decide on a query at its first sight, and bind it to the present snapshot."""
@@ -279,11 +305,16 @@ class Desk:
 
     @contextmanager
     def _anchored(self) -> Iterator[Connection]:
-        """Run a transaction, and remember outside the catalog how far the log went."""
+        """Run a transaction, and remember outside the catalog how far the log went.
+
+        Of a log that has lost its end, what is remembered stays.
+        """
+        locked = self.locked()
         with self._transaction() as connection:
             yield connection
             head = log.head(connection)
-        self._anchor.write(head)
+        if locked is None:
+            self._anchor.write(head)
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from wardnet import clock
 from wardnet.agreement.permission import judge
+from wardnet.audit import cosigned
 from wardnet.audit.entry import Event
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
@@ -14,6 +15,7 @@ from wardnet.statistics.session import Session
 from wardnet.transport.convert import envelope_from_bytes
 from wardnet_node.desk import queries
 from wardnet_node.desk.accept import Permitted, Refused, Sources, accept, take_up
+from wardnet_node.desk.anchor import Anchor
 from wardnet_node.desk.decide import Decisions
 from wardnet_node.desk.events import of_query
 from wardnet_node.desk.queries import Accepted, State
@@ -78,6 +80,8 @@ class Gate:
         self._vault = vault
         self._decisions = decisions
         self._credentials = credentials
+        self._anchor = Anchor(catalog.path)
+        self._whole = False
         self._sources = Sources(
             view=lambda question: decisions.view(question=question),
             snapshot=vault.pin,
@@ -93,8 +97,13 @@ class Gate:
         Refused
             With every reason, from `accept`.
         """
-        trust = self._credentials.trust
-        permitted = accept(envelope, trust=trust, at=at, sources=self._sources)
+        trust, shut = self._credentials.trust, self.shut(at=at)
+        try:
+            permitted = accept(envelope, trust=trust, at=at, sources=self._sources)
+        except Refused as refused:
+            raise Refused([*shut, *refused.reasons]) from refused
+        if shut:
+            raise Refused(shut)
         return self._opened(permitted, envelope, at)
 
     def again(self, accepted: Accepted) -> Opened:
@@ -122,9 +131,25 @@ class Gate:
         """
         permitted = opened.permitted
         view = self._decisions.view(question=permitted.question)
-        reasons = judge(permitted.request, view=view, at=clock.now(), started=opened.started)
+        at = clock.now()
+        reasons = judge(permitted.request, view=view, at=at, started=opened.started)
+        reasons = (*self.shut(at=at), *reasons)
         if reasons:
             raise Refused(reasons)
+
+    def shut(self, *, at: datetime) -> tuple[WardnetError, ...]:
+        """Return why no question at all may be answered: because of the access log."""
+        with self._catalog.reading() as connection:
+            # 1. The log has not lost its end; once that is certain, only witnesses can know better.
+            if not self._whole or cosigned.is_disputed(connection):
+                gap = self._anchor.gap(connection)
+                self._whole = gap is None
+                if gap is not None:
+                    return (gap.error,)
+            # 2. Others vouch for it.
+            if cosigned.coverage(connection).is_stale(at):
+                return (WardnetError(Reason.LOG_STALE, hospital=self._credentials.member.id),)
+        return ()
 
     def _opened(self, permitted: Permitted, envelope: Envelope, started: datetime) -> Opened:
         query = permitted.request.query

@@ -1,11 +1,13 @@
 """What every decision rests on: the catalog, what was verified in it, and the log."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from wardnet import clock
+from wardnet.agreement.address_book import check_approved, key_of
 from wardnet.audit import log
 from wardnet.audit.entry import Event, refused
+from wardnet.audit.log import Connection
 from wardnet.errors import WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet_node.desk.knowledge import Knowledge
@@ -37,3 +39,23 @@ class Ledger:
             with self._catalog.transaction() as connection:
                 log.append(connection, refused(event, [error]), at=clock.now())
             raise
+
+    def _check_two(self, connection: Connection, stewards: Sequence[Credentials]) -> None:
+        """Refuse what not two different stewards of this hospital sign.
+
+        Raises
+        ------
+        WardnetError
+            `APPROVAL_MISSING`, or `STATE_DAMAGED` when the address book does not hold.
+        """
+        known = self._knowledge.look(connection)
+        if known.book_error is not None:
+            raise known.book_error
+        signers = {key_of(steward.signer.certificates[0]) for steward in stewards}
+        check_approved(
+            known.view.book,
+            organisation=self._member.id,
+            signers=signers - known.view.revoked,
+            requesters=frozenset(),
+            needed=2,
+        )

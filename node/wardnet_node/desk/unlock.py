@@ -1,9 +1,10 @@
-"""Break glass: two stewards let a node serve again whose log does not reach its anchor.
+"""Break glass: two stewards let a node serve again whose log has lost its end.
 
 A catalog that was put back has forgotten the nonces, uses and decisions since its backup. So from
 the moment of unlocking on, no query is accepted whose time begins at or before it: whatever was
 answered before had begun by then. Queries that were under way are over. What cannot be rebuilt -
 uses, and decisions of stewards - the stewards vouch for, in a statement that stands in the log.
+The log goes on under a new origin, and the statement names what witnesses have seen of the old.
 """
 
 from collections.abc import Sequence
@@ -11,59 +12,24 @@ from dataclasses import replace
 from typing import Final
 
 from pydantic import TypeAdapter
-from pydantic.dataclasses import dataclass
 
 from wardnet import canonical, clock
-from wardnet.agreement.address_book import check_approved
-from wardnet.agreement.fields import Layout, Paragraph
-from wardnet.audit import log
+from wardnet.audit import cosigned, log, recovery
+from wardnet.audit.checkpoint import origin_of
 from wardnet.audit.entry import EventType
-from wardnet.audit.log import Connection, Head
+from wardnet.audit.recovery import PAYLOAD_TYPE, BreakGlass
 from wardnet.clock import Moment
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
-from wardnet.question.dictionary import STRICT
-from wardnet.question.query import Id
+from wardnet.question.fields import Paragraph
 from wardnet.transport.convert import envelope_to_bytes
 from wardnet_node.desk import queries
 from wardnet_node.desk.anchor import Anchor, Gap
-from wardnet_node.desk.decision import key, sign_all
+from wardnet_node.desk.decision import sign_all
 from wardnet_node.desk.ledger import Ledger
 from wardnet_node.desk.steward_events import by_steward
 
-PAYLOAD_TYPE: Final = "application/vnd.wardnet.break-glass.v1+json"
-
-
-@dataclass(frozen=True, config=STRICT)
-class BreakGlass:
-    """Let a node serve again, as two stewards and the node sign it.
-
-    Parameters
-    ----------
-    version : int
-        Of this layout; 1.
-    network, hospital : str
-        Whose node: ids.
-    anchored : Head or None
-        Where the log ended when the node last served; None when nothing says so any more.
-    present : Head
-        Where it ends now.
-    at : str
-        Moment of unlocking: no query whose time begins before is accepted after it.
-    reason : str
-        Why, in words.
-    """
-
-    version: Layout
-    network: Id
-    hospital: Id
-    anchored: Head | None
-    present: Head
-    at: Moment
-    reason: Paragraph
-
-
-_ADAPTER: Final = TypeAdapter(BreakGlass)
+_PARAGRAPH: Final[TypeAdapter[str]] = TypeAdapter(Paragraph)
 
 
 class Unlocking(Ledger):
@@ -99,39 +65,31 @@ class Unlocking(Ledger):
                 if gap is None:
                     raise WardnetError(Reason.NODE_NOT_LOCKED)
                 log.verify(connection)
-                self._check_signers(connection, stewards)
-                statement = self._statement(gap, at=clock.to_moment(at), reason=reason)
-                data = canonical.write(_ADAPTER, statement)
+                self._check_two(connection, stewards)
+                number = cosigned.next_number(connection)
+                statement = self._statement(
+                    gap,
+                    lost=cosigned.lost(connection),
+                    number=number,
+                    at=clock.to_moment(at),
+                    reason=reason,
+                )
+                data = recovery.to_bytes(statement)
                 envelope = sign_all(PAYLOAD_TYPE, data, [*stewards, self._credentials])
                 queries.forget_before(connection, statement.at, why=envelope_to_bytes(envelope))
-                # More than any number of starts: the coordinator heeds no older epoch.
-                connection.execute(
-                    "INSERT INTO node (key, value) VALUES ('epoch', ?) ON CONFLICT (key)"
-                    " DO UPDATE SET value = max(CAST(value AS INTEGER), excluded.value)",
-                    (int(at.timestamp()),),
-                )
                 event = replace(
                     event, result_digest=canonical.digest(data), statement=data.decode()
                 )
-                log.append(connection, event, at=at)
+                entry = log.append(connection, event, at=at)
+                cosigned.begin_anew(connection, number=number, seq=entry.seq, at=at)
                 head = log.head(connection)
             # Last: until the statement is durable, the node stays locked.
             anchor.write(head)
         return statement
 
-    def _check_signers(self, connection: Connection, stewards: Sequence[Credentials]) -> None:
-        known = self._knowledge.look(connection)
-        if known.book_error is not None:
-            raise known.book_error
-        check_approved(
-            known.view.book,
-            organisation=self._member.id,
-            signers=frozenset(map(key, stewards)) - known.view.revoked,
-            requesters=frozenset(),
-            needed=2,
-        )
-
-    def _statement(self, gap: Gap, *, at: Moment, reason: str) -> BreakGlass:
+    def _statement(
+        self, gap: Gap, *, lost: tuple[str, ...], number: int, at: Moment, reason: str
+    ) -> BreakGlass:
         return canonical.validated(
             lambda: BreakGlass(
                 version=1,
@@ -139,7 +97,9 @@ class Unlocking(Ledger):
                 hospital=self._member.id,
                 anchored=gap.anchored,
                 present=gap.present,
+                witnessed=lost,
+                origin=origin_of(self._member.uri, number),
                 at=at,
-                reason=reason,
+                reason=_PARAGRAPH.validate_python(reason),
             )
         )

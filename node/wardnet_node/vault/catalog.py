@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Self, cast
 
 import sqlcipher3
 
-from wardnet.audit import log, search, tags
+from wardnet.audit import cosigned, log, search, tags, witness
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.keystore import Keystore
 from wardnet_node import usage
@@ -202,6 +202,7 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
         ) STRICT
         """,
     ),
+    (*witness.SCHEMA, *cosigned.SCHEMA),
 )
 """Each brings a catalog from one version to the next; they are only ever added to."""
 

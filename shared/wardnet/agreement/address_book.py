@@ -17,11 +17,11 @@ from pydantic import TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
 from wardnet import canonical
-from wardnet.agreement.fields import InOrder, Layout, Line, SomeInOrder
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.certificates import read_certificate
 from wardnet.identity.envelope import Envelope
 from wardnet.question.dictionary import STRICT
+from wardnet.question.fields import InOrder, Layout, Line, SomeInOrder
 from wardnet.question.query import Digest, Id
 
 NOBODY: Final[frozenset[str]] = frozenset()

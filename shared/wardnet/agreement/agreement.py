@@ -8,13 +8,13 @@ from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from wardnet import canonical
-from wardnet.agreement.fields import InOrder, Layout, Line, Number, Paragraph, Patients, SomeInOrder
 from wardnet.agreement.purpose import Purpose, excess
 from wardnet.agreement.study import Method, Study
 from wardnet.clock import Moment
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.cohort import EVERYONE, Cohort, columns_of
 from wardnet.question.dictionary import STRICT, Name
+from wardnet.question.fields import InOrder, Layout, Line, Number, Paragraph, Patients, SomeInOrder
 from wardnet.question.query import Digest, Id
 
 PAYLOAD_TYPE: Final = "application/vnd.wardnet.agreement.v1+json"

@@ -6,8 +6,8 @@ from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from wardnet import canonical
-from wardnet.agreement.fields import Layout, Paragraph
 from wardnet.question.dictionary import STRICT
+from wardnet.question.fields import Layout, Paragraph
 from wardnet.question.query import Digest, Id
 
 PAYLOAD_TYPE: Final = "application/vnd.wardnet.decline.v1+json"

@@ -25,8 +25,8 @@ from typing import Annotated, Final, Literal, Self, TypeAlias
 from pydantic import StringConstraints, model_validator
 from pydantic.dataclasses import dataclass
 
-from wardnet.agreement.fields import InOrder
 from wardnet.question.dictionary import STRICT
+from wardnet.question.fields import InOrder
 
 VOCABULARY: Final = "2021-02-23"
 """The pinned release of the ontology."""

@@ -16,10 +16,10 @@ from pydantic.dataclasses import dataclass
 
 from wardnet import canonical, clock
 from wardnet.agreement.address_book import AddressBook
-from wardnet.agreement.fields import InOrder, Layout, Number, Paragraph
 from wardnet.clock import Moment
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import STRICT
+from wardnet.question.fields import InOrder, Layout, Number, Paragraph
 from wardnet.question.query import Digest, Id
 
 PAYLOAD_TYPE: Final = "application/vnd.wardnet.revocation.v1+json"

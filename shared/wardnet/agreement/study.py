@@ -16,7 +16,10 @@ from pydantic import TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
 from wardnet import canonical
-from wardnet.agreement.fields import (
+from wardnet.agreement.purpose import Modifier, Purpose
+from wardnet.clock import Moment
+from wardnet.question.dictionary import STRICT, Name
+from wardnet.question.fields import (
     InOrder,
     Layout,
     Line,
@@ -26,9 +29,6 @@ from wardnet.agreement.fields import (
     Patients,
     SomeInOrder,
 )
-from wardnet.agreement.purpose import Modifier, Purpose
-from wardnet.clock import Moment
-from wardnet.question.dictionary import STRICT, Name
 from wardnet.question.query import Digest, Id
 
 PAYLOAD_TYPE: Final = "application/vnd.wardnet.study.v1+json"

@@ -24,6 +24,7 @@ from wardnet.clock import to_moment
 from wardnet.errors import Reason, WardnetError
 
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,15}")
+_ORIGIN: Final = re.compile(r"(wardnet://[^/]+/[^/]+/[^/]+)/([2-9]|[1-9][0-9]{1,5})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,23 @@ class Checkpoint:
     def head(self) -> Head:
         """Return what it says of the log."""
         return Head(self.size, self.root.hex())
+
+    @property
+    def owner(self) -> str:
+        """Return the URI of the log's owner."""
+        found = _ORIGIN.fullmatch(self.origin)
+        return found[1] if found else self.origin
+
+    @property
+    def number(self) -> int:
+        """Return how often the log has begun, from 1; each recovery adds one."""
+        found = _ORIGIN.fullmatch(self.origin)
+        return int(found[2]) if found else 1
+
+
+def origin_of(owner: str, number: int) -> str:
+    """Return the origin of a member's log after so many beginnings, from 1."""
+    return owner if number == 1 else f"{owner}/{number}"
 
 
 def parse(text: str) -> Checkpoint:

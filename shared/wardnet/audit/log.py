@@ -121,7 +121,7 @@ def append(connection: Connection, event: Event, *, at: datetime) -> Entry:
     )
     for node in tree.completed(_reader(connection), index, leaf):
         connection.execute(
-            "INSERT INTO access_log_tree (level, position, hash) VALUES (?, ?, ?)", node
+            "INSERT OR REPLACE INTO access_log_tree (level, position, hash) VALUES (?, ?, ?)", node
         )
     return entry
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Annotated, Final, Literal, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.x509 import Certificate
 from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass as checked
 
@@ -134,8 +135,17 @@ def read_promise(envelope: Envelope, *, trust: Trust, at: datetime) -> Promise:
     return made
 
 
-def receipt(connection: Connection, promised: Envelope) -> Receipt:
+def receipt(connection: Connection, promised: Envelope, *, covered: int | None = None) -> Receipt:
     """Return the receipt for a promise of this log, under its newest checkpoint.
+
+    Parameters
+    ----------
+    connection : Connection
+        Reads the log.
+    promised : Envelope
+        Verified as the log owner's own.
+    covered : int or None
+        Take the newest checkpoint of at most so many entries: what enough witnesses have cosigned.
 
     Raises
     ------
@@ -143,7 +153,7 @@ def receipt(connection: Connection, promised: Envelope) -> Receipt:
         `ENTRY_UNCOVERED` before the checkpoint.
     """
     seq = canonical.read(_ADAPTER, promised.payload).seq
-    signed = checkpoints.latest(connection)
+    signed = checkpoints.latest(connection, before=covered)
     size = checkpoints.parse(note.parse(signed).text).size if signed else 0
     if signed is None or seq > size:
         raise WardnetError(Reason.ENTRY_UNCOVERED, line=seq)
@@ -188,5 +198,9 @@ def verify(receipt: Receipt, *, trust: Trust, at: datetime, witnesses: note.Keys
 
 def _key_of(envelope: Envelope) -> Ed25519PublicKey:
     """Return the key of a verified envelope's only signer."""
-    certificate = read_certificate(envelope.signatures[0].certificates[0])
-    return cast("Ed25519PublicKey", certificate.public_key())
+    return key_of_leaf(read_certificate(envelope.signatures[0].certificates[0]))
+
+
+def key_of_leaf(leaf: Certificate) -> Ed25519PublicKey:
+    """Return the key of a verified signing certificate."""
+    return cast("Ed25519PublicKey", leaf.public_key())

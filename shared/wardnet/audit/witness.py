@@ -17,12 +17,13 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from wardnet.audit import checkpoint as checkpoints
-from wardnet.audit import log, note, tree
+from wardnet.audit import log, note, recovery, tree
 from wardnet.audit.checkpoint import Checkpoint
 from wardnet.audit.log import Connection
+from wardnet.audit.recovery import Recovery
 from wardnet.clock import to_moment
 from wardnet.errors import Reason, WardnetError
 
@@ -53,6 +54,8 @@ STATUS: Final[Mapping[Reason, int]] = MappingProxyType(
         Reason.LOG_UNKNOWN: 404,
         Reason.CHECKPOINT_OUTDATED: 409,
         Reason.LOG_FORKED: 409,
+        Reason.LOG_ROLLED_BACK: 409,
+        Reason.RECOVERY_UNPROVEN: 422,
         Reason.CONSISTENCY_REFUSED: 422,
     }
 )
@@ -170,6 +173,7 @@ def add_checkpoint(
     name: str,
     key: Ed25519PrivateKey,
     at: datetime,
+    shown: Recovery | None = None,
 ) -> str | WardnetError:
     """Return the cosignature of a checkpoint, or why not.
 
@@ -187,6 +191,8 @@ def add_checkpoint(
         The witness's.
     at : datetime
         When, aware.
+    shown : Recovery or None
+        By which entry the log began anew, where it did.
 
     Returns
     -------
@@ -194,7 +200,9 @@ def add_checkpoint(
         Signature line with its newline; or the refusal: `CHECKPOINT_MALFORMED` (400: also an old
         size above the size), `LOG_UNKNOWN` (404), `CHECKPOINT_UNSIGNED` (403),
         `CHECKPOINT_OUTDATED` (409: the old size is not the held one, which is named), `LOG_FORKED`
-        (409: the same size with another root) or `CONSISTENCY_REFUSED` (422).
+        (409: the same size with another root) or `CONSISTENCY_REFUSED` (422). After a recovery
+        also `LOG_ROLLED_BACK` (409: the log began anew, and this is an older beginning) and
+        `RECOVERY_UNPROVEN` (422: it does not name what is held here).
     """
     if not connection.in_transaction:
         message = "a witness compares and stores in one transaction"
@@ -202,6 +210,9 @@ def add_checkpoint(
     try:
         checkpoint = _known(asked, logs)
         held = witnessed(connection, checkpoint.origin)
+        before = _newest(connection, checkpoint.owner)
+        if before is not None and before.origin != checkpoint.origin:
+            _check_beginning(checkpoint, before, shown=shown, key=logs[checkpoint.origin])
         _check(asked, checkpoint, held)
     except WardnetError as refusal:
         if refusal.reason in {Reason.LOG_FORKED, Reason.CONSISTENCY_REFUSED}:
@@ -212,6 +223,12 @@ def add_checkpoint(
         (checkpoint.origin, asked.note, to_moment(at)),
     )
     return note.cosign(checkpoint.text, name=name, key=key, at=at).line
+
+
+def held_note(connection: Connection, owner: str) -> str:
+    """Return the newest checkpoint of a member's log that was cosigned here; empty without one."""
+    newest = _newest(connection, owner)
+    return "" if newest is None else _held(connection, newest.origin) or ""
 
 
 def witnessed(connection: Connection, origin: str) -> Checkpoint | None:
@@ -237,6 +254,26 @@ def _known(asked: Submission, logs: note.Keys) -> Checkpoint:
     # 2. Its key has signed it (403).
     note.verify(signed, name=checkpoint.origin, key=key)
     return checkpoint
+
+
+def _check_beginning(
+    checkpoint: Checkpoint, before: Checkpoint, *, shown: Recovery | None, key: Ed25519PublicKey
+) -> None:
+    """Refuse an older beginning of a log, and a newer one that leaves out what is held here."""
+    if checkpoint.number < before.number:
+        raise WardnetError(Reason.LOG_ROLLED_BACK, size=before.size)
+    recovery.check(shown, anew=checkpoint, held=before, key=key)
+
+
+def _newest(connection: Connection, owner: str) -> Checkpoint | None:
+    """Return the last cosigned checkpoint of a member's newest log."""
+    rows = connection.execute(
+        "SELECT note FROM witnessed WHERE origin = ? OR substr(origin, 1, ?) = ?",
+        (owner, len(owner) + 1, f"{owner}/"),
+    )
+    found = [checkpoints.parse(note.parse(text).text) for (text,) in rows]
+    mine = [checkpoint for checkpoint in found if checkpoint.owner == owner]
+    return max(mine, key=lambda checkpoint: checkpoint.number, default=None)
 
 
 def _check(asked: Submission, checkpoint: Checkpoint, held: Checkpoint | None) -> None:

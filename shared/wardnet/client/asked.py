@@ -9,10 +9,11 @@ from wardnet import canonical, clock
 from wardnet.client.ask import describe
 from wardnet.client.connection import DEADLINE_SECONDS, Connection
 from wardnet.client.listing import Listing, verified
+from wardnet.client.receipts import Receipts, Sent, verified_receipts
 from wardnet.client.record import Record, State, record_from_wire
 from wardnet.client.result import Result, released
 from wardnet.client.verdict import Verdict, Verdicts
-from wardnet.client.verify import open_answers, verify_answer
+from wardnet.client.verify import open_answers, verify_answer, verify_promises
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
 from wardnet.question import query as queries
@@ -111,22 +112,66 @@ class Asked:
         WardnetError
             Why there is no answer; `ANSWER_SEALED`, `SIGNATURE_INVALID` or `ROUNDS_DIVERGED`.
         """
+        envelope, _ = self._open(record)
+        trust, at = self._connection.trust, clock.now()
+        question, digest = record.question, record.query
+        answer = verify_answer(
+            envelope,
+            query=question,
+            digest=digest,
+            trust=trust,
+            at=at,
+            pins=self._connection.pins,
+        )
+        return released(question, answer, absent=record.absent, envelope=envelope)
+
+    def receipts(self, record: Record) -> Receipts:
+        """Return what keeps each hospital's promise that its answer stands in its access log.
+
+        Raises
+        ------
+        WardnetError
+            As `result`.
+        """
+        envelope, promises = self._open(record)
+        request = query_pb2.ReceiptsRequest(
+            promises=[
+                query_pb2.HospitalPromise(hospital=name, promise=envelope_to_wire(promise))
+                for name, promise in promises.items()
+            ]
+        )
+        responses: Iterator[query_pb2.ReceiptsResponse] = self._connection.stream(
+            self._stub.Receipts, request, timeout=DEADLINE_SECONDS
+        )
+        trust, at = self._connection.trust, clock.now()
+        answered = tuple(record.answers)
+        sent = (
+            Sent(
+                each.hospital,
+                each.away,
+                tuple(each.receipt.proof),
+                each.receipt.checkpoint,
+                causes_from_wire(each.receipt.causes),
+            )
+            for each in responses
+        )
+        return verified_receipts(
+            sent, envelope=envelope, promises=promises, hospitals=answered, trust=trust, at=at
+        )
+
+    def _open(self, record: Record) -> tuple[Envelope, Mapping[str, Envelope]]:
+        """Open the answers; no promise under them is false."""
         if record.failure is not None:
             raise record.failure
         if not record.answers:
             raise WardnetError(Reason.MALFORMED, field="answers", rule="an ended query has none")
-        question, trust = record.question, self._connection.trust
-        key = self._connection.recipient(question.nonce)
-        envelope = open_answers(record.answers, query=question, digest=record.query, key=key)
-        answer = verify_answer(
-            envelope,
-            query=question,
-            digest=record.query,
-            trust=trust,
-            at=clock.now(),
-            pins=self._connection.pins,
+        key = self._connection.recipient(record.question.nonce)
+        envelope, promises = open_answers(
+            record.answers, query=record.question, digest=record.query, key=key
         )
-        return released(question, answer, absent=record.absent, envelope=envelope)
+        trust, at = self._connection.trust, clock.now()
+        verify_promises(promises, digest=record.query, trust=trust, at=at)
+        return envelope, promises
 
     def _follow(
         self, record: Record, timeout: float | None, progress: Callable[[Record], None] | None

@@ -210,6 +210,20 @@ def show_query(network: RemoteNetwork, query_id: str, *, as_json: bool) -> None:
         display.show(record.sheet())
 
 
+@query.command("receipt")
+@click.argument("query_id", metavar="QUERY")
+@json_option
+@connected
+def receipt_query(network: RemoteNetwork, query_id: str, *, as_json: bool) -> None:
+    """Prove that each hospital has logged the answer of QUERY.
+
+    QUERY is an id of `wardnet query list`; its first six characters or more are enough. A hospital
+    can prove it as soon as other hospitals have confirmed its log, a minute or two after the
+    answer. A witness is shown where it has signed the same answer.
+    """
+    show_listing(network.receipts(network.record(query_id)), as_json=as_json)
+
+
 @query.command("wait")
 @click.argument("query_id", metavar="QUERY")
 @timeout_option

@@ -22,6 +22,7 @@ from wardnet.client.listing import Columns, Dataset, Hospital, Listing
 from wardnet.client.network import Network
 from wardnet.client.pins import Pins
 from wardnet.client.proposals import Proposals
+from wardnet.client.receipts import Receipts
 from wardnet.client.record import Record
 from wardnet.client.result import Result
 from wardnet.client.study_draft import Identity, draft
@@ -243,6 +244,16 @@ class RemoteNetwork(Network):
             Why there is no answer; `ANSWER_SEALED`, `SIGNATURE_INVALID` or `ROUNDS_DIVERGED`.
         """
         return self._asked.result(record)
+
+    def receipts(self, record: Record) -> Receipts:
+        """Return what keeps each hospital's promise that its answer stands in its access log.
+
+        Raises
+        ------
+        WardnetError
+            Why there is no answer; `ANSWER_SEALED`, `SIGNATURE_INVALID` or `ROUNDS_DIVERGED`.
+        """
+        return self._asked.receipts(record)
 
     def cancel(self, query: str) -> None:
         """End one of my queries; an ended one stays as it is.

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from wardnet import canonical
 from wardnet.agreement.address_book import key_of
+from wardnet.audit.receipt import Promise, read_promise
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.certificates import Usage, leaf_member, read_certificate
 from wardnet.identity.envelope import Envelope, Trust, merge, verify
@@ -20,7 +21,7 @@ from wardnet.question.answer import Answer
 from wardnet.question.dictionary import Dictionary
 from wardnet.question.query import Query
 from wardnet.sealing.answers import open_sealed, recipient_of
-from wardnet.transport.convert import envelope_from_bytes
+from wardnet.transport.convert import answer_from_bytes
 
 NO_PINS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -139,8 +140,8 @@ def check_pinned(envelope: Envelope, pins: Mapping[str, str]) -> None:
 
 def open_answers(
     sealed: Mapping[str, bytes], *, query: Query, digest: str, key: X25519PrivateKey
-) -> Envelope:
-    """Return the answer that all hospitals have sealed for me, with all their signatures.
+) -> tuple[Envelope, Mapping[str, Envelope]]:
+    """Return the answer that all hospitals have sealed for me, and what each promises.
 
     Parameters
     ----------
@@ -150,6 +151,13 @@ def open_answers(
         My own, and the digest of its signed bytes.
     key : X25519PrivateKey
         Opens the answers of this query.
+
+    Returns
+    -------
+    Envelope
+        The answer, with all their signatures.
+    mapping of str to Envelope
+        By hospital: where the answer stands in its access log.
 
     Raises
     ------
@@ -161,14 +169,39 @@ def open_answers(
     if recipient_of(key) != query.recipient:
         raise WardnetError(Reason.ANSWER_SEALED)
     # 2. Each answer was sealed for this query, under the name of its hospital.
-    envelopes = [
-        envelope_from_bytes(open_sealed(data, key, query=digest, hospital=hospital))
+    opened = {
+        hospital: answer_from_bytes(open_sealed(data, key, query=digest, hospital=hospital))
         for hospital, data in sealed.items()
-    ]
+    }
+    envelopes = [envelope for envelope, _ in opened.values()]
     # 3. All say the same.
     if len({(envelope.payload_type, envelope.payload) for envelope in envelopes}) != 1:
         raise WardnetError(Reason.ROUNDS_DIVERGED, rule="their answers differ")
-    return merge(envelopes)
+    promises = {hospital: promise for hospital, (_, promise) in opened.items() if promise}
+    return merge(envelopes), promises
+
+
+def verify_promises(
+    promises: Mapping[str, Envelope], *, digest: str, trust: Trust, at: datetime
+) -> Mapping[str, Promise]:
+    """Return what hospitals promise about an answer, each about its own log.
+
+    Raises
+    ------
+    WardnetError
+        `SIGNATURE_INVALID`, or `MALFORMED`.
+    """
+    made = {
+        hospital: read_promise(envelope, trust=trust, at=at)
+        for hospital, envelope in promises.items()
+    }
+    for hospital, promise in made.items():
+        uri = Member(trust.network, Role.NODE, hospital).uri
+        if promise.origin != uri and not promise.origin.startswith(f"{uri}/"):
+            _refuse("a promise is about another log")
+        if promise.request_digest != digest:
+            _refuse("a promise is about another query")
+    return made
 
 
 def _refuse(rule: str) -> NoReturn:

@@ -153,6 +153,31 @@ def envelope_from_bytes(data: bytes) -> Envelope:
         raise _malformed(field="envelope", rule="it is not one") from error
 
 
+def answer_to_bytes(answer: Envelope, promise: Envelope | None) -> bytes:
+    """Return what is sealed: a signed answer, and where it stands in the signer's access log."""
+    content = link_pb2.AnswerContent(answer=envelope_to_wire(answer))
+    if promise is not None:
+        content.promise.CopyFrom(envelope_to_wire(promise))
+    return content.SerializeToString()
+
+
+def answer_from_bytes(data: bytes) -> tuple[Envelope, Envelope | None]:
+    """Read what was under the seal: the answer, and the promise if there is one.
+
+    Raises
+    ------
+    WardnetError
+        `MALFORMED`.
+    """
+    try:
+        content = link_pb2.AnswerContent.FromString(data)
+    except DecodeError as error:
+        raise _malformed(field="answer", rule="it is not one") from error
+    has_promise = content.HasField("promise")
+    promise = envelope_from_wire(content.promise) if has_promise else None
+    return envelope_from_wire(content.answer), promise
+
+
 def sums_to_wire(sums: Sums) -> sums_pb2.Sums:
     """Write named arrays, sorted by name."""
     return sums_pb2.Sums(

@@ -35,6 +35,9 @@ def integrity(log: Sequence[Entry], about: About, *, at: Moment) -> Iterator[Fin
         elif after.seq == before.seq + 1 and _since(after, before) < -CLOCK_TOLERANCE:
             back = _since(before, after)
             yield _of(Sign.CLOCK_STEP, (before, after), f"the clock went back by {back}")
+    for entry in log:
+        if entry.type is EventType.CLOCK_STEP:
+            yield _of(Sign.CLOCK_STEP, (entry,), "the node noticed that its clock was moved")
     yield from _unclean_stops(log)
     yield from _stale(log, about, at)
 

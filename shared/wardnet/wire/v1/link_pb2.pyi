@@ -9,7 +9,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class AttachRequest(_message.Message):
-    __slots__ = ("hello", "heartbeat", "announcement", "part", "answer", "refusal", "decision", "explanation", "audit_page", "revocations")
+    __slots__ = ("hello", "heartbeat", "announcement", "part", "answer", "refusal", "decision", "explanation", "audit_page", "revocations", "letter", "receipt")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     ANNOUNCEMENT_FIELD_NUMBER: _ClassVar[int]
@@ -20,6 +20,8 @@ class AttachRequest(_message.Message):
     EXPLANATION_FIELD_NUMBER: _ClassVar[int]
     AUDIT_PAGE_FIELD_NUMBER: _ClassVar[int]
     REVOCATIONS_FIELD_NUMBER: _ClassVar[int]
+    LETTER_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     heartbeat: Heartbeat
     announcement: Announcement
@@ -30,10 +32,12 @@ class AttachRequest(_message.Message):
     explanation: Explanation
     audit_page: AuditPage
     revocations: _envelope_pb2.Envelope
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., announcement: _Optional[_Union[Announcement, _Mapping]] = ..., part: _Optional[_Union[RoundPart, _Mapping]] = ..., answer: _Optional[_Union[SignedAnswer, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., decision: _Optional[_Union[StudyDecision, _Mapping]] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ..., audit_page: _Optional[_Union[AuditPage, _Mapping]] = ..., revocations: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ...) -> None: ...
+    letter: Letter
+    receipt: LogReceipt
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., announcement: _Optional[_Union[Announcement, _Mapping]] = ..., part: _Optional[_Union[RoundPart, _Mapping]] = ..., answer: _Optional[_Union[SignedAnswer, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., decision: _Optional[_Union[StudyDecision, _Mapping]] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ..., audit_page: _Optional[_Union[AuditPage, _Mapping]] = ..., revocations: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., letter: _Optional[_Union[Letter, _Mapping]] = ..., receipt: _Optional[_Union[LogReceipt, _Mapping]] = ...) -> None: ...
 
 class AttachResponse(_message.Message):
-    __slots__ = ("welcome", "heartbeat", "work", "acknowledgement", "ended", "study", "explain", "audit")
+    __slots__ = ("welcome", "heartbeat", "work", "acknowledgement", "ended", "study", "explain", "audit", "letter", "receipt")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     WORK_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +46,8 @@ class AttachResponse(_message.Message):
     STUDY_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     AUDIT_FIELD_NUMBER: _ClassVar[int]
+    LETTER_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     heartbeat: Heartbeat
     work: Work
@@ -50,7 +56,9 @@ class AttachResponse(_message.Message):
     study: _envelope_pb2.Envelope
     explain: ExplainWork
     audit: AuditWork
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., work: _Optional[_Union[Work, _Mapping]] = ..., acknowledgement: _Optional[_Union[Acknowledgement, _Mapping]] = ..., ended: _Optional[_Union[Ended, _Mapping]] = ..., study: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., explain: _Optional[_Union[ExplainWork, _Mapping]] = ..., audit: _Optional[_Union[AuditWork, _Mapping]] = ...) -> None: ...
+    letter: Letter
+    receipt: ReceiptWork
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., work: _Optional[_Union[Work, _Mapping]] = ..., acknowledgement: _Optional[_Union[Acknowledgement, _Mapping]] = ..., ended: _Optional[_Union[Ended, _Mapping]] = ..., study: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., explain: _Optional[_Union[ExplainWork, _Mapping]] = ..., audit: _Optional[_Union[AuditWork, _Mapping]] = ..., letter: _Optional[_Union[Letter, _Mapping]] = ..., receipt: _Optional[_Union[ReceiptWork, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("hospital", "epoch", "software_version", "methods", "announcement")
@@ -134,6 +142,14 @@ class SignedAnswer(_message.Message):
     sealed: bytes
     def __init__(self, work_id: _Optional[str] = ..., sealed: _Optional[bytes] = ...) -> None: ...
 
+class AnswerContent(_message.Message):
+    __slots__ = ("answer", "promise")
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    PROMISE_FIELD_NUMBER: _ClassVar[int]
+    answer: _envelope_pb2.Envelope
+    promise: _envelope_pb2.Envelope
+    def __init__(self, answer: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., promise: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ...) -> None: ...
+
 class Refusal(_message.Message):
     __slots__ = ("work_id", "causes")
     WORK_ID_FIELD_NUMBER: _ClassVar[int]
@@ -200,6 +216,36 @@ class AuditPage(_message.Message):
     last: bool
     causes: _containers.RepeatedCompositeFieldContainer[Cause]
     def __init__(self, id: _Optional[int] = ..., sealed: _Optional[bytes] = ..., last: _Optional[bool] = ..., causes: _Optional[_Iterable[_Union[Cause, _Mapping]]] = ...) -> None: ...
+
+class Letter(_message.Message):
+    __slots__ = ("member", "letter", "away")
+    MEMBER_FIELD_NUMBER: _ClassVar[int]
+    LETTER_FIELD_NUMBER: _ClassVar[int]
+    AWAY_FIELD_NUMBER: _ClassVar[int]
+    member: str
+    letter: _envelope_pb2.Envelope
+    away: bool
+    def __init__(self, member: _Optional[str] = ..., letter: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., away: _Optional[bool] = ...) -> None: ...
+
+class ReceiptWork(_message.Message):
+    __slots__ = ("id", "promise")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    PROMISE_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    promise: _envelope_pb2.Envelope
+    def __init__(self, id: _Optional[int] = ..., promise: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ...) -> None: ...
+
+class LogReceipt(_message.Message):
+    __slots__ = ("id", "proof", "checkpoint", "causes")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    CAUSES_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    proof: _containers.RepeatedScalarFieldContainer[bytes]
+    checkpoint: str
+    causes: _containers.RepeatedCompositeFieldContainer[Cause]
+    def __init__(self, id: _Optional[int] = ..., proof: _Optional[_Iterable[bytes]] = ..., checkpoint: _Optional[str] = ..., causes: _Optional[_Iterable[_Union[Cause, _Mapping]]] = ...) -> None: ...
 
 class Acknowledgement(_message.Message):
     __slots__ = ("work_id",)

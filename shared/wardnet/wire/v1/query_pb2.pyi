@@ -111,6 +111,30 @@ class ExplainResponse(_message.Message):
     causes: _containers.RepeatedCompositeFieldContainer[_link_pb2.Cause]
     def __init__(self, hospital: _Optional[str] = ..., away: _Optional[bool] = ..., causes: _Optional[_Iterable[_Union[_link_pb2.Cause, _Mapping]]] = ...) -> None: ...
 
+class ReceiptsRequest(_message.Message):
+    __slots__ = ("promises",)
+    PROMISES_FIELD_NUMBER: _ClassVar[int]
+    promises: _containers.RepeatedCompositeFieldContainer[HospitalPromise]
+    def __init__(self, promises: _Optional[_Iterable[_Union[HospitalPromise, _Mapping]]] = ...) -> None: ...
+
+class HospitalPromise(_message.Message):
+    __slots__ = ("hospital", "promise")
+    HOSPITAL_FIELD_NUMBER: _ClassVar[int]
+    PROMISE_FIELD_NUMBER: _ClassVar[int]
+    hospital: str
+    promise: _envelope_pb2.Envelope
+    def __init__(self, hospital: _Optional[str] = ..., promise: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ...) -> None: ...
+
+class ReceiptsResponse(_message.Message):
+    __slots__ = ("hospital", "away", "receipt")
+    HOSPITAL_FIELD_NUMBER: _ClassVar[int]
+    AWAY_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    hospital: str
+    away: bool
+    receipt: _link_pb2.LogReceipt
+    def __init__(self, hospital: _Optional[str] = ..., away: _Optional[bool] = ..., receipt: _Optional[_Union[_link_pb2.LogReceipt, _Mapping]] = ...) -> None: ...
+
 class SealedAnswer(_message.Message):
     __slots__ = ("hospital", "sealed")
     HOSPITAL_FIELD_NUMBER: _ClassVar[int]

@@ -60,6 +60,11 @@ class QueryServiceStub:
                 request_serializer=wardnet_dot_wire_dot_v1_dot_query__pb2.ExplainRequest.SerializeToString,
                 response_deserializer=wardnet_dot_wire_dot_v1_dot_query__pb2.ExplainResponse.FromString,
                 _registered_method=True)
+        self.Receipts = channel.unary_stream(
+                '/wardnet.wire.v1.QueryService/Receipts',
+                request_serializer=wardnet_dot_wire_dot_v1_dot_query__pb2.ReceiptsRequest.SerializeToString,
+                response_deserializer=wardnet_dot_wire_dot_v1_dot_query__pb2.ReceiptsResponse.FromString,
+                _registered_method=True)
         self.Cancel = channel.unary_unary(
                 '/wardnet.wire.v1.QueryService/Cancel',
                 request_serializer=wardnet_dot_wire_dot_v1_dot_query__pb2.CancelRequest.SerializeToString,
@@ -108,6 +113,13 @@ class QueryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Receipts(self, request, context):
+        """Receipts asks hospitals for what keeps the promises that came with their answers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Cancel(self, request, context):
         """Cancel ends a query. An ended query stays as it is.
         """
@@ -142,6 +154,11 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     servicer.Explain,
                     request_deserializer=wardnet_dot_wire_dot_v1_dot_query__pb2.ExplainRequest.FromString,
                     response_serializer=wardnet_dot_wire_dot_v1_dot_query__pb2.ExplainResponse.SerializeToString,
+            ),
+            'Receipts': grpc.unary_stream_rpc_method_handler(
+                    servicer.Receipts,
+                    request_deserializer=wardnet_dot_wire_dot_v1_dot_query__pb2.ReceiptsRequest.FromString,
+                    response_serializer=wardnet_dot_wire_dot_v1_dot_query__pb2.ReceiptsResponse.SerializeToString,
             ),
             'Cancel': grpc.unary_unary_rpc_method_handler(
                     servicer.Cancel,
@@ -285,6 +302,33 @@ class QueryService:
             '/wardnet.wire.v1.QueryService/Explain',
             wardnet_dot_wire_dot_v1_dot_query__pb2.ExplainRequest.SerializeToString,
             wardnet_dot_wire_dot_v1_dot_query__pb2.ExplainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Receipts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/wardnet.wire.v1.QueryService/Receipts',
+            wardnet_dot_wire_dot_v1_dot_query__pb2.ReceiptsRequest.SerializeToString,
+            wardnet_dot_wire_dot_v1_dot_query__pb2.ReceiptsResponse.FromString,
             options,
             channel_credentials,
             insecure,
