@@ -13,7 +13,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from benchmarks.figures import REPEATS, Figure, once
-from wardnet.audit import bundle, checkpoint, log, tags
+from wardnet.audit import bundle, checkpoint, log, tags, verifier
 from wardnet.audit.entry import Actor, Event, EventType, Outcome
 from wardnet.audit.search import Search, search
 from wardnet_coordinator import state
@@ -156,4 +156,4 @@ def _release(catalog: Catalog) -> None:
 
 def _verify(file: Path) -> None:
     with file.open("rb") as stream:
-        bundle.verify(bundle.read(stream), logs={}, witnesses={})
+        verifier.verify(bundle.read(stream), logs={}, witnesses={})

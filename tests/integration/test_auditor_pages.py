@@ -15,7 +15,7 @@ from support.pki import TestNetwork
 from support.questions import key
 from wardnet import clock
 from wardnet.audit import bundle as bundles
-from wardnet.audit import checkpoint, log, note
+from wardnet.audit import checkpoint, log, note, verifier
 from wardnet.audit.entry import Actor, Entry, Event, EventType, Outcome, from_bytes
 from wardnet.audit.scope import Scope
 from wardnet.errors import Reason, WardnetError
@@ -142,7 +142,7 @@ def test_what_she_takes_along_is_evidence(browser: Browser, home: DeskHome) -> N
     sign_in(home, browser)
     taken = browser.get("/log/export/bundle")
     assert taken.headers["content-disposition"] == 'attachment; filename="access-log.jsonl"'
-    verdict = bundles.verify(bundles.read(io.BytesIO(taken.content)), logs={}, witnesses={})
+    verdict = verifier.verify(bundles.read(io.BytesIO(taken.content)), logs={}, witnesses={})
     assert verdict.count == verdict.size == len(entries(home)) - 1  # but its own reading
     for form in ("html", "csv", "fhir", "syslog"):
         assert len(browser.get(f"/log/export/{form}").content) > 1000

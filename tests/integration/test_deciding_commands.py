@@ -16,7 +16,7 @@ from support.pki import CHEAP, PASSPHRASE, TestNetwork
 from support.questions import key
 from support.ward import Ward, proposal, signed_by
 from wardnet import clock
-from wardnet.audit import bundle
+from wardnet.audit import bundle, verifier
 from wardnet.audit.entry import EventType
 from wardnet.errors import CATALOGUE, Reason
 from wardnet.identity import keystore
@@ -277,7 +277,7 @@ def test_the_log_is_handed_out_with_what_proves_it(run: Run, tmp_path: Path) -> 
     file = tmp_path / "a.bundle"
     run("log", "bundle", file)
     with file.open("rb") as stream:
-        verdict = bundle.verify(bundle.read(stream), logs={}, witnesses={})
+        verdict = verifier.verify(bundle.read(stream), logs={}, witnesses={})
     assert verdict.origin == "wardnet://heartnet/node/a"
     assert "No entry of the log is missing up to its checkpoint." in verdict.proven
     assert printed(run("log", "search", "--type", "log_read", "--json"))[0]["seq"] == verdict.size

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.logs import EVENT, KEYS, NOW, ORIGIN, PINS, WITNESSES, append, filled, signed
-from wardnet.audit import bundle, log, note
-from wardnet.audit.bundle import Bundle, Verdict
+from wardnet.audit import bundle, log, note, verifier
+from wardnet.audit.bundle import Bundle
 from wardnet.audit.entry import from_bytes
+from wardnet.audit.verifier import Verdict
 from wardnet.errors import Reason, WardnetError
 
 LOGS = {ORIGIN: PINS[ORIGIN]}
@@ -33,7 +34,7 @@ PART, WHOLE = made(SOME), made(None)
 
 def verified(data: bytes) -> Verdict:
     """Read and verify."""
-    return bundle.verify(bundle.read(io.BytesIO(data)), logs=LOGS, witnesses=PEERS)
+    return verifier.verify(bundle.read(io.BytesIO(data)), logs=LOGS, witnesses=PEERS)
 
 
 @pytest.mark.parametrize(("data", "seqs"), [(PART, list(SOME)), (WHOLE, list(range(1, 12)))])
@@ -56,7 +57,7 @@ def test_the_verdict_says_what_is_proven_and_what_is_not() -> None:
     assert "chose these" in " ".join(part.not_proven)
     assert "No entry of the log is missing" in " ".join(whole.proven)
     assert set(part.cosigned) == set(WITNESSES)
-    alone = bundle.verify(bundle.read(io.BytesIO(PART)), logs={}, witnesses={})
+    alone = verifier.verify(bundle.read(io.BytesIO(PART)), logs={}, witnesses={})
     assert alone.time is None
     assert PINS[ORIGIN] in " ".join(alone.not_proven)
     assert "no witness" in " ".join(alone.not_proven)
@@ -200,7 +201,7 @@ def test_a_forged_bundle_is_named(
     read = bundle.read(io.BytesIO(data))
     forged = attack(replace(read, entries=tuple(read.entries)))
     with pytest.raises(WardnetError) as caught:
-        bundle.verify(forged, logs=LOGS, witnesses=PEERS)
+        verifier.verify(forged, logs=LOGS, witnesses=PEERS)
     assert caught.value.reason is reason
     assert named in str(caught.value)
 
@@ -213,7 +214,7 @@ def test_an_entry_that_gives_another_number_is_refused() -> None:
         signed(connection)
         whole = bundle.gather(connection, None, keys=KEYS)
         with pytest.raises(WardnetError, match="stands elsewhere"):
-            bundle.verify(whole, logs={}, witnesses={})
+            verifier.verify(whole, logs={}, witnesses={})
 
 
 def test_the_checkpoint_of_another_log_speaks_for_that_log_only() -> None:
@@ -222,7 +223,7 @@ def test_the_checkpoint_of_another_log_speaks_for_that_log_only() -> None:
     name, key = next(iter(WITNESSES.items()))
     text = note.parse(read.checkpoint).text.replace(ORIGIN, name)
     forged = replace(read, checkpoint=str(note.sign(text, name=name, key=key)))
-    verdict = bundle.verify(forged, logs=LOGS, witnesses={})
+    verdict = verifier.verify(forged, logs=LOGS, witnesses={})
     assert ORIGIN not in " ".join((verdict.origin, *verdict.proven))
     assert "Whether the log's key" in " ".join(verdict.not_proven)
 
@@ -236,16 +237,16 @@ def test_what_others_have_seen_is_held_against_the_whole_log() -> None:
         whole = bundle.gather(connection, None, keys=KEYS)
         kept = replace(whole, entries=tuple(whole.entries))
         part = bundle.gather(connection, (4,), keys=KEYS)
-        verdict = bundle.verify(part, logs=LOGS, witnesses={}, seen=(mine, later))
+        verdict = verifier.verify(part, logs=LOGS, witnesses={}, seen=(mine, later))
         short = bundle.gather(connection, None, keys=KEYS, size=4)
-        beyond = bundle.verify(short, logs=LOGS, witnesses={}, seen=(later,))
+        beyond = verifier.verify(short, logs=LOGS, witnesses={}, seen=(later,))
     assert "same history (1)" in " ".join(verdict.not_proven)
     assert "same history (1)" in " ".join(beyond.not_proven)
-    verdict = bundle.verify(kept, logs=LOGS, witnesses={}, seen=(mine, later))
+    verdict = verifier.verify(kept, logs=LOGS, witnesses={}, seen=(mine, later))
     assert "Of the same history are the checkpoints that others hold: 2." in verdict.proven
     with pytest.raises(WardnetError) as caught:
-        bundle.verify(kept, logs=LOGS, witnesses={}, seen=(mine, theirs))
+        verifier.verify(kept, logs=LOGS, witnesses={}, seen=(mine, theirs))
     assert caught.value.reason is Reason.LOG_FORKED
     with pytest.raises(WardnetError) as caught:
-        bundle.verify(kept, logs=LOGS, witnesses={}, seen=(mine.replace("a ", "b ", 1),))
+        verifier.verify(kept, logs=LOGS, witnesses={}, seen=(mine.replace("a ", "b ", 1),))
     assert caught.value.reason is Reason.CHECKPOINT_UNSIGNED

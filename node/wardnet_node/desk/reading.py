@@ -9,8 +9,8 @@ from typing import Final, TypeVar
 from wardnet import canonical, clock
 from wardnet.audit import bundle as bundles
 from wardnet.audit import checkpoint as checkpoints
-from wardnet.audit import log, note
-from wardnet.audit.bundle import Bundle, Verdict
+from wardnet.audit import log, note, verifier
+from wardnet.audit.bundle import Bundle
 from wardnet.audit.entry import (
     Actor,
     Entry,
@@ -25,6 +25,7 @@ from wardnet.audit.log import Connection
 from wardnet.audit.report import REPORTS, About, Report
 from wardnet.audit.scope import Scope
 from wardnet.audit.search import EVERYTHING, Search, outside, scan
+from wardnet.audit.verifier import Verdict
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.member import Role
@@ -156,7 +157,7 @@ class Reading:
         Raises
         ------
         WardnetError
-            As `bundle.verify` and `gather`, `PAGE_UNKNOWN`, or `AUDIT_OUTSIDE_GRANT` for a whole
+            As `verifier.verify` and `gather`, `PAGE_UNKNOWN`, or `AUDIT_OUTSIDE_GRANT` for a whole
             log that is granted in part; logged.
         """
         wanted = EVERYTHING if seq is None else _only(seq)
@@ -166,7 +167,7 @@ class Reading:
             seqs = None if seq is None else [self._only(seq, right)[0].seq]
             pins = {self._member.uri: fingerprint} if fingerprint else {}
             return self._proved(
-                seqs, lambda bundle: bundles.verify(bundle, logs=pins, witnesses={})
+                seqs, lambda bundle: verifier.verify(bundle, logs=pins, witnesses={})
             )
 
     def report(self, reader: Reader, name: str, wanted: Search) -> tuple[Report, bool]:

@@ -16,15 +16,16 @@ from typing import Final, NoReturn
 
 from wardnet import canonical, clock
 from wardnet.audit import bundle as bundles
-from wardnet.audit import checkpoint, entry, note, tree
+from wardnet.audit import checkpoint, entry, note, tree, verifier
 from wardnet.audit import grant as grants
 from wardnet.audit import request as requests
-from wardnet.audit.bundle import Bundle, Proved, Verdict
+from wardnet.audit.bundle import Bundle, Proved
 from wardnet.audit.entry import Entry, EventType
 from wardnet.audit.grant import Grant
 from wardnet.audit.request import MOST_ENTRIES, Action, Question, Reply, Request
 from wardnet.audit.search import EVERYTHING, Search
 from wardnet.audit.tree import leaf_hash, verify_inclusion
+from wardnet.audit.verifier import Verdict
 from wardnet.client.connection import Connection
 from wardnet.client.pins import Pins
 from wardnet.errors import Reason, WardnetError
@@ -121,7 +122,7 @@ class Audit:
         Raises
         ------
         WardnetError
-            What the hospital refuses; what `bundle.verify` refuses; `CONSISTENCY_REFUSED` when
+            What the hospital refuses; what `verifier.verify` refuses; `CONSISTENCY_REFUSED` when
             the log is not the one that was seen before.
         """
         seen = self._pins.seen(self._node(hospital).uri)
@@ -276,7 +277,7 @@ class Audit:
         # 2. It holds, and it is a log of this hospital.
         pins = self._pins.keys
         try:
-            verdict = bundles.verify(bundle, logs=pins, witnesses=pins)
+            verdict = verifier.verify(bundle, logs=pins, witnesses=pins)
         except WardnetError as error:
             if error.reason is Reason.BUNDLE_REWRITTEN:
                 _name_changed(proofs, bundle.checkpoint)

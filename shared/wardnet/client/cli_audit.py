@@ -9,9 +9,9 @@ import click
 
 from wardnet import canonical
 from wardnet.audit import bundle as bundles
-from wardnet.audit.bundle import Verdict
 from wardnet.audit.entry import Entry
 from wardnet.audit.search import Search
+from wardnet.audit.verifier import Verdict
 from wardnet.canonical import Json
 from wardnet.client.audit_source import Sources, read_bundle, search_options, sources
 from wardnet.client.audit_words import described, inclusion, listed, path
