@@ -51,6 +51,7 @@ class Network:
         self.coordinator = Member("coordinator", "wardnet-coordinator", folder, watch=watch)
         self.nodes: dict[str, Member] = {}
         self.researchers: dict[str, Member] = {}
+        self.keys: dict[str, str] = {}
         self.fingerprint = ""
         self._watch = watch
 
@@ -99,19 +100,34 @@ class Network:
         node.wait_for("attached", times=before + 1)
 
     def enrol_nodes(self, hospitals: Iterable[str]) -> None:
-        """Invite and enrol hospitals and a steward of each, all at the same time."""
+        """Invite and enrol hospitals and a steward of each; let all know each other's nodes."""
         for hospital in hospitals:
             node = Member(hospital, "wardnet-node", self.folder, watch=self._watch)
             node.settings["WORKERS"] = "1"  # all hospitals share this machine
             self.nodes[hospital] = node
         at_once(self._enrol_node, self.nodes)
+        self._introduce_nodes()
 
     def _enrol_node(self, hospital: str) -> None:
         node, steward = self.nodes[hospital], steward_of(hospital)
-        node.run("init", self._invite("node", hospital), *self._compared)
+        invitation = self._invite("node", hospital)
+        self.keys[hospital] = node.json("init", invitation, *self._compared)["key"]
         write_private(self._password(hospital), secrets.token_urlsafe(24) + "\n")
         invitation = self._invite("steward", steward)
         node.run("steward", "add", invitation, *self._compared, *self._signs(hospital))
+
+    def _introduce_nodes(self) -> None:
+        """Let every hospital write the others' nodes, compared by telephone, into its book.
+
+        From then on they witness each other's access logs.
+        """
+
+        def add(hospital: str) -> None:
+            for other in self.nodes.keys() - {hospital}:
+                named = (other, "--node", "--fingerprint", self.keys[other])
+                self.nodes[hospital].run("book", "add", *named, *self._signs(hospital))
+
+        at_once(add, self.nodes)
 
     def enrol_researcher(self, person: str) -> Member:
         """Invite a researcher and log her in."""
