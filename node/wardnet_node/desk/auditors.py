@@ -221,10 +221,9 @@ class Auditors:
             self._use_nonce(connection, asked.request.nonce)
             read = self._finder(connection, asked)
             log.append(connection, event, at=at)
-            # A log that has lost its end signs no other one.
-            if not asked.question.size and not cosigned.is_disputed(connection):
-                key, origin = self._credentials.signer.key, self._origin(connection)
-                checkpoint.make(connection, key=key, origin=origin, at=at)
+            if not asked.question.size:
+                key = self._credentials.signer.key
+                cosigned.sign(connection, owner=self._member.uri, key=key, at=at)
         with self._catalog.reading() as connection:
             return read(connection)
 
@@ -247,10 +246,8 @@ class Auditors:
         wanted = replace(question.search, before=ends)
         found = scan(connection, wanted, within=asked.scope, limit=question.limit)
         seqs = [entry.seq for entry in found]
-        public = self._credentials.signer.key.public_key()
-        origin = checkpoint.parse(note.parse(signed).text).origin
-        keys = {**cosigned.keys(connection), origin: public}
-        bundle = bundles.gather(connection, seqs, keys=keys, size=size)
+        key = self._credentials.signer.key.public_key()
+        bundle = cosigned.gather(connection, seqs, key=key, size=size)
         stream = io.BytesIO()
         bundles.write(bundle, stream)
         return _Body(
@@ -269,9 +266,6 @@ class Auditors:
         if answer is None:
             raise self._not_kept(query)
         return answer
-
-    def _origin(self, connection: Connection) -> str:
-        return cosigned.origin(connection, self._member.uri)
 
     def _use_nonce(self, connection: Connection, nonce: str) -> None:
         done = connection.execute("INSERT OR IGNORE INTO audit_nonces (nonce) VALUES (?)", (nonce,))

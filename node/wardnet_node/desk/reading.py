@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from wardnet import canonical, clock
 from wardnet.audit import bundle as bundles
 from wardnet.audit import checkpoint as checkpoints
+from wardnet.audit import cosigned as witnessing
 from wardnet.audit import log, note, verifier
 from wardnet.audit.bundle import Bundle
 from wardnet.audit.entry import (
@@ -165,10 +166,7 @@ class Reading:
             if seq is None and not right.scope.whole:
                 raise self._outside(field="log")
             seqs = None if seq is None else [self._only(seq, right)[0].seq]
-            pins = {self._member.uri: fingerprint} if fingerprint else {}
-            return self._proved(
-                seqs, lambda bundle: verifier.verify(bundle, logs=pins, witnesses={})
-            )
+            return self._proved(seqs, lambda bundle: _verified(bundle, fingerprint))
 
     def report(self, reader: Reader, name: str, wanted: Search) -> tuple[Report, bool]:
         """Return a report, and whether older entries were left out."""
@@ -199,13 +197,14 @@ class Reading:
         newest = None if seqs is None else max(seqs, default=1)
         size = self._read(lambda connection: covering(connection, newest))
         if not size:
+            uri, key, at = self._member.uri, self._signing, clock.now()
             with self._catalog.transaction() as connection:
-                origin, at = self._member.uri, clock.now()
-                signed = checkpoints.make(connection, key=self._signing, origin=origin, at=at)
-            size = checkpoints.parse(note.parse(signed).text).size
-        keys = {self._member.uri: self._signing.public_key()}
+                witnessing.sign(connection, owner=uri, key=key, at=at)
+        public = self._signing.public_key()
         return self._read(
-            lambda connection: use(bundles.gather(connection, seqs, keys=keys, size=size))
+            lambda connection: use(
+                witnessing.gather(connection, seqs, key=public, size=size or None)
+            )
         )
 
     def _only(self, seq: int, right: Right) -> tuple[Entry, ...]:
@@ -278,6 +277,12 @@ class Reading:
     def _outside(self, *, field: str) -> WardnetError:
         hospital, rule = self._member.id, "it is not granted"
         return WardnetError(Reason.AUDIT_OUTSIDE_GRANT, hospital=hospital, field=field, rule=rule)
+
+
+def _verified(bundle: Bundle, fingerprint: str) -> Verdict:
+    origin = checkpoints.parse(note.parse(bundle.checkpoint).text).origin
+    pins = {origin: fingerprint} if fingerprint else {}
+    return verifier.verify(bundle, logs=pins, witnesses={})
 
 
 def _only(seq: int) -> Search:

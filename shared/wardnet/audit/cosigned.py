@@ -6,7 +6,7 @@ put back or told in two ways, and is locked; else it proves that it does, and is
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,8 +15,9 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from wardnet import clock
+from wardnet.audit import bundle, log, note, recovery, tree, witness
 from wardnet.audit import checkpoint as checkpoints
-from wardnet.audit import log, note, recovery, tree, witness
+from wardnet.audit.bundle import Bundle
 from wardnet.audit.checkpoint import Checkpoint, origin_of
 from wardnet.audit.log import Connection
 from wardnet.audit.note import SignedNote
@@ -129,6 +130,36 @@ class Coverage:
 def origin(connection: Connection, owner: str) -> str:
     """Return under which origin the log goes on."""
     return origin_of(owner, _number(connection))
+
+
+def sign(connection: Connection, *, owner: str, key: Ed25519PrivateKey, at: datetime) -> None:
+    """Make a checkpoint of the log as it is, under its present origin; none while it is disputed.
+
+    A log that has lost its end must not sign another one beside what others have seen.
+    """
+    if not is_disputed(connection):
+        checkpoints.make(connection, key=key, origin=origin(connection, owner), at=at)
+
+
+def gather(
+    connection: Connection,
+    seqs: Sequence[int] | None,
+    *,
+    key: Ed25519PublicKey,
+    size: int | None = None,
+) -> Bundle:
+    """Return entries with what proves them, as `bundle.gather`, and the keys of all who signed it.
+
+    Parameters
+    ----------
+    key : Ed25519PublicKey
+        The log's, under whatever origin it has signed.
+    """
+    signed = checkpoints.latest(connection, before=size)
+    if signed is None:
+        raise WardnetError(Reason.ENTRY_UNCOVERED, line=1)
+    origin = checkpoints.parse(note.parse(signed).text).origin
+    return bundle.gather(connection, seqs, keys={**keys(connection), origin: key}, size=size)
 
 
 def begin_anew(connection: Connection, *, number: int, seq: int, at: datetime) -> None:

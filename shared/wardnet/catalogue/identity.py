@@ -77,7 +77,7 @@ ROWS: Final[Mapping[Reason, Row]] = {
         "call was refused.",
     ),
     Reason.ROLE_REFUSED: Row(
-        _S.PERMISSION_DENIED, "A {role} may not do this. Ask with the right identity."
+        _S.PERMISSION_DENIED, "The role of {role} may not do this. Ask with the right identity."
     ),
     Reason.TLS_TOO_OLD: Row(
         _S.UNAUTHENTICATED, "Only TLS 1.3 is accepted. Update the client or the proxy between."

@@ -15,9 +15,9 @@ ROWS: Final[Mapping[Reason, Row]] = {
     ),
     Reason.NODE_LOCKED: Row(
         _S.DATA_LOSS,
-        "The access log has lost its end: {rule}. Put the newest catalog back; where it is "
-        "lost, two stewards unlock the node: `wardnet-node unlock --reason TEXT --steward A "
-        "--steward B`.",
+        "The access log is not what it was: {rule}. Keep it as evidence and put the newest whole "
+        "catalog back; where that is an older one, two stewards unlock the node: `wardnet-node "
+        "unlock --reason TEXT --steward A --steward B`.",
     ),
     Reason.NODE_NOT_LOCKED: Row(
         _S.FAILED_PRECONDITION,
