@@ -13,11 +13,11 @@ import uvloop
 from wardnet import clock, logs
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
+from wardnet.jobs import Jobs
 from wardnet.lock import only_one
 from wardnet_node.compute.pool import WorkerPool
 from wardnet_node.desk.auditors import Auditors
 from wardnet_node.desk.desk import Desk
-from wardnet_node.desk.thread import DeskThread
 from wardnet_node.health import ClockWatch, LinkState, warn_of_damage, warn_of_lock
 from wardnet_node.link import WATCH_SECONDS, Link
 from wardnet_node.rounds import Rounds
@@ -49,9 +49,9 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     credentials = Credentials.load(home, keystore)
-    desk = DeskThread(lambda: _desk(home, keystore, credentials))
-    auditors = DeskThread(lambda: Auditors.open(home, keystore, credentials))
-    catalog = DeskThread(lambda: Catalog.open(home, keystore))
+    desk = Jobs(lambda: _desk(home, keystore, credentials), together=Desk.together)
+    auditors = Jobs(lambda: Auditors.open(home, keystore, credentials))
+    catalog = Jobs(lambda: Catalog.open(home, keystore), together=Catalog.together)
     pool = WorkerPool(workers=settings.workers, memory=settings.worker_memory << 20)
     try:
         epoch = await desk.do(Desk.start)
@@ -92,15 +92,12 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
                     await stack.enter_async_context(page)
                 await _until_stopped(link, stop, settings)
     finally:
-        await desk.do(Desk.stop)
-        desk.close()
-        await auditors.do(Auditors.close)
-        auditors.close()
-        await catalog.do(Catalog.close)
-        catalog.close()
+        await desk.close(Desk.stop)
+        await auditors.close(Auditors.close)
+        await catalog.close(Catalog.close)
 
 
-async def _watch_clock(desk: DeskThread[Desk]) -> None:
+async def _watch_clock(desk: Jobs[Desk]) -> None:
     """Record every step of the machine's clock."""
     watch = ClockWatch(clock.now(), monotonic())
     while True:

@@ -1,7 +1,6 @@
 """The commands `wardnet-node steward`, `book` and `study`, on a hospital's real home."""
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -79,7 +78,7 @@ def invite(
 ) -> str:
     """Return the line that invites somebody to the network of the coordinator at `home`."""
     at = clock.now()
-    with contextlib.closing(state.connect(home)) as connection, state.transaction(connection):
+    with state.writing(home) as connection:
         return registry.invite(
             connection,
             Member(network.name, role, name),
