@@ -279,7 +279,8 @@ def test_the_log_is_handed_out_with_what_proves_it(run: Run, tmp_path: Path) -> 
         verdict = verifier.verify(bundle.read(stream), logs={}, witnesses={})
     assert verdict.origin == "wardnet://heartnet/node/a"
     assert "No entry of the log is missing up to its checkpoint." in verdict.proven
-    assert printed(run("log", "search", "--type", "log_read", "--json"))[0]["seq"] == verdict.size
+    _, read = printed(run("log", "search", "--type", "log_read", "--json"))
+    assert (read["seq"], read["operation"]) == (verdict.size, "bundle")
 
 
 def test_a_steward_grants_an_auditor_the_log_and_takes_it_back(run: Run, secret: Path) -> None:

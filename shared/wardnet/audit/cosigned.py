@@ -163,7 +163,12 @@ def gather(
 
 
 def begin_anew(connection: Connection, *, number: int, seq: int, at: datetime) -> None:
-    """Go on under a new origin, begun by entry `seq`; no witness has seen it yet."""
+    """Go on under a new origin, begun by entry `seq`; no witness has seen it yet.
+
+    Checkpoints of what is gone are the old log's: the entry names the newest, and none is kept.
+    """
+    for size in checkpoints.unfit(connection):
+        connection.execute("DELETE FROM checkpoints WHERE size = ?", (size,))
     connection.execute("DELETE FROM witnesses")
     connection.execute("DELETE FROM log_evidence")
     _put(connection, number=str(number), began=str(seq), covered="0", since=clock.to_moment(at))
