@@ -166,7 +166,11 @@ class Reading:
             if seq is None and not right.scope.whole:
                 raise self._outside(field="log")
             seqs = None if seq is None else [self._only(seq, right)[0].seq]
-            return self._proved(seqs, lambda bundle: _verified(bundle, fingerprint))
+            pins = {self._member.uri: fingerprint} if fingerprint else {}
+            known = self._read(witnessing.pinned)
+            return self._proved(
+                seqs, lambda bundle: verifier.verify(bundle, logs=pins, witnesses=known)
+            )
 
     def report(self, reader: Reader, name: str, wanted: Search) -> tuple[Report, bool]:
         """Return a report, and whether older entries were left out."""
@@ -174,7 +178,7 @@ class Reading:
             found = self._many(wanted, right, limit=MOST_REPORTED + 1)
             more = len(found) > MOST_REPORTED
             whole = right.scope.whole and wanted == EVERYTHING and not more
-            about = _about(wanted, complete=whole)
+            about = self._about(wanted, complete=whole)
             return REPORTS[name].make(found[:MOST_REPORTED], about), more
 
     def export(self, reader: Reader, form: str, wanted: Search) -> bytes:
@@ -187,7 +191,7 @@ class Reading:
                 seqs = None if whole else [entry.seq for entry in found]
                 self._proved(seqs, lambda bundle: bundles.write(bundle, stream))
             elif form == HTML:
-                html.write(found, stream, _about(wanted, complete=False))
+                html.write(found, stream, self._about(wanted, complete=False))
             else:
                 EXPORTS[form].write(found, stream)
         return stream.getvalue()
@@ -205,6 +209,16 @@ class Reading:
             lambda connection: use(
                 witnessing.gather(connection, seqs, key=public, size=size or None)
             )
+        )
+
+    def _about(self, wanted: Search, *, complete: bool) -> About:
+        """Return what a report needs to know besides the entries."""
+        found = self._read(witnessing.coverage)
+        return About(
+            at=clock.to_moment(clock.now()),
+            patient=frozenset({wanted.tag}) if wanted.tag else frozenset(),
+            complete=complete,
+            covered={self._member.uri: found.covered} if found.peers else {},
         )
 
     def _only(self, seq: int, right: Right) -> tuple[Entry, ...]:
@@ -279,20 +293,9 @@ class Reading:
         return WardnetError(Reason.AUDIT_OUTSIDE_GRANT, hospital=hospital, field=field, rule=rule)
 
 
-def _verified(bundle: Bundle, fingerprint: str) -> Verdict:
-    origin = checkpoints.parse(note.parse(bundle.checkpoint).text).origin
-    pins = {origin: fingerprint} if fingerprint else {}
-    return verifier.verify(bundle, logs=pins, witnesses={})
-
-
 def _only(seq: int) -> Search:
     return Search(after=max(seq, 1) - 1, before=max(seq, 1) + 1)
 
 
 def _scan(connection: Connection, wanted: Search, right: Right, *, limit: int) -> tuple[Entry, ...]:
     return tuple(scan(connection, wanted, within=right.scope, limit=limit))
-
-
-def _about(wanted: Search, *, complete: bool) -> About:
-    patient = frozenset({wanted.tag}) if wanted.tag else frozenset[str]()
-    return About(at=clock.to_moment(clock.now()), patient=patient, complete=complete)

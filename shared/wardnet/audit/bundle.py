@@ -1,8 +1,9 @@
 """The bundle: the one form in which entries of a log travel, with what proves them.
 
-A bundle is JSON Lines: a header with the signed checkpoint, one line per entry with its exact bytes
-and its inclusion proof, and a last line that shows that nothing is missing. A *complete* bundle
-holds every entry of the checkpoint and needs no proofs. What a bundle is worth, `verifier` says.
+A bundle is JSON Lines: a header with the signed checkpoint and what witnesses have cosigned of the
+log, one line per entry with its exact bytes and its inclusion proof, and a last line that shows
+that nothing is missing. A *complete* bundle holds every entry of the checkpoint and needs no
+proofs. What a bundle is worth, `verifier` says.
 """
 
 import re
@@ -23,6 +24,10 @@ from wardnet.question.query import Digest
 
 _Text: TypeAlias = Annotated[str, StringConstraints(max_length=1 << 16)]
 _Count: TypeAlias = Annotated[int, Field(ge=0, lt=1 << 53)]
+_Proof: TypeAlias = Annotated[tuple[Digest, ...], Field(max_length=63)]
+
+MOST_WITNESSED: Final = 64
+"""Cosigned checkpoints in one bundle; witnesses that keep up share one."""
 
 _START: Final = b'{"entry":'
 _HASH: Final = b'"[0-9a-f]{64}"'
@@ -50,6 +55,21 @@ class Proved(NamedTuple):
     proof: tuple[bytes, ...]
 
 
+class Witnessed(NamedTuple):
+    """Hold a checkpoint that witnesses have cosigned, and what leads from it to the bundle's own.
+
+    Parameters
+    ----------
+    checkpoint : str
+        Signed note, with their cosignatures.
+    proof : tuple of bytes
+        Consistency proof.
+    """
+
+    checkpoint: str
+    proof: tuple[bytes, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
     """Hold entries of one log and what proves them, none of it believed before `verifier.verify`.
@@ -68,6 +88,8 @@ class Bundle:
         Whether they are all entries of the checkpoint.
     wanted : str
         What was looked for, in the sender's words.
+    witnessed : tuple of Witnessed
+        What witnesses had cosigned before the checkpoint.
     """
 
     checkpoint: str
@@ -76,6 +98,13 @@ class Bundle:
     count: int
     complete: bool
     wanted: str = ""
+    witnessed: tuple[Witnessed, ...] = ()
+
+
+@checked(frozen=True, config=STRICT, kw_only=True)
+class _Witnessed:
+    checkpoint: _Text
+    proof: _Proof
 
 
 @checked(frozen=True, config=STRICT, kw_only=True)
@@ -86,6 +115,7 @@ class _Header:
     count: _Count
     complete: bool
     wanted: _Text
+    witnessed: Annotated[tuple[_Witnessed, ...], Field(max_length=MOST_WITNESSED)]
 
 
 @checked(frozen=True, config=STRICT, kw_only=True)
@@ -104,6 +134,7 @@ def gather(
     keys: note.Keys,
     wanted: str = "",
     size: int | None = None,
+    witnessed: Iterable[int] = (),
 ) -> Bundle:
     """Return entries of the log with what proves them under its newest checkpoint.
 
@@ -119,6 +150,8 @@ def gather(
         What was looked for.
     size : int or None
         Take the newest checkpoint of at most so many entries.
+    witnessed : iterable of int
+        Sizes of checkpoints that witnesses have cosigned.
 
     Raises
     ------
@@ -149,7 +182,21 @@ def gather(
         count=covered if chosen is None else len(chosen),
         complete=chosen is None,
         wanted=wanted,
+        witnessed=tuple(_witnessed(connection, witnessed, signed=signed, size=covered)),
     )
+
+
+def _witnessed(
+    connection: Connection, sizes: Iterable[int], *, signed: str, size: int
+) -> Iterator[Witnessed]:
+    """Yield the newest cosigned checkpoints of the same origin below one of `size`."""
+    origin = checkpoints.parse(note.parse(signed).text).origin
+    below = sorted({one for one in sizes if 0 < one < size}, reverse=True)
+    for old in below[:MOST_WITNESSED]:
+        text = checkpoints.latest(connection, before=old) or ""
+        found = checkpoints.parse(note.parse(text).text)
+        if (found.origin, found.size) == (origin, old):
+            yield Witnessed(text, log.consistency_proof(connection, old=old, new=size))
 
 
 def write(bundle: Bundle, stream: BinaryIO) -> None:
@@ -163,6 +210,10 @@ def write(bundle: Bundle, stream: BinaryIO) -> None:
             count=bundle.count,
             complete=bundle.complete,
             wanted=bundle.wanted,
+            witnessed=tuple(
+                _Witnessed(checkpoint=one.checkpoint, proof=tuple(item.hex() for item in one.proof))
+                for one in bundle.witnessed
+            ),
         ),
     )
     stream.write(header + b"\n")
@@ -197,6 +248,10 @@ def read(stream: BinaryIO) -> Bundle:
         count=header.count,
         complete=header.complete,
         wanted=header.wanted,
+        witnessed=tuple(
+            Witnessed(one.checkpoint, tuple(bytes.fromhex(item) for item in one.proof))
+            for one in header.witnessed
+        ),
     )
 
 

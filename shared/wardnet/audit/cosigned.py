@@ -148,7 +148,7 @@ def gather(
     key: Ed25519PublicKey,
     size: int | None = None,
 ) -> Bundle:
-    """Return entries with what proves them, as `bundle.gather`, and the keys of all who signed it.
+    """Return entries with what proves them, as `bundle.gather`, and what witnesses have cosigned.
 
     Parameters
     ----------
@@ -159,7 +159,9 @@ def gather(
     if signed is None:
         raise WardnetError(Reason.ENTRY_UNCOVERED, line=1)
     origin = checkpoints.parse(note.parse(signed).text).origin
-    return bundle.gather(connection, seqs, keys={**keys(connection), origin: key}, size=size)
+    known = {**keys(connection), origin: key}
+    seen = [one.size for one in standings(connection)]
+    return bundle.gather(connection, seqs, keys=known, size=size, witnessed=seen)
 
 
 def begin_anew(connection: Connection, *, number: int, seq: int, at: datetime) -> None:
@@ -375,6 +377,12 @@ def standings(connection: Connection) -> tuple[Standing, ...]:
 def keys(connection: Connection) -> Mapping[str, Ed25519PublicKey]:
     """Return the keys of all witnesses that have cosigned, by name."""
     return {one.name: Ed25519PublicKey.from_public_bytes(one.key) for one in standings(connection)}
+
+
+def pinned(connection: Connection) -> Mapping[str, str]:
+    """Return the fingerprints of who counts, by name; an empty one where it never cosigned."""
+    held = {name: note.fingerprint(key) for name, key in keys(connection).items()}
+    return {name: held.get(name, "") for name in json.loads(_state(connection).get("peers", "[]"))}
 
 
 def is_due(connection: Connection, *, most: int) -> bool:

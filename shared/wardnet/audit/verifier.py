@@ -1,7 +1,8 @@
 """The verifier: what a bundle proves and what not, without anybody's server.
 
 Of a complete bundle the tree is computed anew; of any other, each entry is proven by itself. Both
-ways the bytes are hashed before they are read.
+ways the bytes are hashed before they are read. Witnesses count where the reader knows their keys
+from elsewhere, each as far as it has cosigned.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,11 +16,29 @@ from wardnet.audit import checkpoint as checkpoints
 from wardnet.audit import log, note, tree
 from wardnet.audit.bundle import Bundle
 from wardnet.audit.checkpoint import Checkpoint
+from wardnet.audit.cosigned import needed_of
 from wardnet.audit.tree import Frontier, leaf_hash
 from wardnet.errors import Reason, WardnetError
+from wardnet.identity.member import Member, Role
 
 Fingerprints: TypeAlias = Mapping[str, str]
 """Fingerprints of keys (SHA-256 of SubjectPublicKeyInfo, hexadecimal) by the name of the holder."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cosigned:
+    """Say how far a witness has cosigned a log, and when.
+
+    Parameters
+    ----------
+    size : int
+        Entries.
+    at : datetime
+        Of its cosignature.
+    """
+
+    size: int
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +53,11 @@ class Verdict:
         Of the log's key.
     count : int
         How many entries the bundle holds.
-    cosigned : mapping of str to datetime
-        When each pinned witness last cosigned the checkpoint.
+    cosigned : mapping of str to Cosigned
+        How far each pinned witness has cosigned; who has not is not named.
+    covered : int or None
+        Entries that most of the pinned nodes have cosigned (two, if two are pinned); None where no
+        other node is pinned.
     proven, not_proven : tuple of str
         Sentences.
     """
@@ -44,14 +66,15 @@ class Verdict:
     size: int
     fingerprint: str
     count: int
-    cosigned: Mapping[str, datetime] = field(default_factory=dict)
+    cosigned: Mapping[str, Cosigned] = field(default_factory=dict)
+    covered: int | None = None
     proven: tuple[str, ...]
     not_proven: tuple[str, ...]
 
     @property
     def time(self) -> datetime | None:
         """Return when the newest cosignature was made; None without one."""
-        return max(self.cosigned.values(), default=None)
+        return max((each.at for each in self.cosigned.values()), default=None)
 
 
 def verify(
@@ -64,7 +87,8 @@ def verify(
     bundle : Bundle
         Its entries are taken once.
     logs, witnesses : mapping of str to str
-        Fingerprints of the keys that were compared out of band, by origin and by witness.
+        Fingerprints of the keys that were compared out of band, by the log's owner or origin, and
+        by witness.
     seen : sequence of str
         Other signed checkpoints of the log, as a witness or another auditor holds them. A complete
         bundle shows whether they belong to the same history, if they are not longer than it.
@@ -85,11 +109,12 @@ def verify(
     # 1. The checkpoint is signed by the key given for its log, which is the compared one.
     signed = note.parse(bundle.checkpoint)
     checkpoint = checkpoints.parse(signed.text)
-    key = _key(bundle, checkpoint.origin, logs)
+    pin = logs.get(checkpoint.origin, logs.get(checkpoint.owner))
+    key = _key(bundle, checkpoint.origin, pin)
     note.verify(signed, name=checkpoint.origin, key=key)
-    # 2. Every cosignature of a pinned witness holds.
-    given = {name: _key(bundle, name, witnesses) for name in witnesses if name in bundle.keys}
-    cosigned = note.cosignatures(signed, given)
+    # 2. Every cosignature of a pinned witness holds; what it is under is this log's beginning.
+    pinned = {name: pin for name, pin in witnesses.items() if name != checkpoint.owner}
+    cosigned = _cosigned(bundle, checkpoint, key=key, pinned=pinned)
     # 3. The log has signed what others have seen of it, too.
     others = [checkpoints.read(text, origin=checkpoint.origin, key=key) for text in seen]
     # 4. Every entry is one of those that the checkpoint stands for, and others' checkpoints fit.
@@ -105,7 +130,8 @@ def verify(
         bundle,
         checkpoint,
         key,
-        pinned=checkpoint.origin in logs,
+        compared=pin is not None,
+        pinned=pinned,
         cosigned=cosigned,
         fitting=(
             sum(other.size in known for other in others),
@@ -114,7 +140,45 @@ def verify(
     )
 
 
-def _key(bundle: Bundle, name: str, pins: Fingerprints) -> Ed25519PublicKey:
+def _cosigned(
+    bundle: Bundle, checkpoint: Checkpoint, *, key: Ed25519PublicKey, pinned: Fingerprints
+) -> Mapping[str, Cosigned]:
+    """Return how far each of the pinned witnesses has cosigned."""
+    given = {name: _key(bundle, name, pin) for name, pin in pinned.items() if name in bundle.keys}
+    found: dict[str, Cosigned] = {}
+    for text, proof in ((bundle.checkpoint, ()), *bundle.witnessed):
+        before = checkpoints.read(text, origin=checkpoint.origin, key=key)
+        tree.verify_consistency(
+            old=before.size,
+            old_root=before.root,
+            new=checkpoint.size,
+            new_root=checkpoint.root,
+            proof=proof,
+        )
+        for name, at in note.cosignatures(note.parse(text), given).items():
+            seen = Cosigned(before.size, at)
+            found[name] = max(found.get(name, seen), seen)
+    return found
+
+
+def _covered(pinned: Fingerprints, cosigned: Mapping[str, Cosigned]) -> int | None:
+    """Return how much most of the pinned nodes have cosigned; the coordinator does not count."""
+    nodes = [name for name in pinned if _is_node(name)]
+    sizes = sorted((cosigned[name].size for name in nodes if name in cosigned), reverse=True)
+    needed = needed_of(len(nodes))
+    if not needed:
+        return None
+    return sizes[needed - 1] if needed <= len(sizes) else 0
+
+
+def _is_node(name: str) -> bool:
+    try:
+        return Member.from_uri(name).role is Role.NODE
+    except WardnetError:
+        return False  # a pin may have any name; a log's origin after a recovery is no member
+
+
+def _key(bundle: Bundle, name: str, pin: str | None) -> Ed25519PublicKey:
     raw = bundle.keys.get(name)
     if raw is None:
         raise WardnetError(
@@ -127,7 +191,7 @@ def _key(bundle: Bundle, name: str, pins: Fingerprints) -> Ed25519PublicKey:
             Reason.CHECKPOINT_UNSIGNED, identity=name, rule="the key given for it is none"
         ) from None
     fingerprint = note.fingerprint(key)
-    if pins.get(name, fingerprint) != fingerprint:
+    if pin not in (None, fingerprint):
         raise WardnetError(Reason.LOG_KEY_MISMATCH, identity=name, fingerprint=fingerprint)
     return key
 
@@ -177,8 +241,9 @@ def _verdict(
     checkpoint: Checkpoint,
     key: Ed25519PublicKey,
     *,
-    pinned: bool,
-    cosigned: Mapping[str, datetime],
+    compared: bool,
+    pinned: Fingerprints,
+    cosigned: Mapping[str, Cosigned],
     fitting: tuple[int, int],
 ) -> Verdict:
     origin, size, count = checkpoint.origin, checkpoint.size, bundle.count
@@ -192,18 +257,15 @@ def _verdict(
         not_proven.append(
             "Whether other entries fit what was looked for: the log's owner chose these."
         )
-    if pinned:
+    if compared:
         proven.append("The log's key is the one that you have compared.")
     else:
         not_proven.append(
             f"Whether the log's key is its owner's: compare {fingerprint} with {origin} on another "
             "way, then pin it."
         )
-    proven += [
-        f"{name} saw this history at {at:%Y-%m-%d %H:%M:%S} UTC and every earlier one it saw is "
-        "part of it."
-        for name, at in sorted(cosigned.items())
-    ]
+    if cosigned:
+        proven += _witnesses(checkpoint, pinned, cosigned)
     if fitting[0]:
         proven.append(f"Of the same history are the checkpoints that others hold: {fitting[0]}.")
     if fitting[1]:
@@ -211,10 +273,16 @@ def _verdict(
             f"Whether other checkpoints are of the same history ({fitting[1]}): only a complete "
             "bundle that is at least as long shows it."
         )
+    seen = max((each.size for each in cosigned.values()), default=0)
     if not cosigned:
         not_proven.append(
-            "Whether others were shown the same history: no witness that you have pinned has "
+            "Whether others were shown the same history: no witness whose key was compared has "
             "cosigned it."
+        )
+    elif seen < size:
+        not_proven.append(
+            f"Whether others were shown what follows entry {seen}: no witness whose key was "
+            "compared has cosigned it yet."
         )
     not_proven.append("What happened after the checkpoint, and what was never written down.")
     return Verdict(
@@ -223,9 +291,31 @@ def _verdict(
         fingerprint=fingerprint,
         count=count,
         cosigned=cosigned,
+        covered=_covered(pinned, cosigned),
         proven=tuple(proven),
         not_proven=tuple(not_proven),
     )
+
+
+def _witnesses(
+    checkpoint: Checkpoint, pinned: Fingerprints, cosigned: Mapping[str, Cosigned]
+) -> list[str]:
+    """Say who else has seen the log, how far, and when."""
+    of = f"{len(cosigned)} of the {len(pinned)} witnesses whose keys were compared"
+    have = "has" if len(cosigned) == 1 else "have"
+    told = [
+        "The witness whose key was compared has cosigned this log."
+        if len(pinned) == 1
+        else f"{of} {have} cosigned this log."
+    ]
+    for name, each in sorted(cosigned.items()):
+        whole = each.size == checkpoint.size
+        what = f"all its {each.size} entries" if whole else f"its first {each.size} entries"
+        told.append(
+            f"{name} saw {what} at {each.at:%Y-%m-%d %H:%M:%S} UTC, and every earlier history that "
+            "it saw is part of it."
+        )
+    return told
 
 
 def _not_proven(seq: int, rule: str) -> NoReturn:

@@ -141,8 +141,7 @@ class Audit:
             following = replace(wanted, before=reply.next)
             question = replace(question, search=following, limit=left, size=first.size, seen=0)
             reply, body = self._question(hospital, Action.SEARCH, question)
-            part = bundles.read(io.BytesIO(body))
-            taken.extend(part.entries)
+            taken.extend(bundles.read(io.BytesIO(body)).entries)
         whole = wanted == EVERYTHING and not patient and not reply.next
         words = describe(wanted, by_patient=bool(patient))
         found = self._found(hospital, part, taken, whole=whole, words=words)

@@ -99,7 +99,7 @@ def read_bundle(path: Path, pins: Pins, *, kept: Sequence[Path] = ()) -> Found:
     """
     bundle = _read(path)
     origin = _origin(bundle.checkpoint)
-    known = pins.seen(origin)
+    known = pins.seen(checkpoint.parse(note.parse(bundle.checkpoint).text).owner)
     seen = [known] if known is not None and _origin(known) == origin else []
     for before in map(_read, kept):
         verifier.verify(before, logs=pins.keys, witnesses=pins.keys)

@@ -251,7 +251,11 @@ def _verdict(verdict: Verdict) -> dict[str, Json]:
         "size": verdict.size,
         "fingerprint": verdict.fingerprint,
         "count": verdict.count,
-        "cosigned": {name: at.isoformat() for name, at in verdict.cosigned.items()},
+        "cosigned": {
+            name: {"entries": each.size, "at": each.at.isoformat()}
+            for name, each in verdict.cosigned.items()
+        },
+        "covered": verdict.covered,
         "proven": list(verdict.proven),
         "not_proven": list(verdict.not_proven),
     }

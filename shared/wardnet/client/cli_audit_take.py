@@ -11,6 +11,7 @@ import click
 
 from wardnet import clock
 from wardnet.audit import bundle as bundles
+from wardnet.audit import checkpoint, note
 from wardnet.audit.entry import Entry
 from wardnet.audit.export import EXPORTS, html
 from wardnet.audit.export.syslog_sender import Carrier, Receiver, send
@@ -146,8 +147,19 @@ def _taken(
         patient=frozenset(each.tag for each in found if each.tag),
         coordinator=told,
         complete=all(each.bundle.complete for each in found),
+        covered=_covered(found),
     )
     return found, about
+
+
+def _covered(found: Sequence[Found]) -> dict[str, int]:
+    """Return by log how much of it most of the pinned witnesses have cosigned."""
+    sizes: dict[str, int] = {}
+    for each in found:
+        owner = checkpoint.parse(note.parse(each.bundle.checkpoint).text).owner
+        if each.verdict.covered is not None:
+            sizes[owner] = max(sizes.get(owner, 0), each.verdict.covered)
+    return sizes
 
 
 def _entries(found: Sequence[Found]) -> list[Entry]:
