@@ -13,7 +13,6 @@ from wardnet import clock
 from wardnet.audit import bundle as bundles
 from wardnet.audit import checkpoint, cosigned
 from wardnet.audit import log as access_log
-from wardnet.audit.cosigned import Coverage
 from wardnet.audit.entry import Entry, EventType
 from wardnet.audit.log import Connection
 from wardnet.audit.search import Search
@@ -23,7 +22,7 @@ from wardnet.command import json_option, print_record, print_records, shortened
 from wardnet.identity.credentials import Keys
 from wardnet_node.cli.place import Place
 from wardnet_node.cli.signing import signing_options, unlocked
-from wardnet_node.desk import retention
+from wardnet_node.desk import retention, vouched
 from wardnet_node.desk.events import by_operator
 from wardnet_node.vault.catalog import Catalog
 
@@ -149,23 +148,25 @@ def erase(place: Place, *, patient: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def witnesses(place: Place, *, as_json: bool) -> None:
-    """Show how much of the log each witness has cosigned."""
+    """Show how much of the log each witness has cosigned.
+
+    Those count whose key stands in the address book.
+    """
     with place.catalog() as catalog, catalog.reading() as connection:
-        found = cosigned.coverage(connection)
-        standings = cosigned.standings(connection)
-        disputed = {item.witness for item in cosigned.evidence(connection)}
+        found = vouched.read(connection)
     records: list[Mapping[str, Json]] = [
         {
             "witness": one.name,
+            "counts": one.counts,
             "cosigned": one.size,
-            "of": found.size,
+            "of": found.coverage.size,
             "at": one.at,
-            "disputes": one.name in disputed,
+            "disputes": one.disputes,
         }
-        for one in standings
+        for one in found.vouchers
     ]
     print_records(records, as_json=as_json)
-    click.echo(_coverage(found), err=True)
+    click.echo(found.words(clock.now()), err=True)
 
 
 @log.command()
@@ -198,25 +199,6 @@ def _reading(place: Place, catalog: Catalog, operation: str) -> Iterator[Connect
     with catalog.transaction() as connection:
         access_log.append(connection, replace(event, operation=operation), at=clock.now())
         yield connection
-
-
-def _coverage(found: Coverage) -> str:
-    """Say how much of the log others vouch for."""
-    if not found.peers:
-        return (
-            "No other hospital can witness this log: the address book names no node's key. The "
-            "coordinator's cosignature counts for nothing alone."
-        )
-    few = "" if found.peers > 1 else " Only one other hospital is known; two make it much stronger."
-    told = (
-        f"{found.covered} of {found.size} entries are confirmed by {found.needed} of "
-        f"{found.peers} other hospitals.{few}"
-    )
-    if found.until is None:
-        return told
-    stale = found.is_stale(clock.now())
-    since = clock.to_moment(found.until)
-    return f"{told} {'No question is answered since' if stale else 'It must be more by'} {since}."
 
 
 def _moment(day: datetime | None, *, after: int = 0) -> str:
