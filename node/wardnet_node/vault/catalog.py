@@ -274,14 +274,19 @@ class Catalog(Transactions):
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _migrate(self) -> None:
+        if self._version() == len(MIGRATIONS):
+            return  # as always but once: opening writes nothing
         with self.transaction() as connection:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            version = self._version()
             if version > len(MIGRATIONS):
                 raise _damaged(self.path, "a newer version of the software wrote it")
             for statements in MIGRATIONS[version:]:
                 for statement in statements:
                     connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _prepared(connection: object, key: bytes, path: Path) -> sqlite3.Connection:
