@@ -13,7 +13,7 @@ import click
 from wardnet import clock, logs
 from wardnet import settings as sources
 from wardnet.audit import bundle as bundles
-from wardnet.audit import checkpoint, cosigned
+from wardnet.audit import cosigned
 from wardnet.audit import log as access_log
 from wardnet.command import (
     Command,
@@ -257,10 +257,8 @@ def log(options: _Options, *, bundle: BinaryIO | None, as_json: bool) -> None:
 def _write_bundle(options: _Options, stream: BinaryIO) -> None:
     """Write the whole log under a checkpoint of this moment."""
     credentials = Credentials.load(options.home, options.unlock())
-    key, origin = credentials.signer.key, credentials.member.uri
+    owner, key = credentials.member.uri, credentials.signer.key
     with closing(state.connect(options.home)) as connection:
         with Transactions(connection).transaction():
-            checkpoint.make(connection, key=key, origin=origin, at=clock.now())
-        keys = {**cosigned.keys(connection), origin: key.public_key()}
-        whole = bundles.gather(connection, None, keys=keys)
-        bundles.write(whole, stream)
+            cosigned.sign(connection, owner=owner, key=key, at=clock.now())
+        bundles.write(cosigned.gather(connection, None, key=key.public_key()), stream)
