@@ -11,6 +11,7 @@ from typing import Final
 import uvloop
 
 from wardnet import clock, logs
+from wardnet.errors import WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
 from wardnet.jobs import Jobs
@@ -29,6 +30,7 @@ from wardnet_node.witness import Witnesses
 LOCK_FILE: Final = "serve.lock"
 CLOSE_SECONDS: Final = 2.0
 """How long the coordinator may take to end a stream that we have finished."""
+DAY_SECONDS: Final = 86_400.0
 
 
 def run(home: Path, *, keystore: Keystore, settings: NodeSettings) -> None:
@@ -57,7 +59,7 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
         epoch = await desk.do(Desk.start)
         warn_of_lock(await desk.do(Desk.locked))
         warn_of_damage(await desk.do(Desk.datasets))
-        await desk.do(lambda started: started.expire(years=settings.log_retention))
+        await desk.do(partial(Desk.expire, years=settings.log_retention))
         async with pool:
             link = Link(
                 credentials=credentials,
@@ -74,8 +76,11 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
                 witnesses=Witnesses(credentials=credentials, settings=settings, catalog=catalog),
             )
             async with AsyncExitStack() as stack:
-                watching = asyncio.create_task(_watch_clock(desk))
-                stack.callback(watching.cancel)
+                for watching in (
+                    _watch_clock(desk),
+                    _expire_daily(desk, years=settings.log_retention),
+                ):
+                    stack.callback(asyncio.create_task(watching).cancel)
                 if settings.desk_listen:
                     # Only who has the page pays for its framework: 0.5 s of every start.
                     from wardnet_node.desk.web.serve import serving_desk  # noqa: PLC0415
@@ -106,6 +111,16 @@ async def _watch_clock(desk: Jobs[Desk]) -> None:
         if by is not None:
             logs.logger().warning("clock_step", seconds=round(by.total_seconds()))
             await desk.do(partial(Desk.clock_stepped, by=by))
+
+
+async def _expire_daily(desk: Jobs[Desk], *, years: int) -> None:
+    """Erase what the log says of patients on the day on which its time is over."""
+    while True:
+        await asyncio.sleep(DAY_SECONDS)
+        try:
+            await desk.do(partial(Desk.expire, years=years))
+        except WardnetError as error:  # e.g. a full disk; tomorrow again
+            logs.logger().error("not_expired", reason=error.reason.value, error=str(error))
 
 
 async def _until_stopped(link: Link, stop: asyncio.Event, settings: NodeSettings) -> None:
