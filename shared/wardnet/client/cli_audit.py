@@ -196,8 +196,9 @@ def trust() -> None:
 def add_trust(places: tuple[Path, Path | None], *, origin: str, fingerprint: str) -> None:
     """Pin the key of ORIGIN, e.g. wardnet://heartnet/node/north.
 
-    With another key nothing of that log verifies any more, and no answer or decision of that node
-    is believed.
+    It is the key of its log and of a witness: what it has cosigned of other logs counts from now
+    on. With another key nothing of that log verifies any more, and no answer or decision of that
+    node is believed.
     """
     Pins(places[0]).add(origin, fingerprint)
 
