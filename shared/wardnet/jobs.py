@@ -1,7 +1,7 @@
 """Jobs on something that one thread owns, so that no fsync stops the event loop.
 
-All jobs that wait when the thread gets to them share one commit. Whoever gave a job hears of it
-after that commit, never before.
+Where they may share a commit, all that wait when the thread gets to them do. Whoever gave a job
+hears of it after that commit, never before.
 """
 
 import asyncio
@@ -38,19 +38,21 @@ class Jobs(Generic[D]):
     ----------
     make : Callable
         Makes it, in its thread.
-    together : Callable
-        Makes the block, of what is owned, at whose end all that its jobs have done is durable.
+    together : Callable or None
+        Makes the block, of what is owned, at whose end all that its jobs have done is durable; None
+        for jobs that end one by one.
     """
 
     def __init__(
         self,
         make: Callable[[], D],
         *,
-        together: Callable[[D], AbstractContextManager[object]] = nullcontext,
+        together: Callable[[D], AbstractContextManager[object]] | None = None,
     ) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jobs")
         self._owned = self._thread.submit(make)
-        self._together = together
+        self._together = together or nullcontext
+        self._longest = LONGEST if together else 0.0
         self._waiting: deque[_Task[D]] = deque()
 
     async def do(self, job: Callable[[D], T]) -> T:
@@ -98,7 +100,7 @@ class Jobs(Generic[D]):
 
     def _take(self) -> Iterator[_Task[D]]:
         """Yield the jobs that wait, and those that come meanwhile, for a short time."""
-        until = monotonic() + LONGEST
+        until = monotonic() + self._longest
         yield self._waiting.popleft()
         while self._waiting and monotonic() < until:
             yield self._waiting.popleft()

@@ -152,6 +152,26 @@ def test_a_job_may_return_an_error_and_one_that_raises_fails_alone() -> None:
     run(scenario())
 
 
+def test_jobs_that_share_nothing_end_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for a slow job that was given after the own one."""
+    monkeypatch.setattr(jobs, "LONGEST", 3600.0)
+
+    async def scenario() -> None:
+        owned, begin, end = Jobs(list[str]), threading.Event(), threading.Event()
+        first = asyncio.create_task(owned.do(lambda _: begin.wait(10)))
+        await asyncio.sleep(0)
+        second = asyncio.create_task(owned.do(lambda _: end.wait(10)))
+        await asyncio.sleep(0)
+        begin.set()
+        assert await first
+        assert not second.done()
+        end.set()
+        assert await second
+        await owned.close(list.clear)
+
+    run(scenario())
+
+
 def test_what_cannot_be_made_is_told_to_everybody_who_asks() -> None:
     """E.g. a catalog that does not open."""
 
