@@ -100,7 +100,7 @@ ROWS: Final[Mapping[Reason, Row]] = {
     Reason.QUERY_BEFORE_UNLOCK: Row(
         _S.FAILED_PRECONDITION,
         "The query was signed before the hospital's node was unlocked, which cannot tell "
-        "whether it was answered before. Ask again with a new query.",
+        "whether it was answered before. Ask again with a new query some minutes later.",
     ),
     Reason.QUERY_NOT_FOR_US: Row(
         _S.UNAUTHENTICATED, "The query is addressed to others. Nothing was done."
