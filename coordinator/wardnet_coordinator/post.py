@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from wardnet import logs
+from wardnet.audit.beginning import Approvers
 from wardnet.audit.correspondence import Correspondence, Peers, Said
 from wardnet.audit.letters import MAXIMUM_BYTES
 from wardnet.audit.log import Connection
@@ -48,6 +49,8 @@ class Post:
             write=database.write,
             send=self._send,
             peers=self._peers,
+            # It has compared no keys: a certificate of a steward is all that there is.
+            approvers=lambda _connection, _member: Approvers(credentials.trust),
         )
 
     async def run(self, *, seconds: float) -> None:

@@ -16,9 +16,11 @@ from support.witnessing import stewards
 from wardnet.audit import bundle, checkpoint, cosigned, log
 from wardnet.audit.bundle import Bundle
 from wardnet.audit.log import Connection
+from wardnet.audit.recovery import PAYLOAD_TYPE
 from wardnet.audit.search import EVERYTHING, Search
 from wardnet.audit.tree import leaf_hash
 from wardnet.errors import Reason, WardnetError
+from wardnet.identity.envelope import sign
 from wardnet_node.desk import anchor
 
 
@@ -88,7 +90,9 @@ def test_a_log_that_begins_anew_accounts_for_what_she_saw(
             verdict = (await olga.do(lambda audit: audit.search("a", EVERYTHING))).verdict
             assert verdict.origin.endswith("/a/2")
             assert any("its stewards name" in sentence for sentence in verdict.proven)
+            assert any("is signed by" in sentence for sentence in verdict.proven)
             assert "its stewards vouch" in verdict.not_proven[0]
+            assert "is a steward of that hospital: compare" in verdict.not_proven[1]
 
     run(scenario())
     search(network, hospital, tmp_path)
@@ -105,7 +109,8 @@ def test_a_log_that_begins_anew_in_silence_is_refused(
     """Whoever rewrites it cannot just give it another name."""
     search(network, hospital, tmp_path)
     with hospital.catalog() as catalog, catalog.transaction() as connection:
-        cosigned.begin_anew(connection, number=2, seq=0, at=network.at)
+        nothing = sign(PAYLOAD_TYPE, b"", hospital.credentials.signer)
+        cosigned.begin_anew(connection, number=2, seq=0, signed=nothing, at=network.at)
     with pytest.raises(WardnetError) as caught:
         search(network, hospital, tmp_path)
     assert caught.value.reason is Reason.RECOVERY_UNPROVEN

@@ -20,7 +20,7 @@ from wardnet.audit.export.syslog_sender import Carrier, Receiver, send
 from wardnet.audit.report import REPORTS, About
 from wardnet.audit.search import EVERYTHING, Search
 from wardnet.client.audit import Found
-from wardnet.client.audit_source import read_bundle, search_options, sources
+from wardnet.client.audit_source import search_options, sources
 from wardnet.client.audit_words import tabled
 from wardnet.command import json_option, print_json, print_records
 
@@ -166,7 +166,7 @@ def _taken(
         raise click.UsageError(message)
     with sources() as opened:
         found = [opened.take(source, wanted, patient=patient) for source in named]
-        told = read_bundle(coordinator, opened.pins).entries if coordinator else ()
+        told = opened.read(coordinator).entries if coordinator else ()
     about = About(
         at=clock.to_moment(clock.now()),
         patient=frozenset(each.tag for each in found if each.tag),
