@@ -236,11 +236,12 @@ def remove_trust(places: tuple[Path, Path | None], *, origin: str) -> None:
 )
 @click.pass_obj
 def accept_beginning(places: tuple[Path, Path | None], *, origin: str, reason: str) -> None:
-    """Believe that a log goes on as ORIGIN although it leaves out what I saw of it before.
+    """Believe a log that begins anew as ORIGIN.
 
-    So it is after a disk was lost, with entries that were shown to me and to no witness. Ask two
-    stewards of the hospital by telephone first: they have signed the beginning, and must account
-    for what is missing. Their signatures are checked as before; a verdict says that you accepted.
+    Although it leaves out what I saw of it before: so it is after a disk was lost, with entries
+    that were shown to me and to no witness. Ask two stewards of the hospital by telephone first:
+    they have signed the beginning, and must account for what is missing. Their signatures are
+    checked as before; the verdict says that you accepted, and `trust list` when and why.
     """
     Pins(places[0]).accept(origin, reason=reason, at=clock.now())
 
