@@ -15,6 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from support.forger import catalog_of, edit, edited, keystore_of, offered, rewrite
+from support.inside import commands_inside
 from support.member import CommandError, Member, count, wait_until
 from support.network import Network, steward_of
 from support.tables import DATASET, write
@@ -117,18 +118,19 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     tables, table, _ = write(folder, HOSPITALS, rows=100)
     with Network(folder) as network:
         network.coordinator.settings["CHECKPOINT_SECONDS"] = "0.5"
-        network.start_coordinator()
-        network.enrol_nodes(HOSPITALS)
-        for node in network.nodes.values():
-            node.settings["CHECKPOINT_SECONDS"] = "0.5"
-        network.load(tables, dataset=DATASET, table=table, patient="record")
-        ada = network.enrol_researcher("ada")
-        network.agree(ada, DATASET)
-        olga = network.enrol_auditor("olga")
-        network.enrol_steward("second", hospital="north")
-        for name, key in network.keys.items():
-            origin = f"wardnet://demo/node/{name}"
-            olga.run("audit", "trust", "add", origin, "--fingerprint", key)
+        with commands_inside():
+            network.start_coordinator()
+            network.enrol_nodes(HOSPITALS)
+            for node in network.nodes.values():
+                node.settings["CHECKPOINT_SECONDS"] = "0.5"
+            network.load(tables, dataset=DATASET, table=table, patient="record")
+            ada = network.enrol_researcher("ada")
+            network.agree(ada, DATASET)
+            olga = network.enrol_auditor("olga")
+            network.enrol_steward("second", hospital="north")
+            for name, key in network.keys.items():
+                origin = f"wardnet://demo/node/{name}"
+                olga.run("audit", "trust", "add", origin, "--fingerprint", key)
         bench = Bench(network, ada, olga, folder / "good")
         bench.ask()
         bench.north.stop()
@@ -173,6 +175,7 @@ def test_a_coordinator_that_hides_or_reorders_queries_is_found(
     }
     assert named == {("not in the coordinator's log", hidden), ("query held back", late)}
     coordinator.wait_for("log_disputed")
+    assert any(row["evidence"] for row in coordinator.json("witnesses") if row["disputes"])
 
 
 def _entry(connection: Connection) -> None:
@@ -217,7 +220,9 @@ def test_yesterday_s_database_is_found_by_a_witness_until_two_stewards_act(bench
     """Its own files agree; what others have seen is kept beside it, and named in the new log."""
     bench.put_back()
     bench.network.serve_node("north")
-    assert re.search(r"has seen [0-9]+ entries of it that it does not continue", bench.refused())
+    seen = max(bench.held(name).size for name in ("south", "west"))
+    told = f"has seen {seen} entries of it that it does not continue"
+    assert wait_until(lambda: told in bench.refused(), seconds=20)
     assert any(row["disputes"] for row in bench.north.json("log", "witnesses"))
     with pytest.raises(CommandError, match="continue"):
         bench.olga.run("audit", "search", "north")
@@ -227,8 +232,12 @@ def test_yesterday_s_database_is_found_by_a_witness_until_two_stewards_act(bench
     (opened,) = bench.north.json("log", "search", "--type", "break_glass")
     assert f"{URI}/2" in opened["statement"]
     assert len(opened["approvals"]) == 2
-    told = bench.olga.run("audit", "search", "north", "--type", "break_glass")
-    assert f"It began anew as {URI}/2" in told.stderr
+    shown = bench.olga.run("audit", "search", "north", "--type", "break_glass").stderr
+    assert f"It began anew as {URI}/2" in shown
+    assert (
+        "is signed by wardnet://demo/steward/second and wardnet://demo/steward/steward-north"
+        in (shown)
+    )
 
 
 @pytest.mark.parametrize(
