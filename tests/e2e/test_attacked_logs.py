@@ -278,8 +278,8 @@ def test_of_two_offers_at_once_one_is_cosigned_and_none_goes_back(bench: Bench) 
 
 def test_a_witness_that_is_away_is_waited_for(bench: Bench) -> None:
     """The node answers meanwhile, says what is missing, and is whole when the witness is back."""
-    bench.network.serve_node("north")
     bench.network.nodes["west"].stop()
+    bench.network.serve_node("north")
     told = bench.north.run("log", "witnesses").stderr
     assert not bench.is_covered()
     bench.network.serve_node("west")
