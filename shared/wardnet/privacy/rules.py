@@ -22,6 +22,7 @@ class Output(StrEnum):
     COUNTS = "counts"
     MOMENTS = "moments"
     QUANTILES = "quantiles"
+    MODEL = "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,14 @@ class DisclosureRules:
         """
         return max(patients - 1, 0) < self.minimum_patients
 
+    def too_many_parameters(self, parameters: int, *, patients: int) -> str:
+        """Return why a model of so many parameters is withheld, in words; empty if it is not."""
+        if patients < parameters * self.minimum_patients:
+            return f"fewer than {self.minimum_patients} patients for each parameter"
+        if patients - parameters < self.minimum_patients:
+            return f"fewer than {self.minimum_patients} patients more than parameters"
+        return ""
+
     @property
     def cell_rule(self) -> str:
         """Return the cell rule in words, as answers quote it."""
@@ -174,6 +183,12 @@ class DisclosureRules:
                 )
             case Output.QUANTILES:
                 return (*rules, f"a quantile has {least} other patients on either side")
+            case Output.MODEL:
+                return (
+                    *rules,
+                    f"a model has {least} patients for each parameter and more than parameters",
+                    f"a model has {least} patients at each level of columns with few levels",
+                )
 
 
 STANDARD: Final = DisclosureRules()

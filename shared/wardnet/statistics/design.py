@@ -1,0 +1,324 @@
+"""The design matrix of a formula: every column scaled, its way back to units, and its guards.
+
+A row's entry t in a column is at most 1 in magnitude and has no rounding in it wherever the
+dictionary's grid allows that; the column in units is `a + b t` (for an interaction, a product of
+such). Cross products are taken of t, and translated exactly.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property, reduce
+from itertools import combinations, product
+from math import ceil, prod
+from typing import Annotated, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from pydantic.dataclasses import dataclass as checked
+
+from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals
+from wardnet.question.dictionary import NUMBERS, STRICT, Column, ColumnType, Dictionary, Name
+from wardnet.question.rows import Rows, is_missing
+from wardnet.statistics import parameters as read
+from wardnet.statistics.groups import Groups
+from wardnet.statistics.variables import EQUATIONS, Variable
+from wardnet.sums.members import Index, where_not
+from wardnet.sums.products import BLOCK, DIGIT, MOST_SLICES
+
+MOST_COLUMNS: Final = 128
+"""Of a design matrix."""
+
+COMPLETE: Final = "complete"
+"""Guard of one cell: the patients of a row with a value in every column of the model."""
+
+LEVELS: Final = "levels:"
+"""Begins the name of the guard of a column's levels among the complete rows."""
+
+INTERCEPT: Final = "intercept"
+
+
+@checked(frozen=True, config=STRICT)
+class Terms:
+    """Hold what of a formula a signed question carries.
+
+    Parameters
+    ----------
+    outcome : str
+        What is explained.
+    terms : tuple of tuples of str
+        By what: the columns of each main effect or interaction, at least one.
+    factors : tuple of str
+        The columns of whole numbers among them that are taken by their levels.
+    """
+
+    outcome: Name
+    terms: Annotated[
+        tuple[Annotated[tuple[Name, ...], Field(min_length=1, max_length=3)], ...],
+        Field(max_length=MOST_COLUMNS),
+    ]
+    factors: tuple[Name, ...] = ()
+
+
+@dataclass(frozen=True)
+class Factor:
+    """Hold what one column of the table gives to a column of the design.
+
+    Parameters
+    ----------
+    column : Column
+        Which.
+    level : int or None
+        1 for rows at this level, 0 for others; None for the number itself.
+    """
+
+    column: Column
+    level: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the column, with the level in brackets."""
+        name = self.column.name
+        return name if self.level is None else f"{name}[{self.column.labels[self.level]}]"
+
+    @property
+    def bits(self) -> int:
+        """Return how many bits below 1 the entries reach."""
+        if self.level is not None:
+            return 0
+        cells = self.column.cells
+        return DIGIT * MOST_SLICES if cells is None else (cells - 1).bit_length()
+
+    @property
+    def origin(self) -> Fraction:
+        """Return a of `a + b t`."""
+        return Fraction(0) if self.level is not None else Variable(self.column).origin
+
+    @property
+    def scale(self) -> Fraction:
+        """Return b of `a + b t`."""
+        if self.level is not None:
+            return Fraction(1)
+        variable = Variable(self.column)
+        return variable.scale if variable.cells is None else variable.step * (1 << self.bits)
+
+    def entries(self, rows: Rows) -> NDArray[np.float64]:
+        """Return t of every row, shape (rows.size,)."""
+        if self.level is not None:
+            return (Groups((self.column,)).index(rows) == self.level).astype(np.float64)
+        values: NDArray[np.float64] = rows.columns[self.column.name].astype(np.float64)
+        factor = 1 / self.scale if self.column.cells is None else Fraction(1, 1 << self.bits)
+        values *= float(factor)
+        return values
+
+
+@dataclass(frozen=True)
+class Regressor:
+    """Hold one column of the design: the product of its factors; of none, the intercept."""
+
+    factors: tuple[Factor, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Return the factors, joined by colons."""
+        return ":".join(factor.name for factor in self.factors) or INTERCEPT
+
+    @property
+    def slices(self) -> int:
+        """Return how many slices hold an entry."""
+        bits = sum(factor.bits for factor in self.factors)
+        return min(max(1, ceil(bits / DIGIT)), MOST_SLICES)
+
+    @property
+    def positive(self) -> bool:
+        """Say whether no entry is below 0."""
+        return all(f.level is not None or f.column.cells is not None for f in self.factors)
+
+    def entries(self, rows: Rows) -> NDArray[np.float64]:
+        """Return t of every row, shape (rows.size,)."""
+        parts = (factor.entries(rows) for factor in self.factors)
+        return reduce(np.multiply, parts, np.ones(rows.size))
+
+    def in_scaled(self) -> Iterator[tuple[frozenset[Factor], Fraction]]:
+        """Yield the scaled columns, by their factors, that make up this one in units."""
+        for size in range(len(self.factors) + 1):
+            for some in combinations(self.factors, size):
+                others = set(self.factors).difference(some)
+                weight = prod((f.scale for f in some), start=Fraction(1)) * prod(
+                    (f.origin for f in others), start=Fraction(1)
+                )
+                if weight:
+                    yield frozenset(some), weight
+
+
+@dataclass(frozen=True)
+class Design:
+    """Hold the columns of a model.
+
+    Parameters
+    ----------
+    outcome : Regressor
+        What is explained, of one factor.
+    regressors : tuple of Regressor
+        By what; the intercept first.
+    """
+
+    outcome: Regressor
+    regressors: tuple[Regressor, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the regressors' names."""
+        return tuple(regressor.name for regressor in self.regressors)
+
+    @cached_property
+    def all(self) -> tuple[Regressor, ...]:
+        """Return the regressors and the outcome."""
+        return (*self.regressors, self.outcome)
+
+    @cached_property
+    def slices(self) -> tuple[int, ...]:
+        """Return how many slices each of `all` needs."""
+        return tuple(regressor.slices for regressor in self.all)
+
+    @cached_property
+    def columns(self) -> Mapping[str, Column]:
+        """Return the columns of the table by their names."""
+        return {f.column.name: f.column for each in self.all for f in each.factors}
+
+    def complete(self, rows: Rows) -> NDArray[np.bool_]:
+        """Return which rows have a value, and a level where one is needed, in every column."""
+        complete = np.ones(rows.size, np.bool_)
+        for column in self.columns.values():
+            complete &= ~is_missing(column, rows.columns[column.name])
+        for column in self._by_level:
+            complete &= Groups((column,)).index(rows) >= 0
+        return complete
+
+    def blocks(self, rows: Rows) -> Iterator[tuple[Rows, NDArray[np.float64]]]:
+        """Yield the complete rows, `BLOCK` at a time, and their t, shape (all columns, rows)."""
+        complete = rows.take(self.complete(rows))
+        for first in range(0, complete.size, BLOCK):
+            columns = {name: at[first : first + BLOCK] for name, at in complete.columns.items()}
+            block = Rows(min(BLOCK, complete.size - first), columns)
+            yield block, np.stack([regressor.entries(block) for regressor in self.all])
+
+    def in_units(self, products: NDArray[Any]) -> NDArray[Any]:
+        """Translate cross products of t to those of the columns in units.
+
+        Parameters
+        ----------
+        products : ndarray of Fraction or Decimal, shape (all columns or regressors, any)
+            Of the same columns on the first axis; on the other axis anything.
+        """
+        size = len(products)
+        places = {frozenset(each.factors): at for at, each in enumerate(self.regressors)}
+        places[frozenset(self.outcome.factors)] = len(self.regressors)
+        result = np.empty_like(products)
+        for at, regressor in enumerate(self.all[:size]):
+            result[at] = sum(
+                weight * products[places[some]] for some, weight in regressor.in_scaled()
+            )
+        return result
+
+    def to_scaled(self, estimates: Sequence[Fraction]) -> tuple[Fraction, ...]:
+        """Return the coefficients of the scaled columns that give the same model."""
+        places = {frozenset(each.factors): at for at, each in enumerate(self.regressors)}
+        scaled = [Fraction(0)] * len(self.regressors)
+        for estimate, regressor in zip(estimates, self.regressors, strict=True):
+            for some, weight in regressor.in_scaled():
+                scaled[places[some]] += weight * estimate
+        return tuple(scaled)
+
+    @cached_property
+    def _by_level(self) -> tuple[Column, ...]:
+        """Return the columns that are taken by their levels."""
+        levels = {f.column.name for each in self.all for f in each.factors if f.level is not None}
+        return tuple(column for name, column in self.columns.items() if name in levels)
+
+    @cached_property
+    def guarded(self) -> tuple[Column, ...]:
+        """Return the columns each of whose levels needs its patients."""
+        few = (each for each in self.columns.values() if 1 <= len(each.labels) <= EQUATIONS)
+        return tuple({column.name: column for column in (*self._by_level, *few)}.values())
+
+    def guards(self) -> Mapping[str, Guard]:
+        """Declare the complete rows, and the levels among them."""
+        levels = {LEVELS + column.name: Guard(len(column.labels)) for column in self.guarded}
+        return {COMPLETE: Guard(1), **levels}
+
+    def cells(self, rows: Rows) -> Mapping[str, Index]:
+        """Return each row's guard cells."""
+        left_out = ~self.complete(rows)
+        cells = {COMPLETE: where_not(left_out, np.zeros(rows.size, np.int8))}
+        for column in self.guarded:
+            cells[LEVELS + column.name] = where_not(left_out, Groups((column,)).index(rows))
+        return cells
+
+    def refusal(self, guards: GuardTotals, rules: DisclosureRules) -> str:
+        """Return the rule that withholds the whole model, in words; empty for none."""
+        if guards.withheld[COMPLETE].any():
+            return rules.cell_rule
+        for column in self.guarded:
+            if guards.withheld[LEVELS + column.name].any():
+                return f"a level of {column.name} with {rules.cell_rule}"
+        patients = int(guards.patients[COMPLETE][0])
+        return rules.too_many_parameters(len(self.regressors), patients=patients)
+
+
+def outcome_number(method: str, name: str, dictionary: Dictionary) -> Regressor:
+    """Return a column of numbers as an outcome.
+
+    Raises
+    ------
+    WardnetError
+        `COLUMN_UNAVAILABLE`, or `PARAMETER_INVALID` for another type.
+    """
+    (column,) = read.numbers(method, "outcome", (name,), dictionary)
+    return Regressor((Factor(column),))
+
+
+def design(method: str, terms: Terms, outcome: Regressor, dictionary: Dictionary) -> Design:
+    """Return the columns of a model.
+
+    Raises
+    ------
+    WardnetError
+        `COLUMN_UNAVAILABLE`, or `PARAMETER_INVALID` for what makes no model.
+    """
+    known: dict[str, tuple[Factor, ...]] = {}
+    for name in dict.fromkeys(name for term in terms.terms for name in term):
+        known[name] = _factors(method, name, dictionary, by_level=name in terms.factors)
+        if name == terms.outcome:
+            read.refuse(method, "terms", f"holds the outcome, {name}")
+    for name in terms.factors:
+        if name not in known:
+            read.refuse(method, "factors", "names a column that is in no term")
+    seen: set[frozenset[str]] = set()
+    regressors = [Regressor()]
+    for term in terms.terms:
+        if len(set(term)) < len(term) or frozenset(term) in seen:
+            read.refuse(method, "terms", "names a column or an interaction twice")
+        seen.add(frozenset(term))
+        for size in range(1, len(term)):
+            if any(frozenset(part) not in seen for part in combinations(term, size)):
+                read.refuse(method, "terms", "needs the parts of an interaction before it")
+        if len(regressors) + prod(len(known[name]) for name in term) > MOST_COLUMNS:
+            read.refuse(method, "terms", f"gives more than {MOST_COLUMNS} columns; use fewer")
+        regressors += map(Regressor, product(*(known[name] for name in term)))
+    return Design(outcome, tuple(regressors))
+
+
+def _factors(
+    method: str, name: str, dictionary: Dictionary, *, by_level: bool
+) -> tuple[Factor, ...]:
+    """Return a number, or every level but the first."""
+    column = dictionary.column(name)
+    if column.type in NUMBERS and not by_level:
+        read.numbers(method, "terms", (name,), dictionary)
+        return (Factor(column),)
+    read.grouping(
+        method, "factors" if column.type is ColumnType.INTEGER else "terms", (name,), dictionary
+    )
+    return tuple(Factor(column, level) for level in range(1, len(column.labels)))
