@@ -23,6 +23,7 @@ class Output(StrEnum):
     MOMENTS = "moments"
     QUANTILES = "quantiles"
     MODEL = "model"
+    TREES = "trees"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +189,12 @@ class DisclosureRules:
                     *rules,
                     f"a model has {least} patients for each parameter and more than parameters",
                     f"a model has {least} patients at each level of columns with few levels",
+                )
+            case Output.TREES:
+                return (
+                    *rules,
+                    f"a class has {least} patients, and so has every leaf of a tree",
+                    f"a bin holds {least} rows",
                 )
 
 

@@ -1,0 +1,387 @@
+"""Grow trees group after group on common bins; what boosting and random forests share."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import ldexp
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wardnet.errors import Reason, WardnetError
+from wardnet.privacy.rules import DisclosureRules, GuardTotals
+from wardnet.question.answer import Table
+from wardnet.question.rows import Rows
+from wardnet.statistics.binned import Binned, Bins, binned, histograms, walk
+from wardnet.statistics.features import Feature
+from wardnet.statistics.growth import Growth, Node, Shape, plant, reachable
+from wardnet.statistics.method import Part
+from wardnet.statistics.outcomes import GRID, Outcome, log_ratio, on_grid
+from wardnet.statistics.sampling import draw_bag, draw_features, draw_share
+from wardnet.statistics.splitting import ROWS, Limits, Scale
+from wardnet.statistics.tally import COHORT
+from wardnet.statistics.tree_table import Tree, model_table
+from wardnet.sums.arrays import ArraySpec, Sums
+from wardnet.sums.elementary import sigmoid, softmax
+from wardnet.sums.members import members
+
+HISTOGRAMS: Final = "histograms"
+
+ROUND_NUMBERS: Final = 500_000
+"""Most numbers that a round of histograms carries, so that a hospital's sums fit a message."""
+
+_LARGEST_TERM: Final = 8
+"""Bound of a row's gradient and weight."""
+
+_SUM_BITS: Final = 46
+"""Bits of a row's term and of the number of rows: no total of 1024 hospitals reaches 2**59."""
+
+_LEAST_HESSIAN: Final = 1e-3
+_LARGEST_LEAF: Final = 64.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Hold what is to be grown.
+
+    Parameters
+    ----------
+    outcome, features : Outcome, tuple of Feature
+        What is predicted from what.
+    trees, depth, leaves, bins : int
+        Most of each; the leaves of one tree.
+    minimum_rows : int
+        Fewest rows of a leaf.
+    penalty : float
+        Ridge on the leaves' values.
+    rate : float
+        Shrinkage of each tree's values; 1 in a forest.
+    share : float
+        Share of rows that a tree of a boosting sees.
+    some : int
+        How many features a tree of a boosting, or a node of a forest, may ask.
+    seed : int
+        Of all that is drawn.
+    forest : bool
+        Whether trees are grown on bags of rows for themselves, instead of each on the errors of
+        those before.
+    """
+
+    outcome: Outcome
+    features: tuple[Feature, ...]
+    trees: int
+    depth: int
+    leaves: int
+    bins: int
+    minimum_rows: int
+    penalty: float
+    rate: float
+    share: float
+    some: int
+    seed: int
+    forest: bool
+
+    @cached_property
+    def columns(self) -> Sequence[str]:
+        """Return the names of the columns, sorted."""
+        names = {feature.column.name for feature in self.features}
+        return sorted(names | {self.outcome.column.name})
+
+    @property
+    def counted_hessians(self) -> bool:
+        """Say whether every row's hessian is 1, so that hessians need no sums of their own."""
+        return not self.forest and not self.outcome.classes
+
+    def known(self, rows: Rows) -> NDArray[np.bool_]:
+        """Return which rows have an outcome, shape (rows.size,)."""
+        return np.asarray(self.outcome.index(rows) >= 0)
+
+
+@dataclass(frozen=True)
+class Growing:
+    """Hold how far the growing has come.
+
+    Parameters
+    ----------
+    plan, guards, rules, several_rows
+        What is grown, and by which rules.
+    bins : Bins
+        Common to all hospitals.
+    rows : int
+        Rows with an outcome, over all hospitals.
+    done : tuple of Tree
+        Finished, in order.
+    group : tuple of (int, int)
+        Number and output of the trees that grow.
+    growth : Growth
+        Their nodes.
+    lineages : tuple of str
+        One digest for the bins and every finished group: what the trees up to there were.
+    """
+
+    plan: Plan
+    guards: GuardTotals
+    rules: DisclosureRules
+    several_rows: bool
+    bins: Bins
+    rows: int
+    done: tuple[Tree, ...]
+    group: tuple[tuple[int, int], ...]
+    growth: Growth
+    lineages: tuple[str, ...]
+
+    @property
+    def _unit(self) -> int:
+        return min(GRID, _SUM_BITS - self.rows.bit_length())
+
+    @property
+    def _kinds(self) -> int:
+        return 2 if self.plan.counted_hessians else 3
+
+    def arrays(self) -> Sequence[ArraySpec]:
+        """Declare the histograms of the asked nodes, and the patients in the checked ones."""
+        shape = (len(self.growth.asked), len(self.plan.features), self.bins.size, self._kinds)
+        limit = _LARGEST_TERM * self.rows << self._unit
+        sums = [ArraySpec(HISTOGRAMS, shape, limit, COHORT, self._unit)] if shape[0] else []
+        if not self.several_rows:
+            return sums
+        return [
+            *sums,
+            *(
+                ArraySpec(_patients(tree), (len(nodes),), self.rows, COHORT)
+                for tree, nodes in self._checked.items()
+            ),
+        ]
+
+    def local(self, rows: Rows) -> Part:
+        """Add up a batch's gradients by node, feature and bin."""
+        held = binned(
+            rows,
+            bins=self.bins,
+            columns=self.plan.columns,
+            outcome=self.plan.outcome.values,
+            known=self.plan.known,
+            lineage=self.lineages[0],
+        )
+        shape = (len(self.growth.asked), len(self.plan.features), self.bins.size, self._kinds)
+        found = np.zeros(shape, np.int64)
+        part: dict[str, Any] = {HISTOGRAMS: found} if shape[0] else {}
+        for tree, nodes in self._checked.items():
+            weight = self._weight(held, tree)
+            at = np.where(
+                weight > 0, walk(self.growth.trees[tree], held, missing=self.bins.missing), -1
+            )
+            if self.several_rows:
+                index = _slots(at, nodes, len(self.growth.trees[tree]))
+                part[_patients(tree)] = members(index, cells=len(nodes), patient=held.patient)
+            places = [place for place, (each, _) in enumerate(self.growth.asked) if each == tree]
+            if places:
+                asked = [self.growth.asked[place][1] for place in places]
+                gradient, hessian = self._terms(held, tree, weight)
+                found[places] = histograms(
+                    held,
+                    _slots(at, asked, len(self.growth.trees[tree])),
+                    slots=len(asked),
+                    size=self.bins.size,
+                    gradient=gradient,
+                    hessian=hessian,
+                )
+        return part
+
+    def step(self, total: Sums) -> "Growing | Table":
+        """Split nodes; when no more wait, begin the next trees or return the model."""
+        shape = (len(self.growth.asked), len(self.plan.features), self.bins.size, self._kinds)
+        found = np.asarray(total.get(HISTOGRAMS, np.zeros(shape, np.int64)), np.int64)
+        if found[..., ROWS].min(initial=0) < 0:
+            raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a bin holds fewer rows than none")
+        if self._kinds == 2:
+            found = np.concatenate([found, found[..., :1]], axis=-1)
+        growth = self.growth.step(found, self._small(total), self._allowed)
+        grown = replace(self, growth=growth)
+        return grown if growth.waiting else grown._finished()  # noqa: SLF001 - its own
+
+    @cached_property
+    def _checked(self) -> dict[int, list[int]]:
+        """Return the nodes of each tree that take part in this round."""
+        checked: dict[int, list[int]] = {}
+        for tree, node in self.growth.checked:
+            checked.setdefault(tree, []).append(node)
+        return checked
+
+    def _small(self, total: Sums) -> list[bool]:
+        if not self.several_rows:
+            return [False] * len(self.growth.checked)
+        counts = {tree: iter(total[_patients(tree)].tolist()) for tree in self._checked}
+        least = self.rules.minimum_patients
+        return [next(counts[tree]) < least for tree, _ in self.growth.checked]
+
+    def _allowed(self, tree: int, node: int) -> NDArray[np.bool_]:
+        number, output = self.group[tree]
+        place = (node + 1) * len(self.plan.outcome.outputs) + output if self.plan.forest else 0
+        return draw_features(
+            len(self.plan.features), self.plan.some, seed=self.plan.seed, tree=number, node=place
+        )
+
+    def _weight(self, held: Binned, tree: int) -> NDArray[np.int64]:
+        number, _ = self.group[tree]
+        if self.plan.forest:
+            return draw_bag(held.keys, seed=self.plan.seed, tree=number)
+        return draw_share(held.keys, self.plan.share, seed=self.plan.seed, tree=number)
+
+    def _terms(
+        self, held: Binned, tree: int, weight: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Return each row's gradient and hessian as whole numbers."""
+        _, output = self.group[tree]
+        wanted = self.plan.outcome.target(held.outcome, output)
+        if self.plan.forest:
+            return np.rint(wanted * -weight * 2.0**self._unit), weight.astype(np.float64)
+        scores = self._scores(held)
+        if not self.plan.outcome.classes:
+            return np.rint((scores[0] - wanted) * 2.0**self._unit), None
+        chance = sigmoid(scores[0]) if len(scores) == 1 else softmax(scores)[output]
+        hessian = np.rint(chance * (1.0 - chance) * 2.0**self._unit)
+        return np.rint((chance - wanted) * 2.0**self._unit), hessian
+
+    def _scores(self, held: Binned) -> NDArray[np.float64]:
+        """Return the rows' scores, shape (outputs, rows), adding the trees they lack."""
+        outputs = len(self.plan.outcome.outputs)
+        if held.lineage not in self.lineages:
+            held.scores = np.zeros((outputs, held.outcome.size))
+            held.added, held.lineage = 0, self.lineages[-1]
+        for tree in self.done[held.added :]:
+            at = walk(tree.nodes, held, missing=self.bins.missing)
+            held.scores[tree.output] += tree.values.take(at)
+        held.added, held.lineage = len(self.done), self.lineages[-1]
+        return held.scores
+
+    def _finished(self) -> "Growing | Table":
+        """Close the group: its trees get their values."""
+        trees = tuple(
+            self._tree(nodes, number, output)
+            for nodes, (number, output) in zip(self.growth.trees, self.group, strict=True)
+        )
+        done = (*self.done, *trees)
+        lineage = _lineage(self.lineages[-1], trees)
+        last = self.group[-1][0]
+        if last == self.plan.trees:
+            return model_table(done, bins=self.bins, outcome=self.plan.outcome)
+        return _next(replace(self, done=done, lineages=(*self.lineages, lineage)), last + 1)
+
+    def _tree(self, nodes: Sequence[Node], number: int, output: int) -> Tree:
+        kept = reachable(nodes)
+        place = {old: new for new, old in enumerate(kept)}
+        moved = [replace(nodes[old], left=place.get(nodes[old].left, -1)) for old in kept]
+        values = [self._value(node) for node in moved]
+        return Tree(number, output, tuple(moved), np.array(values))
+
+    def _value(self, node: Node) -> float:
+        """Return what a leaf adds to a row's score."""
+        rows, gradient, hessian = (int(each) for each in node.sums)
+        scale = self.growth.shape.scale
+        below = ldexp(hessian, -scale.hessian) + scale.penalty
+        if rows < self.rules.minimum_patients or below <= 0:
+            return 0.0
+        value = -ldexp(gradient, -scale.gradient) / below * self.plan.rate
+        return on_grid(min(max(value, -_LARGEST_LEAF), _LARGEST_LEAF))
+
+
+def begin(
+    plan: Plan,
+    *,
+    guards: GuardTotals,
+    rules: DisclosureRules,
+    several_rows: bool,
+    bins: Bins,
+    rows: Sequence[int],
+    total: int,
+) -> Growing | Table:
+    """Return the first trees' state.
+
+    Parameters
+    ----------
+    rows : sequence of int
+        Rows of each class; of a number, all.
+    total : int
+        Sum of the numbers in units of `2**-GRID`; 0 for classes.
+    """
+    start = () if plan.forest else _start(plan.outcome, rows, total)
+    content = repr((plan, [edges.tolist() for edges in bins.edges], list(rows), total))
+    growth = plant(0, shape=_shape(plan, rules, 0), capacity=1, several_rows=several_rows)
+    state = Growing(
+        plan,
+        guards,
+        rules,
+        several_rows,
+        bins,
+        sum(rows),
+        start,
+        (),
+        growth,
+        (hashlib.sha256(content.encode()).hexdigest(),),
+    )
+    return _next(state, 1)
+
+
+def _start(outcome: Outcome, rows: Sequence[int], total: int) -> tuple[Tree, ...]:
+    """Return trees of one leaf: the mean, or the logarithm of the odds or of each class's share."""
+    match outcome.classes:
+        case ():
+            values = [on_grid(ldexp(total, -GRID) / rows[0])]
+        case (_, _):
+            values = [log_ratio(rows[1], rows[0])]
+        case _:
+            values = [log_ratio(each, sum(rows)) for each in rows]
+    leaf = (Node(np.zeros(3, np.int64), 0),)
+    return tuple(Tree(0, output, leaf, np.array([each])) for output, each in enumerate(values))
+
+
+def _next(state: Growing, number: int) -> Growing:
+    """Plant the next group: one tree of each output, or as many of a forest as a round carries."""
+    plan = state.plan
+    outputs = range(len(plan.outcome.outputs))
+    kinds = 2 if plan.counted_hessians else 3
+    capacity = max(1, ROUND_NUMBERS // (len(plan.features) * state.bins.size * kinds))
+    widest = 1 << max(0, plan.depth - 2)
+    together = max(1, capacity // (widest * len(outputs))) if plan.forest else 1
+    numbers = range(number, min(plan.trees, number + together - 1) + 1)
+    group = tuple((each, output) for each in numbers for output in outputs)
+    unit = min(GRID, _SUM_BITS - state.rows.bit_length())
+    growth = plant(
+        len(group),
+        shape=_shape(plan, state.rules, unit),
+        capacity=capacity,
+        several_rows=state.several_rows,
+    )
+    return replace(state, group=group, growth=growth)
+
+
+def _shape(plan: Plan, rules: DisclosureRules, unit: int) -> Shape:
+    hessian = 0 if plan.forest or plan.counted_hessians else unit
+    least = max(1, round(_LEAST_HESSIAN * 2.0**hessian))
+    rows = max(plan.minimum_rows, rules.minimum_patients, 1)
+    return Shape(
+        plan.depth,
+        plan.leaves,
+        Scale(unit, hessian, plan.penalty),
+        Limits(rows, least, 0.0),
+    )
+
+
+def _slots(at: NDArray[np.intp], nodes: Sequence[int], size: int) -> NDArray[np.intp]:
+    """Return the place of each row's node among some nodes, -1 for others."""
+    places = np.full(size + 1, -1, np.intp)  # the last is for rows in no node
+    places[list(nodes)] = np.arange(len(nodes))
+    return places[at]
+
+
+def _patients(tree: int) -> str:
+    return f"patients:{tree}"
+
+
+def _lineage(before: str, trees: Sequence[Tree]) -> str:
+    content = [[node.split for node in tree.nodes] for tree in trees]
+    values = [tree.values.tolist() for tree in trees]
+    return hashlib.sha256(repr((before, content, values)).encode()).hexdigest()
