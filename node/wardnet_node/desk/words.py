@@ -17,8 +17,10 @@ from wardnet.question.dictionary import NEVER_SHARED, TIMES, Column, ColumnType,
 
 METHODS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "boosting": "Rules by which a characteristic can be predicted from others, improved step by step.",
         "count": "How many patients there are, also by sex, age group and the like.",
         "crosstab": "How many patients have each combination of two characteristics.",
+        "forest": "Rules by which a characteristic can be predicted from others, by a vote of many.",
         "histogram": "How many patients fall into each range of a measurement.",
         "quantiles": "The median and other cut points of a measurement, never the extremes.",
         "summary": "The mean, the spread and the shape of a measurement, also by group.",

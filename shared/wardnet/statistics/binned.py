@@ -78,6 +78,8 @@ class Binned:
         How many trees the scores hold.
     lineage : str
         Which trees.
+    terms : dict of int to tuples
+        Weights, gradients and hessians for the trees that grow now.
     """
 
     bins: NDArray[np.uint8]
@@ -87,6 +89,7 @@ class Binned:
     scores: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
     added: int = 0
     lineage: str = ""
+    terms: dict[int, tuple[NDArray[Any], ...]] = field(default_factory=dict)
 
 
 _KEPT: Final[dict[tuple[object, ...], tuple[list[weakref.ref[Any]], Binned]]] = {}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from math import floor
 from typing import Final
 
@@ -40,7 +41,7 @@ class Feature:
             return self.column.name
         return f"{self.column.name}={self.column.labels[self.level]}"
 
-    @property
+    @cached_property
     def codes(self) -> int:
         """Return how many answers there are; they are 0 to `codes - 1`."""
         if self.level >= 0:
@@ -49,13 +50,13 @@ class Feature:
             return self.column.cells
         return floor(self.column.top * self._scale) - self._first + 1
 
-    @property
+    @cached_property
     def _scale(self) -> Fraction:
         """Return the power of two that cuts numbers off the grid into codes without rounding."""
         bound = max(abs(self.column.origin), abs(self.column.top))
         return (1 << _OFF_GRID_BITS - 2) / power_of_two(bound)
 
-    @property
+    @cached_property
     def _first(self) -> int:
         return floor(self.column.origin * self._scale)
 

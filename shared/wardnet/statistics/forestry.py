@@ -157,6 +157,8 @@ class Growing:
 
     def local(self, rows: Rows) -> Part:
         """Add up a batch's gradients by node, feature and bin."""
+        if not rows.size:
+            return self._nothing()
         held = binned(
             rows,
             bins=self.bins,
@@ -169,7 +171,7 @@ class Growing:
         found = np.zeros(shape, np.int64)
         part: dict[str, Any] = {HISTOGRAMS: found} if shape[0] else {}
         for tree, nodes in self._checked.items():
-            weight = self._weight(held, tree)
+            weight, gradient, *hessian = self._terms(held, tree)
             at = np.where(
                 weight > 0, walk(self.growth.trees[tree], held, missing=self.bins.missing), -1
             )
@@ -179,16 +181,25 @@ class Growing:
             places = [place for place, (each, _) in enumerate(self.growth.asked) if each == tree]
             if places:
                 asked = [self.growth.asked[place][1] for place in places]
-                gradient, hessian = self._terms(held, tree, weight)
                 found[places] = histograms(
                     held,
                     _slots(at, asked, len(self.growth.trees[tree])),
                     slots=len(asked),
                     size=self.bins.size,
                     gradient=gradient,
-                    hessian=hessian,
+                    hessian=hessian[0] if hessian else None,
                 )
         return part
+
+    def _nothing(self) -> Part:
+        """Return the part of no rows, without growing anything anew."""
+        sums = {spec.name: np.zeros(spec.shape, np.int64) for spec in self.arrays()}
+        nobody = np.zeros(0, np.int64)
+        empty = {
+            _patients(tree): members(nobody, cells=len(nodes), patient=nobody.astype(np.uint32))
+            for tree, nodes in self._checked.items()
+        }
+        return {name: empty.get(name, array) for name, array in sums.items()}
 
     def step(self, total: Sums) -> "Growing | Table":
         """Split nodes; when no more wait, begin the next trees or return the model."""
@@ -230,32 +241,34 @@ class Growing:
             return draw_bag(held.keys, seed=self.plan.seed, tree=number)
         return draw_share(held.keys, self.plan.share, seed=self.plan.seed, tree=number)
 
-    def _terms(
-        self, held: Binned, tree: int, weight: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-        """Return each row's gradient and hessian as whole numbers."""
+    def _terms(self, held: Binned, tree: int) -> tuple[NDArray[Any], ...]:
+        """Return each row's weight, gradient and, if it counts, hessian, as whole numbers."""
+        if held.lineage != self.lineages[-1]:
+            self._add_trees(held)
+        if tree not in held.terms:
+            held.terms[tree] = self._new_terms(held, tree)
+        return held.terms[tree]
+
+    def _new_terms(self, held: Binned, tree: int) -> tuple[NDArray[Any], ...]:
         _, output = self.group[tree]
+        weight, scores, one = self._weight(held, tree), held.scores, 2.0**self._unit
         wanted = self.plan.outcome.target(held.outcome, output)
         if self.plan.forest:
-            return np.rint(wanted * -weight * 2.0**self._unit), weight.astype(np.float64)
-        scores = self._scores(held)
+            return weight, np.rint(wanted * -weight * one), weight.astype(np.float64)
         if not self.plan.outcome.classes:
-            return np.rint((scores[0] - wanted) * 2.0**self._unit), None
+            return weight, np.rint((scores[0] - wanted) * one)
         chance = sigmoid(scores[0]) if len(scores) == 1 else softmax(scores)[output]
-        hessian = np.rint(chance * (1.0 - chance) * 2.0**self._unit)
-        return np.rint((chance - wanted) * 2.0**self._unit), hessian
+        return weight, np.rint((chance - wanted) * one), np.rint(chance * (1.0 - chance) * one)
 
-    def _scores(self, held: Binned) -> NDArray[np.float64]:
-        """Return the rows' scores, shape (outputs, rows), adding the trees they lack."""
-        outputs = len(self.plan.outcome.outputs)
+    def _add_trees(self, held: Binned) -> None:
+        """Add the trees that a batch's scores lack: the last group, or all where it is new."""
         if held.lineage not in self.lineages:
-            held.scores = np.zeros((outputs, held.outcome.size))
-            held.added, held.lineage = 0, self.lineages[-1]
-        for tree in self.done[held.added :]:
+            held.scores = np.zeros((len(self.plan.outcome.outputs), held.outcome.size))
+            held.added = 0
+        for tree in () if self.plan.forest else self.done[held.added :]:
             at = walk(tree.nodes, held, missing=self.bins.missing)
             held.scores[tree.output] += tree.values.take(at)
-        held.added, held.lineage = len(self.done), self.lineages[-1]
-        return held.scores
+        held.added, held.lineage, held.terms = len(self.done), self.lineages[-1], {}
 
     def _finished(self) -> "Growing | Table":
         """Close the group: its trees get their values."""

@@ -4,14 +4,27 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from wardnet.statistics.boosting import Boosting
 from wardnet.statistics.count import Count
 from wardnet.statistics.crosstab import Crosstab
+from wardnet.statistics.forest import Forest
 from wardnet.statistics.histogram import Histogram
 from wardnet.statistics.method import Method
 from wardnet.statistics.quantiles import Quantiles
 from wardnet.statistics.summary import Summary
 
 METHODS: Final[Mapping[str, Method[Any, Any]]] = MappingProxyType(
-    {method.name: method for method in (Count(), Summary(), Quantiles(), Histogram(), Crosstab())}
+    {
+        method.name: method
+        for method in (
+            Count(),
+            Summary(),
+            Quantiles(),
+            Histogram(),
+            Crosstab(),
+            Boosting(),
+            Forest(),
+        )
+    }
 )
 """Every method by its name."""
