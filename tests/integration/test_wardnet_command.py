@@ -131,6 +131,29 @@ def test_an_answer_is_printed_as_json(wardnet: Run) -> None:
             "crosstab",
             {"rows": "sex", "columns": "smoker"},
         ),
+        (
+            ["linear", "heart", "age ~ sex * smoker", "--penalty", "2.5"],
+            "linear",
+            {
+                "outcome": "age",
+                "terms": [["sex"], ["smoker"], ["sex", "smoker"]],
+                "factors": [],
+                "penalty": 2.5,
+                "lasso_share": 0,
+            },
+        ),
+        (
+            ["glm", "heart", "smoker ~ age"],
+            "glm",
+            {
+                "outcome": "smoker",
+                "terms": [["age"]],
+                "factors": [],
+                "family": "logistic",
+                "penalty": 0,
+                "lasso_share": 0,
+            },
+        ),
     ],
 )
 def test_words_become_the_parameters_that_are_signed(

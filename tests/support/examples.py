@@ -33,13 +33,15 @@ DOSE: Final = Column(
 )
 """So fine a grid that it is summed instead of counted."""
 
+VISITS: Final = Column(name="visits", type=ColumnType.INTEGER, minimum="0", maximum="40")
+
 LAB: Final = Column(name="lab", type=ColumnType.REAL, minimum="-20", maximum="350")
 """Off the grid."""
 
 PERSON: Final = Column(name="person", type=ColumnType.IDENTIFIER)
 
 ROWS_ARE_PATIENTS: Final = Dictionary(
-    name="people", version=1, columns=(SEX, SMOKER, STAGE, AGE, WEIGHT, DOSE, LAB, PERSON)
+    name="people", version=1, columns=(SEX, SMOKER, STAGE, AGE, WEIGHT, DOSE, LAB, VISITS, PERSON)
 )
 SEVERAL_ROWS: Final = replace(ROWS_ARE_PATIENTS, patient="person")
 
@@ -88,6 +90,26 @@ EXAMPLES: Final[Mapping[str, Sequence[Parameters]]] = {
             "split_features": 2,
             "seed": 1,
         },
+    ),
+    "linear": (
+        {"outcome": "lab", "terms": [["age"], ["stage"], ["dose"]], "factors": ["stage"]},
+        {
+            "outcome": "weight",
+            "terms": [["age"], ["smoker"], ["lab"], ["age", "smoker"]],
+            "penalty": 3,
+            "lasso_share": 0.5,
+        },
+    ),
+    "glm": (
+        {"outcome": "smoker", "terms": [["age"], ["lab"]], "family": "logistic"},
+        {
+            "outcome": "smoker",
+            "terms": [["stage"], ["weight"]],
+            "factors": ["stage"],
+            "penalty": 2.5,
+            "lasso_share": 1,
+        },
+        {"outcome": "visits", "terms": [["age"], ["smoker"]], "family": "poisson"},
     ),
 }
 """Questions that every method must answer by the contract; a new method adds its own."""
@@ -160,6 +182,28 @@ REFUSED: Final[Mapping[str, Sequence[tuple[str, Parameters]]]] = {
         ("split_features", {"outcome": "smoker", "features": ["age"], "split_features": 2}),
         ("learning_rate", {"outcome": "smoker", "features": ["age"], "learning_rate": 0.1}),
     ),
+    "linear": (
+        ("outcome", {"terms": [["age"]]}),
+        ("outcome", {"outcome": "sex", "terms": [["age"]]}),
+        ("terms", {"outcome": "lab"}),
+        ("terms", {"outcome": "lab", "terms": [["lab"]]}),
+        ("terms", {"outcome": "lab", "terms": [["age"], ["age"]]}),
+        ("terms", {"outcome": "lab", "terms": [["age", "age"]]}),
+        ("terms", {"outcome": "lab", "terms": [["age"], ["age", "sex"]]}),
+        ("factors", {"outcome": "lab", "terms": [["age"]], "factors": ["age"]}),
+        ("factors", {"outcome": "lab", "terms": [["age"]], "factors": ["sex"]}),
+        ("penalty", {"outcome": "lab", "terms": [["age"]], "penalty": -1}),
+        ("lasso_share", {"outcome": "lab", "terms": [["age"]], "lasso_share": 2}),
+        ("weights", {"outcome": "lab", "terms": [["age"]], "weights": "dose"}),
+    ),
+    "glm": (
+        ("outcome", {"outcome": "sex", "terms": [["age"]]}),
+        ("outcome", {"outcome": "lab", "terms": [["age"]]}),
+        ("outcome", {"outcome": "age", "terms": [["lab"]], "family": "poisson"}),
+        ("outcome", {"outcome": "dose", "terms": [["lab"]], "family": "poisson"}),
+        ("family", {"outcome": "smoker", "terms": [["age"]], "family": "gamma"}),
+        ("terms", {"outcome": "smoker", "terms": [["sex", "age"]]}),
+    ),
 }
 """Parameters that are refused, with the name of the one that the refusal must give."""
 
@@ -213,6 +257,7 @@ def made_up(seed: int, *, rows: int, missing: float = 0.2) -> Rows:
         "weight": random.normal(700, 150, rows).clip(0, 3000).astype(np.int16),
         "dose": random.integers(0, 1_000_000_001, rows).astype(np.int32),
         "lab": random.lognormal(1, 1.5, rows).clip(-20, 350),
+        "visits": random.poisson(3, rows).astype(np.int8),
     }
     for values in codes.values():
         values[random.random(rows) < missing] = np.nan if values.dtype == np.float64 else -1

@@ -208,6 +208,11 @@ def test_a_query_reads_as_one_line() -> None:
         ("histogram", {"column": "age", "bins": 3}, "histogram of heart: age"),
         ("crosstab", {"rows": "sex", "columns": "smoker"}, "crosstab of heart: sex by smoker"),
         (
+            "linear",
+            {"outcome": "chol", "terms": [["age"], ["age", "sex"]]},
+            "linear of heart: chol by age, age:sex",
+        ),
+        (
             "summary",
             {"columns": list("abcdefgh")},
             "summary of heart: a, b, c, d, e, f and 2 more",

@@ -21,7 +21,9 @@ METHODS: Final[Mapping[str, str]] = MappingProxyType(
         "count": "How many patients there are, also by sex, age group and the like.",
         "crosstab": "How many patients have each combination of two characteristics.",
         "forest": "Rules by which a characteristic can be predicted from others, by a vote of many.",
+        "glm": "How other characteristics go along with yes or no, or with a count.",
         "histogram": "How many patients fall into each range of a measurement.",
+        "linear": "How other characteristics go along with a measurement.",
         "quantiles": "The median and other cut points of a measurement, never the extremes.",
         "summary": "The mean, the spread and the shape of a measurement, also by group.",
     }

@@ -190,8 +190,8 @@ def describe(query: Query) -> str:
     """Return a query in one line, e.g. `summary of heart: age by sex, where age >= 40`."""
     given = query.parameters
     crossed = "rows" in given
-    about = _listed(given, "rows") if crossed else _listed(given, "column", "columns")
-    by = _listed(given, "columns") if crossed else _listed(given, "by")
+    about = _listed(given, "rows") if crossed else _listed(given, "column", "columns", "outcome")
+    by = _listed(given, "columns") if crossed else _listed(given, "by", "terms")
     where = where_of(query)
     return (
         f"{query.method} of {query.dataset}"
@@ -205,9 +205,14 @@ def _listed(parameters: Parameters, *fields: str) -> str:
     listed: list[str] = []
     for field in fields:
         value = parameters.get(field, [])
-        listed += map(str, value if isinstance(value, list) else [value])
+        listed += map(_name, value if isinstance(value, list) else [value])
     more = len(listed) - _LISTED
     return ", ".join(listed[:_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _name(value: JsonValue) -> str:
+    """Return a column, or the columns of an interaction."""
+    return ":".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def where_of(query: Query) -> str | None:

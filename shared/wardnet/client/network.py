@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from wardnet.client.ask import Ask, Names, Parameters, Where, names, numbers, to_bins
 from wardnet.client.listing import Columns, Dataset, Hospital, Listing
 from wardnet.client.result import Result
+from wardnet.question.formula import parse
 
 
 class Network(ABC):
@@ -205,6 +206,89 @@ class Network(ABC):
         return self.ask(
             Ask(
                 "crosstab",
+                dataset,
+                parameters,
+                where=where,
+                hospitals=hospitals,
+                min_hospitals=min_hospitals,
+                study=study,
+            )
+        )
+
+    def linear(
+        self,
+        dataset: str,
+        formula: str,
+        *,
+        penalty: float = 0.0,
+        lasso_share: float = 0.0,
+        where: Where = None,
+        hospitals: Names | None = None,
+        min_hospitals: int | None = None,
+        study: str | None = None,
+    ) -> Result:
+        """Explain a number by other columns: least squares, ridge, lasso or elastic net.
+
+        Parameters
+        ----------
+        formula : str
+            Such as `"chol ~ age + sex"`; `a:b` is an interaction, `a * b` is `a + b + a:b`, and
+            `C(a)` takes whole numbers by their levels.
+        penalty : float
+            Strength of the penalty on the standardised coefficients; 0 for none.
+        lasso_share : float
+            0 for ridge, 1 for lasso, between them elastic net.
+        """
+        parameters: Parameters = {
+            **parse(formula, method="linear").parameters(),
+            "penalty": penalty,
+            "lasso_share": lasso_share,
+        }
+        return self.ask(
+            Ask(
+                "linear",
+                dataset,
+                parameters,
+                where=where,
+                hospitals=hospitals,
+                min_hospitals=min_hospitals,
+                study=study,
+            )
+        )
+
+    def glm(
+        self,
+        dataset: str,
+        formula: str,
+        *,
+        family: str = "logistic",
+        penalty: float = 0.0,
+        lasso_share: float = 0.0,
+        where: Where = None,
+        hospitals: Names | None = None,
+        min_hospitals: int | None = None,
+        study: str | None = None,
+    ) -> Result:
+        """Explain yes or no, or a count, by other columns, also with ridge, lasso or elastic net.
+
+        Parameters
+        ----------
+        formula : str
+            As `linear` takes it; the outcome has two levels, or counts.
+        family : str
+            `logistic` or `poisson`.
+        penalty, lasso_share : float
+            As `linear` takes them.
+        """
+        parameters: Parameters = {
+            **parse(formula, method="glm").parameters(),
+            "family": family,
+            "penalty": penalty,
+            "lasso_share": lasso_share,
+        }
+        return self.ask(
+            Ask(
+                "glm",
                 dataset,
                 parameters,
                 where=where,

@@ -146,7 +146,7 @@ class DisclosureRules:
         """Return why a model of so many parameters is withheld, in words; empty if it is not."""
         if patients < parameters * self.minimum_patients:
             return f"fewer than {self.minimum_patients} patients for each parameter"
-        if patients - parameters < self.minimum_patients:
+        if self.minimum_patients and patients - parameters < self.minimum_patients:
             return f"fewer than {self.minimum_patients} patients more than parameters"
         return ""
 

@@ -106,7 +106,7 @@ class Factor:
     def entries(self, rows: Rows) -> NDArray[np.float64]:
         """Return t of every row, shape (rows.size,)."""
         if self.level is not None:
-            return (Groups((self.column,)).index(rows) == self.level).astype(np.float64)
+            return np.equal(Groups((self.column,)).index(rows), self.level).astype(np.float64)
         values: NDArray[np.float64] = rows.columns[self.column.name].astype(np.float64)
         factor = 1 / self.scale if self.column.cells is None else Fraction(1, 1 << self.bits)
         values *= float(factor)
@@ -192,7 +192,7 @@ class Design:
         complete = np.ones(rows.size, np.bool_)
         for column in self.columns.values():
             complete &= ~is_missing(column, rows.columns[column.name])
-        for column in self._by_level:
+        for column in self._by_level.values():
             complete &= Groups((column,)).index(rows) >= 0
         return complete
 
@@ -232,39 +232,53 @@ class Design:
         return tuple(scaled)
 
     @cached_property
-    def _by_level(self) -> tuple[Column, ...]:
-        """Return the columns that are taken by their levels."""
-        levels = {f.column.name for each in self.all for f in each.factors if f.level is not None}
-        return tuple(column for name, column in self.columns.items() if name in levels)
+    def _by_level(self) -> Mapping[str, Column]:
+        """Return the columns that are taken by their levels, by their names."""
+        factors = (f for each in self.all for f in each.factors if f.level is not None)
+        return {f.column.name: f.column for f in factors}
 
     @cached_property
-    def guarded(self) -> tuple[Column, ...]:
-        """Return the columns each of whose levels needs its patients."""
-        few = (each for each in self.columns.values() if 1 <= len(each.labels) <= EQUATIONS)
-        return tuple({column.name: column for column in (*self._by_level, *few)}.values())
+    def guarded(self) -> Mapping[str, Groups]:
+        """Return what each needs its patients at every combination of levels, by the guard's name.
+
+        The levels that rows are told apart by, each alone and as they interact; and where there is
+        nothing but such levels, how many have which outcome, because the estimates tell that.
+        """
+        terms = [tuple(f.column for f in each.factors) for each in self.all]
+        told = [tuple(c for c in term if c.name in self._by_level or _few(c)) for term in terms]
+        sets = {each for each in told if each} | {(c,) for each in told for c in each}
+        if told[:-1] == terms[:-1] and told[-1]:
+            sets |= {(*each, *told[-1]) for each in sets if each != told[-1]}
+        found = {LEVELS + ":".join(c.name for c in each): Groups(each) for each in sets}
+        return dict(sorted(found.items()))
 
     def guards(self) -> Mapping[str, Guard]:
         """Declare the complete rows, and the levels among them."""
-        levels = {LEVELS + column.name: Guard(len(column.labels)) for column in self.guarded}
+        levels = {name: Guard(groups.size) for name, groups in self.guarded.items()}
         return {COMPLETE: Guard(1), **levels}
 
     def cells(self, rows: Rows) -> Mapping[str, Index]:
         """Return each row's guard cells."""
         left_out = ~self.complete(rows)
-        cells = {COMPLETE: where_not(left_out, np.zeros(rows.size, np.int8))}
-        for column in self.guarded:
-            cells[LEVELS + column.name] = where_not(left_out, Groups((column,)).index(rows))
-        return cells
+        levels = {
+            name: where_not(left_out, groups.index(rows)) for name, groups in self.guarded.items()
+        }
+        return {COMPLETE: where_not(left_out, np.zeros(rows.size, np.int8)), **levels}
 
     def refusal(self, guards: GuardTotals, rules: DisclosureRules) -> str:
         """Return the rule that withholds the whole model, in words; empty for none."""
         if guards.withheld[COMPLETE].any():
             return rules.cell_rule
-        for column in self.guarded:
-            if guards.withheld[LEVELS + column.name].any():
-                return f"a level of {column.name} with {rules.cell_rule}"
+        for name, groups in self.guarded.items():
+            if guards.withheld[name].any():
+                return f"a level of {' and '.join(groups.keys)} with {rules.cell_rule}"
         patients = int(guards.patients[COMPLETE][0])
         return rules.too_many_parameters(len(self.regressors), patients=patients)
+
+
+def _few(column: Column) -> bool:
+    """Say whether a few sums would tell how many rows have which level."""
+    return 1 <= len(column.labels) <= EQUATIONS
 
 
 def outcome_number(method: str, name: str, dictionary: Dictionary) -> Regressor:

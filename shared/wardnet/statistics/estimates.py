@@ -58,7 +58,7 @@ class Estimates:
             return [self._line(at, name) for at, name in enumerate(self.names)]
 
     def _line(self, at: int, name: str) -> Line:
-        hidden = dict.fromkeys(VALUES, ALIASED) if at in self.aliased else {}
+        hidden: dict[str, str] = dict.fromkeys(VALUES, ALIASED) if at in self.aliased else {}
         estimate = self.values[at]
         entries: tuple[Cell, ...] = (float(estimate), None, None, None, None, None)
         if self.variances is not None and self.variances[at] > 0:
@@ -96,7 +96,7 @@ def _cell(value: Decimal | int | None) -> Cell:
 
 def without_estimates(names: Sequence[str], fit: Sequence[str], *, rule: str) -> Table:
     """Return the table of a model that is withheld, or that has no estimates, by one rule."""
-    hidden = dict.fromkeys(VALUES, rule)
+    hidden: dict[str, str] = dict.fromkeys(VALUES, rule)
     labels = [*((COEFFICIENT, name) for name in names), *((FIT, name) for name in fit)]
     lines = [Line(label, (None,) * len(VALUES), hidden) for label in labels]
     return table(keys=KEYS, values=VALUES, lines=lines)

@@ -8,7 +8,9 @@ from wardnet.statistics.boosting import Boosting
 from wardnet.statistics.count import Count
 from wardnet.statistics.crosstab import Crosstab
 from wardnet.statistics.forest import Forest
+from wardnet.statistics.glm import Glm
 from wardnet.statistics.histogram import Histogram
+from wardnet.statistics.linear import Linear
 from wardnet.statistics.method import Method
 from wardnet.statistics.quantiles import Quantiles
 from wardnet.statistics.summary import Summary
@@ -22,6 +24,8 @@ METHODS: Final[Mapping[str, Method[Any, Any]]] = MappingProxyType(
             Quantiles(),
             Histogram(),
             Crosstab(),
+            Linear(),
+            Glm(),
             Boosting(),
             Forest(),
         )

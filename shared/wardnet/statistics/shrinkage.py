@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from wardnet.statistics.solve import PRECISE, Matrix, solve
+from wardnet.statistics.solve import PRECISE, TOLERANCE, Matrix, solve
 
 _MOST_ATTEMPTS: Final = 20
 _SLACK: Final = 1 + Decimal(2) ** -40
@@ -27,10 +27,10 @@ class Penalty:
     lasso: tuple[Decimal, ...]
     ridge: tuple[Decimal, ...]
 
-    def of(self, estimates: Sequence[Decimal]) -> Decimal:
+    def of(self, estimates: Matrix) -> Decimal:
         """Return the penalty of estimates."""
         with localcontext(PRECISE):
-            terms = zip(estimates, self.lasso, self.ridge, strict=True)
+            terms = zip(estimates.tolist(), self.lasso, self.ridge, strict=True)
             return sum(
                 (lasso * abs(z) + ridge * z * z / 2 for z, lasso, ridge in terms), Decimal(0)
             )
@@ -65,7 +65,12 @@ def penalty(squares: Matrix, *, strength: Decimal, lasso_share: Decimal) -> Pena
 
 
 def minimise(
-    squares: Matrix, right: Matrix, added: Penalty, *, skip: Sequence[int] = ()
+    squares: Matrix,
+    right: Matrix,
+    added: Penalty,
+    *,
+    skip: Sequence[int] = (),
+    tolerance: Decimal = TOLERANCE,
 ) -> Matrix | None:
     """Return the z that minimises `z'Az/2 - b'z + penalty`; None if it is not found.
 
@@ -79,6 +84,8 @@ def minimise(
         Of z.
     skip : sequence of int
         Columns whose estimate is to be 0.
+    tolerance : Decimal
+        As `solve` takes it; z is not found where another column's square falls below it.
 
     Notes
     -----
@@ -92,7 +99,7 @@ def minimise(
     with localcontext(PRECISE):
         ridged = squares + np.diag(np.array(added.ridge, np.object_))
         if not any(added.lasso):
-            return _solved(ridged, right, skip)
+            return _solved(ridged, right, skip, tolerance)
         start = np.zeros(len(right))
         for attempt in range(_MOST_ATTEMPTS):
             start = _descend(ridged, right, added, start, rounds=50 << attempt // 2, skip=skip)
@@ -102,18 +109,21 @@ def minimise(
             pushed = right - np.array(
                 [lasso * sign for lasso, sign in zip(added.lasso, signs, strict=True)], np.object_
             )
-            found = _solved(ridged, pushed, out)
-            if _is_minimum(ridged, right, added, found, skip):
+            found = _solved(ridged, pushed, out, tolerance)
+            if found is not None and _is_minimum(ridged, right, added, found, skip):
                 return found
     return None
 
 
-def _solved(squares: Matrix, right: Matrix, skip: Sequence[int]) -> Matrix:
+def _solved(
+    squares: Matrix, right: Matrix, skip: Sequence[int], tolerance: Decimal
+) -> Matrix | None:
     size = len(right)
     joined = np.full((size + 1, size + 1), Decimal(0), np.object_)
     joined[:size, :size] = squares
     joined[:size, size] = joined[size, :size] = right
-    return solve(joined, columns=size, skip=skip).solution[:, 0]
+    solved = solve(joined, columns=size, skip=skip, tolerance=tolerance)
+    return solved.solution[:, 0] if set(solved.aliased) == set(skip) else None
 
 
 def _descend(

@@ -63,7 +63,9 @@ def decimals(matrix: NDArray[Any]) -> Matrix:
     return entries.reshape(matrix.shape)
 
 
-def solve(joined: Matrix, *, columns: int, skip: Sequence[int] = ()) -> Solved:
+def solve(
+    joined: Matrix, *, columns: int, skip: Sequence[int] = (), tolerance: Decimal = TOLERANCE
+) -> Solved:
     """Solve `A z = B` for symmetric positive semidefinite A.
 
     Parameters
@@ -74,6 +76,8 @@ def solve(joined: Matrix, *, columns: int, skip: Sequence[int] = ()) -> Solved:
         How many are of X.
     skip : sequence of int
         Columns of X that are known to be aliased, or are left out.
+    tolerance : Decimal
+        Up to which share of itself a column's square is taken for 0.
 
     Raises
     ------
@@ -90,11 +94,11 @@ def solve(joined: Matrix, *, columns: int, skip: Sequence[int] = ()) -> Solved:
     """
     with localcontext(PRECISE):
         work = joined.copy()
-        least = [TOLERANCE * work[place, place] for place in range(columns)]
+        least = [tolerance * work[place, place] for place in range(columns)]
         aliased: list[int] = []
         for place in range(columns):
             pivot = work[place, place]
-            if place in skip or abs(pivot) <= least[place]:
+            if place in skip or abs(pivot) <= abs(least[place]):
                 aliased.append(place)
             elif pivot < 0:
                 raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a square is below 0")

@@ -1,6 +1,6 @@
-"""The exponential function from elementwise IEEE operations: the same bits on any processor.
+"""Exponential and logarithm from elementwise IEEE operations: the same bits on any processor.
 
-`numpy.exp` gives other last bits with other vector units, and so would every sum that follows.
+Those of numpy give other last bits with other vector units, and so would every sum that follows.
 """
 
 from typing import Final
@@ -30,6 +30,8 @@ _FACTORIALS: Final = (
     1.0,
     1.0,
 )
+_ROOT_OF_HALF: Final = 0.7071067811865476
+_ODD_INVERSES: Final = tuple(1.0 / odd for odd in range(23, 1, -2))
 _INVERSES: Final = tuple(1.0 / factorial for factorial in _FACTORIALS)
 
 
@@ -65,6 +67,44 @@ def exp(x: NDArray[np.float64]) -> NDArray[np.float64]:
     scale: NDArray[np.float64] = ((power.astype(np.int64) + 1023) << 52).view(np.float64)
     value *= scale
     return value
+
+
+def log(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the natural logarithm of x, elementwise.
+
+    Parameters
+    ----------
+    x : ndarray of float64
+        Above 0.
+
+    Returns
+    -------
+    ndarray of float64, same shape
+        Off by at most 2 units of the last place.
+
+    Notes
+    -----
+    x = 2**k m with m between the roots of 1/2 and 2; then `log m = 2 artanh((m - 1) / (m + 1))`, as
+    a series by Horner's rule.
+
+    References
+    ----------
+    Cody, Waite (1980), Software manual for the elementary functions, chapter 5.
+    """
+    part, power = np.frexp(x)
+    small = part < _ROOT_OF_HALF
+    above = np.where(small, 2 * part, part) - 1.0
+    exponent = power.astype(np.float64) - small
+    ratio = above / (2.0 + above)
+    square = ratio * ratio
+    series = np.full_like(square, _ODD_INVERSES[0])
+    for inverse in _ODD_INVERSES[1:]:
+        series *= square
+        series += inverse
+    # log m = above - ratio (above - rest), so that the first, exact term carries the digits.
+    rest = 2.0 * square * series
+    value = (exponent * _LN2_LOW - ratio * (above - rest)) + above
+    return np.asarray(value + exponent * _LN2_HIGH)
 
 
 def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
