@@ -102,7 +102,6 @@ class Binning:
         edges = tuple(each.edges(bins=self.plan.bins, least=least) for each in self.cells)
         return begin(
             self.plan,
-            guards=self.guards,
             rules=self.rules,
             several_rows=self.several_rows,
             bins=Bins(self.plan.features, edges),
@@ -156,5 +155,5 @@ class Ensemble(Method[Plan, State]):
 
 
 def _withheld(rule: str) -> Table:
-    cell = dict.fromkeys(KEYS, "every")
+    cell: dict[str, str] = dict.fromkeys(KEYS, "every")
     return Table(KEYS, VALUES, (), (Withheld(cell=cell, columns=VALUES, rule=rule),))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wardnet.errors import Reason, WardnetError
-from wardnet.privacy.rules import DisclosureRules, GuardTotals
+from wardnet.privacy.rules import DisclosureRules
 from wardnet.question.answer import Table
 from wardnet.question.rows import Rows
 from wardnet.statistics.binned import Binned, Bins, binned, histograms, walk
@@ -105,7 +105,7 @@ class Growing:
 
     Parameters
     ----------
-    plan, guards, rules, several_rows
+    plan, rules, several_rows
         What is grown, and by which rules.
     bins : Bins
         Common to all hospitals.
@@ -122,7 +122,6 @@ class Growing:
     """
 
     plan: Plan
-    guards: GuardTotals
     rules: DisclosureRules
     several_rows: bool
     bins: Bins
@@ -304,7 +303,6 @@ class Growing:
 def begin(
     plan: Plan,
     *,
-    guards: GuardTotals,
     rules: DisclosureRules,
     several_rows: bool,
     bins: Bins,
@@ -325,7 +323,6 @@ def begin(
     growth = plant(0, shape=_shape(plan, rules, 0), capacity=1, several_rows=several_rows)
     state = Growing(
         plan,
-        guards,
         rules,
         several_rows,
         bins,
@@ -379,7 +376,7 @@ def _shape(plan: Plan, rules: DisclosureRules, unit: int) -> Shape:
         plan.depth,
         plan.leaves,
         Scale(unit, hessian, plan.penalty),
-        Limits(rows, least, 0.0),
+        Limits(rows, least),
     )
 
 

@@ -113,7 +113,7 @@ class Growth:
     @cached_property
     def taken(self) -> Sequence[Brood]:
         """Return the broods of this round."""
-        room, taken = self.capacity, []
+        room, taken = self.capacity, list[Brood]()
         for brood in self.waiting:
             room -= brood.asked >= 0
             if room < 0:

@@ -72,13 +72,10 @@ class Limits:
         Fewest rows on each side, at least 1.
     hessian : int
         Least sum of hessians on each side, in their unit.
-    gain : float
-        The gain must be above it; at least 0.
     """
 
     rows: int
     hessian: int
-    gain: float
 
 
 def best_splits(
@@ -121,12 +118,12 @@ def best_splits(
     found: list[tuple[Split, NDArray[np.int64]] | None] = []
     for node, place in enumerate(best.tolist()):
         gain = float(flat[node, place] - parent[node])
-        if not gain > max(limits.gain, float(parent[node]) * _NOISE):
+        if not gain > float(parent[node]) * _NOISE:
             found.append(None)
             continue
         feature, side_cut = divmod(place, gains.shape[2])
         side, cut = divmod(side_cut, bins - 1)
-        left = sides[side][node, feature, cut]
+        left: NDArray[np.int64] = sides[side][node, feature, cut]
         known = missing[node, feature, 0, ROWS] > 0
         larger_left = bool(2 * left[ROWS] >= whole[node, 0, 0, ROWS])
         found.append((Split(feature, cut, bool(side) if known else larger_left, gain), left))

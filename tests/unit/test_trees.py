@@ -1,0 +1,239 @@
+"""What trees are made of: bins, draws, splits; and what no tree may do."""
+
+import heapq
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from support.examples import (
+    AGE,
+    DIGEST,
+    HOSPITALS,
+    LAB,
+    ROWS_ARE_PATIENTS,
+    SEVERAL_ROWS,
+    WEIGHT,
+    Parameters,
+    ask,
+    made_up,
+    without_patients,
+)
+from wardnet.errors import Reason, WardnetError
+from wardnet.privacy.rules import OFF, STANDARD, DisclosureRules
+from wardnet.question import answer as answers
+from wardnet.question.answer import Participant, Table
+from wardnet.question.dictionary import Column, Dictionary
+from wardnet.question.rows import Rows
+from wardnet.statistics import binned
+from wardnet.statistics.binning import cells
+from wardnet.statistics.features import Feature
+from wardnet.statistics.sampling import draw_bag, draw_features, draw_share, row_keys
+from wardnet.statistics.session import Session, run
+
+PARTICIPANTS = tuple(Participant(hospital, "1") for hospital in HOSPITALS)
+
+
+def grow(
+    parameters: Parameters,
+    rows: Rows,
+    *,
+    dictionary: Dictionary = ROWS_ARE_PATIENTS,
+    rules: DisclosureRules = STANDARD,
+) -> Table:
+    """Return the model of one hospital's rows."""
+    answer = run(
+        ask("boosting", parameters, dictionary=dictionary),
+        digest=DIGEST,
+        dictionary=dictionary,
+        hospitals={"a": lambda: [rows]},
+        rules=rules,
+    )
+    assert answer.table is not None
+    return answer.table
+
+
+def bin_rows(column: Column, rows: Rows, *, bins: int, least: int) -> NDArray[np.int64]:
+    """Return how many rows each bin holds."""
+    feature = Feature(column)
+    codes, found = feature.encode(rows), cells(feature)
+    while found.counts is None:
+        found = found.refined(found.count(codes), bins=bins)
+    edges = found.edges(bins=bins, least=least)
+    return np.bincount(np.searchsorted(edges, codes[codes >= 0], side="right"))
+
+
+@pytest.mark.parametrize("column", [AGE, WEIGHT, LAB], ids=lambda column: column.name)
+def test_bins_are_about_equally_full_and_never_hold_few(column: Column) -> None:
+    """Also where most values lie in a small part of the bounds."""
+    rows = made_up(1, rows=5000)
+    counts = bin_rows(column, rows, bins=20, least=10)
+    assert 15 <= counts.size <= 20
+    assert counts.min() * 20 / counts.sum() > 0.5
+    assert counts.max() * 20 / counts.sum() < 2.5
+    assert bin_rows(column, rows, bins=255, least=60).min() >= 60
+
+
+def test_a_column_without_values_or_with_one_has_a_single_bin() -> None:
+    """There is nothing to ask of it."""
+    constant = Rows(50, {"lab": np.full(50, 3.25)})
+    assert bin_rows(LAB, constant, bins=255, least=10).tolist() == [50]
+    nothing = Rows(50, {"lab": np.full(50, np.nan)})
+    assert bin_rows(LAB, nothing, bins=255, least=10).size == 0
+
+
+@pytest.mark.parametrize("column", [AGE, WEIGHT, LAB], ids=lambda column: column.name)
+def test_a_cut_in_numbers_divides_rows_like_the_code(column: Column) -> None:
+    """Whoever predicts from the table sends every value where it went in training."""
+    rows = made_up(2, rows=2000, missing=0.0)
+    feature = Feature(column)
+    codes = feature.encode(rows)
+    values = np.array([feature.cut(int(code)) for code in codes])
+    if column.cells is None:
+        values = rows.columns[column.name].astype(np.float64)
+    for code in codes[:50].tolist():
+        assert np.array_equal(values < feature.cut(code), codes < code)
+
+
+def test_draws_depend_on_what_a_row_holds_and_on_nothing_else() -> None:
+    """Their order changes nothing; seeds and trees do; sizes are as asked."""
+    rows = made_up(3, rows=20_000, missing=0.1)
+    names = ("age", "dose", "lab")
+    keys = row_keys(rows, names)
+    order = np.random.default_rng(4).permutation(rows.size)
+    shuffled = Rows(rows.size, {name: rows.columns[name][order] for name in names})
+    assert np.array_equal(row_keys(shuffled, names), keys[order])
+    share = draw_share(keys, 0.7, seed=1, tree=2)
+    assert abs(share.mean() - 0.7) < 0.02
+    assert np.any(share != draw_share(keys, 0.7, seed=2, tree=2))
+    assert np.any(share != draw_share(keys, 0.7, seed=1, tree=3))
+    bag = draw_bag(keys, seed=1, tree=2)
+    expected = [np.exp(-1), np.exp(-1), np.exp(-1) / 2, np.exp(-1) / 6]
+    np.testing.assert_allclose(np.bincount(bag)[:4] / bag.size, expected, atol=0.02)
+    drawn = np.array([draw_features(9, 4, seed=1, tree=1, node=node) for node in range(900)])
+    assert set(drawn.sum(axis=1).tolist()) == {4}
+    np.testing.assert_allclose(drawn.mean(axis=0), 4 / 9, atol=0.08)
+
+
+def splits(table: Table, tree: str = "1") -> dict[int, float]:
+    """Return the gain of every split of a tree, by node."""
+    found = [row for row in table.rows if row[1] == tree and row[3] is not None]
+    return {int(str(row[2])): float(str(row[6])) for row in found}
+
+
+@pytest.mark.parametrize("leaves", [2, 3, 5, 8, 13])
+def test_keeping_the_best_splits_is_splitting_the_best_leaf_each_time(leaves: int) -> None:
+    """A level a round gives the tree that a round for every split would give."""
+    rows = without_patients(made_up(5, rows=3000))
+    asked: Parameters = {
+        "outcome": "smoker",
+        "features": ["age", "lab", "dose", "weight"],
+        "trees": 1,
+        "depth": 5,
+    }
+    whole = splits(grow(asked, rows))
+    waiting, taken = [(-whole[0], 0)], set[int]()
+    while waiting and len(taken) < leaves - 1:
+        _, node = heapq.heappop(waiting)
+        taken.add(node)
+        below = (child for child in (2 * node + 1, 2 * node + 2) if child in whole)
+        for child in below:
+            heapq.heappush(waiting, (-whole[child], child))
+    assert splits(grow({**asked, "leaves": leaves}, rows)).keys() == taken
+
+
+def leaf_patients(table: Table, rows: Rows, tree: str) -> list[int]:
+    """Return how many patients each leaf of a tree holds; all columns are plain numbers."""
+    assert rows.patient is not None
+    at = {0: np.flatnonzero(rows.columns["smoker"].astype(np.int64) >= 0)}
+    found = []
+    for _, _, node, name, below, missing, _, *leaves in (
+        row for row in table.rows if row[1] == tree and row[3] is not None
+    ):
+        values = rows.columns[str(name)][at[int(str(node))]].astype(np.float64)
+        absent = np.isnan(values) if name == "lab" else values < 0
+        values = values if name == "lab" else values + (-5 if name == "age" else 0)
+        left = np.where(absent, missing == "left", values < float(str(below)))
+        for place, side in enumerate((left, ~left)):
+            inside = at[int(str(node))][side]
+            at[2 * int(str(node)) + 1 + place] = inside
+            if leaves[place] is not None:
+                found.append(np.unique(rows.patient[inside]).size)
+    return found
+
+
+def test_every_leaf_holds_ten_patients_who_may_have_several_rows() -> None:
+    """Ten rows of three patients are too few, and the split that leaves them is taken back."""
+    rows = made_up(6, rows=900)
+    assert rows.patient is not None
+    rows = Rows(rows.size, rows.columns, rows.patient // np.uint32(4))  # some twelve rows each
+    asked: Parameters = {
+        "outcome": "smoker",
+        "features": ["age", "lab"],
+        "trees": 4,
+        "minimum_rows": 1,
+        "depth": 7,
+    }
+    table = grow(asked, rows, dictionary=SEVERAL_ROWS)
+    least = [min(leaf_patients(table, rows, str(tree))) for tree in range(1, 5)]
+    assert min(least) >= 10
+    free = grow(asked, rows, dictionary=SEVERAL_ROWS, rules=OFF)
+    assert min(leaf_patients(free, rows, "1")) < 10
+
+
+@pytest.mark.parametrize("outcome", ["smoker", "stage"])
+def test_a_class_with_too_few_patients_gives_no_model(outcome: str) -> None:
+    """The answer says why instead."""
+    rows = without_patients(made_up(7, rows=300))
+    level = 1 if outcome == "smoker" else 3
+    few = np.flatnonzero(rows.columns[outcome] == level)[9:]
+    columns: dict[str, NDArray[Any]] = {**rows.columns, outcome: rows.columns[outcome].copy()}
+    columns[outcome][few] = -1
+    asked: Parameters = {"outcome": outcome, "features": ["age"], "trees": 1}
+    table = grow(asked, Rows(rows.size, columns))
+    assert not table.rows
+    assert table.withheld[0].rule == "a class with fewer than 10 patients"
+    columns[outcome][columns[outcome] == level] = -1
+    table = grow(asked, Rows(rows.size, columns), rules=OFF)
+    assert table.withheld[0].rule == "an outcome, or a class of it, that no row has"
+
+
+def test_features_that_tell_nothing_give_trees_without_a_split() -> None:
+    """A constant one and an empty one are ordinary."""
+    rows = without_patients(made_up(8, rows=200))
+    columns = {**rows.columns, "lab": np.full(200, np.nan), "age": np.full(200, 3, np.int16)}
+    table = grow({"outcome": "smoker", "features": ["age", "lab"], "trees": 2}, Rows(200, columns))
+    assert [row[3] for row in table.rows] == [None] * 3
+
+
+def test_rows_that_were_not_kept_give_the_same_bytes() -> None:
+    """A node that starts anew in mid-training goes on with the same model."""
+    rows = without_patients(made_up(9, rows=500))
+    query = ask("boosting", {"outcome": "stage", "features": ["age", "lab"], "trees": 3})
+
+    def answer(*, forget: bool) -> bytes:
+        session = Session(query, digest=DIGEST, dictionary=ROWS_ARE_PATIENTS)
+        while session.answer is None:
+            if forget:
+                binned._KEPT.clear()
+            total = session.tally.sums(session.tally.part([rows]))
+            session.advance(total, PARTICIPANTS)
+        return answers.to_bytes(session.answer)
+
+    assert answer(forget=True) == answer(forget=False)
+
+
+def test_totals_that_no_rows_give_are_refused() -> None:
+    """A bin with fewer rows than none ends the training."""
+    rows = without_patients(made_up(10, rows=500))
+    query = ask("boosting", {"outcome": "smoker", "features": ["age", "lab"], "trees": 1})
+    session = Session(query, digest=DIGEST, dictionary=ROWS_ARE_PATIENTS)
+    while "histograms" not in {spec.name for spec in session.tally.specs}:
+        session.advance(session.tally.sums(session.tally.part([rows])), PARTICIPANTS)
+    total = dict(session.tally.sums(session.tally.part([rows])))
+    total["histograms"] = total["histograms"].copy()
+    total["histograms"][0, 0, 0, 0] = -1
+    with pytest.raises(WardnetError) as refusal:
+        session.advance(total, PARTICIPANTS)
+    assert refusal.value.reason is Reason.IMPLAUSIBLE_TOTAL
