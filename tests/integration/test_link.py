@@ -7,7 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from pydantic import JsonValue
 
 from support.coordinator import run
 from support.hospital import MEN, WOMEN, Hospital
@@ -17,12 +19,14 @@ from support.questions import DICTIONARY, RECIPIENT, count_query, signed, stewar
 from wardnet import canonical, clock, logs
 from wardnet.audit.entry import EventType, Outcome
 from wardnet.audit.receipt import read_promise
+from wardnet.client import Ask
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope, verify
 from wardnet.question import answer as answers
 from wardnet.question.answer import Participant
 from wardnet.question.query import to_bytes
 from wardnet.sealing.answers import open_sealed
+from wardnet.simulation import simulate
 from wardnet.transport.convert import Total, WorkId, answer_from_bytes, sums_from_wire
 from wardnet.wire.v1.link_pb2 import Explanation, Refusal, RoundPart
 from wardnet_node.health import warn_of_damage
@@ -134,6 +138,42 @@ def test_a_result_is_sent_again_to_the_byte_after_a_lost_stream(
         ("query_part", "1/0"),
         ("query_answer", "1/1"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [
+        ("linear", {"outcome": "age", "terms": [["sex"]]}),
+        ("glm", {"outcome": "sex", "terms": [["age"]]}),
+        ("glm", {"outcome": "sex", "terms": [["age"]], "penalty": 2, "lasso_share": 1}),
+    ],
+)
+def test_a_model_is_fitted_round_by_round_with_the_bits_of_the_simulation(
+    network: TestNetwork, hospital: Hospital, method: str, parameters: dict[str, JsonValue]
+) -> None:
+    """The node adds up from its encrypted table; we know beforehand how many rounds it takes."""
+    ages = [*range(20, 20 + WOMEN), *range(20, 20 + MEN)]
+    table = pd.DataFrame({"age": ages, "sex": ["female"] * WOMEN + ["male"] * MEN})
+    simulated = simulate({"a": table, "b": table}, dictionary=DICTIONARY)
+    expected = simulated.ask(Ask(method, DICTIONARY.name, parameters)).answer
+    assert expected.table is not None
+    assert not expected.table.withheld
+    envelope, digest = query(network, method=method, parameters=parameters)
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address), hospital.serving(address):
+            stream = await post.attached()
+            totals = [total(await guard_round(stream, envelope, digest))]
+            for number in range(1, expected.rounds):
+                await stream.ask(envelope, WorkId(digest, 1, number), totals=totals[-1:])
+                totals.append(total(await stream.next("part"), number))
+            await stream.ask(envelope, WorkId(digest, 1, expected.rounds), totals=totals[-1:])
+            sealed = (await stream.next("answer")).sealed
+            opened = open_sealed(sealed, RECIPIENT, query=digest, hospital="a")
+            answer, _ = answer_from_bytes(opened)
+            assert answers.from_bytes(answer.payload).table == expected.table
+
+    run(scenario())
 
 
 def test_totals_that_come_with_work_done_before_are_taken(

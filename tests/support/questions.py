@@ -72,7 +72,7 @@ def study(network: TestNetwork, **changes: object) -> Study:
     **changes
         Fields of the study.
     """
-    names = ("count", "crosstab", "histogram", "quantiles", "summary")
+    names = ("count", "crosstab", "glm", "histogram", "linear", "quantiles", "summary")
     proposed = Study(
         version=1,
         network=network.name,

@@ -1,4 +1,4 @@
-"""The exponential function that has the same bits everywhere."""
+"""Exponential and logarithm that have the same bits everywhere."""
 
 from decimal import Decimal
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from wardnet.sums.elementary import exp, sigmoid, softmax
+from wardnet.sums.elementary import exp, log, sigmoid, softmax
 
 
 def test_exp_is_right_to_the_last_place() -> None:
@@ -39,3 +39,19 @@ def test_sigmoid_and_softmax_are_scipys() -> None:
     x = np.random.default_rng(3).normal(0, 20, (3, 500))
     np.testing.assert_allclose(sigmoid(x), special.expit(x), rtol=1e-13)
     np.testing.assert_allclose(softmax(x), special.softmax(x, axis=0), rtol=1e-13)
+
+
+def test_log_is_right_to_the_last_place() -> None:
+    """Near 1, where digits cancel, and far from it."""
+    random = np.random.default_rng(4)
+    x = np.concatenate(
+        [1 + random.normal(0, 1e-3, 500), random.uniform(1e-9, 99, 500), 1.5 ** np.arange(-99, 99)]
+    )
+    truth = [Decimal(each).ln() for each in x.tolist()]
+    off = [
+        abs(Decimal(found) - true) / Decimal(float(np.spacing(abs(float(true)))))
+        for found, true in zip(log(x).tolist(), truth, strict=True)
+        if true
+    ]
+    assert max(off) < 2
+    assert log(np.array([1.0]))[0] == 0

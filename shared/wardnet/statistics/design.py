@@ -198,7 +198,8 @@ class Design:
 
     def blocks(self, rows: Rows) -> Iterator[tuple[Rows, NDArray[np.float64]]]:
         """Yield the complete rows, `BLOCK` at a time, and their t, shape (all columns, rows)."""
-        complete = rows.take(self.complete(rows))
+        mask = self.complete(rows)
+        complete = rows if mask.all() else rows.take(mask)
         for first in range(0, complete.size, BLOCK):
             columns = {name: at[first : first + BLOCK] for name, at in complete.columns.items()}
             block = Rows(min(BLOCK, complete.size - first), columns)
