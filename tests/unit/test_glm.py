@@ -8,9 +8,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from support.examples import DIGEST, ROWS_ARE_PATIENTS, made_up, without_patients
+from support.examples import ask as ask_query
 from support.models import by_term
 from wardnet import simulate
-from wardnet.statistics.glm import NOT_CONVERGED, ONE_OUTCOME, SEPARATED
+from wardnet.errors import Reason, WardnetError
+from wardnet.question.answer import Participant
+from wardnet.statistics.newton import (
+    INFORMATION,
+    LIKELIHOOD,
+    NOT_CONVERGED,
+    ONE_OUTCOME,
+    SEPARATED,
+)
+from wardnet.statistics.session import Session
+from wardnet.sums.products import UNIT
 
 RANDOM = np.random.default_rng(8)
 SIZE = 240
@@ -130,3 +142,21 @@ def test_the_rules_withhold_the_whole_model(formula: str, rule: str) -> None:
     for row in ask(formula, table=table, rules=True).values():
         assert row["estimate"] is None
         assert row["why"] == rule
+
+
+@pytest.mark.parametrize("name", [INFORMATION, LIKELIHOOD])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_total_that_its_rows_cannot_give_is_refused(name: str, sign: int) -> None:
+    """The number of rows is known from the first round; the session stays where it was."""
+    rows = without_patients(made_up(3, rows=300))
+    question = ask_query("glm", {"outcome": "smoker", "terms": [["age"]]})
+    session = Session(question, digest=DIGEST, dictionary=ROWS_ARE_PATIENTS)
+    participants = [Participant("a", "1")]
+    for _ in range(2):
+        session.advance(session.tally.sums(session.tally.part([rows])), participants)
+    total = session.tally.sums(session.tally.part([rows]))
+    wrong = {**total, name: total[name] + sign * (301 << UNIT)}
+    with pytest.raises(WardnetError) as refusal:
+        session.advance(wrong, participants)
+    assert refusal.value.reason is Reason.IMPLAUSIBLE_TOTAL
+    assert session.round == 2
