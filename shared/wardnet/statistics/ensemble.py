@@ -11,9 +11,10 @@ from wardnet.question.answer import Table, Withheld
 from wardnet.question.rows import Rows
 from wardnet.statistics.binned import Bins
 from wardnet.statistics.binning import Cells, cells
-from wardnet.statistics.forestry import ROUND_NUMBERS, Growing, Plan, begin
+from wardnet.statistics.forestry import ROUND_NUMBERS, Growing, begin
 from wardnet.statistics.method import Method, Part, Question
 from wardnet.statistics.outcomes import GRID, GUARD
+from wardnet.statistics.plan import Plan
 from wardnet.statistics.tally import COHORT
 from wardnet.statistics.tree_table import KEYS, VALUES
 from wardnet.sums.accumulate import MAXIMUM_ROWS

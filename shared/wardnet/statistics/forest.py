@@ -11,8 +11,8 @@ from wardnet.question.dictionary import STRICT, Dictionary, Name
 from wardnet.statistics import parameters as read
 from wardnet.statistics.ensemble import Ensemble
 from wardnet.statistics.features import features
-from wardnet.statistics.forestry import Plan
 from wardnet.statistics.outcomes import outcome
+from wardnet.statistics.plan import Plan
 from wardnet.statistics.tree_table import check_size
 
 

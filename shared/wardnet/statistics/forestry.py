@@ -15,16 +15,16 @@ from wardnet.privacy.rules import DisclosureRules
 from wardnet.question.answer import Table
 from wardnet.question.rows import Rows
 from wardnet.statistics.binned import Binned, Bins, binned, histograms, walk
-from wardnet.statistics.features import Feature
 from wardnet.statistics.growth import Growth, Node, Shape, plant, reachable
 from wardnet.statistics.method import Part
-from wardnet.statistics.outcomes import GRID, Outcome, log_ratio, on_grid
-from wardnet.statistics.sampling import draw_bag, draw_features, draw_share
+from wardnet.statistics.outcomes import GRID, on_grid
+from wardnet.statistics.plan import Plan
+from wardnet.statistics.sampling import draw_features
 from wardnet.statistics.splitting import ROWS, Limits, Scale
 from wardnet.statistics.tally import COHORT
+from wardnet.statistics.terms import add_trees, start, terms
 from wardnet.statistics.tree_table import Tree, model_table
 from wardnet.sums.arrays import ArraySpec, Sums
-from wardnet.sums.elementary import sigmoid, softmax
 from wardnet.sums.members import members
 
 HISTOGRAMS: Final = "histograms"
@@ -40,63 +40,6 @@ _SUM_BITS: Final = 46
 
 _LEAST_HESSIAN: Final = 1e-3
 _LARGEST_LEAF: Final = 64.0
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Hold what is to be grown.
-
-    Parameters
-    ----------
-    outcome, features : Outcome, tuple of Feature
-        What is predicted from what.
-    trees, depth, leaves, bins : int
-        Most of each; the leaves of one tree.
-    minimum_rows : int
-        Fewest rows of a leaf.
-    penalty : float
-        Ridge on the leaves' values.
-    rate : float
-        Shrinkage of each tree's values; 1 in a forest.
-    share : float
-        Share of rows that a tree of a boosting sees.
-    some : int
-        How many features a tree of a boosting, or a node of a forest, may ask.
-    seed : int
-        Of all that is drawn.
-    forest : bool
-        Whether trees are grown on bags of rows for themselves, instead of each on the errors of
-        those before.
-    """
-
-    outcome: Outcome
-    features: tuple[Feature, ...]
-    trees: int
-    depth: int
-    leaves: int
-    bins: int
-    minimum_rows: int
-    penalty: float
-    rate: float
-    share: float
-    some: int
-    seed: int
-    forest: bool
-
-    @cached_property
-    def columns(self) -> Sequence[str]:
-        """Return the names of the columns, sorted."""
-        names = {feature.column.name for feature in self.features}
-        return sorted(names | {self.outcome.column.name})
-
-    @property
-    def counted_hessians(self) -> bool:
-        """Say whether every row's hessian is 1, so that hessians need no sums of their own."""
-        return not self.forest and not self.outcome.classes
-
-    def known(self, rows: Rows) -> NDArray[np.bool_]:
-        """Return which rows have an outcome, shape (rows.size,)."""
-        return np.asarray(self.outcome.index(rows) >= 0)
 
 
 @dataclass(frozen=True)
@@ -139,20 +82,22 @@ class Growing:
     def _kinds(self) -> int:
         return 2 if self.plan.counted_hessians else 3
 
+    @property
+    def _sums(self) -> tuple[int, int, int, int]:
+        """Return the shape of a round's histograms."""
+        return (len(self.growth.asked), len(self.plan.features), self.bins.size, self._kinds)
+
     def arrays(self) -> Sequence[ArraySpec]:
         """Declare the histograms of the asked nodes, and the patients in the checked ones."""
-        shape = (len(self.growth.asked), len(self.plan.features), self.bins.size, self._kinds)
         limit = _LARGEST_TERM * self.rows << self._unit
-        sums = [ArraySpec(HISTOGRAMS, shape, limit, COHORT, self._unit)] if shape[0] else []
-        if not self.several_rows:
-            return sums
-        return [
-            *sums,
-            *(
+        specs = [ArraySpec(HISTOGRAMS, self._sums, limit, COHORT, self._unit)]
+        specs = specs if self.growth.asked else []
+        if self.several_rows:
+            specs += [
                 ArraySpec(_patients(tree), (len(nodes),), self.rows, COHORT)
                 for tree, nodes in self._checked.items()
-            ),
-        ]
+            ]
+        return specs
 
     def local(self, rows: Rows) -> Part:
         """Add up a batch's gradients by node, feature and bin."""
@@ -166,9 +111,15 @@ class Growing:
             known=self.plan.known,
             lineage=self.lineages[0],
         )
-        shape = (len(self.growth.asked), len(self.plan.features), self.bins.size, self._kinds)
-        found = np.zeros(shape, np.int64)
-        part: dict[str, Any] = {HISTOGRAMS: found} if shape[0] else {}
+        add_trees(
+            held,
+            self.done,
+            plan=self.plan,
+            missing=self.bins.missing,
+            lineages=self.lineages,
+        )
+        found = np.zeros(self._sums, np.int64)
+        part: dict[str, Any] = {HISTOGRAMS: found} if self._sums[0] else {}
         for tree, nodes in self._checked.items():
             weight, gradient, *hessian = self._terms(held, tree)
             at = np.where(
@@ -202,8 +153,7 @@ class Growing:
 
     def step(self, total: Sums) -> "Growing | Table":
         """Split nodes; when no more wait, begin the next trees or return the model."""
-        shape = (len(self.growth.asked), len(self.plan.features), self.bins.size, self._kinds)
-        found = np.asarray(total.get(HISTOGRAMS, np.zeros(shape, np.int64)), np.int64)
+        found = np.asarray(total.get(HISTOGRAMS, np.zeros(self._sums, np.int64)), np.int64)
         if found[..., ROWS].min(initial=0) < 0:
             raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a bin holds fewer rows than none")
         if self._kinds == 2:
@@ -234,40 +184,11 @@ class Growing:
             len(self.plan.features), self.plan.some, seed=self.plan.seed, tree=number, node=place
         )
 
-    def _weight(self, held: Binned, tree: int) -> NDArray[np.int64]:
-        number, _ = self.group[tree]
-        if self.plan.forest:
-            return draw_bag(held.keys, seed=self.plan.seed, tree=number)
-        return draw_share(held.keys, self.plan.share, seed=self.plan.seed, tree=number)
-
     def _terms(self, held: Binned, tree: int) -> tuple[NDArray[Any], ...]:
-        """Return each row's weight, gradient and, if it counts, hessian, as whole numbers."""
-        if held.lineage != self.lineages[-1]:
-            self._add_trees(held)
         if tree not in held.terms:
-            held.terms[tree] = self._new_terms(held, tree)
+            number, output = self.group[tree]
+            held.terms[tree] = terms(held, self.plan, number=number, output=output, unit=self._unit)
         return held.terms[tree]
-
-    def _new_terms(self, held: Binned, tree: int) -> tuple[NDArray[Any], ...]:
-        _, output = self.group[tree]
-        weight, scores, one = self._weight(held, tree), held.scores, 2.0**self._unit
-        wanted = self.plan.outcome.target(held.outcome, output)
-        if self.plan.forest:
-            return weight, np.rint(wanted * -weight * one), weight.astype(np.float64)
-        if not self.plan.outcome.classes:
-            return weight, np.rint((scores[0] - wanted) * one)
-        chance = sigmoid(scores[0]) if len(scores) == 1 else softmax(scores)[output]
-        return weight, np.rint((chance - wanted) * one), np.rint(chance * (1.0 - chance) * one)
-
-    def _add_trees(self, held: Binned) -> None:
-        """Add the trees that a batch's scores lack: the last group, or all where it is new."""
-        if held.lineage not in self.lineages:
-            held.scores = np.zeros((len(self.plan.outcome.outputs), held.outcome.size))
-            held.added = 0
-        for tree in () if self.plan.forest else self.done[held.added :]:
-            at = walk(tree.nodes, held, missing=self.bins.missing)
-            held.scores[tree.output] += tree.values.take(at)
-        held.added, held.lineage, held.terms = len(self.done), self.lineages[-1], {}
 
     def _finished(self) -> "Growing | Table":
         """Close the group: its trees get their values."""
@@ -318,7 +239,7 @@ def begin(
     total : int
         Sum of the numbers in units of `2**-GRID`; 0 for classes.
     """
-    start = () if plan.forest else _start(plan.outcome, rows, total)
+    first = () if plan.forest else start(plan.outcome, rows, total)
     content = repr((plan, [edges.tolist() for edges in bins.edges], list(rows), total))
     growth = plant(0, shape=_shape(plan, rules, 0), capacity=1, several_rows=several_rows)
     state = Growing(
@@ -327,25 +248,12 @@ def begin(
         several_rows,
         bins,
         sum(rows),
-        start,
+        first,
         (),
         growth,
         (hashlib.sha256(content.encode()).hexdigest(),),
     )
     return _next(state, 1)
-
-
-def _start(outcome: Outcome, rows: Sequence[int], total: int) -> tuple[Tree, ...]:
-    """Return trees of one leaf: the mean, or the logarithm of the odds or of each class's share."""
-    match outcome.classes:
-        case ():
-            values = [on_grid(ldexp(total, -GRID) / rows[0])]
-        case (_, _):
-            values = [log_ratio(rows[1], rows[0])]
-        case _:
-            values = [log_ratio(each, sum(rows)) for each in rows]
-    leaf = (Node(np.zeros(3, np.int64), 0),)
-    return tuple(Tree(0, output, leaf, np.array([each])) for output, each in enumerate(values))
 
 
 def _next(state: Growing, number: int) -> Growing:

@@ -105,9 +105,9 @@ def best_splits(
     """
     nodes, _, bins, _ = histograms.shape
     missing = histograms[:, :, -1:]
-    right_missing = np.cumsum(histograms[:, :, :-1], axis=2)
+    right_missing: NDArray[np.int64] = np.cumsum(histograms[:, :, :-1], axis=2)
     whole = right_missing[:, :, -1:] + missing
-    sides = [right_missing]
+    sides: list[NDArray[np.int64]] = [right_missing]
     if missing.any():
         sides.append(right_missing + missing)
     parent = scale.score(whole[:, 0, 0])
@@ -123,7 +123,7 @@ def best_splits(
             continue
         feature, side_cut = divmod(place, gains.shape[2])
         side, cut = divmod(side_cut, bins - 1)
-        left: NDArray[np.int64] = sides[side][node, feature, cut]
+        left = np.asarray(sides[side][node, feature, cut], np.int64)
         known = missing[node, feature, 0, ROWS] > 0
         larger_left = bool(2 * left[ROWS] >= whole[node, 0, 0, ROWS])
         found.append((Split(feature, cut, bool(side) if known else larger_left, gain), left))

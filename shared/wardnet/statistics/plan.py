@@ -1,0 +1,69 @@
+"""What kind of trees are to be grown, on what, and how far."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wardnet.question.rows import Rows
+from wardnet.statistics.features import Feature
+from wardnet.statistics.outcomes import Outcome
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Hold what is to be grown.
+
+    Parameters
+    ----------
+    outcome, features : Outcome, tuple of Feature
+        What is predicted from what.
+    trees, depth, leaves, bins : int
+        Most of each; the leaves of one tree.
+    minimum_rows : int
+        Fewest rows of a leaf.
+    penalty : float
+        Ridge on the leaves' values.
+    rate : float
+        Shrinkage of each tree's values; 1 in a forest.
+    share : float
+        Share of rows that a tree of a boosting sees.
+    some : int
+        How many features a tree of a boosting, or a node of a forest, may ask.
+    seed : int
+        Of all that is drawn.
+    forest : bool
+        Whether trees are grown on bags of rows for themselves, instead of each on the errors of
+        those before.
+    """
+
+    outcome: Outcome
+    features: tuple[Feature, ...]
+    trees: int
+    depth: int
+    leaves: int
+    bins: int
+    minimum_rows: int
+    penalty: float
+    rate: float
+    share: float
+    some: int
+    seed: int
+    forest: bool
+
+    @cached_property
+    def columns(self) -> Sequence[str]:
+        """Return the names of the columns, sorted."""
+        names = {feature.column.name for feature in self.features}
+        return sorted(names | {self.outcome.column.name})
+
+    @property
+    def counted_hessians(self) -> bool:
+        """Say whether every row's hessian is 1, so that hessians need no sums of their own."""
+        return not self.forest and not self.outcome.classes
+
+    def known(self, rows: Rows) -> NDArray[np.bool_]:
+        """Return which rows have an outcome, shape (rows.size,)."""
+        return np.asarray(self.outcome.index(rows) >= 0)
