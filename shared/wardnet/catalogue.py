@@ -44,6 +44,11 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             "This form is no longer valid. Open its page again and fill it in once more; nothing "
             "was done.",
         ),
+        Reason.LINK_MALFORMED: Row(
+            _S.INVALID_ARGUMENT,
+            "This is not a share link: {rule}. Copy it again, from the first character to the "
+            "last, or ask the other hospital for it.",
+        ),
         Reason.DEADLINE_MISSING: Row(
             _S.INVALID_ARGUMENT, "The call carries no deadline. Set one and call again."
         ),
@@ -305,13 +310,54 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             "{hospital} keeps no answer to the query {query}. `wardnet audit search {hospital} "
             "--type query_answer` shows which it has released.",
         ),
+        Reason.SHARE_UNKNOWN: Row(
+            _S.NOT_FOUND,
+            "No share here has the id {share}. `wardnet-node share list` shows them all.",
+        ),
+        Reason.SHARE_DECIDED: Row(
+            _S.FAILED_PRECONDITION,
+            "{hospital} cannot do so with this share: {rule}. `wardnet-node share list` shows how "
+            "it stands.",
+        ),
+        Reason.SHARE_NOT_FOR_US: Row(
+            _S.UNAUTHENTICATED,
+            "What was said about a share is meant for another hospital. Nothing was done.",
+        ),
+        Reason.SHARE_IDENTIFIERS: Row(
+            _S.PERMISSION_DENIED,
+            "Patients' numbers are handed over for treatment only, and only when the stewards of "
+            "both hospitals have signed so. Ask for pseudonyms, or for treatment.",
+        ),
+        Reason.SHARE_TOO_WIDE: Row(
+            _S.FAILED_PRECONDITION,
+            "The grant goes beyond its request at {field}: {rule}. Narrow it and sign it again.",
+        ),
+        Reason.SHARE_REPLAYED: Row(
+            _S.UNAUTHENTICATED,
+            "A request for records came that was made before, or too long ago: {rule}. Make a new "
+            "one with `wardnet-node share request`.",
+        ),
+        Reason.SHARE_ENDED: Row(
+            _S.FAILED_PRECONDITION,
+            "The time of this share is over, and its keys are destroyed. Ask {hospital} again with "
+            "`wardnet-node share request`.",
+        ),
+        Reason.SHARE_REVOKED: Row(
+            _S.FAILED_PRECONDITION,
+            "{hospital} has taken the grant of this share back. Ask its steward why.",
+        ),
+        Reason.SHARE_USED_UP: Row(
+            _S.RESOURCE_EXHAUSTED,
+            "The parcel was fetched as often as {hospital} has granted. Ask its steward for a new "
+            "grant.",
+        ),
         Reason.METHOD_UNKNOWN: Row(
             _S.FAILED_PRECONDITION,
             "{method} version {version} is not known here. Update the older side.",
         ),
         Reason.DICTIONARY_OUTDATED: Row(
             _S.FAILED_PRECONDITION,
-            "The query is for another version of the dictionary of {dataset}. Fetch the current "
+            "This was written for another version of the dictionary of {dataset}. Fetch the current "
             "one with `wardnet dictionary {dataset}` and ask again.",
         ),
         Reason.COHORT_TOO_SMALL: Row(
@@ -365,6 +411,34 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             "The syslog receiver {address} cannot be used: {rule}. Check its address, that it "
             "listens, and for TLS the authority that vouches for it; then send again.",
             retry=True,
+        ),
+        Reason.NOTIFICATION_AWAY: Row(
+            _S.UNAVAILABLE,
+            "Nobody can be notified through {address}: {rule}. Check {setting}, that the service "
+            "runs, and that a firewall lets the node out to it; then `wardnet-node notify test`.",
+            retry=True,
+        ),
+        Reason.NOTIFICATION_UNTRUSTED: Row(
+            _S.UNAUTHENTICATED,
+            "Nobody is notified through {address}, for there is no trusted TLS: {rule}. Name the "
+            "file of the authority that vouches for it in notify_authority, or correct {setting}; "
+            "then `wardnet-node notify test`.",
+        ),
+        Reason.NOTIFICATION_LOGIN: Row(
+            _S.UNAUTHENTICATED,
+            "The mail server {address} does not let the node in: {rule}. Correct notify_mail_user "
+            "and the file that notify_mail_password_file names, then `wardnet-node notify test`.",
+        ),
+        Reason.NOTIFICATION_REFUSED: Row(
+            _S.FAILED_PRECONDITION,
+            "{address} was reached and does not take the notification: {rule}. Correct {setting}, "
+            "then `wardnet-node notify test`.",
+            retry=True,
+        ),
+        Reason.NOTIFICATION_OFF: Row(
+            _S.FAILED_PRECONDITION,
+            "Notifications are off. Set notify_mail_server or notify_webhook, as "
+            "docs/hospital.md shows, and try again.",
         ),
         Reason.WAIT_TOO_LONG: Row(
             _S.DEADLINE_EXCEEDED,

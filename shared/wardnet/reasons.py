@@ -47,6 +47,7 @@ class Reason(StrEnum):
     PARAMETER_INVALID = "parameter_invalid"
     MESSAGE_TOO_LARGE = "message_too_large"
     FORM_OUTDATED = "form_outdated"
+    LINK_MALFORMED = "link_malformed"
     DEADLINE_MISSING = "deadline_missing"
     # intake
     FILE_UNREADABLE = "file_unreadable"
@@ -112,6 +113,16 @@ class Reason(StrEnum):
     AUDIT_NOT_GRANTED = "audit_not_granted"
     AUDIT_OUTSIDE_GRANT = "audit_outside_grant"
     ANSWER_NOT_KEPT = "answer_not_kept"
+    # sharing records
+    SHARE_UNKNOWN = "share_unknown"
+    SHARE_DECIDED = "share_decided"
+    SHARE_NOT_FOR_US = "share_not_for_us"
+    SHARE_IDENTIFIERS = "share_identifiers"
+    SHARE_TOO_WIDE = "share_too_wide"
+    SHARE_REPLAYED = "share_replayed"
+    SHARE_ENDED = "share_ended"
+    SHARE_REVOKED = "share_revoked"
+    SHARE_USED_UP = "share_used_up"
     # versions
     METHOD_UNKNOWN = "method_unknown"
     DICTIONARY_OUTDATED = "dictionary_outdated"
@@ -131,6 +142,11 @@ class Reason(StrEnum):
     COORDINATOR_AWAY = "coordinator_away"
     HOSPITAL_AWAY = "hospital_away"
     SYSLOG_AWAY = "syslog_away"
+    NOTIFICATION_AWAY = "notification_away"
+    NOTIFICATION_UNTRUSTED = "notification_untrusted"
+    NOTIFICATION_LOGIN = "notification_login"
+    NOTIFICATION_REFUSED = "notification_refused"
+    NOTIFICATION_OFF = "notification_off"
     WAIT_TOO_LONG = "wait_too_long"
     IN_USE = "in_use"
     DISK_FULL = "disk_full"
@@ -213,6 +229,7 @@ DETAIL_NAMES: Final = frozenset(
         "address",
         "version",
         "query",
+        "share",
         "incident",
         "seconds",
         "setting",
