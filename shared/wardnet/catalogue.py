@@ -357,8 +357,12 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         ),
         Reason.DICTIONARY_OUTDATED: Row(
             _S.FAILED_PRECONDITION,
-            "This was written for another version of the dictionary of {dataset}. Fetch the current "
+            "This is for another version of the dictionary of {dataset}. Fetch the current "
             "one with `wardnet dictionary {dataset}` and ask again.",
+        ),
+        Reason.DEIDENTIFICATION_INVALID: Row(
+            _S.INVALID_ARGUMENT,
+            "{column} cannot be de-identified this way: {rule}.",
         ),
         Reason.COHORT_TOO_SMALL: Row(
             _S.FAILED_PRECONDITION,

@@ -126,6 +126,8 @@ class Reason(StrEnum):
     # versions
     METHOD_UNKNOWN = "method_unknown"
     DICTIONARY_OUTDATED = "dictionary_outdated"
+    # records shared
+    DEIDENTIFICATION_INVALID = "deidentification_invalid"
     # disclosure
     COHORT_TOO_SMALL = "cohort_too_small"
     COMPLEMENT_TOO_SMALL = "complement_too_small"
