@@ -581,6 +581,25 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             "The entries are not those of the checkpoint at size {line}: one or more were changed, "
             "moved or taken out. Keep the bundle as evidence and ask for it again.",
         ),
+        Reason.PARCEL_DAMAGED: Row(
+            _S.DATA_LOSS,
+            "The parcel {path} is not as it was sealed: {rule}. Nothing was taken from it; delete "
+            "it and fetch it again.",
+        ),
+        Reason.PARCEL_REFUSED: Row(
+            _S.UNAUTHENTICATED,
+            "The parcel is refused: {rule}. Nothing was opened; call the hospital {hospital}.",
+        ),
+        Reason.PARCEL_TOO_LARGE: Row(
+            _S.INVALID_ARGUMENT,
+            "A parcel cannot hold {rule}. Send the rest under a second request; nothing was "
+            "sealed.",
+        ),
+        Reason.ATTACHMENT_NAME: Row(
+            _S.INVALID_ARGUMENT,
+            "The name of attachment {position} cannot be used: {rule}. Rename the file and try "
+            "again; nothing was stored.",
+        ),
         Reason.STATE_DAMAGED: Row(
             _S.DATA_LOSS, "{path} is damaged: {rule}. Restore it from a backup."
         ),

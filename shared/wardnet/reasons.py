@@ -176,6 +176,10 @@ class Reason(StrEnum):
     DETAIL_ERASED = "detail_erased"
     BUNDLE_MALFORMED = "bundle_malformed"
     BUNDLE_REWRITTEN = "bundle_rewritten"
+    PARCEL_DAMAGED = "parcel_damaged"
+    PARCEL_REFUSED = "parcel_refused"
+    PARCEL_TOO_LARGE = "parcel_too_large"
+    ATTACHMENT_NAME = "attachment_name"
     STATE_DAMAGED = "state_damaged"
     INTERNAL = "internal"
 
