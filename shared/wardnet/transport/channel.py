@@ -1,8 +1,9 @@
 """How both ends of a connection are set up: mutual TLS under one root, and every option's reason.
 
 A client believes only the network's root and checks that the server's certificate carries the host
-it dialled. Only the coordinator's certificate carries server names (see `identity.authority`), so
-the server that answers is the coordinator of this network. The server's own checks are in
+it dialled. Only the coordinator's certificate carries such names (see `identity.authority`), so the
+server that answers is the coordinator of this network. Who dials another hospital's node checks the
+name that only that node's certificate carries, wherever it listens. The server's own checks are in
 `interceptors`.
 """
 
@@ -14,6 +15,7 @@ import grpc.aio
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from wardnet.identity.credentials import TlsIdentity
+from wardnet.identity.member import Member
 
 Options: TypeAlias = tuple[tuple[str, int], ...]
 
@@ -58,7 +60,9 @@ def server_credentials(credentials: TlsIdentity) -> grpc.ServerCredentials:
     )
 
 
-def open_channel(credentials: TlsIdentity, address: str) -> grpc.aio.Channel:
+def open_channel(
+    credentials: TlsIdentity, address: str, *, server: Member | None = None
+) -> grpc.aio.Channel:
     """Open a channel for asyncio.
 
     Parameters
@@ -66,10 +70,13 @@ def open_channel(credentials: TlsIdentity, address: str) -> grpc.aio.Channel:
     credentials : TlsIdentity
         Of an enrolled member, or of an invitation.
     address : str
-        `host:port`; the server's certificate must carry the host.
+        `host:port`; the server's certificate must carry the host, unless `server` is given.
+    server : Member, optional
+        The node that must answer there.
     """
+    named = () if server is None else (("grpc.ssl_target_name_override", server.server_name),)
     return grpc.aio.secure_channel(
-        address, _client_credentials(credentials), options=client_options(address)
+        address, _client_credentials(credentials), options=(*client_options(address), *named)
     )
 
 
