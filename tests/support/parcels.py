@@ -65,6 +65,7 @@ class Exchange:
         *,
         label: Label | None = None,
         key: HybridKey | None = None,
+        digest: str | None = None,
         node: str = "a",
     ) -> Parcel:
         """Open a parcel as the recipient does."""
@@ -74,6 +75,7 @@ class Exchange:
             sealed.body_path,
             key or self.key,
             label=label or self.label(),
+            digest=digest or sealed.header.digest,
             nodes={pinned},
             trust=self.network.trust,
             at=self.network.at,

@@ -10,13 +10,12 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from wardnet.errors import Reason, WardnetError
+from wardnet.sealing.frame_reader import FrameReader, SealedFile
 from wardnet.sealing.frames import (
     FRAME_BYTES,
     SEALED_BYTES,
     TAG_BYTES,
-    FrameReader,
     FrameWriter,
-    SealedFile,
     frames_of,
     sealed_length,
 )

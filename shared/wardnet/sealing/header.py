@@ -174,6 +174,7 @@ def open_header(
     private_key: HybridKey,
     *,
     label: Label,
+    digest: str,
     nodes: AbstractSet[str],
     trust: Trust,
     at: datetime,
@@ -188,6 +189,8 @@ def open_header(
         Made for the request that the grant answers.
     label : Label
         Of the grant that we hold.
+    digest : str
+        Of the parcel that the owner has announced: an earlier one of the same grant is refused.
     nodes : set of str
         Keys of the sender's node, from our own address book.
     trust : Trust
@@ -221,6 +224,8 @@ def open_header(
     header, key = from_bytes(signed.payload), bytes.fromhex(sealed.key)
     if header.label != label:
         _refuse(label, "it was made for another grant or hospital")
+    if header.digest != digest:
+        _refuse(label, "it is not the parcel that was announced")
     if canonical.digest(key) != header.key_hash:
         _refuse(label, "its key is not the one that was signed")
     return header, key

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Trust
-from wardnet.sealing.frames import FrameReader, SealedFile
+from wardnet.sealing.frame_reader import FrameReader, SealedFile
 from wardnet.sealing.header import Header, Label, open_header
 from wardnet.sealing.hpke import HybridKey
 
@@ -24,6 +24,7 @@ def open_parcel(
     private_key: HybridKey,
     *,
     label: Label,
+    digest: str,
     nodes: AbstractSet[str],
     trust: Trust,
     at: datetime,
@@ -36,7 +37,7 @@ def open_parcel(
         The sealed header.
     body : Path
         The frames.
-    private_key, label, nodes, trust, at
+    private_key, label, digest, nodes, trust, at
         As for `open_header`.
 
     Raises
@@ -44,7 +45,9 @@ def open_parcel(
     WardnetError
         As `open_header`.
     """
-    header, key = open_header(data, private_key, label=label, nodes=nodes, trust=trust, at=at)
+    header, key = open_header(
+        data, private_key, label=label, digest=digest, nodes=nodes, trust=trust, at=at
+    )
     return Parcel(header, body, key)
 
 
@@ -91,8 +94,10 @@ class Parcel:
         ------
         WardnetError
             `PARCEL_DAMAGED`, also while it is read; `FILE_UNREADABLE`.
+        KeyError
+            When the header names no such part.
         """
-        part = next(part for part in self.header.parts if part.name == name)
+        part = {part.name: part for part in self.header.parts}[name]
         return FrameReader(self._frames(), offset=part.offset, length=part.length)
 
     def _frames(self) -> SealedFile:
