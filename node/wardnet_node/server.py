@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -20,6 +21,8 @@ from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.thread import DeskThread
 from wardnet_node.health import ClockWatch, LinkState, warn_of_damage, warn_of_lock
 from wardnet_node.link import WATCH_SECONDS, Link
+from wardnet_node.notify.channels import ways
+from wardnet_node.notify.notifier import Notifier
 from wardnet_node.rounds import Rounds
 from wardnet_node.settings import NodeSettings
 from wardnet_node.vault.catalog import Catalog
@@ -49,6 +52,7 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     credentials = Credentials.load(home, keystore)
+    ways_to_stewards = ways(settings, home)
     desk = DeskThread(lambda: _desk(home, keystore, credentials))
     auditors = DeskThread(lambda: Auditors.open(home, keystore, credentials))
     catalog = DeskThread(lambda: Catalog.open(home, keystore))
@@ -58,6 +62,12 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
         warn_of_lock(await desk.do(Desk.locked))
         warn_of_damage(await desk.do(Desk.datasets))
         await desk.do(lambda started: started.expire(years=settings.log_retention))
+        notifier = Notifier(
+            member=credentials.member,
+            ways=ways_to_stewards,
+            catalog=catalog,
+            give_up=timedelta(days=settings.notify_days),
+        )
         async with pool:
             link = Link(
                 credentials=credentials,
@@ -76,6 +86,8 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
             async with AsyncExitStack() as stack:
                 watching = asyncio.create_task(_watch_clock(desk))
                 stack.callback(watching.cancel)
+                notifying = asyncio.create_task(notifier.run())
+                stack.callback(notifying.cancel)
                 if settings.desk_listen:
                     # Only who has the page pays for its framework: 0.5 s of every start.
                     from wardnet_node.desk.web.serve import serving_desk  # noqa: PLC0415

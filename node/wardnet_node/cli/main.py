@@ -19,6 +19,7 @@ from wardnet_node.cli.dataset import dataset
 from wardnet_node.cli.desk import desk
 from wardnet_node.cli.key import keys
 from wardnet_node.cli.log import log
+from wardnet_node.cli.notify import notify
 from wardnet_node.cli.place import Place
 from wardnet_node.cli.steward import steward
 from wardnet_node.cli.study import study
@@ -34,7 +35,7 @@ RECOVERY: Final = (
 @click.group(
     cls=Command,
     sections={
-        "Begin and serve": ("init", "serve", "config"),
+        "Begin and serve": ("init", "serve", "config", "notify"),
         "Data": ("dataset", "vault"),
         "Decide": ("steward", "book", "study", "auditor", "desk"),
         "Look back and take back": ("log", "usage", "key", "unlock"),
@@ -133,3 +134,4 @@ main.add_command(desk)
 main.add_command(auditor)
 main.add_command(usage)
 main.add_command(unlock)
+main.add_command(notify)

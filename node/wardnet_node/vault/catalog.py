@@ -20,6 +20,8 @@ from wardnet.audit import cosigned, log, search, tags, witness
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.keystore import Keystore
 from wardnet_node import usage
+from wardnet_node.notify import queue as notifications
+from wardnet_node.vault import consent
 from wardnet_node.vault.disk import disk_errors
 
 if TYPE_CHECKING:
@@ -203,6 +205,8 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
         """,
     ),
     (*witness.SCHEMA, *cosigned.SCHEMA),
+    notifications.SCHEMA,
+    consent.SCHEMA,
 )
 """Each brings a catalog from one version to the next; they are only ever added to."""
 

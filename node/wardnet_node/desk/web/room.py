@@ -24,6 +24,7 @@ from wardnet_node.desk.grants import Grants, question_key
 from wardnet_node.desk.reading import Reading
 from wardnet_node.desk.stewards import Stewards
 from wardnet_node.health import LinkState
+from wardnet_node.notify import queue as notifications
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.vault import Vault
 
@@ -42,6 +43,8 @@ class Health:
         End of the access log.
     disk_free, disk_size : int
         Bytes, of the disk that the vault lies on.
+    not_notified : str
+        Why the stewards were not told of something; empty where they were.
     """
 
     link: LinkState
@@ -49,6 +52,7 @@ class Health:
     head: Head
     disk_free: int
     disk_size: int
+    not_notified: str
 
     @property
     def certificate_left(self) -> timedelta:
@@ -140,6 +144,7 @@ class Room:
         """Return how the node is now."""
         with self._catalog.reading() as connection:
             head = log.head(connection)
+            standings = notifications.standings(connection)
         disk = shutil.disk_usage(self._home)
         leaves = (
             x509.load_pem_x509_certificate(self._credentials.tls_chain_pem),
@@ -151,4 +156,5 @@ class Room:
             head=head,
             disk_free=disk.free,
             disk_size=disk.total,
+            not_notified=next((one.error for one in standings if one.error), ""),
         )

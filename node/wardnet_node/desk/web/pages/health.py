@@ -73,6 +73,11 @@ def checks(health: Health) -> tuple[Check, ...]:
             health.disk_free_share >= LEAST_FREE,
             f"{words.size(health.disk_free)} of {words.size(health.disk_size)} are free.",
         ),
+        Check(
+            "Notifications",
+            not health.not_notified,
+            health.not_notified or "No message to the stewards has failed.",
+        ),
     )
 
 
