@@ -7,7 +7,7 @@ References
 ----------
 Unicode Technical Standard 39, Unicode Security Mechanisms, section 5.2 (restriction levels "ASCII
 only" and "single script") and 5.1 (scripts that are written together). Unicode Standard Annex 15
-(NFC, NFKC).
+(NFC, NFKC). Unicode Standard, 5.21 (ignorable characters).
 """
 
 import unicodedata
@@ -28,6 +28,10 @@ _DEVICES: Final = frozenset(
 )
 _LATIN: Final = (range(0x00C0, 0x0180), range(0x0218, 0x021C), range(0x1E00, 0x1F00))
 """Letters of languages; the phonetic ones beside them look like these."""
+_UNSEEN: Final = frozenset(
+    {0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, *range(0xFE00, 0xFE10)}
+)
+"""Letters and marks that show nothing (Default_Ignorable_Code_Point), where NFKC leaves them."""
 _TOGETHER: Final = {"HIRAGANA": "CJK", "KATAKANA": "CJK", "HANGUL": "CJK", "BOPOMOFO": "CJK"}
 
 
@@ -81,8 +85,8 @@ def _broken(name: str) -> str:
     if unicodedata.normalize("NFKC", name) != name:
         return "a character in it has a simpler form"
     # 3. A name that every system takes for an ordinary file.
-    if name.strip(" .") != name:
-        return "it begins or ends with a dot or a space"
+    if name.strip(" .") != name or unicodedata.category(name[0])[0] == "M":
+        return "it begins or ends with a dot, a space or a mark without its letter"
     if name.partition(".")[0].rstrip().casefold() in _DEVICES:
         return "some systems take it for a device"
     # 4. One script, so that no letter stands in for another's.
@@ -96,6 +100,8 @@ def _broken(name: str) -> str:
 def _allowed(character: str) -> bool:
     if character.isascii():
         return character.isalnum() or character in _PUNCTUATION
+    if ord(character) in _UNSEEN:
+        return False
     return _lettered(character) and _script(character) not in {"COMBINING", "MODIFIER"}
 
 
