@@ -364,6 +364,34 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             _S.INVALID_ARGUMENT,
             "{column} cannot be de-identified this way: {rule}.",
         ),
+        Reason.PATIENT_ID_TOO_LONG: Row(
+            _S.FAILED_PRECONDITION,
+            "A patient's number has more than 16 bytes: the vault keeps no way back to it. Grant "
+            "pseudonyms, or no numbers.",
+        ),
+        Reason.PATIENTS_NOT_NAMED: Row(
+            _S.FAILED_PRECONDITION,
+            "{dataset} does not name its patients: a list of patients means nothing in it. Select "
+            "them by a cohort.",
+        ),
+        Reason.SNAPSHOT_GONE: Row(
+            _S.FAILED_PRECONDITION,
+            "The rows of {dataset} that were granted are no longer kept: it was loaded anew. Look "
+            "at a new preview and grant once more.",
+        ),
+        Reason.NOTHING_TO_SHARE: Row(
+            _S.FAILED_PRECONDITION,
+            "No row of {dataset} may leave under these conditions. Look at the preview, then widen "
+            "the cohort or generalise the columns.",
+        ),
+        Reason.CONSENT_MISSING: Row(
+            _S.NOT_FOUND, "{dataset} has no consent list. Nothing was removed."
+        ),
+        Reason.LIST_ENCODING: Row(
+            _S.INVALID_ARGUMENT,
+            "{file}, line {line}: the list is not text in UTF-8. Save it as such, one number per "
+            "line, and load it again; nothing was changed.",
+        ),
         Reason.COHORT_TOO_SMALL: Row(
             _S.FAILED_PRECONDITION,
             "The cohort holds fewer patients than may be described. Widen it.",
@@ -599,6 +627,45 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             _S.INVALID_ARGUMENT,
             "The name of attachment {position} cannot be used: {rule}. Rename the file and try "
             "again; nothing was stored.",
+        ),
+        Reason.RELAY_AWAY: Row(
+            _S.UNAVAILABLE,
+            "The relay at {address} cannot be reached: {rule}. Check the address, the network and "
+            "the proxy, then try again; the transfer goes on where it stopped.",
+            retry=True,
+        ),
+        Reason.NODE_AWAY: Row(
+            _S.UNAVAILABLE,
+            "The hospital's node at {address} cannot be reached: {rule}. Try again, the transfer "
+            "goes on where it stopped; or ask the hospital to send it by way of the relay.",
+            retry=True,
+        ),
+        Reason.PARCEL_UNKNOWN: Row(
+            _S.NOT_FOUND,
+            "There is no parcel for this hospital under that grant, or no longer. Ask the hospital "
+            "that granted it to send it again.",
+        ),
+        Reason.PARCEL_INCOMPLETE: Row(
+            _S.UNAVAILABLE,
+            "{hospital} has not sent the whole parcel yet. Try again later; the transfer goes on "
+            "where it stopped.",
+            retry=True,
+        ),
+        Reason.PARCEL_OVERSIZE: Row(
+            _S.INVALID_ARGUMENT,
+            "The relay takes no parcel larger than {rule}. Share fewer records at once, or let the "
+            "other hospital fetch them from this one directly.",
+        ),
+        Reason.TRANSFER_ALTERED: Row(
+            _S.DATA_LOSS,
+            "What arrived of the parcel is not what was sent: {rule}. It was deleted; try again, "
+            "and when that happens twice, call who runs the other side.",
+        ),
+        Reason.RELAY_FULL: Row(
+            _S.RESOURCE_EXHAUSTED,
+            "The relay has no room for the parcel: {rule}. Wait until other parcels are fetched, "
+            "or take some back; then try again.",
+            retry=True,
         ),
         Reason.STATE_DAMAGED: Row(
             _S.DATA_LOSS, "{path} is damaged: {rule}. Restore it from a backup."

@@ -128,6 +128,12 @@ class Reason(StrEnum):
     DICTIONARY_OUTDATED = "dictionary_outdated"
     # records shared
     DEIDENTIFICATION_INVALID = "deidentification_invalid"
+    PATIENT_ID_TOO_LONG = "patient_id_too_long"
+    PATIENTS_NOT_NAMED = "patients_not_named"
+    SNAPSHOT_GONE = "snapshot_gone"
+    NOTHING_TO_SHARE = "nothing_to_share"
+    CONSENT_MISSING = "consent_missing"
+    LIST_ENCODING = "list_encoding"
     # disclosure
     COHORT_TOO_SMALL = "cohort_too_small"
     COMPLEMENT_TOO_SMALL = "complement_too_small"
@@ -180,6 +186,13 @@ class Reason(StrEnum):
     PARCEL_REFUSED = "parcel_refused"
     PARCEL_TOO_LARGE = "parcel_too_large"
     ATTACHMENT_NAME = "attachment_name"
+    RELAY_AWAY = "relay_away"
+    NODE_AWAY = "node_away"
+    PARCEL_UNKNOWN = "parcel_unknown"
+    PARCEL_INCOMPLETE = "parcel_incomplete"
+    PARCEL_OVERSIZE = "parcel_oversize"
+    TRANSFER_ALTERED = "transfer_altered"
+    RELAY_FULL = "relay_full"
     STATE_DAMAGED = "state_damaged"
     INTERNAL = "internal"
 

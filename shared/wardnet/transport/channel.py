@@ -19,6 +19,9 @@ from wardnet.identity.member import Member
 
 Options: TypeAlias = tuple[tuple[str, int], ...]
 
+RELAY_PORT: Final = 7444
+"""Where the relay of parcels listens, on the coordinator's machine, unless settings say more."""
+
 MESSAGE_BYTES: Final = 4 << 20
 """Largest message either side accepts or sends; more goes in chunks."""
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from wardnet.wire.v1 import envelope_pb2 as wardnet_dot_wire_dot_v1_dot_envelope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bwardnet/wire/v1/share.proto\x12\x0fwardnet.wire.v1\x1a\x1ewardnet/wire/v1/envelope.proto\"L\n\x0c\x46\x65tchRequest\x12\r\n\x05grant\x18\x01 \x01(\t\x12\x0e\n\x06parcel\x18\x02 \x01(\t\x12\r\n\x05\x66\x65tch\x18\x03 \x01(\t\x12\x0e\n\x06offset\x18\x04 \x01(\x04\"Y\n\rFetchResponse\x12,\n\x05start\x18\x01 \x01(\x0b\x32\x1b.wardnet.wire.v1.FetchStartH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\t\n\x07message\"*\n\nFetchStart\x12\x0e\n\x06header\x18\x01 \x01(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\x04\"=\n\rFinishRequest\x12\r\n\x05grant\x18\x01 \x01(\t\x12\x0e\n\x06parcel\x18\x02 \x01(\t\x12\r\n\x05\x66\x65tch\x18\x03 \x01(\t\"\x10\n\x0e\x46inishResponse\"\\\n\x0e\x44\x65positRequest\x12.\n\x05start\x18\x01 \x01(\x0b\x32\x1d.wardnet.wire.v1.DepositStartH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\t\n\x07message\"N\n\x0c\x44\x65positStart\x12.\n\x0b\x63onsignment\x18\x01 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\x12\x0e\n\x06header\x18\x02 \x01(\x0c\".\n\x0f\x44\x65positResponse\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\r\n\x05whole\x18\x02 \x01(\x08\"\x1e\n\rRemoveRequest\x12\r\n\x05grant\x18\x01 \x01(\t\"\x10\n\x0eRemoveResponse2\xc3\x02\n\x0fTransferService\x12H\n\x05\x46\x65tch\x12\x1d.wardnet.wire.v1.FetchRequest\x1a\x1e.wardnet.wire.v1.FetchResponse0\x01\x12I\n\x06\x46inish\x12\x1e.wardnet.wire.v1.FinishRequest\x1a\x1f.wardnet.wire.v1.FinishResponse\x12P\n\x07\x44\x65posit\x12\x1f.wardnet.wire.v1.DepositRequest\x1a .wardnet.wire.v1.DepositResponse(\x01\x30\x01\x12I\n\x06Remove\x12\x1e.wardnet.wire.v1.RemoveRequest\x1a\x1f.wardnet.wire.v1.RemoveResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bwardnet/wire/v1/share.proto\x12\x0fwardnet.wire.v1\x1a\x1ewardnet/wire/v1/envelope.proto\"H\n\x0c\x46\x65tchRequest\x12(\n\x04name\x18\x01 \x01(\x0b\x32\x1a.wardnet.wire.v1.FetchName\x12\x0e\n\x06offset\x18\x02 \x01(\x04\"H\n\tFetchName\x12\r\n\x05owner\x18\x01 \x01(\t\x12\r\n\x05grant\x18\x02 \x01(\t\x12\x0e\n\x06parcel\x18\x03 \x01(\t\x12\r\n\x05\x66\x65tch\x18\x04 \x01(\t\"Y\n\rFetchResponse\x12,\n\x05start\x18\x01 \x01(\x0b\x32\x1b.wardnet.wire.v1.FetchStartH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\t\n\x07message\"*\n\nFetchStart\x12\x0e\n\x06header\x18\x01 \x01(\x0c\x12\x0c\n\x04size\x18\x02 \x01(\x04\"9\n\rFinishRequest\x12(\n\x04name\x18\x01 \x01(\x0b\x32\x1a.wardnet.wire.v1.FetchName\"\x10\n\x0e\x46inishResponse\"\\\n\x0e\x44\x65positRequest\x12.\n\x05start\x18\x01 \x01(\x0b\x32\x1d.wardnet.wire.v1.DepositStartH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\t\n\x07message\"N\n\x0c\x44\x65positStart\x12.\n\x0b\x63onsignment\x18\x01 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\x12\x0e\n\x06header\x18\x02 \x01(\x0c\".\n\x0f\x44\x65positResponse\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\r\n\x05whole\x18\x02 \x01(\x08\"\x1e\n\rRemoveRequest\x12\r\n\x05grant\x18\x01 \x01(\t\"\x10\n\x0eRemoveResponse2\xc3\x02\n\x0fTransferService\x12H\n\x05\x46\x65tch\x12\x1d.wardnet.wire.v1.FetchRequest\x1a\x1e.wardnet.wire.v1.FetchResponse0\x01\x12I\n\x06\x46inish\x12\x1e.wardnet.wire.v1.FinishRequest\x1a\x1f.wardnet.wire.v1.FinishResponse\x12P\n\x07\x44\x65posit\x12\x1f.wardnet.wire.v1.DepositRequest\x1a .wardnet.wire.v1.DepositResponse(\x01\x30\x01\x12I\n\x06Remove\x12\x1e.wardnet.wire.v1.RemoveRequest\x1a\x1f.wardnet.wire.v1.RemoveResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,25 +33,27 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wardnet.wire.v1.share_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FETCHREQUEST']._serialized_start=80
-  _globals['_FETCHREQUEST']._serialized_end=156
-  _globals['_FETCHRESPONSE']._serialized_start=158
-  _globals['_FETCHRESPONSE']._serialized_end=247
-  _globals['_FETCHSTART']._serialized_start=249
-  _globals['_FETCHSTART']._serialized_end=291
-  _globals['_FINISHREQUEST']._serialized_start=293
-  _globals['_FINISHREQUEST']._serialized_end=354
-  _globals['_FINISHRESPONSE']._serialized_start=356
-  _globals['_FINISHRESPONSE']._serialized_end=372
-  _globals['_DEPOSITREQUEST']._serialized_start=374
-  _globals['_DEPOSITREQUEST']._serialized_end=466
-  _globals['_DEPOSITSTART']._serialized_start=468
-  _globals['_DEPOSITSTART']._serialized_end=546
-  _globals['_DEPOSITRESPONSE']._serialized_start=548
-  _globals['_DEPOSITRESPONSE']._serialized_end=594
-  _globals['_REMOVEREQUEST']._serialized_start=596
-  _globals['_REMOVEREQUEST']._serialized_end=626
-  _globals['_REMOVERESPONSE']._serialized_start=628
-  _globals['_REMOVERESPONSE']._serialized_end=644
-  _globals['_TRANSFERSERVICE']._serialized_start=647
-  _globals['_TRANSFERSERVICE']._serialized_end=970
+  _globals['_FETCHREQUEST']._serialized_end=152
+  _globals['_FETCHNAME']._serialized_start=154
+  _globals['_FETCHNAME']._serialized_end=226
+  _globals['_FETCHRESPONSE']._serialized_start=228
+  _globals['_FETCHRESPONSE']._serialized_end=317
+  _globals['_FETCHSTART']._serialized_start=319
+  _globals['_FETCHSTART']._serialized_end=361
+  _globals['_FINISHREQUEST']._serialized_start=363
+  _globals['_FINISHREQUEST']._serialized_end=420
+  _globals['_FINISHRESPONSE']._serialized_start=422
+  _globals['_FINISHRESPONSE']._serialized_end=438
+  _globals['_DEPOSITREQUEST']._serialized_start=440
+  _globals['_DEPOSITREQUEST']._serialized_end=532
+  _globals['_DEPOSITSTART']._serialized_start=534
+  _globals['_DEPOSITSTART']._serialized_end=612
+  _globals['_DEPOSITRESPONSE']._serialized_start=614
+  _globals['_DEPOSITRESPONSE']._serialized_end=660
+  _globals['_REMOVEREQUEST']._serialized_start=662
+  _globals['_REMOVEREQUEST']._serialized_end=692
+  _globals['_REMOVERESPONSE']._serialized_start=694
+  _globals['_REMOVERESPONSE']._serialized_end=710
+  _globals['_TRANSFERSERVICE']._serialized_start=713
+  _globals['_TRANSFERSERVICE']._serialized_end=1036
 # @@protoc_insertion_point(module_scope)

@@ -7,16 +7,24 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class FetchRequest(_message.Message):
-    __slots__ = ("grant", "parcel", "fetch", "offset")
+    __slots__ = ("name", "offset")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    name: FetchName
+    offset: int
+    def __init__(self, name: _Optional[_Union[FetchName, _Mapping]] = ..., offset: _Optional[int] = ...) -> None: ...
+
+class FetchName(_message.Message):
+    __slots__ = ("owner", "grant", "parcel", "fetch")
+    OWNER_FIELD_NUMBER: _ClassVar[int]
     GRANT_FIELD_NUMBER: _ClassVar[int]
     PARCEL_FIELD_NUMBER: _ClassVar[int]
     FETCH_FIELD_NUMBER: _ClassVar[int]
-    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    owner: str
     grant: str
     parcel: str
     fetch: str
-    offset: int
-    def __init__(self, grant: _Optional[str] = ..., parcel: _Optional[str] = ..., fetch: _Optional[str] = ..., offset: _Optional[int] = ...) -> None: ...
+    def __init__(self, owner: _Optional[str] = ..., grant: _Optional[str] = ..., parcel: _Optional[str] = ..., fetch: _Optional[str] = ...) -> None: ...
 
 class FetchResponse(_message.Message):
     __slots__ = ("start", "chunk")
@@ -35,14 +43,10 @@ class FetchStart(_message.Message):
     def __init__(self, header: _Optional[bytes] = ..., size: _Optional[int] = ...) -> None: ...
 
 class FinishRequest(_message.Message):
-    __slots__ = ("grant", "parcel", "fetch")
-    GRANT_FIELD_NUMBER: _ClassVar[int]
-    PARCEL_FIELD_NUMBER: _ClassVar[int]
-    FETCH_FIELD_NUMBER: _ClassVar[int]
-    grant: str
-    parcel: str
-    fetch: str
-    def __init__(self, grant: _Optional[str] = ..., parcel: _Optional[str] = ..., fetch: _Optional[str] = ...) -> None: ...
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: FetchName
+    def __init__(self, name: _Optional[_Union[FetchName, _Mapping]] = ...) -> None: ...
 
 class FinishResponse(_message.Message):
     __slots__ = ()
