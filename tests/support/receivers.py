@@ -89,13 +89,17 @@ class Mailbox:
 
 
 def _log_in(_: SMTP, __: Session, ___: Envelope, ____: str, told: object) -> AuthResult:
-    right = isinstance(told, LoginPassword) and told.password == PASSWORD.encode()
-    return AuthResult(success=right and told == LoginPassword(USER.encode(), PASSWORD.encode()))
+    right = told == LoginPassword(USER.encode(), PASSWORD.encode())
+    return AuthResult(success=right, handled=False)
 
 
 @contextmanager
 def mail_server(
-    *, port: int = 0, starttls: ssl.SSLContext | None = None, login: bool = False
+    *,
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
+    starttls: ssl.SSLContext | None = None,
+    login: bool = False,
 ) -> Iterator[Mailbox]:
     """Run a mail server while the block runs.
 
@@ -103,13 +107,19 @@ def mail_server(
     ----------
     port : int
         Where it listens; 0 for any.
+    tls : ssl.SSLContext or None
+        Speak it from the first byte.
     starttls : ssl.SSLContext or None
         Offer it, and ask for it.
     login : bool
         Ask for the user and password above.
     """
     box = Mailbox()
-    options: dict[str, Any] = {"tls_context": starttls, "require_starttls": starttls is not None}
+    options: dict[str, Any] = {
+        "ssl_context": tls,
+        "tls_context": starttls,
+        "require_starttls": starttls is not None,
+    }
     if login:
         options |= {
             "authenticator": _log_in,

@@ -119,13 +119,16 @@ def _start_tls(server: MailServer, connection: smtplib.SMTP) -> None:
 def _log_in(server: MailServer, connection: smtplib.SMTP) -> None:
     try:
         connection.login(server.user, server.password)
-    except smtplib.SMTPNotSupportedError as error:
-        raise _error(server, Reason.NOTIFICATION_LOGIN, "it knows no login") from error
     except UnicodeError as error:
         rule = "a mail server takes ASCII only"
         raise _error(server, Reason.NOTIFICATION_LOGIN, rule) from error
-    except smtplib.SMTPAuthenticationError as error:
+    except smtplib.SMTPResponseException as error:
         rule = f"it answers {error.smtp_code}"
+        raise _error(server, Reason.NOTIFICATION_LOGIN, rule) from error
+    except smtplib.SMTPServerDisconnected as error:
+        raise _error(server, Reason.NOTIFICATION_LOGIN, "it hangs up at the login") from error
+    except smtplib.SMTPException as error:
+        rule = "it offers no login by CRAM-MD5, PLAIN or LOGIN"
         raise _error(server, Reason.NOTIFICATION_LOGIN, rule) from error
 
 
@@ -146,6 +149,9 @@ def _refused(server: MailServer, error: smtplib.SMTPException) -> WardnetError:
     """Say what the server did not take."""
     match error:
         case smtplib.SMTPServerDisconnected():
+            broke = error.__context__
+            if isinstance(broke, OSError):
+                return explained(broke, address=server.address, setting=_SERVER)
             return _error(server, Reason.NOTIFICATION_AWAY, "it hung up")
         case smtplib.SMTPRecipientsRefused():
             codes = {code for code, _ in error.recipients.values()}
