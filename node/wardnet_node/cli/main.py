@@ -15,6 +15,7 @@ from wardnet.transport.enrol import check_invitation, read_invitation
 from wardnet_node import enrol
 from wardnet_node.cli.auditor import auditor
 from wardnet_node.cli.book import book
+from wardnet_node.cli.consent import consent
 from wardnet_node.cli.dataset import dataset
 from wardnet_node.cli.desk import desk
 from wardnet_node.cli.key import keys
@@ -36,7 +37,7 @@ RECOVERY: Final = (
     cls=Command,
     sections={
         "Begin and serve": ("init", "serve", "config", "notify"),
-        "Data": ("dataset", "vault"),
+        "Data": ("dataset", "consent", "vault"),
         "Decide": ("steward", "book", "study", "auditor", "desk"),
         "Look back and take back": ("log", "usage", "key", "unlock"),
     },
@@ -125,6 +126,7 @@ def recover(place: Place, *, key_file: TextIO | None) -> None:
 
 
 main.add_command(dataset)
+main.add_command(consent)
 main.add_command(log)
 main.add_command(steward)
 main.add_command(book)

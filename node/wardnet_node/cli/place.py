@@ -14,6 +14,7 @@ from wardnet_node.desk.decide import Decisions
 from wardnet_node.desk.grants import Grants, question_key
 from wardnet_node.desk.stewards import Stewards
 from wardnet_node.settings import NodeSettings
+from wardnet_node.sharing.consent import Consent
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.vault import Vault
 
@@ -105,3 +106,11 @@ class Place:
         """Open the vault."""
         with self.catalog() as catalog:
             yield Vault(self.home, self.keystore, catalog, member=self.credentials.member)
+
+    @contextmanager
+    def consent(self) -> Iterator[Consent]:
+        """Open the lists of patients who agreed or objected."""
+        member = self.credentials.member
+        with self.catalog() as catalog:
+            vault = Vault(self.home, self.keystore, catalog, member=member)
+            yield Consent(catalog, vault, member=member)

@@ -5,7 +5,8 @@ order of their numbers, in segments of their own; a load adds one for the patien
 """
 
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -59,6 +60,56 @@ def pseudonyms(ids: pa.Array, key: bytes) -> Pseudonyms:
     return halves
 
 
+@dataclass(frozen=True, slots=True)
+class StoredPatients:
+    """Hold what reads the patients of a dataset.
+
+    Parameters
+    ----------
+    dataset_id : str
+        Of the dataset.
+    key : bytes
+        32 bytes: what the dataset's pseudonyms are made with.
+    segments : tuple of SegmentRef
+        The pseudonyms, in the order of the patients' numbers; none when every row is a patient.
+    """
+
+    dataset_id: str
+    key: bytes = field(repr=False)
+    segments: tuple[SegmentRef, ...]
+
+    @property
+    def count(self) -> int:
+        """Return how many patients have a number."""
+        return sum(segment.rows for segment in self.segments)
+
+    def parts(self) -> Iterator[Pseudonyms]:
+        """Read the pseudonyms, batch by batch."""
+        for segment in self.segments:
+            with files.opened(segment) as file:
+                for batch in file.iter_batches(files.GROUP_ROWS, columns=list(_HALVES)):
+                    yield np.column_stack([np.from_dlpack(half) for half in batch.columns])
+
+
+def short_ids(pseudonyms: Pseudonyms, key: bytes) -> list[str | None]:
+    """Turn pseudonyms back into ids; None for an id of more than 16 bytes, which has no way back.
+
+    The pseudonym of a longer id decrypts to 16 random bytes: they pass for an id in fewer than one
+    of a million cases, and are then nobody's.
+    """
+    cipher = Cipher(algorithms.AES(_derive(key, "short")), modes.ECB())  # noqa: S305 - one block each, keyed
+    opened = cipher.decryptor().update(np.ascontiguousarray(pseudonyms).tobytes())
+    return [_short_id(opened[at : at + _BLOCK]) for at in range(0, len(opened), _BLOCK)]
+
+
+def _short_id(block: bytes) -> str | None:
+    try:
+        text = block.decode().rstrip(" ")
+    except UnicodeDecodeError:
+        return None
+    return text if text and text.isprintable() and text == text.strip() else None
+
+
 class PatientIndex:
     """Give patients their numbers, and count whom it has seen.
 
@@ -79,12 +130,8 @@ class PatientIndex:
     @classmethod
     def load(cls, key: bytes, stored: Iterable[SegmentRef]) -> "PatientIndex":
         """Read the index that earlier loads wrote."""
-        parts: list[Pseudonyms] = [np.zeros((0, 2), np.uint64)]
-        for segment in stored:
-            with files.opened(segment) as file:
-                table = file.read()
-            parts.append(np.column_stack([table.column(half).to_numpy() for half in _HALVES]))
-        return cls(key, np.concatenate(parts))
+        parts = StoredPatients("", key, tuple(stored)).parts()
+        return cls(key, np.concatenate([np.zeros((0, 2), np.uint64), *parts]))
 
     def numbers(self, ids: pa.Array) -> NDArray[np.uint32]:
         """Return each row's patient, numbering those that are new in order of appearance."""

@@ -26,10 +26,11 @@ from wardnet_node.intake.rejects import RejectsReport
 from wardnet_node.vault import loading, tables
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.disk import disk_errors, shared_lock
+from wardnet_node.vault.patients import StoredPatients
 from wardnet_node.vault.snapshot import Snapshot
 from wardnet_node.vault.store import Store, held
 from wardnet_node.vault.summary import Adopted, DatasetSummary, LoadReport, summarise
-from wardnet_node.vault.tables import ROWS, SnapshotRecord
+from wardnet_node.vault.tables import PATIENTS, ROWS, SnapshotRecord
 
 
 class Vault:
@@ -229,6 +230,25 @@ class Vault:
             segments=self._store.refs(rows, self._store.keyring.key(record.id)),
             rows=found.rows,
             patients=found.patients,
+        )
+
+    def patients(self, name: str) -> StoredPatients:
+        """Return what reads the patients of a dataset, over all its snapshots.
+
+        Raises
+        ------
+        WardnetError
+            `DATASET_UNAVAILABLE`; `VAULT_DAMAGED`.
+        """
+        with self._catalog.reading() as connection:
+            record = tables.dataset(connection, name)
+            if record is None:
+                raise WardnetError(Reason.DATASET_UNAVAILABLE, dataset=name)
+            stored = tables.segments(connection, record.id, number=record.head)
+        known = [segment for segment in stored if segment.kind == PATIENTS]
+        key = self._store.keyring.key(record.id)
+        return StoredPatients(
+            record.id, self._store.pseudonym_key(record), self._store.refs(known, key)
         )
 
     def drop(self, name: str) -> None:

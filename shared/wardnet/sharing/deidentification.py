@@ -226,6 +226,9 @@ def check_combinations(deidentification: Deidentification, result: Dictionary) -
     WardnetError
         `DEIDENTIFICATION_INVALID`.
     """
+    shifted = {item.name for item in deidentification.columns if isinstance(item.rule, Shift)}
+    for name in sorted(shifted.intersection(deidentification.quasi_identifiers)):
+        _refuse(name, "a shifted date forms no groups; generalise it, or name it not")
     cells = [result.column(name).cells for name in deidentification.quasi_identifiers]
     for name, count in zip(deidentification.quasi_identifiers, cells, strict=True):
         if count is None:
