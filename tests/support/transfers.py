@@ -62,9 +62,7 @@ def store(spool: Spool, size: int, *, header: bytes = b"sealed header") -> str:
 
 def ready(parcel: str, size: int, address: str, *, place: Place, header: int = 13) -> Ready:
     """Return what the owner's notice says of a stored parcel."""
-    return Ready(
-        grant=GRANT, parcel=parcel, header=header, body=size, place=place, address=address
-    )
+    return Ready(grant=GRANT, parcel=parcel, header=header, body=size, place=place, address=address)
 
 
 def consignment(parcel: str, size: int, /, **changes: object) -> Consignment:
@@ -227,7 +225,8 @@ def main() -> None:
             said = {"done": 1}
         except WardnetError as error:
             said = {"reason": error.reason.value, "error": str(error)}
-    _say(**said, rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _say(**said, rss=used.ru_maxrss << 10, cpu=used.ru_utime + used.ru_stime)
 
 
 async def _listen(spool: Spool, credentials: Credentials, orders: dict[str, Any]) -> None:
