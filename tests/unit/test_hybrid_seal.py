@@ -1,7 +1,11 @@
 """Letters and parcels: sealed with ML-KEM-768 and X25519 together."""
 
+import hashlib
+import hmac
+
 import pytest
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.sealing import hpke
@@ -108,3 +112,32 @@ def test_what_is_no_private_key_is_refused(secret: bytes) -> None:
     with pytest.raises(WardnetError) as refused:
         HybridKey.from_bytes(secret)
     assert refused.value.reason is Reason.MALFORMED
+
+
+def _labelled_extract(suite: bytes, salt: bytes, label: bytes, secret: bytes) -> bytes:
+    """RFC 9180, section 4."""
+    return hmac.digest(salt, b"HPKE-v1" + suite + label + secret, "sha256")
+
+
+def _labelled_expand(suite: bytes, key: bytes, label: bytes, info: bytes, length: int) -> bytes:
+    """RFC 9180, section 4, for at most 32 bytes."""
+    text = length.to_bytes(2, "big") + b"HPKE-v1" + suite + label + info + b"\1"
+    return hmac.digest(key, text, "sha256")[:length]
+
+
+def test_a_second_implementation_opens_the_seal() -> None:
+    """The combiner of X-Wing and the key schedule of RFC 9180, written down from their texts."""
+    # 1. The two halves, and the combiner (draft-connolly-cfrg-xwing-kem).
+    mlkem, x25519, text = SEALED[:1088], SEALED[1088:1120], SEALED[1120:]
+    own = KEY.x25519.public_key().public_bytes_raw()
+    shared = KEY.x25519.exchange(X25519PublicKey.from_public_bytes(x25519))
+    combined = KEY.mlkem.decapsulate(mlkem) + shared + x25519 + own + rb"\.//^" + b"\\"
+    secret = hashlib.sha3_256(combined).digest()
+    # 2. Base mode: no preshared key (RFC 9180, 5.1).
+    suite = b"HPKE" + bytes.fromhex("647a 0001 0002")
+    context = b"\0" + _labelled_extract(suite, b"", b"psk_id_hash", b"")
+    context += _labelled_extract(suite, b"", b"info_hash", INFO.encode())
+    schedule = _labelled_extract(suite, secret, b"secret", b"")
+    key = _labelled_expand(suite, schedule, b"key", context, 32)
+    nonce = _labelled_expand(suite, schedule, b"base_nonce", context, 12)
+    assert AESGCM(key).decrypt(nonce, text, None) == b"the letter"

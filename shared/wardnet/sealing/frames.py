@@ -7,8 +7,8 @@ a frame is given out before its tag holds. A key seals one stream, once.
 References
 ----------
 Hoang, Reyhanitabar, Rogaway, Vizar 2015, "Online Authenticated-Encryption and its Nonce-Reuse
-Misuse-Resistance", section 7, STREAM, figure 9: nonce = prefix | counter | last. NIST SP 800-38D,
-AES-GCM. RFC 5869, HKDF.
+Misuse-Resistance", section 7, STREAM: nonce = prefix | counter | last. NIST SP 800-38D, AES-GCM,
+8.2.1. RFC 5869, HKDF.
 """
 
 import hashlib

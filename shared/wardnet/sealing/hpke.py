@@ -8,7 +8,8 @@ inside does.
 References
 ----------
 RFC 9180, Hybrid Public Key Encryption: base mode, HKDF-SHA256, AES-256-GCM; the KEM is
-DHKEM(X25519, HKDF-SHA256), or MLKEM768-X25519 of draft-ietf-hpke-pq. FIPS 203, ML-KEM.
+DHKEM(X25519, HKDF-SHA256), or MLKEM768-X25519 (0x647a, registered as X-Wing) of draft-ietf-hpke-pq
+and draft-connolly-cfrg-xwing-kem. FIPS 203, ML-KEM.
 """
 
 from dataclasses import dataclass, field
