@@ -18,13 +18,17 @@ from wardnet.lock import only_one
 from wardnet_node.compute.pool import WorkerPool
 from wardnet_node.desk.auditors import Auditors
 from wardnet_node.desk.desk import Desk
+from wardnet_node.desk.shares.mail import Mail
 from wardnet_node.desk.thread import DeskThread
 from wardnet_node.health import ClockWatch, LinkState, warn_of_damage, warn_of_lock
+from wardnet_node.letters import Letters
 from wardnet_node.link import WATCH_SECONDS, Link
 from wardnet_node.notify.channels import ways
 from wardnet_node.notify.notifier import Notifier
 from wardnet_node.rounds import Rounds
 from wardnet_node.settings import NodeSettings
+from wardnet_node.share_letters import ShareLetters
+from wardnet_node.sharing.serving import serving_parcels
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.vault import Vault
 from wardnet_node.witness import Witnesses
@@ -56,6 +60,8 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
     desk = DeskThread(lambda: _desk(home, keystore, credentials))
     auditors = DeskThread(lambda: Auditors.open(home, keystore, credentials))
     catalog = DeskThread(lambda: Catalog.open(home, keystore))
+    mail = DeskThread(lambda: Mail.open(home, keystore, credentials))
+    witnesses = Witnesses(credentials=credentials, settings=settings, catalog=catalog)
     pool = WorkerPool(workers=settings.workers, memory=settings.worker_memory << 20)
     try:
         epoch = await desk.do(Desk.start)
@@ -81,13 +87,19 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
                     credentials=credentials,
                     log_key=keystore.derive("log"),
                 ),
-                witnesses=Witnesses(credentials=credentials, settings=settings, catalog=catalog),
+                witnesses=witnesses,
+                letters=Letters(witnesses, ShareLetters(mail)),
             )
             async with AsyncExitStack() as stack:
                 watching = asyncio.create_task(_watch_clock(desk))
                 stack.callback(watching.cancel)
                 notifying = asyncio.create_task(notifier.run())
                 stack.callback(notifying.cancel)
+                if settings.listen:
+                    parcels = serving_parcels(
+                        home, keystore=keystore, settings=settings, credentials=credentials
+                    )
+                    await stack.enter_async_context(parcels)
                 if settings.desk_listen:
                     # Only who has the page pays for its framework: 0.5 s of every start.
                     from wardnet_node.desk.web.serve import serving_desk  # noqa: PLC0415
@@ -110,6 +122,8 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
         auditors.close()
         await catalog.do(Catalog.close)
         catalog.close()
+        await mail.do(Mail.close)
+        mail.close()
 
 
 async def _watch_clock(desk: DeskThread[Desk]) -> None:

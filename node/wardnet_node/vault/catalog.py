@@ -20,6 +20,7 @@ from wardnet.audit import cosigned, log, search, tags, witness
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.keystore import Keystore
 from wardnet_node import usage
+from wardnet_node.desk.shares import store as shares
 from wardnet_node.notify import queue as notifications
 from wardnet_node.vault import consent
 from wardnet_node.vault.disk import disk_errors
@@ -207,6 +208,7 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
     (*witness.SCHEMA, *cosigned.SCHEMA),
     notifications.SCHEMA,
     consent.SCHEMA,
+    shares.SCHEMA,
 )
 """Each brings a catalog from one version to the next; they are only ever added to."""
 

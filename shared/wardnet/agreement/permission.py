@@ -110,7 +110,7 @@ def _hospitals(query: Query, view: View, at: datetime) -> Iterator[WardnetError]
         known = view.book.organisation(name)
         if known is not None and known.nodes and view.revoked_by(name).issuperset(known.nodes):
             yield WardnetError(Reason.KEY_REVOKED, identity=name)
-        if not _told(name, view, at):
+        if not is_told(name, view, at):
             yield WardnetError(Reason.REVOCATIONS_STALE, hospital=view.hospital, identity=name)
 
 
@@ -146,7 +146,7 @@ def _researcher(request: Request, held: Held, view: View, at: datetime) -> Itera
             yield WardnetError(
                 Reason.RESEARCHER_NOT_VOUCHED, hospital=view.hospital, identity=person.id
             )
-        if not _told(person.organisation, view, at):
+        if not is_told(person.organisation, view, at):
             yield WardnetError(
                 Reason.REVOCATIONS_STALE, hospital=view.hospital, identity=person.organisation
             )
@@ -163,7 +163,7 @@ def _vouched(person: Researcher, held: Held, view: View) -> bool:
     )
 
 
-def _told(name: str, view: View, at: datetime) -> bool:
+def is_told(name: str, view: View, at: datetime) -> bool:
     """Say whether the hospital knows what an organisation, if it can sign, has taken back."""
     organisation = view.book.organisation(name)
     if name == view.hospital or organisation is None:

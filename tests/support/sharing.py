@@ -1,0 +1,182 @@
+"""Hospitals a and b that know each other, and share records by letters, for tests."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from support.hospital import Hospital
+from support.pki import TestNetwork
+from support.questions import DICTIONARY, key, steward
+from wardnet import clock
+from wardnet.agreement.address_book import AddressBook
+from wardnet.audit.entry import Entry
+from wardnet.identity.envelope import Envelope
+from wardnet.identity.member import Member, Role
+from wardnet.sharing.deidentification import Patient, kept
+from wardnet.sharing.grant import Grant
+from wardnet.sharing.notice import Place
+from wardnet.sharing.request import Basis
+from wardnet_node.desk.book import Key, with_key
+from wardnet_node.desk.shares.asking import Wish
+from wardnet_node.desk.shares.mail import Mail
+from wardnet_node.desk.shares.shares import Shares
+from wardnet_node.desk.shares.state import Share
+
+PARCEL: Final = "1f" * 32
+FETCH: Final = "0" * 32
+
+WISH: Final = Wish(
+    owner="a",
+    basis=Basis.TREATMENT,
+    purpose="Some of your patients have moved to us.",
+    columns=("age", "sex"),
+    hours=2,
+)
+"""What b wants of a."""
+
+
+def node(name: str) -> Member:
+    """Return the member that is a hospital's node."""
+    return Member("heartnet", Role.NODE, name)
+
+
+def wish(**changes: object) -> Wish:
+    """Return what b wants of a, perhaps with other fields."""
+    return replace(WISH, **changes)  # type: ignore[arg-type]
+
+
+def sharing_hospital(
+    network: TestNetwork, home: Path, name: str, *, known: Sequence[str] = "ab"
+) -> Hospital:
+    """Return a hospital that has compared the keys of others' nodes and stewards."""
+    made = Hospital(network, home, name=name)
+
+    def book(after: AddressBook) -> AddressBook:
+        for other in known:
+            if other != name:
+                its = steward(network, other)
+                after = with_key(after, other, Key("node", other, key(network.node(other))))
+                after = with_key(after, other, Key("steward", its.member.id, key(its)))
+        return after
+
+    with made.decisions() as decisions:
+        decisions.change_book(book, stewards=[steward(network, name)])
+    return made
+
+
+class Side:
+    """Hold one hospital's desk for shares, open.
+
+    Parameters
+    ----------
+    network : TestNetwork
+        Of both.
+    hospital : Hospital
+        Whose.
+    """
+
+    def __init__(self, network: TestNetwork, hospital: Hospital) -> None:
+        self.hospital = hospital
+        self.member = hospital.credentials.member
+        self.stewards = [steward(network, self.member.id)]
+        opened = hospital.home, hospital.keystore, hospital.credentials
+        self.shares = Shares.open(*opened)
+        self.mail = Mail.open(*opened)
+
+    def close(self) -> None:
+        """Close the catalogs."""
+        self.shares.close()
+        self.mail.close()
+
+    def told(self, listed: Envelope) -> None:
+        """Take in what another hospital has taken back."""
+        with self.hospital.decisions() as decisions:
+            decisions.receive_list(listed)
+
+    def entries(self, start: str = "share_") -> list[Entry]:
+        """Return what its log says of shares."""
+        return [one for one in self.hospital.entries() if one.type.value.startswith(start)]
+
+    def request(self, wanted: Wish = WISH) -> Share:
+        """Ask for records."""
+        return self.shares.request(wanted, dictionary=DICTIONARY, stewards=self.stewards)
+
+    def draft(self, share: Share, **changes: object) -> Grant:
+        """Return a grant of all columns without patients' numbers, perhaps with other fields."""
+        columns = share.request.columns
+        whole = self.shares.draft(share.digest, kept(Patient.DROP, columns))
+        return replace(whole, **changes)  # type: ignore[arg-type]
+
+    def grant(self, share: Share, **changes: object) -> Share:
+        """Grant what was asked for."""
+        draft = self.draft(share, **changes)
+        return self.shares.grant(share.digest, draft, stewards=self.stewards)
+
+    def ready(self, share: Share, *, parcel: str = PARCEL) -> Share:
+        """Say that a parcel is ready."""
+        return self.shares.mark_ready(
+            share.digest,
+            parcel=parcel,
+            header=1000,
+            body=2000,
+            place=Place.DIRECT,
+            address="127.0.0.1:7443",
+        )
+
+    def fetch(self, share: Share, *, fetch: str = FETCH, peer: str = "b") -> None:
+        """Let a fetch begin."""
+        assert share.grant is not None
+        self.shares.begin_fetch(
+            grant=share.grant.digest, parcel=PARCEL, fetch=fetch, peer=node(peer)
+        )
+
+
+@contextmanager
+def sides(network: TestNetwork, *hospitals: Hospital) -> Iterator[list[Side]]:
+    """Open the desks of hospitals that have told each other what they took back."""
+    with ExitStack() as stack:
+        opened = [Side(network, one) for one in hospitals]
+        for side in opened:
+            stack.callback(side.close)
+        for side in opened:
+            with side.hospital.decisions() as decisions:
+                listed = decisions.own_list()
+            for other in opened:
+                if other is not side:
+                    other.told(listed)
+        yield opened
+
+
+def exchange(*opened: Side, rounds: int = 50) -> int:
+    """Carry letters until none is left; return how many there were."""
+    by_uri = {side.member.uri: side for side in opened}
+    carried = 0
+    for _ in range(rounds):
+        due = [(side, post) for side in opened for post in side.mail.due()]
+        if not due:
+            return carried
+        for side, (to, envelope) in due:
+            carried += 1
+            reply = by_uri[to].mail.take(side.member.uri, envelope)
+            if reply is not None:
+                back, answer = reply
+                assert by_uri[back].mail.take(to, answer) is None
+    message = "letters go round and round"
+    raise AssertionError(message)
+
+
+def granted(a: Side, b: Side, **changes: object) -> Share:
+    """Let b ask and a grant; return the share as b has it."""
+    asked = b.request()
+    exchange(a, b)
+    a.grant(asked, **changes)
+    exchange(a, b)
+    return b.shares.show(asked.digest)
+
+
+def in_an_hour() -> str:
+    """Return a moment in an hour."""
+    return clock.to_moment(clock.now() + timedelta(hours=1))
