@@ -58,6 +58,18 @@ class NodeSettings(Settings):
     desk_key: str = ""
     """File with the private key of `desk_certificate`, PEM, readable by its owner only."""
 
+    listen: Annotated[str, Field(pattern=r"^(\S+:[0-9]{1,5})?$")] = ""
+    """Where other hospitals fetch parcels directly, `host:port`; empty: by way of the relay."""
+
+    listen_address: Annotated[str, Field(pattern=r"^(\S+:[0-9]{1,5})?$")] = ""
+    """What others dial to get to `listen`, `host:port`; the same when empty."""
+
+    relay: Annotated[str, Field(pattern=r"^(\S+:[0-9]{1,5})?$")] = ""
+    """Where the relay of parcels is, `host:port`; empty: the coordinator's host, port 7444."""
+
+    bandwidth: Annotated[float, Field(ge=0, le=1 << 20)] = 0.0
+    """MiB per second that parcels may take, those that go out and those that come in; 0: all."""
+
     notify_mail_server: Annotated[str, Field(pattern=r"^(\S+:[0-9]{1,5})?$")] = ""
     """Mail server that tells the stewards what waits, `host:port`; empty for no mail."""
 
