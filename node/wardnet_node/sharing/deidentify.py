@@ -146,7 +146,7 @@ def _off_grid(source: Column, made: Column, rule: Rule, values: Values) -> Value
         return values
     low, high = rule.low or source.minimum, rule.high or source.maximum
     known = np.nan_to_num(values)
-    capped = np.clip(known, float(number(source.type, low)), float(number(source.type, high)))
+    capped: Values = np.clip(known, float(number(source.type, low)), float(number(source.type, high)))
     if isinstance(rule, Cap):
         return capped
     bands = capped / float(number(ColumnType.REAL, rule.width))

@@ -8,6 +8,7 @@ anywhere but into the sink.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import RawIOBase
 from typing import IO, Final
 
 import numpy as np
@@ -51,7 +52,7 @@ class Made:
     leaving: Mask
 
 
-def make(extract: Extract, sink: IO[bytes], *, part_bytes: int = PART_BYTES) -> Made:
+def make(extract: Extract, sink: IO[bytes] | RawIOBase, *, part_bytes: int = PART_BYTES) -> Made:
     """Write what leaves as Parquet.
 
     Parameters

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from wardnet.question.conditions import columns_of
 from wardnet.question.dictionary import NEVER_SHARED, Column, Dictionary
-from wardnet.sharing.deidentification import Patient
+from wardnet.sharing.deidentification import Keep, Patient
 from wardnet.sharing.result import in_words
 from wardnet_node.sharing.consent import ConsentList
 from wardnet_node.sharing.extract import Extract, Survey, chosen, survey
@@ -68,6 +69,9 @@ class Preview:
         for so many or more; 0 where there is none.
     at_most : int
         Largest group that is counted.
+    told_by_cohort : tuple of str
+        Columns that the cohort looks at as they are, and that do not leave so: being in the parcel
+        tells the recipient that the condition holds.
     consent : ConsentList or None
         The list that was applied.
     sample : tuple of tuple of str
@@ -90,6 +94,7 @@ class Preview:
     smallest_group: int
     smallest_group_left: int
     at_most: int
+    told_by_cohort: tuple[str, ...]
     consent: ConsentList | None
     sample: tuple[tuple[str, ...], ...]
 
@@ -122,6 +127,7 @@ def preview(extract: Extract) -> Preview:
         smallest_group=found.smallest,
         smallest_group_left=found.smallest_left,
         at_most=found.at_most,
+        told_by_cohort=_told(extract),
         consent=extract.consent,
         sample=_sample(extract, found),
     )
@@ -142,6 +148,11 @@ def _column(column: Column, extract: Extract) -> ColumnPreview:
         values=values,
         change=change,
     )
+
+
+def _told(extract: Extract) -> tuple[str, ...]:
+    kept = {name for name, rule in extract.deidentifier.rules.items() if isinstance(rule, Keep)}
+    return tuple(sorted(columns_of(extract.selection.cohort) - kept))
 
 
 def _identifiers(patient: Patient, dictionary: Dictionary) -> str:
