@@ -1,6 +1,7 @@
 """Make a parcel: rows and attachments go in, two sealed files come out, or nothing."""
 
 import errno
+import fcntl
 import io
 import os
 import secrets
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 UNFINISHED: Final = ".unfinished"
-"""Ending of a body that is being sealed; one that is left over after a crash can be deleted."""
+"""Ending of a body that is being sealed; its writer holds a lock on it until the header exists."""
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -150,6 +151,7 @@ class ParcelWriter:
         with self._disk():
             handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             self._file = os.fdopen(handle, "wb")
+        fcntl.flock(handle, fcntl.LOCK_EX)
         self._frames = FrameWriter(self._file, self._key)
 
     def part(self, name: str, media_type: str) -> PartWriter:
@@ -249,3 +251,15 @@ class ParcelWriter:
             if error.errno in _FULL:
                 raise WardnetError(Reason.DISK_FULL, path=str(self._folder)) from error
             raise
+
+
+def sweep(folder: Path) -> None:
+    """Delete what crashes have left half made: their keys are gone, so nobody can open it.
+
+    What another process, or another thread, is just making stays.
+    """
+    for path in (*folder.glob(f"*{UNFINISHED}"), *folder.glob("*.body")):
+        with suppress(BlockingIOError, FileNotFoundError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not path.with_suffix(".header").exists():
+                path.unlink()
