@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from wardnet.errors import Reason, WardnetError
+from wardnet.sealing import frames
 from wardnet.sealing.frame_reader import FrameReader, SealedFile
 from wardnet.sealing.frames import (
     FRAME_BYTES,
@@ -165,3 +166,14 @@ def test_a_closed_reader_reads_nothing(tmp_path: Path) -> None:
     reader.close()
     with pytest.raises(ValueError, match="closed"):
         reader.readinto(bytearray(1))
+
+
+def test_a_stream_ends_before_its_counter_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No nonce is used twice: beyond 2^32 frames nothing is sealed."""
+    monkeypatch.setattr(frames, "MAXIMUM_BYTES", 100)
+    writer = FrameWriter(io.BytesIO(), KEY)
+    writer.write(bytes(100))
+    with pytest.raises(WardnetError) as refused:
+        writer.write(b"x")
+    assert refused.value.reason is Reason.PARCEL_TOO_LARGE
+    writer.abandon()

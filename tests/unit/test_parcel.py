@@ -7,7 +7,12 @@ import pytest
 
 from support.parcels import SNAPSHOT, Exchange, noise, parquet, sha256, table
 from wardnet.errors import Reason, WardnetError
-from wardnet.sealing.header import ROWS, ROWS_MEDIA_TYPE
+from wardnet.sealing.header import (
+    MAXIMUM_HEADER_BYTES,
+    MAXIMUM_PARTS,
+    ROWS,
+    ROWS_MEDIA_TYPE,
+)
 from wardnet.sealing.write import ParcelWriter
 
 TWO = Exchange()
@@ -116,11 +121,20 @@ def test_parts_come_one_at_a_time_and_rows_first(tmp_path: Path) -> None:
         rows = parcel.part(ROWS, ROWS_MEDIA_TYPE)
         with pytest.raises(ValueError, match="one part at a time"):
             parcel.part("a.pdf", "application/pdf")
+        with pytest.raises(ValueError, match="a part is open"):
+            parcel.seal()
         rows.close()
         with pytest.raises(ValueError, match="closed"):
             rows.write(b"late")
-        with pytest.raises(ValueError, match="rows come first"):
+
+
+def test_an_attachment_is_not_called_like_the_rows(tmp_path: Path) -> None:
+    """A person's mistake, told in words."""
+    with TWO.writer(tmp_path) as parcel:
+        parcel.part(ROWS, ROWS_MEDIA_TYPE).close()
+        with pytest.raises(WardnetError) as refused:
             parcel.part(ROWS, ROWS_MEDIA_TYPE)
+    assert refused.value.reason is Reason.ATTACHMENT_NAME
 
 
 def test_a_parcel_holds_a_bounded_number_of_attachments(
@@ -134,3 +148,23 @@ def test_a_parcel_holds_a_bounded_number_of_attachments(
         with pytest.raises(WardnetError) as refused:
             parcel.part("2.dcm", "application/dicom")
     assert refused.value.reason is Reason.PARCEL_TOO_LARGE
+
+
+def test_a_media_type_is_one(tmp_path: Path) -> None:
+    """What a browser would guess further from is refused before a byte is read."""
+    with TWO.writer(tmp_path) as parcel:
+        parcel.part(ROWS, ROWS_MEDIA_TYPE).close()
+        with pytest.raises(WardnetError) as refused:
+            parcel.part("a.pdf", "text/html; charset=utf-7")
+    assert refused.value.reason is Reason.MALFORMED
+
+
+def test_the_longest_header_can_be_sealed_and_opened(tmp_path: Path) -> None:
+    """2000 parts with the longest names and types there are."""
+    with TWO.writer(tmp_path) as parcel:
+        parcel.part(ROWS, ROWS_MEDIA_TYPE).close()
+        for number in range(MAXIMUM_PARTS - 1):
+            parcel.part(f"{number:0>255}", "application/" + "x" * 115).close()
+        sealed = parcel.seal()
+    assert sealed.header_path.stat().st_size <= MAXIMUM_HEADER_BYTES
+    assert len(TWO.open(sealed).header.parts) == MAXIMUM_PARTS

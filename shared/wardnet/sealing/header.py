@@ -30,7 +30,7 @@ MAXIMUM_PARTS: Final = 2000
 MAXIMUM_HEADER_BYTES: Final = canonical.MAXIMUM_BYTES + (1 << 14)
 """Of a sealed header; nobody needs to read further."""
 
-_Length = Annotated[int, Field(ge=0, le=MAXIMUM_BYTES, lt=1 << 53)]
+_Length = Annotated[int, Field(ge=0, le=MAXIMUM_BYTES)]
 _MediaType = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9]+/[a-z0-9][a-z0-9.+-]*$", max_length=127)
 ]

@@ -8,7 +8,7 @@ import secrets
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -58,10 +58,9 @@ class SealedParcel:
 class PartWriter(io.RawIOBase):
     """Take the bytes of one part, as a file that is open for writing does."""
 
-    def __init__(self, parcel: "ParcelWriter", name: str, media_type: str, offset: int) -> None:
+    def __init__(self, parcel: "ParcelWriter", part: Part) -> None:
         super().__init__()
-        self._parcel, self._name, self._media_type = parcel, name, media_type
-        self._offset = self._end = offset
+        self._parcel, self._part, self._length = parcel, part, 0
 
     def writable(self) -> bool:
         """Say that it can be written."""
@@ -79,21 +78,13 @@ class PartWriter(io.RawIOBase):
             message = "the part is closed"
             raise ValueError(message)
         written = self._parcel.write(data)
-        self._end += written
+        self._length += written
         return written
 
     def close(self) -> None:
         """End the part."""
         if not self.closed:
-            length = self._end - self._offset
-            self._parcel.end(
-                Part(
-                    name=self._name,
-                    media_type=self._media_type,
-                    offset=self._offset,
-                    length=length,
-                )
-            )
+            self._parcel.end(replace(self._part, length=self._length))
         super().close()
 
 
@@ -160,19 +151,23 @@ class ParcelWriter:
         Raises
         ------
         WardnetError
-            `ATTACHMENT_NAME`, `PARCEL_TOO_LARGE` after 1999 attachments.
+            `ATTACHMENT_NAME`; `MALFORMED` when the media type is none; `PARCEL_TOO_LARGE` after
+            1999 attachments.
         """
-        if self._within or (name == ROWS) != (not self._parts):
+        if self._within or not (self._parts or name == ROWS):
             message = "the rows come first, and one part at a time"
             raise ValueError(message)
         if len(self._parts) == MAXIMUM_PARTS:
             rule = f"more than {MAXIMUM_PARTS - 1} attachments"
             raise WardnetError(Reason.PARCEL_TOO_LARGE, rule=rule)
-        name = unicodedata.normalize("NFC", name)
+        name, offset = unicodedata.normalize("NFC", name), self._frames.length
+        part = canonical.validated(
+            lambda: Part(name=name, media_type=media_type, offset=offset, length=0)
+        )
         if self._parts:
             names.check(name, position=len(self._parts), taken=self._names)
         self._within = True
-        return PartWriter(self, name, media_type, self._frames.length)
+        return PartWriter(self, part)
 
     def write(self, data: "ReadableBuffer") -> int:
         """Seal bytes of the part that was begun; `PartWriter` calls it."""
@@ -192,6 +187,9 @@ class ParcelWriter:
         WardnetError
             `DISK_FULL`.
         """
+        if self._within or not self._parts:
+            message = "a part is open, or there is none"
+            raise ValueError(message)
         # 1. The body is durable under its own name before a header speaks of it.
         with self._disk():
             digest = self._frames.close()
