@@ -75,3 +75,17 @@ def test_only_new_patients_are_stored_again() -> None:
     assert two.numbers(pa.array(["c", "b"])).tolist() == [2, 1]
     assert [len(values) for values in two.added.values()] == [1, 1]
     assert two.seen == 2
+
+
+def test_short_ids_come_back_and_long_ones_do_not() -> None:
+    """One block of AES has a way back, a cut HMAC has none."""
+    ids = ["R-1", "é", "sixteen bytes!!!", "inner space", "more than sixteen bytes"]
+    found = patients.short_ids(pseudonyms(pa.array(ids), KEY), KEY)
+    assert found == [*ids[:4], None]
+    assert patients.short_ids(np.zeros((0, 2), np.uint64), KEY) == []
+
+
+def test_ids_of_another_key_do_not_come_back() -> None:
+    """What was not made with the key decrypts to bytes that are no id."""
+    ids = [f"R-{number}" for number in range(200)]
+    assert set(patients.short_ids(pseudonyms(pa.array(ids), KEY), bytes(32))) == {None}
