@@ -642,8 +642,9 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         ),
         Reason.PARCEL_UNKNOWN: Row(
             _S.NOT_FOUND,
-            "There is no parcel for this hospital under that grant, or no longer. Ask the hospital "
-            "that granted it to send it again.",
+            "There is no parcel for this hospital under that grant: not yet, or no longer. Try "
+            "again in a while, then ask the hospital that granted it to send it again.",
+            retry=True,
         ),
         Reason.PARCEL_INCOMPLETE: Row(
             _S.UNAVAILABLE,

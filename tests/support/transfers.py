@@ -178,16 +178,17 @@ class Transfers:
         (self.relay_home / "settings.toml").write_text(text)
         address = self.relay_home / "relay.address"
         address.unlink(missing_ok=True)
-        process = subprocess.Popen(
-            [Path(sys.executable).parent / "wardnet-coordinator", "relay"],
-            env=os.environ
-            | {
-                "WARDNET_COORDINATOR_HOME": str(self.relay_home),
-                "WARDNET_COORDINATOR_PASSPHRASE_FILE": str(self.passphrase),
-            },
-            stderr=(self.folder / "relay.log").open("ab"),
-            start_new_session=True,
-        )
+        with (self.folder / "relay.log").open("ab") as log:
+            process = subprocess.Popen(
+                [Path(sys.executable).parent / "wardnet-coordinator", "relay"],
+                env=os.environ
+                | {
+                    "WARDNET_COORDINATOR_HOME": str(self.relay_home),
+                    "WARDNET_COORDINATOR_PASSPHRASE_FILE": str(self.passphrase),
+                },
+                stderr=log,
+                start_new_session=True,
+            )
         program = Program(process)
         self._programs.append(program)
         until = time.monotonic() + SECONDS

@@ -5,7 +5,7 @@ relay can say in words why there is nothing any more.
 """
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -119,6 +119,8 @@ def accept(
         raise WardnetError(Reason.SHARE_REVOKED, hospital=owner)
     if row is not None and row[1] in (ARRIVING, WHOLE):
         return _kept(connection, row[0])
+    if row is not None and _closed(connection, row[0]) >= consignment.maximum_fetches:
+        return replace(_kept(connection, row[0]), whole=True)  # all that were to have it have it
     # 3. A new one needs room within the hospital's quota.
     (used,) = connection.execute(
         "SELECT ifnull(sum(size), 0) FROM parcels WHERE owner = ? AND state IN (?, ?)",
@@ -210,10 +212,7 @@ def finish(connection: sqlite3.Connection, asked: Fetching, *, recipient: str) -
     connection.execute(
         "UPDATE fetches SET finished = 1 WHERE number = ? AND fetch = ?", (number, asked.fetch)
     )
-    (closed,) = connection.execute(
-        "SELECT count(*) FROM fetches WHERE number = ? AND finished", (number,)
-    ).fetchone()
-    if closed < maximum or state != WHOLE:
+    if _closed(connection, number) < maximum or state != WHOLE:
         return None
     forget(connection, number, state=GONE)
     return number
@@ -271,6 +270,14 @@ def _row(
     if row is None:
         raise WardnetError(Reason.PARCEL_UNKNOWN)
     return row
+
+
+def _closed(connection: sqlite3.Connection, number: int) -> int:
+    """Return how many fetches of a parcel are closed."""
+    (closed,) = connection.execute(
+        "SELECT count(*) FROM fetches WHERE number = ? AND finished", (number,)
+    ).fetchone()
+    return int(closed)
 
 
 def _kept(connection: sqlite3.Connection, number: int) -> Kept:

@@ -1,0 +1,90 @@
+"""Where parcels wait for others: at this node when it listens, else at the relay."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from wardnet import logs
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity.credentials import Credentials
+from wardnet.identity.files import write_private
+from wardnet.identity.keystore import Keystore
+from wardnet.identity.member import Member
+from wardnet.sharing.notice import Place
+from wardnet.transport.channel import RELAY_PORT
+from wardnet.transport.listen import check_listen
+from wardnet.transport.parcels.door import Fetching
+from wardnet_node.desk.shares.shares import Shares
+from wardnet_node.desk.thread import DeskThread
+from wardnet_node.settings import NodeSettings
+from wardnet_node.sharing.listening import Rules, listening
+from wardnet_node.sharing.spool import Spool
+
+ADDRESS_FILE: Final = "listen.address"
+"""Where the address stands that the node listens on, while it does and after."""
+
+
+def waiting_place(home: Path, settings: NodeSettings) -> tuple[Place, str]:
+    """Return where this hospital's parcels wait, and the address that a notice tells.
+
+    Raises
+    ------
+    WardnetError
+        `NOT_INITIALISED` when the node listens at a free port and was never started.
+    """
+    if not settings.listen:
+        return Place.RELAY, relay_address(settings)
+    if settings.listen_address:
+        return Place.DIRECT, settings.listen_address
+    try:
+        return Place.DIRECT, (home / ADDRESS_FILE).read_text().strip()
+    except FileNotFoundError:
+        rule = "`wardnet-node serve`"
+        raise WardnetError(Reason.NOT_INITIALISED, path=str(home), rule=rule) from None
+
+
+def relay_address(settings: NodeSettings) -> str:
+    """Return the `host:port` of the relay."""
+    return settings.relay or f"{settings.address.rpartition(':')[0]}:{RELAY_PORT}"
+
+
+@asynccontextmanager
+async def serving_parcels(
+    home: Path, *, keystore: Keystore, settings: NodeSettings, credentials: Credentials
+) -> AsyncIterator[str]:
+    """Let other hospitals fetch parcels while the block runs; yield the address.
+
+    Raises
+    ------
+    WardnetError
+        `WRONG_SETTING` or `IN_USE`.
+    """
+    check_listen(settings, "listen", home)
+    shares = DeskThread(lambda: Shares.open(home, keystore, credentials))
+
+    async def admit(asked: Fetching, recipient: Member) -> None:
+        if asked.owner != credentials.member.id:
+            raise WardnetError(Reason.PARCEL_UNKNOWN)
+        await shares.do(
+            lambda opened: opened.begin_fetch(
+                grant=asked.grant, parcel=asked.parcel, fetch=asked.fetch, peer=recipient
+            )
+        )
+
+    async def finish(asked: Fetching, recipient: Member) -> None:
+        await shares.do(
+            lambda opened: opened.finish_fetch(grant=asked.grant, fetch=asked.fetch, peer=recipient)
+        )
+
+    rules = Rules(
+        admit, finish, Spool(home), listen=settings.listen, rate=settings.bandwidth * (1 << 20)
+    )
+    try:
+        async with listening(rules, credentials=credentials) as address:
+            write_private(home / ADDRESS_FILE, f"{address}\n".encode())
+            logs.logger().info("listening", address=address)
+            yield address
+    finally:
+        await shares.do(Shares.close)
+        shares.close()
