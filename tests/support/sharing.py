@@ -1,5 +1,6 @@
 """Hospitals a and b that know each other, and share records by letters, for tests."""
 
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -15,17 +16,22 @@ from wardnet.agreement.address_book import AddressBook
 from wardnet.audit.entry import Entry
 from wardnet.identity.envelope import Envelope
 from wardnet.identity.member import Member, Role
+from wardnet.question.cohort import EVERYONE
+from wardnet.sealing.hpke import HybridKey, public_key
+from wardnet.sharing import request as requests
 from wardnet.sharing.deidentification import Patient, kept
 from wardnet.sharing.grant import Grant
 from wardnet.sharing.notice import Place
-from wardnet.sharing.request import Basis
+from wardnet.sharing.request import Basis, ShareRequest
 from wardnet_node.desk.book import Key, with_key
+from wardnet_node.desk.decision import sign_all
 from wardnet_node.desk.shares.asking import Wish
 from wardnet_node.desk.shares.mail import Mail
 from wardnet_node.desk.shares.shares import Shares
 from wardnet_node.desk.shares.state import Share
 
 PARCEL: Final = "1f" * 32
+KEY: Final = public_key(HybridKey.generate())
 FETCH: Final = "0" * 32
 
 WISH: Final = Wish(
@@ -65,6 +71,43 @@ def sharing_hospital(
     with made.decisions() as decisions:
         decisions.change_book(book, stewards=[steward(network, name)])
     return made
+
+
+def asked_by(
+    network: TestNetwork, hospital: str, *, signed_by: str = "", **changes: object
+) -> tuple[ShareRequest, Envelope]:
+    """Return a request in a hospital's name, as a hospital's steward and node sign it.
+
+    Parameters
+    ----------
+    signed_by : str
+        Another hospital, which has no right to.
+    **changes
+        Fields of the request.
+    """
+    made = ShareRequest(
+        version=1,
+        network=network.name,
+        owner="a",
+        recipient=hospital,
+        number=secrets.token_hex(16),
+        basis=Basis.TREATMENT,
+        study=None,
+        purpose=WISH.purpose,
+        dataset=DICTIONARY.name,
+        dictionary=DICTIONARY.digest,
+        columns=("age", "sex"),
+        cohort=EVERYONE,
+        patients=(),
+        identifiers=False,
+        hours=2,
+        key=KEY,
+        made=clock.to_moment(clock.now()),
+    )
+    made = replace(made, **changes)  # type: ignore[arg-type]
+    signer = signed_by or hospital
+    signing = [steward(network, signer), network.node(signer)]
+    return made, sign_all(requests.PAYLOAD_TYPE, requests.to_bytes(made), signing)
 
 
 class Side:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from wardnet import canonical, clock
+from wardnet.audit import log
 from wardnet.audit.entry import Event, EventType
+from wardnet.audit.log import Connection
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.question.cohort import EVERYONE, Cohort
@@ -20,7 +22,7 @@ from wardnet_node.desk.decision import sign_all
 from wardnet_node.desk.shares import store
 from wardnet_node.desk.shares.known import find
 from wardnet_node.desk.shares.office import Office, Scene
-from wardnet_node.desk.shares.state import Share, State
+from wardnet_node.desk.shares.state import Share, State, check_whole
 from wardnet_node.desk.shares.statements import about, check_signers, read
 from wardnet_node.desk.steward_events import by_node, by_steward
 
@@ -84,9 +86,9 @@ class Asking(Office):
                     envelope, member=self._member, trust=self._credentials.trust, at=scene.at
                 )
                 check_signers(signed, scene.view)
-                self._keep_key(scene, request.digest, key)
                 self._keep(scene, request, signed, event=event)
                 self._send(scene, envelope, to=wish.owner, request=request.digest)
+                self._keep_key(scene, request.digest, key)
         return self.show(request.digest)
 
     def private_key(self, prefix: str) -> HybridKey:
@@ -119,8 +121,15 @@ class Asking(Office):
             prefix, EventType.SHARE_FETCHED, lambda of: Fetched(of.grant, parcel=of.parcel)
         )
 
-    def mark_opened(self, prefix: str) -> Share:
+    def mark_opened(
+        self, prefix: str, keep: Callable[[Connection], object] = lambda _: None
+    ) -> Share:
         """Say that the parcel was opened: the receipt. Call it before the records can be read.
+
+        Parameters
+        ----------
+        keep : Callable
+            Makes the records a dataset, in the same transaction.
 
         Raises
         ------
@@ -128,7 +137,10 @@ class Asking(Office):
             `SHARE_UNKNOWN`, `SHARE_REVOKED`, `SHARE_ENDED` or `SHARE_DECIDED`.
         """
         return self._mark(
-            prefix, EventType.SHARE_OPENED, lambda of: Opened(of.grant, parcel=of.parcel)
+            prefix,
+            EventType.SHARE_OPENED,
+            lambda of: Opened(of.grant, parcel=of.parcel),
+            also=keep,
         )
 
     def due(self) -> tuple[Share, ...]:
@@ -156,20 +168,30 @@ class Asking(Office):
             else by_node(self._member, EventType.SHARE_DESTROYED)
         )
         with self._asked(prefix, event) as (scene, share):
-            store.forget_key(scene.connection, share.digest)
-            self._keyring.destroy(_name(share.digest))
             if share.stands in _HANDED_OVER and share.grant is not None:
                 said = Destroyed(share.grant.digest, cause=cause)
                 self._say(scene, share, said, event=event, stewards=stewards)
+            else:  # there is nobody to give a receipt to
+                log.append(scene.connection, about(event, share.request), at=scene.at)
+            store.forget_key(scene.connection, share.digest)
+            self._keyring.destroy(_name(share.digest))  # before the receipt becomes durable
         return self.show(share.digest)
 
-    def _mark(self, prefix: str, kind: EventType, said: Callable[[Ready], Said]) -> Share:
+    def _mark(
+        self,
+        prefix: str,
+        kind: EventType,
+        said: Callable[[Ready], Said],
+        *,
+        also: Callable[[Connection], object] = lambda _: None,
+    ) -> Share:
         event = by_node(self._member, kind)
         with self._asked(prefix, event) as (scene, share):
             self._check_usable(share)
             if share.ready is None:
                 raise self._decided(rule="no parcel is ready")
             self._say(scene, share, said(share.ready), event=event)
+            also(scene.connection)
         return self.show(share.digest)
 
     @contextmanager
@@ -216,6 +238,7 @@ class Asking(Office):
 
     def _check_usable(self, share: Share) -> None:
         """Refuse what is not, or no longer, handed over."""
+        check_whole(share.state)
         if share.owned:
             raise WardnetError(Reason.SHARE_NOT_FOR_US)
         if share.state is State.REVOKED:
@@ -227,8 +250,9 @@ class Asking(Office):
 
 
 def _must_go(share: Share) -> bool:
-    ends = {State.ENDED, State.REVOKED, State.DECLINED, State.REFUSED, State.DESTROYED}
-    return not share.owned and share.state in ends
+    """Say whether nothing allows it any more; a damaged share cannot show that something does."""
+    usable = {State.ASKED, State.GRANTED, State.READY, State.FETCHED, State.OPENED}
+    return share.state not in usable
 
 
 def _over(share: Share) -> WardnetError:

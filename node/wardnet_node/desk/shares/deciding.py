@@ -25,7 +25,7 @@ from wardnet_node.desk.decision import sign_all
 from wardnet_node.desk.shares import store
 from wardnet_node.desk.shares.known import find
 from wardnet_node.desk.shares.office import Office, Scene
-from wardnet_node.desk.shares.state import Share, State
+from wardnet_node.desk.shares.state import Share, State, check_whole
 from wardnet_node.desk.shares.statements import about
 from wardnet_node.desk.steward_events import by_node, by_steward
 from wardnet_node.vault import tables
@@ -92,6 +92,7 @@ class Deciding(Office):
         event = by_steward(self._member, EventType.SHARE_GRANTED, stewards)
         with self._owned(prefix, event) as (scene, share):
             self._check_open(scene)
+            check_whole(share.state)
             if share.state is not State.ASKED:
                 raise self._decided(rule=f"it is {share.state}")
             signed = replace(grant, made=clock.to_moment(scene.at))
@@ -195,7 +196,7 @@ class Deciding(Office):
         with self._refusals_logged(event), self._scene() as scene:
             share = _parcel(scene, grant=grant, parcel=parcel, peer=peer)
             granted = self._in_force(scene, share)
-            begun = store.fetches(scene.connection, grant)
+            begun = self._known.fetches(scene.connection, grant)
             if begun.get(fetch, len(begun) >= granted.maximum_fetches):
                 raise WardnetError(Reason.SHARE_USED_UP, hospital=self._member.id)
             if fetch not in begun:
@@ -223,9 +224,7 @@ class Deciding(Office):
             Why.
         """
         self._check_open(scene)
-        if share.state is State.DAMAGED:
-            rule = "a row about the share was changed in the database"
-            raise WardnetError(Reason.STATE_DAMAGED, path="the catalog", rule=rule)
+        check_whole(share.state)
         if share.state is State.REVOKED:
             raise WardnetError(Reason.SHARE_REVOKED, hospital=self._member.id)
         if share.state in {State.ENDED, State.DESTROYED}:

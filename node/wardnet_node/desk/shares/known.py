@@ -51,6 +51,7 @@ class ShareKnowledge:
         self._trust = credentials.trust
         self._verified: dict[str, Signed] = {}
         self._logged: dict[str, str] = {}
+        self._fetched: dict[str, set[str]] = {}
         self._size = 0
 
     def look(self, connection: Connection, *, at: datetime) -> Mapping[str, Share]:
@@ -70,6 +71,14 @@ class ShareKnowledge:
         rows = store.statements(connection, request)
         found = (self._verified.get(_name(row)) for row in rows)
         return tuple(signed for signed in found if signed is not None)
+
+    def fetches(self, connection: Connection, grant: str) -> Mapping[str, bool]:
+        """Return the fetches under a grant, and whether each is closed.
+
+        One that the log knows and the table has lost is closed.
+        """
+        logged = dict.fromkeys(self._fetched.get(grant, ()), True)
+        return logged | store.fetches(connection, grant)
 
     def _take(self, shares: dict[str, Share], row: Kept) -> None:
         before = shares.get(row.request)
@@ -109,12 +118,14 @@ class ShareKnowledge:
         """Return the requests of all statements that the log knows, by their digests."""
         size = log.size(connection)
         if size < self._size:  # another log was put in its place
-            self._size, self._logged, self._verified = 0, {}, {}
+            self._size, self._logged, self._fetched, self._verified = 0, {}, {}, {}
         wanted = Search(after=self._size)
         for entry in scan(connection, wanted, within=_KINDS, read=from_stored):
             is_statement = (entry.type, entry.outcome) in _HOLDS
             if is_statement and entry.result_digest and entry.request_digest:
                 self._logged[entry.result_digest] = entry.request_digest
+            elif entry.outcome is Outcome.RELEASED and entry.agreement and entry.request_id:
+                self._fetched.setdefault(entry.agreement, set()).add(entry.request_id)
         self._size = size
         return self._logged
 
@@ -128,7 +139,7 @@ class ShareKnowledge:
                 share,
                 state=State.ENDED if share.is_over(at) else share.stands,
                 has_key=digest in keys,
-                fetches=len(store.fetches(connection, share.grant.digest)) if share.grant else 0,
+                fetches=len(self.fetches(connection, share.grant.digest)) if share.grant else 0,
                 undelivered=len(letters := waiting.get(digest, ())),
                 hindrance=next((refusal for refusal in letters if refusal), ""),
             )

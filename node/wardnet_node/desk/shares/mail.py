@@ -23,7 +23,7 @@ from wardnet.identity.member import Member, Role
 from wardnet.sealing.hpke import HybridKey, public_key
 from wardnet.sharing import letters
 from wardnet.sharing.letters import Acknowledgement, KeyRequest, LetterKey
-from wardnet.transport.convert import envelope_from_bytes
+from wardnet.transport.convert import envelope_from_bytes, envelope_to_bytes
 from wardnet_node.desk.knowledge import Knowledge
 from wardnet_node.desk.shares import store
 from wardnet_node.desk.shares.shares import Shares
@@ -100,7 +100,7 @@ class Mail:
         WardnetError
             Why it is not taken; logged, once while the node runs.
         """
-        name = canonical.digest(envelope.payload)
+        name = f"{sender} {canonical.digest(envelope_to_bytes(envelope))}"
         try:
             return self._takes[envelope.payload_type](self._writer(sender, envelope), envelope)
         except WardnetError as error:

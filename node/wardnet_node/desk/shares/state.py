@@ -153,10 +153,7 @@ def following(state: State, statement: Statement, *, hospital: str) -> State:
     WardnetError
         `SHARE_DECIDED`; `STATE_DAMAGED` where nothing is believed any more.
     """
-    if state is State.DAMAGED:
-        raise WardnetError(
-            Reason.STATE_DAMAGED, path="the share", rule="a row was changed in the database"
-        )
+    check_whole(state)
     said = statement.said if isinstance(statement, Notice) else statement
     if isinstance(said, ShareRequest) or state not in _NEXT[type(said)]:
         what = type(said).__name__.lower()
@@ -166,6 +163,19 @@ def following(state: State, statement: Statement, *, hospital: str) -> State:
             rule=f"it is {state}, and `{what}` cannot follow",
         )
     return _NEXT[type(said)][state]
+
+
+def check_whole(state: State) -> None:
+    """Refuse whatever is done under a share that was changed in the database.
+
+    Raises
+    ------
+    WardnetError
+        `STATE_DAMAGED`.
+    """
+    if state is State.DAMAGED:
+        rule = "a row about the share was changed in the database"
+        raise WardnetError(Reason.STATE_DAMAGED, path="the catalog", rule=rule)
 
 
 def why(said: Said) -> str:
