@@ -276,6 +276,15 @@ def test_a_snapshot_that_was_granted_is_shared_or_nothing(tmp_path: Path) -> Non
         assert caught.value.reason is Reason.SNAPSHOT_GONE
 
 
+def test_rows_under_another_dictionary_than_was_asked_for_are_not_shared(home: Home) -> None:
+    """A column of the same name may mean something else in them."""
+    digest = VISITS.digest
+    assert len(made(extract(home, rules({"sex": Keep()}), dictionary=digest))[0]) == ROWS_LOADED
+    with pytest.raises(WardnetError) as caught:
+        extract(home, rules({"sex": Keep()}), dictionary="0" * 64)
+    assert caught.value.reason is Reason.DICTIONARY_OUTDATED
+
+
 def test_a_number_without_a_way_back_is_not_shared_as_it_is(tmp_path: Path) -> None:
     """More than 16 bytes: refused in words at the preview already; a pseudonym is possible."""
     home = Home(tmp_path / "home")

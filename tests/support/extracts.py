@@ -56,9 +56,10 @@ def extract(
     patients: tuple[str, ...] = (),
     grant: str | None = GRANT,
     snapshot: str | None = None,
+    dictionary: str | None = None,
 ) -> Extract:
     """Open what a grant over `visits` selects."""
-    selection = Selection("visits", cohort, patients, deidentification)
+    selection = Selection("visits", cohort, patients, deidentification, dictionary)
     with home.vault() as vault, consent_of(home) as consent:
         return open_extract(vault, consent, selection, grant=grant, snapshot=snapshot)
 

@@ -144,9 +144,9 @@ def _capped(source: Column, low: str, high: str, step: Fraction, places: _Intege
 def _off_grid(source: Column, made: Column, rule: Rule, values: Values) -> Values:
     if not isinstance(rule, Cap | Band):
         return values
-    low, high = rule.low or source.minimum, rule.high or source.maximum
-    known = np.nan_to_num(values)
-    capped: Values = np.clip(known, float(number(source.type, low)), float(number(source.type, high)))
+    limits = rule.low or source.minimum, rule.high or source.maximum
+    low, high = (float(number(source.type, limit)) for limit in limits)
+    capped: Values = np.clip(np.nan_to_num(values), low, high)
     if isinstance(rule, Cap):
         return capped
     bands = capped / float(number(ColumnType.REAL, rule.width))

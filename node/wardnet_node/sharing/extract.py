@@ -12,10 +12,11 @@ from wardnet.question import cohort as cohorts
 from wardnet.question.conditions import Cohort, columns_of
 from wardnet.question.rows import Rows
 from wardnet.sharing.deidentification import Deidentification
+from wardnet.sharing.grant import Grant
+from wardnet.sharing.request import ShareRequest
 from wardnet_node.sharing.consent import Consent, ConsentList
 from wardnet_node.sharing.deidentify import Deidentifier
 from wardnet_node.sharing.grant_secret import GrantSecret
-from wardnet_node.sharing.groups import Combinations, GroupCount
 from wardnet_node.sharing.patients import of_ids, present
 from wardnet_node.vault.patients import StoredPatients
 from wardnet_node.vault.scan import BATCH_ROWS, scan
@@ -39,12 +40,26 @@ class Selection:
         Ids: only the rows of these; empty for all of the cohort.
     deidentification : Deidentification
         Which columns, and what becomes of them.
+    dictionary : str or None
+        Digest of the dictionary that gives all this its meaning; None for the snapshot's own.
     """
 
     dataset: str
     cohort: Cohort
     patients: tuple[str, ...]
     deidentification: Deidentification
+    dictionary: str | None = None
+
+    @classmethod
+    def of(cls, request: ShareRequest, grant: Grant) -> Self:
+        """Return what a grant lets leave, or what its draft would."""
+        return cls(
+            dataset=request.dataset,
+            cohort=grant.cohort,
+            patients=request.patients,
+            deidentification=grant.deidentification,
+            dictionary=request.dictionary,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +149,13 @@ def open_extract(
     Raises
     ------
     WardnetError
-        `DATASET_UNAVAILABLE`; `SNAPSHOT_GONE`; `PATIENTS_NOT_NAMED` for a list of patients of a
-        dataset without ids; `COLUMN_UNAVAILABLE`, `DEIDENTIFICATION_INVALID`, `PARAMETER_INVALID`;
-        `VAULT_DAMAGED`.
+        `DATASET_UNAVAILABLE`; `SNAPSHOT_GONE`; `DICTIONARY_OUTDATED`; `PATIENTS_NOT_NAMED` for a
+        list of patients of a dataset without ids; `COLUMN_UNAVAILABLE`; `PARAMETER_INVALID`;
+        `DEIDENTIFICATION_INVALID`; `VAULT_DAMAGED`.
     """
     pinned = _pinned(vault, selection.dataset, snapshot)
+    if selection.dictionary not in {None, pinned.dictionary.digest}:
+        raise WardnetError(Reason.DICTIONARY_OUTDATED, dataset=selection.dataset)
     stored = vault.patients(selection.dataset)
     secret = GrantSecret.throwaway() if grant is None else GrantSecret.of(stored.key, grant)
     cohorts.check(selection.cohort, pinned.dictionary)
@@ -222,86 +239,3 @@ def _selected(
             withheld[patients[mask & ~may]] = True
         mask &= may
     return mask
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """Hold what one pass over the snapshot found.
-
-    Parameters
-    ----------
-    rows, patients : int
-        That leave.
-    leaving : ndarray of bool, shape (population,)
-        Whose rows leave.
-    patients_rare, rows_rare : int
-        Left out because too few patients share their combination; patients with no row left.
-    patients_withheld : int
-        Left out by the consent list.
-    patients_unknown : int
-        Ids asked for that the dataset does not have.
-    smallest, smallest_left : int
-        As `Groups` has them.
-    combinations : Combinations
-        Numbers of the combinations of quasi-identifiers.
-    stays : ndarray of bool
-        Which of them leave.
-    segments : frozenset of int
-        Places of the segments that hold selected rows.
-    at_most : int
-        Largest group that is counted.
-    """
-
-    rows: int
-    patients: int
-    leaving: Mask
-    patients_rare: int
-    rows_rare: int
-    patients_withheld: int
-    patients_unknown: int
-    smallest: int
-    smallest_left: int
-    combinations: Combinations
-    stays: Mask
-    segments: frozenset[int]
-    at_most: int
-
-
-def survey(extract: Extract) -> Survey:
-    """Count, in one pass over the columns of the cohort and the quasi-identifiers alone."""
-    rules = extract.selection.deidentification
-    names = rules.quasi_identifiers
-    combinations = Combinations(extract.deidentifier.result, names)
-    count = GroupCount(patients=extract.population, minimum=rules.minimum_group)
-    withheld = np.zeros(extract.population, np.bool_)
-    met = np.zeros(extract.population, np.bool_)
-    bounds = np.cumsum([segment.rows for segment in extract.snapshot.segments])
-    segments: set[int] = set()
-    rows = 0
-    for batch in chosen(extract, names, withheld=withheld):
-        segments.add(int(np.searchsorted(bounds, batch.places[0], side="right")))
-        columns = extract.deidentifier.columns(batch.rows, batch.patients, names)
-        numbers = combinations.numbers(columns, rows=batch.rows.size)
-        count.add(numbers, batch.patients, size=combinations.size)
-        met[batch.patients] = True
-        rows += batch.rows.size
-    groups = count.groups()
-    patients, leaving = int(met.sum()), int(groups.patients.sum())
-    listed = extract.listed
-    return Survey(
-        rows=groups.rows,
-        patients=leaving,
-        leaving=groups.patients,
-        patients_rare=patients - leaving,
-        rows_rare=rows - groups.rows,
-        patients_withheld=int(withheld.sum()),
-        patients_unknown=0
-        if listed is None
-        else len(extract.selection.patients) - int(listed.sum()),
-        smallest=groups.smallest,
-        smallest_left=groups.smallest_left,
-        combinations=combinations,
-        stays=groups.stays,
-        segments=frozenset(segments),
-        at_most=count.at_most,
-    )

@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import Dictionary
-from wardnet_node.sharing.extract import Extract, Mask, chosen, survey
+from wardnet_node.sharing.extract import Extract, Mask, chosen
 from wardnet_node.sharing.grant_secret import GrantSecret
+from wardnet_node.sharing.survey import survey
 from wardnet_node.sharing.table import LeavingTable, to_arrow
 
 PART_BYTES: Final = 64 << 20
@@ -26,6 +27,7 @@ PART_BYTES: Final = 64 << 20
 
 GROUP_ROWS: Final = 1 << 17
 
+_BATCH_ROWS: Final = 1 << 16
 _NUMBERS: Final = 1 << 64
 
 _TEXT_BYTES: Final = 20
@@ -100,7 +102,7 @@ def _parts(
         low, high = (number * _NUMBERS // parts for number in (part, part + 1))
         columns: dict[str, list[pa.Array]] = {name: [] for name in table.schema.names}
         numbers = []
-        for candidates in chosen(extract, table.needed, segments=segments):
+        for candidates in chosen(extract, table.needed, batch_rows=_BATCH_ROWS, segments=segments):
             drawn = order.numbers(candidates.places)
             inside = (drawn >= np.uint64(low)) & (drawn <= np.uint64(high - 1))
             batch, kept = table.batch(candidates.take(inside))

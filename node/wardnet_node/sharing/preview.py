@@ -10,7 +10,8 @@ from wardnet.question.dictionary import NEVER_SHARED, Column, Dictionary
 from wardnet.sharing.deidentification import Keep, Patient
 from wardnet.sharing.result import in_words
 from wardnet_node.sharing.consent import ConsentList
-from wardnet_node.sharing.extract import Extract, Survey, chosen, survey
+from wardnet_node.sharing.extract import Extract, chosen
+from wardnet_node.sharing.survey import Survey, survey
 from wardnet_node.sharing.table import LeavingTable
 
 SAMPLE_ROWS = 3

@@ -17,6 +17,7 @@ from wardnet.question.dictionary import (
     decimal_text,
     number,
 )
+from wardnet.sharing.checking import check, check_combinations
 from wardnet.sharing.deidentification import (
     Band,
     Cap,
@@ -28,8 +29,6 @@ from wardnet.sharing.deidentification import (
     Rule,
     Shift,
     Span,
-    check,
-    check_combinations,
 )
 
 DAY: Final = 86_400
