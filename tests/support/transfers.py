@@ -223,7 +223,7 @@ def main() -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(run(Spool(home), credentials, orders))
-            said = {"done": 1}
+            said: dict[str, object] = {"done": 1}
         except WardnetError as error:
             said = {"reason": error.reason.value, "error": str(error)}
     used = resource.getrusage(resource.RUSAGE_SELF)

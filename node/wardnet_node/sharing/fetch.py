@@ -128,6 +128,7 @@ class _Fetch:
             await keep_trying(
                 lambda: self._call(stub, body), moved=lambda: body.offset, patience=patience
             )
+            body.check()
             await asyncio.to_thread(write_private, sealed.header, self._header)
             await asyncio.to_thread(body.finish, sealed.body)
         finally:

@@ -77,17 +77,27 @@ class Incoming:
             raise
         self._hash.update(data)
 
+    def check(self) -> None:
+        """Check that the whole body has arrived, as it was sent.
+
+        Raises
+        ------
+        WardnetError
+            `TRANSFER_ALTERED`.
+        """
+        if self.offset != self.size or self._hash.hexdigest() != self._digest:
+            self.discard()
+            raise _altered(rule="its bytes were changed, lost or put in another order on the way")
+
     def finish(self, path: Path) -> None:
         """Put the whole body in its place, durably.
 
         Raises
         ------
         WardnetError
-            `TRANSFER_ALTERED` when it is not the parcel that it should be.
+            As `check`.
         """
-        if self.offset != self.size or self._hash.hexdigest() != self._digest:
-            self.discard()
-            raise _altered(rule="its bytes were changed, lost or put in another order on the way")
+        self.check()
         os.fsync(self._file)
         self.path.rename(path)
         folder = os.open(path.parent, os.O_RDONLY)
