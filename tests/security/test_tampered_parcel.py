@@ -9,7 +9,7 @@ import pytest
 
 from support.parcels import Exchange, noise
 from wardnet.errors import Reason, WardnetError
-from wardnet.sealing.frames import FRAME_BYTES, SEALED_BYTES
+from wardnet.sealing.frames import FRAME_BYTES, SEALED_BYTES, FrameWriter
 from wardnet.sealing.header import ROWS
 from wardnet.sealing.hpke import HybridKey
 from wardnet.sealing.parcel import Parcel
@@ -211,6 +211,18 @@ def test_a_frame_of_another_parcel_does_not_fit(sealed: SealedParcel, tmp_path: 
     own = frames(sealed.body_path.read_bytes())
     sealed.body_path.write_bytes(b"".join([own[0], other[1], *own[2:]]))
     assert refused(sealed) is Reason.PARCEL_DAMAGED
+
+
+def test_a_recipient_cannot_make_another_body_for_the_header(sealed: SealedParcel) -> None:
+    """It has the key and can seal what it likes; the owner has signed the digest of one body."""
+    parcel = TWO.open(sealed)
+    with sealed.body_path.open("wb") as file:
+        writer = FrameWriter(file, parcel.key)
+        writer.write(noise(sealed.header.length))
+        writer.close()
+    with pytest.raises(WardnetError) as raised:
+        parcel.verify()
+    assert "what its owner signed" in str(raised.value)
 
 
 def test_a_body_exchanged_between_the_passes_is_found(sealed: SealedParcel) -> None:

@@ -110,6 +110,8 @@ def test_reading_goes_on_behind_a_changed_frame(tmp_path: Path) -> None:
             reader.seek(FRAME_BYTES)
             with pytest.raises(WardnetError):
                 reader.read(10)
+        reader.seek(0)
+        assert reader.read(10) == PLAIN[:10]
         reader.seek(2 * FRAME_BYTES)
         assert reader.read(10) == PLAIN[2 * FRAME_BYTES :][:10]
 
