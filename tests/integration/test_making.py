@@ -337,11 +337,15 @@ def test_rows_that_are_their_own_patients_are_shared_without_ids(tmp_path: Path)
 def test_rows_go_into_a_sealed_parcel_and_come_out_of_it(home: Home, tmp_path: Path) -> None:
     """The writer of parcels takes what is made as it comes."""
     two = Exchange()
+    done: list[tuple[int, int]] = []
     with two.writer(tmp_path) as parcel:
         with parcel.part(ROWS, ROWS_MEDIA_TYPE) as sink:
-            found = make(extract(home, rules(EVERY)), sink)
+            one = extract(home, rules(EVERY))
+            found = make(one, sink, part_bytes=9000, progress=lambda *rows: done.append(rows))
         sealed = parcel.seal()
     assert found.rows == ROWS_LOADED
+    assert done == sorted(done)
+    assert done[-1] == (ROWS_LOADED, ROWS_LOADED)
     assert sealed.header.parts[0].length > 0
     assert {path.suffix for path in tmp_path.iterdir()} == {".header", ".body"}
 

@@ -87,6 +87,19 @@ def test_levels_of_whole_numbers_become_the_bands_they_lie_in() -> None:
     assert result(stays, rules(grade=Cap(high="2"))).column("grade").levels == ("1", "2")
 
 
+@pytest.mark.parametrize(("low", "high"), [("1e1", "2.0e1"), ("10.0", "20"), ("+10", "020")])
+def test_a_limit_is_written_as_the_dictionary_writes_it(low: str, high: str) -> None:
+    """However a steward writes ten and twenty, one value has one spelling."""
+    grade = Column(
+        name="grade", type=ColumnType.INTEGER, levels=("5", "20", "30"), minimum="0", maximum="30"
+    )
+    stays = replace(STAYS, columns=(*STAYS.columns, grade))
+    found = result(stays, rules(grade=Cap(low, high))).column("grade")
+    assert (found.levels, found.minimum, found.maximum) == (("10", "20"), "10", "20")
+    score = result(stays, rules(score=Cap("-1e0", "3.50"))).column("score")
+    assert (score.minimum, score.maximum) == ("-1", "3.5")
+
+
 def test_columns_that_are_not_granted_are_not_in_the_result() -> None:
     """Only what is named leaves, and the id only as the rules say."""
     some = rules(age=Keep(), sex=Keep())

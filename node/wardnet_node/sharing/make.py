@@ -54,7 +54,13 @@ class Made:
     leaving: Mask
 
 
-def make(extract: Extract, sink: IO[bytes] | RawIOBase, *, part_bytes: int = PART_BYTES) -> Made:
+def make(
+    extract: Extract,
+    sink: IO[bytes] | RawIOBase,
+    *,
+    part_bytes: int = PART_BYTES,
+    progress: Progress | None = None,
+) -> Made:
     """Write what leaves as Parquet.
 
     Parameters
@@ -65,6 +71,8 @@ def make(extract: Extract, sink: IO[bytes] | RawIOBase, *, part_bytes: int = PAR
         That seals what it is given.
     part_bytes : int
         Most bytes of rows that are held at once.
+    progress : callable or None
+        Called with the rows done and the rows in all.
 
     Raises
     ------
@@ -87,6 +95,8 @@ def make(extract: Extract, sink: IO[bytes] | RawIOBase, *, part_bytes: int = PAR
         for batch in _parts(extract, table, parts, segments=found.segments):
             writer.write_batch(batch, row_group_size=GROUP_ROWS)
             written += batch.num_rows
+            if progress is not None:
+                progress(written, found.rows)
     if written != found.rows:
         message = "the rows that left are not those that were counted"
         raise RuntimeError(message)

@@ -124,8 +124,8 @@ def result_column(column: Column, rule: Rule) -> Column:
             return replace(
                 made,
                 levels=tuple(levels),
-                minimum=low or column.minimum,
-                maximum=high or column.maximum,
+                minimum=_capped(column, column.minimum, low, high),
+                maximum=_capped(column, column.maximum, low, high),
             )
         case Band():
             return _banded(column, made, rule)
@@ -174,10 +174,18 @@ def _banded(column: Column, made: Column, rule: Band) -> Column:
 
 
 def _capped(column: Column, text: str, low: str, high: str) -> str:
+    """Return a bound or level after the limits, in the spelling of the dictionary."""
     value = number(column.type, text)
-    if low and value < number(column.type, low):
-        return low
-    return high if high and value > number(column.type, high) else text
+    limits = [number(column.type, limit) if limit else value for limit in (low, high)]
+    if limits[0] <= value <= limits[1]:
+        return text
+    return _written(column, limits[0] if value < limits[0] else limits[1])
+
+
+def _written(column: Column, value: Fraction) -> str:
+    if column.step is None:
+        return decimal_text(value)
+    return column.text(int((value - column.origin) / column.step))
 
 
 def _shifted(column: Column, made: Column, days: int) -> Column:
