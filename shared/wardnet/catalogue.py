@@ -120,6 +120,12 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             "The dataset {dataset} is not available to you. `wardnet datasets` lists "
             "those that are.",
         ),
+        Reason.DATASET_RECEIVED: Row(
+            _S.FAILED_PRECONDITION,
+            "{dataset} was received from another hospital and stays out of every question and of "
+            "every other share: its patients would count twice. `wardnet-node share read` reads it "
+            "under its grant, `wardnet-node share destroy` gives it back.",
+        ),
         Reason.PAGE_UNKNOWN: Row(_S.NOT_FOUND, "There is no such page. Go back to the inbox."),
         Reason.QUERY_UNKNOWN: Row(
             _S.NOT_FOUND, "No query of yours has the id {query}. `wardnet query list` shows them."
@@ -350,6 +356,11 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             _S.RESOURCE_EXHAUSTED,
             "The parcel was fetched as often as {hospital} has granted. Ask its steward for a new "
             "grant.",
+        ),
+        Reason.ATTACHMENT_UNKNOWN: Row(
+            _S.NOT_FOUND,
+            "The share {share} has no such attachment. `wardnet-node share read {share} "
+            "--attachments` lists those that it has.",
         ),
         Reason.METHOD_UNKNOWN: Row(
             _S.FAILED_PRECONDITION,

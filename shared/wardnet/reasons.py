@@ -65,6 +65,7 @@ class Reason(StrEnum):
     # found or not
     COLUMN_UNAVAILABLE = "column_unavailable"
     DATASET_UNAVAILABLE = "dataset_unavailable"
+    DATASET_RECEIVED = "dataset_received"
     PAGE_UNKNOWN = "page_unknown"
     QUERY_UNKNOWN = "query_unknown"
     STUDY_UNKNOWN = "study_unknown"
@@ -123,6 +124,7 @@ class Reason(StrEnum):
     SHARE_ENDED = "share_ended"
     SHARE_REVOKED = "share_revoked"
     SHARE_USED_UP = "share_used_up"
+    ATTACHMENT_UNKNOWN = "attachment_unknown"
     # versions
     METHOD_UNKNOWN = "method_unknown"
     DICTIONARY_OUTDATED = "dictionary_outdated"

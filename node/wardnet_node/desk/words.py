@@ -138,6 +138,7 @@ _HAPPENED: Final[Mapping[EventType, str]] = MappingProxyType(
         EventType.SHARE_READY: "sealed records are ready to be fetched",
         EventType.SHARE_FETCHED: "sealed records were fetched",
         EventType.SHARE_OPENED: "records of another hospital were opened",
+        EventType.SHARE_READ: "records of another hospital were read",
         EventType.SHARE_DESTROYED: "keys to another hospital's records destroyed",
         EventType.QUERY_EXPLAINED: "asked what would be refused",
         EventType.QUERY_ACCEPTED: "question accepted",

@@ -20,9 +20,10 @@ from wardnet.audit import cosigned, log, search, tags, witness
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.keystore import Keystore
 from wardnet_node import usage
+from wardnet_node.desk.shares import moments
 from wardnet_node.desk.shares import store as shares
 from wardnet_node.notify import queue as notifications
-from wardnet_node.vault import consent
+from wardnet_node.vault import consent, received
 from wardnet_node.vault.disk import disk_errors
 
 if TYPE_CHECKING:
@@ -209,6 +210,7 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
     notifications.SCHEMA,
     consent.SCHEMA,
     shares.SCHEMA,
+    (*received.SCHEMA, *moments.SCHEMA),
 )
 """Each brings a catalog from one version to the next; they are only ever added to."""
 

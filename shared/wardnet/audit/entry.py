@@ -75,6 +75,7 @@ class EventType(StrEnum):
     SHARE_READY = "share_ready"
     SHARE_FETCHED = "share_fetched"
     SHARE_OPENED = "share_opened"
+    SHARE_READ = "share_read"
     SHARE_DESTROYED = "share_destroyed"
 
 
