@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import Dictionary
+from wardnet_node.intake.blocks import Progress
 from wardnet_node.sharing.extract import Extract, Mask, chosen
 from wardnet_node.sharing.grant_secret import GrantSecret
 from wardnet_node.sharing.survey import survey
