@@ -97,7 +97,11 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
                 stack.callback(notifying.cancel)
                 if settings.listen:
                     parcels = serving_parcels(
-                        home, keystore=keystore, settings=settings, credentials=credentials
+                        home,
+                        keystore=keystore,
+                        settings=settings,
+                        credentials=credentials,
+                        proven=witnesses.wait_until_proven,
                     )
                     await stack.enter_async_context(parcels)
                 if settings.desk_listen:

@@ -1,6 +1,6 @@
 """Where parcels wait for others: at this node when it listens, else at the relay."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -51,9 +51,20 @@ def relay_address(settings: NodeSettings) -> str:
 
 @asynccontextmanager
 async def serving_parcels(
-    home: Path, *, keystore: Keystore, settings: NodeSettings, credentials: Credentials
+    home: Path,
+    *,
+    keystore: Keystore,
+    settings: NodeSettings,
+    credentials: Credentials,
+    proven: Callable[[], Awaitable[None]],
 ) -> AsyncIterator[str]:
     """Let other hospitals fetch parcels while the block runs; yield the address.
+
+    Parameters
+    ----------
+    proven : Callable
+        Waits until another hospital has confirmed that the log is whole, or raises: a node that
+        was put back has forgotten what it took back since.
 
     Raises
     ------
@@ -66,6 +77,16 @@ async def serving_parcels(
     async def admit(asked: Fetching, recipient: Member) -> None:
         if asked.owner != credentials.member.id:
             raise WardnetError(Reason.PARCEL_UNKNOWN)
+        try:
+            await proven()
+        except WardnetError as error:
+            why = error
+            await shares.do(
+                lambda opened: opened.refuse_fetch(
+                    why, grant=asked.grant, fetch=asked.fetch, peer=recipient
+                )
+            )
+            raise
         await shares.do(
             lambda opened: opened.begin_fetch(
                 grant=asked.grant, parcel=asked.parcel, fetch=asked.fetch, peer=recipient

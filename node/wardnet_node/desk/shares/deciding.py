@@ -1,41 +1,36 @@
-"""The owner: what its stewards decide on requests, and what is handed out under a grant."""
+"""The owner: what its stewards decide on requests."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from wardnet import clock
 from wardnet.agreement.permission import is_told
-from wardnet.agreement.view import View
-from wardnet.audit import log
-from wardnet.audit.entry import Actor, Event, EventType, Outcome
+from wardnet.audit.entry import EventType
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
-from wardnet.identity.member import Member
 from wardnet.question.cohort import check
 from wardnet.question.dictionary import Dictionary
 from wardnet.sharing import grant as grants
 from wardnet.sharing.deidentification import Deidentification
 from wardnet.sharing.grant import Grant, check_within, grant_whole
-from wardnet.sharing.notice import Declined, Place, Ready, Revoked
+from wardnet.sharing.notice import Declined, Revoked
 from wardnet.sharing.request import ShareRequest, check_asked
 from wardnet.sharing.result import result
 from wardnet_node.desk.decision import sign_all
-from wardnet_node.desk.shares import store
+from wardnet_node.desk.shares.handing import Handing, check_node
 from wardnet_node.desk.shares.known import find
-from wardnet_node.desk.shares.office import Office, Scene
+from wardnet_node.desk.shares.office import Scene
 from wardnet_node.desk.shares.state import Share, State, check_whole
-from wardnet_node.desk.shares.statements import about
-from wardnet_node.desk.steward_events import by_node, by_steward
+from wardnet_node.desk.steward_events import by_steward
 from wardnet_node.vault import tables
 
 if TYPE_CHECKING:
     import sqlite3
 
 
-class Deciding(Office):
-    """Grant, decline and revoke, and let parcels be fetched."""
+class Deciding(Handing):
+    """Grant, decline and revoke."""
 
     def inbox(self) -> tuple[Share, ...]:
         """Return the requests that wait for a decision here, newest first."""
@@ -49,7 +44,7 @@ class Deciding(Office):
         WardnetError
             `SHARE_UNKNOWN`, `STATE_DAMAGED`.
         """
-        with self._scene() as scene:
+        with self._scene(reading=True) as scene:
             share = find(scene.shares, prefix)
             return tuple(self._concerns(scene, share.request))
 
@@ -61,7 +56,7 @@ class Deciding(Office):
         WardnetError
             `SHARE_UNKNOWN`, or `DATASET_UNAVAILABLE` when nothing is loaded.
         """
-        with self._scene() as scene:
+        with self._scene(reading=True) as scene:
             request = find(scene.shares, prefix).request
             return grant_whole(
                 request,
@@ -131,112 +126,6 @@ class Deciding(Office):
             self._say(scene, share, said, event=event, stewards=stewards)
         return self.show(share.digest)
 
-    def mark_ready(
-        self, prefix: str, *, parcel: str, header: int, body: int, place: Place, address: str
-    ) -> Share:
-        """Tell the recipient where its sealed parcel waits; call it before the relay gets a byte.
-
-        Parameters
-        ----------
-        parcel : str
-            SHA-256 of the body's ciphertext, hexadecimal.
-        header, body : int
-            Bytes of the two files.
-        place, address : Place, str
-            Where it waits; `host:port`.
-
-        Raises
-        ------
-        WardnetError
-            `SHARE_UNKNOWN`, `SHARE_DECIDED`, `SHARE_REVOKED`, `SHARE_ENDED`, `APPROVAL_MISSING` or
-            `NODE_LOCKED`; logged.
-        """
-        event = by_node(self._member, EventType.SHARE_READY)
-        with self._owned(prefix, event) as (scene, share):
-            granted = self._in_force(scene, share)
-            said = Ready(
-                granted.digest,
-                parcel=parcel,
-                header=header,
-                body=body,
-                place=place,
-                address=address,
-            )
-            self._say(scene, share, said, event=event)
-        return self.show(share.digest)
-
-    def begin_fetch(self, *, grant: str, parcel: str, fetch: str, peer: Member) -> Share:
-        """Let a fetch begin, or go on; a new one counts, and is in the log before a byte leaves.
-
-        Two new fetches never share the last place: one transaction decides.
-
-        Parameters
-        ----------
-        grant, parcel : str
-            Their digests.
-        fetch : str
-            32 hexadecimal digits, the same at every attempt to go on after a cut.
-        peer : Member
-            Who asks, by its certificate.
-
-        Raises
-        ------
-        WardnetError
-            `PARCEL_UNKNOWN` (also when it is another's), `SHARE_REVOKED`, `SHARE_ENDED`,
-            `SHARE_USED_UP`, `APPROVAL_MISSING`, `KEY_REVOKED`, `NODE_LOCKED`, `STATE_DAMAGED`;
-            logged.
-        """
-        event = Event(
-            type=EventType.SHARE_FETCHED,
-            node=self._member.uri,
-            actor=Actor(subject=peer.uri, organisation=peer.id, role=peer.role.value),
-            request_id=fetch,
-            agreement=grant,
-        )
-        with self._refusals_logged(event), self._scene() as scene:
-            share = _parcel(scene, grant=grant, parcel=parcel, peer=peer)
-            granted = self._in_force(scene, share)
-            begun = self._known.fetches(scene.connection, grant)
-            if begun.get(fetch, len(begun) >= granted.maximum_fetches):
-                raise WardnetError(Reason.SHARE_USED_UP, hospital=self._member.id)
-            if fetch not in begun:
-                store.put_fetch(scene.connection, grant, fetch)
-                released = replace(about(event, share.request), outcome=Outcome.RELEASED)
-                released = replace(released, agreement=grant, snapshot=granted.snapshot)
-                log.append(scene.connection, replace(released, result_digest=parcel), at=scene.at)
-        return share
-
-    def finish_fetch(self, *, grant: str, fetch: str, peer: Member) -> None:
-        """Close a fetch: its recipient has the whole parcel. A second time changes nothing."""
-        with self._catalog.transaction() as connection:
-            shares = self._known.look(connection, at=clock.now()).values()
-            for share in shares:
-                named = share.grant is not None and share.grant.digest == grant
-                if named and peer.id == share.request.recipient:
-                    store.close_fetch(connection, grant, fetch)
-
-    def _in_force(self, scene: Scene, share: Share) -> Grant:
-        """Return the grant of a share, unless nothing may be handed out under it.
-
-        Raises
-        ------
-        WardnetError
-            Why.
-        """
-        self._check_open(scene)
-        check_whole(share.state)
-        if share.state is State.REVOKED:
-            raise WardnetError(Reason.SHARE_REVOKED, hospital=self._member.id)
-        if share.state in {State.ENDED, State.DESTROYED}:
-            raise WardnetError(Reason.SHARE_ENDED, hospital=self._member.id)
-        if share.grant is None or share.state is State.REFUSED:
-            raise self._decided(rule=f"it is {share.state}")
-        signed = self._known.signed(scene.connection, share.digest)
-        given = next(one for one in signed if isinstance(one.statement, Grant))
-        self._check_still_granted(scene, given)
-        _check_node(scene.view, share.request.recipient)
-        return share.grant
-
     def _check_grant(self, scene: Scene, grant: Grant, request: ShareRequest) -> None:
         # 1. It gives no more than was asked for.
         for error in check_within(grant, request):
@@ -252,7 +141,7 @@ class Deciding(Office):
             check(grant.cohort, dictionary)
             result(dictionary, grant.deidentification)
         # 4. Nobody's key was taken back, as far as can be known.
-        _check_node(scene.view, request.recipient)
+        check_node(scene.view, request.recipient)
         if not is_told(request.recipient, scene.view, scene.at):
             raise WardnetError(
                 Reason.REVOCATIONS_STALE, hospital=self._member.id, identity=request.recipient
@@ -269,16 +158,6 @@ class Deciding(Office):
             yield WardnetError(Reason.DATASET_UNAVAILABLE, dataset=request.dataset)
         else:
             yield from check_asked(request, dictionary)
-
-    @contextmanager
-    def _owned(self, prefix: str, event: Event) -> Iterator[tuple[Scene, Share]]:
-        """Run a transaction about a share whose records are ours; a refusal is logged."""
-        named = replace(about(event, self.show(prefix).request), result_digest=None)
-        with self._refusals_logged(named), self._scene() as scene:
-            share = find(scene.shares, prefix)
-            if not share.owned:
-                raise WardnetError(Reason.SHARE_NOT_FOR_US)
-            yield scene, share
 
 
 def _under_study(request: ShareRequest, study: str, scene: Scene) -> Iterator[WardnetError]:
@@ -316,27 +195,6 @@ def _under_study(request: ShareRequest, study: str, scene: Scene) -> Iterator[Wa
             yield WardnetError(
                 Reason.OUTSIDE_AGREEMENT, hospital=view.hospital, field=field, rule=rule
             )
-
-
-def _parcel(scene: Scene, *, grant: str, parcel: str, peer: Member) -> Share:
-    """Return the share of a parcel, for the hospital that it is for and for nobody else."""
-    for share in scene.shares.values():
-        if (
-            share.owned
-            and share.grant is not None
-            and share.ready is not None
-            and (share.grant.digest, share.ready.parcel) == (grant, parcel)
-            and peer.id == share.request.recipient
-        ):
-            return share
-    raise WardnetError(Reason.PARCEL_UNKNOWN)
-
-
-def _check_node(view: View, hospital: str) -> None:
-    """Refuse a hospital whose node's key was taken back."""
-    known = view.book.organisation(hospital)
-    if known is None or view.revoked_by(hospital).issuperset(known.nodes):
-        raise WardnetError(Reason.KEY_REVOKED, identity=hospital)
 
 
 def _dictionary(scene: Scene, request: ShareRequest) -> Dictionary | None:

@@ -14,7 +14,6 @@ from wardnet import canonical, clock
 from wardnet.agreement.address_book import signing_keys
 from wardnet.audit import log
 from wardnet.audit.entry import Actor, Event, EventType, refused
-from wardnet.audit.log import Connection
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope, sign, verify
@@ -89,8 +88,9 @@ class Mail:
 
     def due(self) -> tuple[Post, ...]:
         """Return the letter that is next for every hospital, or the question for its key."""
-        with self._catalog.transaction() as connection:
-            return tuple(self._sealed(connection, waiting) for waiting in store.letters(connection))
+        with self._catalog.reading() as connection:
+            waiting = store.letters(connection)
+        return tuple(map(self._outgoing, waiting))
 
     def take(self, sender: str, envelope: Envelope) -> Post | None:
         """Take a letter and return what is written back, if anything.
@@ -126,7 +126,7 @@ class Mail:
             raise WardnetError(Reason.SIGNATURE_INVALID, rule=rule)
         return member
 
-    def _sealed(self, connection: Connection, waiting: Waiting) -> Post:
+    def _outgoing(self, waiting: Waiting) -> Post:
         """Return a letter as it goes out, the same bytes every time."""
         to = waiting.member
         if waiting.letter is not None:
@@ -138,7 +138,8 @@ class Mail:
             return to, self._signed(letters.KEY_REQUEST, asked)
         data = letters.seal(waiting.statement, key, sender=self._member.uri, to=to)
         letter = self._signed(letters.LETTER, data)
-        store.seal_letter(connection, waiting.position, letter)
+        with self._catalog.transaction() as connection:
+            store.seal_letter(connection, waiting.position, letter)
         return to, letter
 
     def _tell_key(self, sender: Member, envelope: Envelope) -> Post:

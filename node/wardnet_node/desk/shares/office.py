@@ -8,7 +8,7 @@ from datetime import datetime
 from wardnet import canonical, clock
 from wardnet.agreement.address_book import check_approved, signing_keys
 from wardnet.agreement.view import View
-from wardnet.audit import log
+from wardnet.audit import cosigned, log
 from wardnet.audit.entry import Event, EventType, Outcome, refused
 from wardnet.audit.log import Connection
 from wardnet.errors import Reason, WardnetError
@@ -103,15 +103,21 @@ class Office:
             return self._known.signed(connection, share.digest)
 
     @contextmanager
-    def _scene(self) -> Iterator[Scene]:
-        """Run a writing transaction.
+    def _scene(self, *, reading: bool = False) -> Iterator[Scene]:
+        """Run a transaction.
+
+        Parameters
+        ----------
+        reading : bool
+            Whether it only reads, and keeps nobody waiting.
 
         Raises
         ------
         WardnetError
             `STATE_DAMAGED` when the address book does not hold.
         """
-        with self._catalog.transaction() as connection:
+        begun = self._catalog.reading() if reading else self._catalog.transaction()
+        with begun as connection:
             at, known = clock.now(), self._knowledge.look(connection)
             if known.book_error is not None:
                 raise known.book_error
@@ -202,16 +208,18 @@ class Office:
         log.append(scene.connection, done, at=scene.at)
 
     def _check_open(self, scene: Scene) -> None:
-        """Refuse to hand anything over while the node cannot tell whether its log is whole.
+        """Refuse to hand anything over while nobody can tell whether the log is whole.
 
         Raises
         ------
         WardnetError
-            `NODE_LOCKED`.
+            `NODE_LOCKED` or `LOG_STALE`.
         """
         gap = Anchor(self._catalog.path).gap(scene.connection)
         if gap is not None:
             raise gap.error
+        if cosigned.coverage(scene.connection).is_stale(scene.at):
+            raise WardnetError(Reason.LOG_STALE, hospital=self._member.id)
 
     def _check_still_granted(self, scene: Scene, signed: Signed) -> None:
         """Refuse under a grant that no steward of today's address book has signed.
