@@ -22,7 +22,7 @@ from wardnet.sharing.grant import Grant
 from wardnet.sharing.notice import Notice, Ready
 from wardnet.sharing.request import ShareRequest
 from wardnet.transport.convert import envelope_from_bytes
-from wardnet_node.desk.shares import store
+from wardnet_node.desk.shares import moments, store
 from wardnet_node.desk.shares.state import Share, State, following, why
 from wardnet_node.desk.shares.statements import EVENTS, Signed, check_fits, read
 from wardnet_node.desk.shares.store import Kept
@@ -134,10 +134,13 @@ class ShareKnowledge:
     ) -> Mapping[str, Share]:
         """Add what is no statement: the time, the keys, the fetches, and the letters on the way."""
         keys, waiting = store.keys(connection), store.undelivered(connection)
+        seen = moments.seen(connection)
         return {
             digest: replace(
                 share,
-                state=State.ENDED if share.is_over(at) else share.stands,
+                state=(
+                    State.ENDED if share.is_over(max(at, seen.get(digest, ""))) else share.stands
+                ),
                 has_key=digest in keys,
                 fetches=len(self.fetches(connection, share.grant.digest)) if share.grant else 0,
                 undelivered=len(letters := waiting.get(digest, ())),
