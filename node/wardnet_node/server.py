@@ -28,6 +28,8 @@ from wardnet_node.notify.notifier import Notifier
 from wardnet_node.rounds import Rounds
 from wardnet_node.settings import NodeSettings
 from wardnet_node.share_letters import ShareLetters
+from wardnet_node.sharing.expiry import Expiry
+from wardnet_node.sharing.recipient import Recipient
 from wardnet_node.sharing.serving import serving_parcels
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.vault import Vault
@@ -61,9 +63,12 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
     auditors = DeskThread(lambda: Auditors.open(home, keystore, credentials))
     catalog = DeskThread(lambda: Catalog.open(home, keystore))
     mail = DeskThread(lambda: Mail.open(home, keystore, credentials))
+    recipient = DeskThread(lambda: Recipient.open(home, keystore, credentials))
+    expiry = Expiry(recipient)
     witnesses = Witnesses(credentials=credentials, settings=settings, catalog=catalog)
     pool = WorkerPool(workers=settings.workers, memory=settings.worker_memory << 20)
     try:
+        await expiry.look()  # what ended while nobody served goes before anything else is done
         epoch = await desk.do(Desk.start)
         warn_of_lock(await desk.do(Desk.locked))
         warn_of_damage(await desk.do(Desk.datasets))
@@ -95,6 +100,8 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
                 stack.callback(watching.cancel)
                 notifying = asyncio.create_task(notifier.run())
                 stack.callback(notifying.cancel)
+                expiring = asyncio.create_task(expiry.run())
+                stack.callback(expiring.cancel)
                 if settings.listen:
                     parcels = serving_parcels(
                         home,
@@ -128,6 +135,8 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
         catalog.close()
         await mail.do(Mail.close)
         mail.close()
+        await recipient.do(Recipient.close)
+        recipient.close()
 
 
 async def _watch_clock(desk: DeskThread[Desk]) -> None:

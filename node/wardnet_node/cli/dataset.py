@@ -1,6 +1,6 @@
 """`wardnet-node dataset`: describe, publish, adopt, load, list and drop datasets."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +21,8 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import NAME_IN_WORDS, Name
 from wardnet_node import newer, published
 from wardnet_node.cli.place import Place
+from wardnet_node.cli.share import under
+from wardnet_node.desk.shares.state import Share
 from wardnet_node.intake import dictionary_file, local_part, quality
 from wardnet_node.intake.local_part import LocalPart
 from wardnet_node.vault.summary import DatasetSummary
@@ -230,11 +232,15 @@ def load(
 @json_option
 @click.pass_obj
 def list_datasets(place: Place, *, as_json: bool) -> None:
-    """List the datasets that were adopted."""
+    """List the datasets that were adopted, and those that other hospitals have lent."""
     with place.vault() as vault:
         found = vault.datasets()
-    shown = ("name", "version", "adopted", "snapshot", "rows", "patients", "bytes", "loaded")
-    print_records([asdict(summary) for summary in found], as_json=as_json, columns=shown)
+    lent = _lent(place, found)
+    shown = ["name", "version", "adopted", "snapshot", "rows", "patients", "bytes", "loaded"]
+    records = [{**asdict(item), **_grant(lent.get(item.name))} for item in found]
+    if lent:
+        shown += ["from", "basis", "until"]
+    print_records(records, as_json=as_json, columns=shown)
     for summary in found:
         if summary.damage:
             console(stderr=True).print(f"{summary.name} cannot be asked: {summary.damage}")
@@ -246,9 +252,14 @@ def list_datasets(place: Place, *, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show(place: Place, *, name: str, as_json: bool) -> None:
-    """Show the columns of NAME, and where the file has them."""
+    """Show the columns of NAME, and where the file has them.
+
+    Of a dataset that another hospital has lent, its grant is shown too; JSON is an object then, of
+    `grant` and `columns`.
+    """
     with place.vault() as vault:
         adopted = vault.adopted(name)
+        grant = _lent(place, vault.datasets()).get(name)
     records: list[Record] = [
         {
             **asdict(column),
@@ -259,8 +270,15 @@ def show(place: Place, *, name: str, as_json: bool) -> None:
         }
         for column in adopted.dictionary.columns
     ]
-    shown = ("name", "type", "unit", "minimum", "maximum", "resolution", "levels", "source")
-    print_records(records, as_json=as_json, columns=shown)
+    shown = ["name", "type", "unit", "minimum", "maximum", "resolution", "levels"]
+    if grant is None:
+        print_records(records, as_json=as_json, columns=[*shown, "source"])
+    elif as_json:
+        print_json({"grant": dict(_grant(grant)), "columns": [dict(record) for record in records]})
+    else:
+        print_record(_grant(grant), as_json=False)
+        click.echo()
+        print_records(records, as_json=False, columns=shown)
 
 
 @dataset.command()
@@ -300,6 +318,21 @@ def drop(place: Place, *, name: str, yes: bool, as_json: bool) -> None:
             click.confirm(f"Destroy all rows of {name} for good?", abort=True, err=True)
         vault.drop(name)
     print_record({"destroyed": name}, as_json=as_json)
+
+
+def _lent(place: Place, found: Sequence[DatasetSummary]) -> Mapping[str, Share]:
+    """Return the grants of the datasets that other hospitals have lent, by their names."""
+    if not any(item.share for item in found):
+        return {}
+    with place.recipient() as recipient:
+        return recipient.granted()
+
+
+def _grant(lent: Share | None) -> Record:
+    """Return what a grant says; nothing for a dataset of our own."""
+    if lent is None:
+        return dict.fromkeys(("share", "from", "basis", "purpose", "obligations", "until"), "")
+    return {name: value for name, value in under(lent).items() if name != "columns"}
 
 
 def _look_for_newer(place: Place, found: Sequence[DatasetSummary]) -> None:

@@ -22,6 +22,7 @@ from wardnet_node.cli.key import keys
 from wardnet_node.cli.log import log
 from wardnet_node.cli.notify import notify
 from wardnet_node.cli.place import Place
+from wardnet_node.cli.share import share
 from wardnet_node.cli.steward import steward
 from wardnet_node.cli.study import study
 from wardnet_node.cli.unlock import unlock
@@ -37,7 +38,7 @@ RECOVERY: Final = (
     cls=Command,
     sections={
         "Begin and serve": ("init", "serve", "config", "notify"),
-        "Data": ("dataset", "consent", "vault"),
+        "Data": ("dataset", "consent", "share", "vault"),
         "Decide": ("steward", "book", "study", "auditor", "desk"),
         "Look back and take back": ("log", "usage", "key", "unlock"),
     },
@@ -127,6 +128,7 @@ def recover(place: Place, *, key_file: TextIO | None) -> None:
 
 main.add_command(dataset)
 main.add_command(consent)
+main.add_command(share)
 main.add_command(log)
 main.add_command(steward)
 main.add_command(book)

@@ -15,6 +15,7 @@ from wardnet_node.desk.grants import Grants, question_key
 from wardnet_node.desk.stewards import Stewards
 from wardnet_node.settings import NodeSettings
 from wardnet_node.sharing.consent import Consent
+from wardnet_node.sharing.recipient import Recipient
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.vault import Vault
 
@@ -114,3 +115,12 @@ class Place:
         with self.catalog() as catalog:
             vault = Vault(self.home, self.keystore, catalog, member=member)
             yield Consent(catalog, vault, member=member)
+
+    @contextmanager
+    def recipient(self) -> Iterator[Recipient]:
+        """Open what other hospitals have lent."""
+        recipient = Recipient.open(self.home, self.keystore, self.credentials)
+        try:
+            yield recipient
+        finally:
+            recipient.close()

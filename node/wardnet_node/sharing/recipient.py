@@ -110,7 +110,7 @@ class Recipient:
             not ready; `SHARE_ENDED`, `SHARE_REVOKED`; `PARCEL_INCOMPLETE`, `PARCEL_REFUSED`,
             `PARCEL_DAMAGED`; `DISK_FULL`. Nothing is stored then, and the refusal is logged.
         """
-        share = self._find(prefix)
+        share = self.find(prefix)
         with self._refusals_logged(self._event(share, EventType.SHARE_OPENED)):
             kept = self._received.find(share.digest)
             if kept is not None:
@@ -135,6 +135,20 @@ class Recipient:
         else:
             self._spool.discard(parcel)
         return name
+
+    def find(self, prefix: str) -> Share:
+        """Return a share that we have asked for, by its id or by its dataset's name.
+
+        Raises
+        ------
+        WardnetError
+            `SHARE_UNKNOWN`, `SHARE_NOT_FOR_US`.
+        """
+        named = {kept.dataset: kept.request for kept in self._received.list()}
+        share = self.shares.show(named.get(prefix, prefix))
+        if share.owned:
+            raise WardnetError(Reason.SHARE_NOT_FOR_US)
+        return share
 
     def granted(self) -> Mapping[str, Share]:
         """Return the shares that datasets were received by, by the names of the datasets."""
@@ -227,7 +241,7 @@ class Recipient:
         WardnetError
             `SHARE_UNKNOWN`, `SHARE_NOT_FOR_US`, or as `Shares.destroy`.
         """
-        share = self._find(prefix)
+        share = self.find(prefix)
         self._received.drop(share.digest)
         if share.ready is not None:
             self._spool.discard(share.ready.parcel)
@@ -283,17 +297,9 @@ class Recipient:
             with self._catalog.transaction() as connection:
                 moments.note(connection, old, at=latest)
 
-    def _find(self, prefix: str) -> Share:
-        """Return a share that we have asked for, by its id or by its dataset's name."""
-        named = {kept.dataset: kept.request for kept in self._received.list()}
-        share = self.shares.show(named.get(prefix, prefix))
-        if share.owned:
-            raise WardnetError(Reason.SHARE_NOT_FOR_US)
-        return share
-
     def _usable(self, prefix: str) -> tuple[Share, ReceivedRecord]:
         """Return a share that may be used, and what came by it; else it is destroyed in time."""
-        share = self._find(prefix)
+        share = self.find(prefix)
         with self._refusals_logged(self._event(share, EventType.SHARE_READ)):
             self._note_time([share])
             self._check_usable(share.digest)
