@@ -79,6 +79,7 @@ def some(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
     return st.lists(st.none() | values, min_size=1, max_size=30)
 
 
+@settings(deadline=None)
 @given(values=some(st.integers(18, 120)), width=st.integers(1, 40), top=st.integers(4, 20))
 def test_whole_numbers_fall_into_their_bands(
     values: list[int | None], width: int, top: int
@@ -95,6 +96,7 @@ def test_whole_numbers_fall_into_their_bands(
     assert found == expected
 
 
+@settings(deadline=None)
 @given(values=some(st.integers(-50, 3000)), steps=st.integers(1, 300))
 def test_decimal_numbers_fall_into_their_bands_exactly(
     values: list[int | None], steps: int
@@ -109,6 +111,7 @@ def test_decimal_numbers_fall_into_their_bands_exactly(
     assert [text and number(made.type, text) for text in found] == expected
 
 
+@settings(deadline=None)
 @given(values=some(st.floats(-9, 9)))
 def test_measurements_without_a_grid_are_put_into_bands_and_capped(
     values: list[float | None],
@@ -123,6 +126,7 @@ def test_measurements_without_a_grid_are_put_into_bands_and_capped(
     assert limited == ["" if value is None else repr(value) for value in capped]
 
 
+@settings(deadline=None)
 @given(values=some(st.dates(date(1950, 1, 1), date(2030, 12, 31))), span=st.sampled_from(Span))
 def test_dates_become_the_first_day_of_their_span(values: list[date | None], span: Span) -> None:
     """Monday, the first of the month, or New Year's Day, as the calendar has them."""
@@ -130,7 +134,8 @@ def test_dates_become_the_first_day_of_their_span(values: list[date | None], spa
     assert found == ["" if value is None else _first(value, span).isoformat() for value in values]
 
 
-@pytest.mark.parametrize("column", [HOUR, SECOND], ids=str)
+@pytest.mark.parametrize("column", [HOUR, SECOND], ids=lambda column: column.name)
+@settings(deadline=None)
 @given(data=st.data(), span=st.sampled_from(Span))
 def test_times_become_the_first_day_of_their_span(
     column: Column, data: st.DataObject, span: Span
@@ -147,7 +152,8 @@ def test_times_become_the_first_day_of_their_span(
     ]
 
 
-@pytest.mark.parametrize("column", [DAY, HOUR, SECOND], ids=str)
+@pytest.mark.parametrize("column", [DAY, HOUR, SECOND], ids=lambda column: column.name)
+@settings(deadline=None)
 @given(data=st.data(), days=st.integers(1, 3650))
 def test_every_time_moves_by_its_patients_shift(
     column: Column, data: st.DataObject, days: int
@@ -168,6 +174,7 @@ def test_every_time_moves_by_its_patients_shift(
             assert moved == (value + shift) * unit
 
 
+@settings(deadline=None)
 @given(values=some(st.sampled_from(CODE.levels)), length=st.integers(1, 4))
 def test_levels_become_their_first_characters(values: list[str | None], length: int) -> None:
     """A level that is shorter stays whole."""
@@ -175,7 +182,9 @@ def test_levels_become_their_first_characters(values: list[str | None], length: 
     assert found == ["" if value is None else value[:length] for value in values]
 
 
-@pytest.mark.parametrize("column", [AGE, MASS, SCORE, DAY, HOUR, SECOND, CODE], ids=str)
+@pytest.mark.parametrize(
+    "column", [AGE, MASS, SCORE, DAY, HOUR, SECOND, CODE], ids=lambda column: column.name
+)
 def test_what_is_kept_is_kept_to_the_bit(column: Column) -> None:
     """Also what is missing."""
     values = [None, column.levels[0] if column.levels else column.minimum]
@@ -183,6 +192,7 @@ def test_what_is_kept_is_kept_to_the_bit(column: Column) -> None:
     assert (made, found[0]) == (column, "")
 
 
+@settings(deadline=None)
 @given(key=st.binary(min_size=32, max_size=32), other=st.binary(min_size=32, max_size=32))
 def test_two_grants_have_nothing_in_common(key: bytes, other: bytes) -> None:
     """One grant gives a patient one pseudonym and one shift; another gives others."""
@@ -208,7 +218,7 @@ def test_shifts_are_drawn_evenly() -> None:
     assert np.all(np.abs(counts - 10_000) < 500)  # five standard deviations
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(data=st.data(), minimum=st.integers(1, 4), direct=st.sampled_from([0, 1 << 20]))
 def test_groups_count_distinct_patients(data: st.DataObject, minimum: int, direct: int) -> None:
     """However rows come in batches, small or large groups: the counts are those of a plain loop."""
