@@ -15,7 +15,7 @@ from wardnet import logs
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.files import write_private
 from wardnet.lock import only_one
-from wardnet.transport.channel import SERVER
+from wardnet.transport.channel import BULK, SERVER
 from wardnet.transport.interceptors import Guard
 from wardnet.transport.listen import bind
 from wardnet.transport.parcels.memory import keep_freed_memory
@@ -70,7 +70,7 @@ async def serve(
         stack.push_async_callback(database.close)
         keeper = Keeper(folder, database=database, limits=_limits(settings))
         guard = Guard(network=credentials.member.network, allowed=ALLOWED)
-        server = grpc.aio.server(interceptors=[guard], options=SERVER)
+        server = grpc.aio.server(interceptors=[guard], options=(*SERVER, *BULK))
         pace = Pace(settings.relay_bandwidth * (1 << 20))
         RelayDoor(keeper, pace, trust=credentials.trust).register(server)
         address = bind(server, settings.relay_listen, credentials)

@@ -9,7 +9,7 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials, TlsIdentity
 from wardnet.sharing import consignment as consignments
 from wardnet.sharing.consignment import Consignment
-from wardnet.transport.channel import open_channel
+from wardnet.transport.channel import BULK, open_channel
 from wardnet.transport.convert import envelope_to_wire
 from wardnet.transport.parcels.attempts import explained, keep_trying
 from wardnet.transport.parcels.door import PROGRESS_SECONDS, Stored, chunks
@@ -75,7 +75,7 @@ async def deposit(
         header=stored.header,
     )
     sending = _Sending(stored, DepositRequest(start=start), address, progress, pace or Pace())
-    async with open_channel(credentials, address) as channel:
+    async with open_channel(credentials, address, more=BULK) as channel:
         stub = TransferServiceStub(channel)
         await keep_trying(lambda: sending.call(stub), moved=lambda: sending.sent, patience=patience)
 

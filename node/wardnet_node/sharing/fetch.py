@@ -12,7 +12,7 @@ from wardnet.identity.credentials import TlsIdentity
 from wardnet.identity.files import write_private
 from wardnet.identity.member import Member, Role
 from wardnet.sharing.notice import Place, Ready
-from wardnet.transport.channel import open_channel
+from wardnet.transport.channel import BULK, open_channel
 from wardnet.transport.parcels.attempts import AGAIN, explained, keep_trying
 from wardnet.transport.parcels.door import PROGRESS_SECONDS, Fetching, fetching_to_wire
 from wardnet.transport.parcels.incoming import Incoming, take_in
@@ -118,7 +118,7 @@ class _Fetch:
 
     def _channel(self) -> grpc.aio.Channel:
         server = self._server if self._ready.place is Place.DIRECT else None
-        return open_channel(self._credentials, self._ready.address, server=server)
+        return open_channel(self._credentials, self._ready.address, server=server, more=BULK)
 
     async def _download(self, stub: TransferServiceStub, patience: float) -> None:
         ready, sealed = self._ready, self._spool.fetched(self._ready.parcel)

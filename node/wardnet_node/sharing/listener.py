@@ -27,7 +27,7 @@ from wardnet import logs
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import TlsIdentity
 from wardnet.identity.member import Member, Role
-from wardnet.transport.channel import SERVER
+from wardnet.transport.channel import BULK, SERVER
 from wardnet.transport.interceptors import Guard
 from wardnet.transport.listen import bind
 from wardnet.transport.parcels.door import Fetching, ParcelDoor, Stored
@@ -134,7 +134,7 @@ async def _main(descriptor: int) -> None:
     credentials = _identity(orders)
     daemon = AskDaemon(reader, writer)
     guard = Guard(network=credentials.member.network, allowed=ALLOWED)
-    server = grpc.aio.server(interceptors=[guard], options=SERVER)
+    server = grpc.aio.server(interceptors=[guard], options=(*SERVER, *BULK))
     ParcelDoor(daemon, Pace(float(str(orders["rate"])))).register(server)
     try:
         address = bind(server, str(orders["listen"]), credentials)

@@ -53,6 +53,12 @@ SERVER: Final[Options] = (
     ("grpc.so_reuseport", 0),  # else two coordinators would share a port unnoticed
 )
 
+BULK: Final[Options] = (
+    ("grpc.http2.lookahead_bytes", 8 << 20),  # what may be under way; 400 MB/s over 20 ms
+    ("grpc.http2.bdp_probe", 0),  # by default it grows until the reader's memory is full of it
+)
+"""Besides the above, where parcels pass; the one who receives sets the window."""
+
 
 def server_credentials(credentials: TlsIdentity) -> grpc.ServerCredentials:
     """Return mutual TLS for a server: a client needs a certificate under the same root."""
@@ -64,7 +70,11 @@ def server_credentials(credentials: TlsIdentity) -> grpc.ServerCredentials:
 
 
 def open_channel(
-    credentials: TlsIdentity, address: str, *, server: Member | None = None
+    credentials: TlsIdentity,
+    address: str,
+    *,
+    server: Member | None = None,
+    more: Options = (),
 ) -> grpc.aio.Channel:
     """Open a channel for asyncio.
 
@@ -76,10 +86,12 @@ def open_channel(
         `host:port`; the server's certificate must carry the host, unless `server` is given.
     server : Member, optional
         The node that must answer there.
+    more : Options
+        `BULK` where parcels pass.
     """
     named = () if server is None else (("grpc.ssl_target_name_override", server.server_name),)
     return grpc.aio.secure_channel(
-        address, _client_credentials(credentials), options=(*client_options(address), *named)
+        address, _client_credentials(credentials), options=(*client_options(address), *more, *named)
     )
 
 
