@@ -11,6 +11,7 @@ from statistics import median
 from threading import Thread
 from typing import Final
 
+from benchmarks import transfers
 from benchmarks.figures import REPEATS, Figure, once
 from support.parcels import Exchange
 from wardnet.sealing.header import ROWS, ROWS_MEDIA_TYPE
@@ -66,6 +67,7 @@ def measure(folder: Path, *, quick: bool) -> Iterator[Figure]:
     )
     how = f"peak of a process that seals and opens {amount}, interpreter included"
     yield Figure("memory of a parcel", _memory(folder, size), "MB", MEMORY, how)
+    yield from transfers.measure(folder, size=size, repeats=repeats)
 
 
 def seal(two: Exchange, folder: Path, size: int) -> SealedParcel:

@@ -2,15 +2,16 @@
 
     python -m support.transfers listen|deposit|fetch HOME ORDERS
 
-ORDERS is JSON. A program prints one JSON object per line: `address`, `at` (bytes so far), and at
-the end `done` or `reason`, with the most memory it ever had (`rss`, bytes).
+ORDERS is JSON; with `wait` it begins when it reads a line. A program prints one JSON object per
+line: `address`, `at` (bytes so far), and at the end `done` or `reason`, with the most memory it
+ever had (`rss`, bytes).
 """
 
 import asyncio
 import hashlib
 import json
 import os
-import resource
+import re
 import secrets
 import signal
 import subprocess
@@ -60,9 +61,11 @@ def store(spool: Spool, size: int, *, header: bytes = b"sealed header") -> str:
     return digest.hexdigest()
 
 
-def ready(parcel: str, size: int, address: str, *, place: Place, header: int = 13) -> Ready:
+def ready(
+    parcel: str, size: int, address: str, *, place: Place, grant: str = GRANT, header: int = 13
+) -> Ready:
     """Return what the owner's notice says of a stored parcel."""
-    return Ready(grant=GRANT, parcel=parcel, header=header, body=size, place=place, address=address)
+    return Ready(grant=grant, parcel=parcel, header=header, body=size, place=place, address=address)
 
 
 def consignment(parcel: str, size: int, /, **changes: object) -> Consignment:
@@ -116,12 +119,24 @@ class Program:
         self.process.wait(SECONDS)
         return self.said[-1]
 
+    def go(self) -> None:
+        """Let it begin, when it was told to `wait` for that."""
+        self.until("warm")
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"\n")
+        self.process.stdin.flush()
+
     def kill(self) -> None:
         """End it without warning."""
         self.process.kill()
         self.process.wait()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        self.close()
+
+    def close(self) -> None:
+        """Close what it speaks through."""
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                stream.close()
 
 
 class Transfers:
@@ -164,6 +179,7 @@ class Transfers:
             subprocess.Popen(
                 [*command, json.dumps(orders)],
                 cwd=TESTS,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 start_new_session=True,
             )
@@ -210,8 +226,7 @@ class Transfers:
             if program.process.poll() is None:
                 os.killpg(program.process.pid, signal.SIGKILL)
                 program.process.wait()
-            if program.process.stdout is not None:
-                program.process.stdout.close()
+            program.close()
 
 
 def main() -> None:
@@ -220,14 +235,22 @@ def main() -> None:
     credentials = Credentials.load(home, Keystore.unlock(home, PASSPHRASE))
     run = {"listen": _listen, "deposit": _deposit, "fetch": _fetch}[role]
     keep_freed_memory()
+    if orders.get("wait"):
+        _say(warm=1)
+        sys.stdin.readline()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(run(Spool(home), credentials, orders))
             said: dict[str, object] = {"done": 1}
         except WardnetError as error:
             said = {"reason": error.reason.value, "error": str(error)}
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _say(**said, rss=used.ru_maxrss << 10, cpu=used.ru_utime + used.ru_stime)
+    _say(**said, rss=peak("self"))
+
+
+def peak(process: int | str) -> int:
+    """Return the most memory that a process ever had, in bytes (Linux)."""
+    found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process}/status").read_text())
+    return int(found[1]) << 10 if found else 0
 
 
 async def _listen(spool: Spool, credentials: Credentials, orders: dict[str, Any]) -> None:
@@ -254,7 +277,13 @@ async def _deposit(spool: Spool, credentials: Credentials, orders: dict[str, Any
 async def _fetch(spool: Spool, credentials: Credentials, orders: dict[str, Any]) -> None:
     place = Place(orders["place"])
     await fetch(
-        ready(orders["parcel"], orders["size"], orders["address"], place=place),
+        ready(
+            orders["parcel"],
+            orders["size"],
+            orders["address"],
+            place=place,
+            grant=orders.get("grant", GRANT),
+        ),
         owner="a",
         spool=spool,
         credentials=credentials,
