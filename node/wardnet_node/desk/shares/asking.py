@@ -101,7 +101,7 @@ class Asking(Office):
             ready; `VAULT_DAMAGED`.
         """
         with self._catalog.reading() as connection:
-            share = find(self._known.look(connection, at=clock.now()), prefix)
+            share = find(self._known.look(connection, at=clock.now(), prefix=prefix), prefix)
             self._check_usable(share)
             wrapped = store.key(connection, share.digest)
         if wrapped is None:
@@ -198,7 +198,7 @@ class Asking(Office):
     def _asked(self, prefix: str, event: Event) -> Iterator[tuple[Scene, Share]]:
         """Run a transaction about a share that we have asked for; a refusal is logged."""
         named = replace(about(event, self.show(prefix).request), result_digest=None)
-        with self._refusals_logged(named), self._scene() as scene:
+        with self._refusals_logged(named), self._scene(prefix) as scene:
             share = find(scene.shares, prefix)
             if share.owned:
                 raise WardnetError(Reason.SHARE_NOT_FOR_US)

@@ -44,7 +44,7 @@ class Deciding(Handing):
         WardnetError
             `SHARE_UNKNOWN`, `STATE_DAMAGED`.
         """
-        with self._scene(reading=True) as scene:
+        with self._scene(prefix, reading=True) as scene:
             share = find(scene.shares, prefix)
             return tuple(self._concerns(scene, share.request))
 
@@ -56,7 +56,7 @@ class Deciding(Handing):
         WardnetError
             `SHARE_UNKNOWN`, or `DATASET_UNAVAILABLE` when nothing is loaded.
         """
-        with self._scene(reading=True) as scene:
+        with self._scene(prefix, reading=True) as scene:
             request = find(scene.shares, prefix).request
             return grant_whole(
                 request,

@@ -23,6 +23,17 @@ from wardnet_node.desk.steward_events import by_node
 class Handing(Office):
     """Let parcels be fetched under a grant that holds."""
 
+    def in_force(self, prefix: str) -> Grant:
+        """Return the grant of a share under which a parcel may be made and handed out now.
+
+        Raises
+        ------
+        WardnetError
+            As `mark_ready`; not logged.
+        """
+        with self._scene(reading=True) as scene:
+            return self._in_force(scene, find(scene.shares, prefix))
+
     def mark_ready(
         self, prefix: str, *, parcel: str, header: int, body: int, place: Place, address: str
     ) -> Share:
@@ -79,7 +90,7 @@ class Handing(Office):
             `STATE_DAMAGED`; logged.
         """
         event = self._fetching(grant=grant, fetch=fetch, peer=peer)
-        with self._refusals_logged(event), self._scene() as scene:
+        with self._refusals_logged(event), self._scene(grant) as scene:
             share = _parcel(scene, grant=grant, parcel=parcel, peer=peer)
             granted = self._in_force(scene, share)
             begun = self._known.fetches(scene.connection, grant)
@@ -95,7 +106,7 @@ class Handing(Office):
     def finish_fetch(self, *, grant: str, fetch: str, peer: Member) -> None:
         """Close a fetch: its recipient has the whole parcel. A second time changes nothing."""
         with self._catalog.transaction() as connection:
-            shares = self._known.look(connection, at=clock.now()).values()
+            shares = self._known.look(connection, at=clock.now(), prefix=grant).values()
             for share in shares:
                 named = share.grant is not None and share.grant.digest == grant
                 if named and peer.id == share.request.recipient:
@@ -140,7 +151,7 @@ class Handing(Office):
     def _owned(self, prefix: str, event: Event) -> Iterator[tuple[Scene, Share]]:
         """Run a transaction about a share whose records are ours; a refusal is logged."""
         named = replace(about(event, self.show(prefix).request), result_digest=None)
-        with self._refusals_logged(named), self._scene() as scene:
+        with self._refusals_logged(named), self._scene(prefix) as scene:
             share = find(scene.shares, prefix)
             if not share.owned:
                 raise WardnetError(Reason.SHARE_NOT_FOR_US)

@@ -88,7 +88,7 @@ class Office:
             `SHARE_UNKNOWN` when none does, or several, or fewer than 6 characters are given.
         """
         with self._catalog.reading() as connection:
-            return find(self._known.look(connection, at=clock.now()), prefix)
+            return find(self._known.look(connection, at=clock.now(), prefix=prefix), prefix)
 
     def statements(self, prefix: str) -> tuple[Signed, ...]:
         """Return all that was signed about a share, in order, as it was signed.
@@ -99,15 +99,17 @@ class Office:
             `SHARE_UNKNOWN`.
         """
         with self._catalog.reading() as connection:
-            share = find(self._known.look(connection, at=clock.now()), prefix)
+            share = find(self._known.look(connection, at=clock.now(), prefix=prefix), prefix)
             return self._known.signed(connection, share.digest)
 
     @contextmanager
-    def _scene(self, *, reading: bool = False) -> Iterator[Scene]:
+    def _scene(self, prefix: str = "", *, reading: bool = False) -> Iterator[Scene]:
         """Run a transaction.
 
         Parameters
         ----------
+        prefix : str
+            Only of shares of which a statement's digest begins so.
         reading : bool
             Whether it only reads, and keeps nobody waiting.
 
@@ -121,7 +123,8 @@ class Office:
             at, known = clock.now(), self._knowledge.look(connection)
             if known.book_error is not None:
                 raise known.book_error
-            yield Scene(connection, self._known.look(connection, at=at), known.view, at)
+            shares = self._known.look(connection, at=at, prefix=prefix)
+            yield Scene(connection, shares, known.view, at)
 
     @contextmanager
     def _refusals_logged(self, event: Event) -> Iterator[None]:

@@ -105,15 +105,17 @@ def put(connection: Connection, envelope: Envelope, *, request: str, at: str) ->
     )
 
 
-def statements(connection: Connection, request: str = "") -> Iterator[Kept]:
-    """Yield all statements, in order, or those of one request."""
+def statements(connection: Connection, prefix: str = "") -> Iterator[Kept]:
+    """Yield all statements, in order, or those of the shares of which one's digest begins so."""
     rows = connection.execute(
-        "SELECT position, digest, request, envelope, at FROM share_statements"
-        " WHERE ? IN ('', request) ORDER BY position",
-        (request,),
+        "SELECT position, digest, request, envelope, at FROM share_statements WHERE request IN ("
+        "SELECT request FROM share_statements"
+        " WHERE substr(digest, 1, :length) = :prefix OR substr(request, 1, :length) = :prefix"
+        ") ORDER BY position",
+        {"prefix": prefix, "length": len(prefix)},
     )
-    for position, digest, of, envelope, at in rows:
-        yield Kept(position, digest, of, bytes(envelope), at)
+    for position, digest, request, envelope, at in rows:
+        yield Kept(position, digest, request, bytes(envelope), at)
 
 
 def put_key(connection: Connection, request: str, wrapped: bytes) -> None:
