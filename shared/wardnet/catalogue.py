@@ -362,6 +362,11 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
             "The share {share} has no such attachment. `wardnet-node share read {share} "
             "--attachments` lists those that it has.",
         ),
+        Reason.GRANT_INVALID: Row(
+            _S.INVALID_ARGUMENT,
+            "{path} holds no terms of a grant, at {field}: {rule}. `wardnet-node share preview "
+            "--draft` writes such a file.",
+        ),
         Reason.METHOD_UNKNOWN: Row(
             _S.FAILED_PRECONDITION,
             "{method} version {version} is not known here. Update the older side.",

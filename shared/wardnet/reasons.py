@@ -125,6 +125,7 @@ class Reason(StrEnum):
     SHARE_REVOKED = "share_revoked"
     SHARE_USED_UP = "share_used_up"
     ATTACHMENT_UNKNOWN = "attachment_unknown"
+    GRANT_INVALID = "grant_invalid"
     # versions
     METHOD_UNKNOWN = "method_unknown"
     DICTIONARY_OUTDATED = "dictionary_outdated"
