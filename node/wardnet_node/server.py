@@ -30,7 +30,7 @@ from wardnet_node.settings import NodeSettings
 from wardnet_node.share_letters import ShareLetters
 from wardnet_node.sharing.expiry import Expiry
 from wardnet_node.sharing.recipient import Recipient
-from wardnet_node.sharing.serving import serving_parcels
+from wardnet_node.sharing.running import carrying_parcels
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.vault import Vault
 from wardnet_node.witness import Witnesses
@@ -102,15 +102,14 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
                 stack.callback(notifying.cancel)
                 expiring = asyncio.create_task(expiry.run())
                 stack.callback(expiring.cancel)
-                if settings.listen:
-                    parcels = serving_parcels(
-                        home,
-                        keystore=keystore,
-                        settings=settings,
-                        credentials=credentials,
-                        proven=witnesses.wait_until_proven,
-                    )
-                    await stack.enter_async_context(parcels)
+                parcels = carrying_parcels(
+                    home,
+                    keystore=keystore,
+                    settings=settings,
+                    credentials=credentials,
+                    proven=witnesses.wait_until_proven,
+                )
+                await stack.enter_async_context(parcels)
                 if settings.desk_listen:
                     # Only who has the page pays for its framework: 0.5 s of every start.
                     from wardnet_node.desk.web.serve import serving_desk  # noqa: PLC0415

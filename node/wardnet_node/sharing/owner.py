@@ -1,0 +1,242 @@
+"""The owner's side of a share: show what would leave, make the parcel, say where it waits."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Self
+
+from wardnet import clock
+from wardnet.errors import Reason, WardnetError
+from wardnet.identity.credentials import Credentials
+from wardnet.identity.keystore import Keystore
+from wardnet.sealing.header import ROWS, ROWS_MEDIA_TYPE, Label
+from wardnet.sealing.write import ParcelWriter, SealedParcel, sweep
+from wardnet.sharing.consignment import Consignment
+from wardnet.sharing.grant import Grant
+from wardnet.sharing.notice import Place, Ready
+from wardnet_node.desk.shares.shares import Shares
+from wardnet_node.desk.shares.state import Share, State
+from wardnet_node.desk.shares.terms import Terms, deidentification, narrowed
+from wardnet_node.intake.blocks import Progress
+from wardnet_node.settings import NodeSettings
+from wardnet_node.sharing import attachments, busy
+from wardnet_node.sharing.attachments import Attachment
+from wardnet_node.sharing.consent import Consent
+from wardnet_node.sharing.extract import Selection, open_extract
+from wardnet_node.sharing.make import make
+from wardnet_node.sharing.preview import Preview, preview
+from wardnet_node.sharing.serving import waiting_place
+from wardnet_node.sharing.spool import Spool
+from wardnet_node.vault.catalog import Catalog
+from wardnet_node.vault.keys import Keyring
+from wardnet_node.vault.vault import Vault
+
+ALIVE: Final = frozenset({State.GRANTED, State.READY, State.FETCHED, State.OPENED})
+"""Where a parcel may lie here."""
+
+
+class Owner:
+    """Hand out what stewards have granted; used from one thread only.
+
+    Parameters
+    ----------
+    home : Path
+        The node's.
+    catalog : Catalog
+        Of the node.
+    vault, shares : Vault, Shares
+        Over this very catalog.
+    credentials : Credentials
+        The hospital's.
+    settings : NodeSettings
+        Say where parcels wait.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        catalog: Catalog,
+        *,
+        vault: Vault,
+        shares: Shares,
+        credentials: Credentials,
+        settings: NodeSettings,
+    ) -> None:
+        self.shares = shares
+        self.spool = Spool(home)
+        self._home = home
+        self._catalog = catalog
+        self._vault = vault
+        self._consent = Consent(catalog, vault, member=credentials.member)
+        self._credentials = credentials
+        self._settings = settings
+
+    @classmethod
+    def open(
+        cls, home: Path, keystore: Keystore, credentials: Credentials, settings: NodeSettings
+    ) -> Self:
+        """Open all that it needs, with a catalog of its own."""
+        catalog = Catalog.open(home, keystore)
+        return cls(
+            home,
+            catalog,
+            vault=Vault(home, keystore, catalog, member=credentials.member),
+            shares=Shares(catalog, keyring=Keyring(home, keystore), credentials=credentials),
+            credentials=credentials,
+            settings=settings,
+        )
+
+    def close(self) -> None:
+        """Close the catalog."""
+        self._catalog.close()
+
+    def draft(self, prefix: str, terms: Terms) -> Grant:
+        """Return the grant that terms make of a request, to be previewed and signed.
+
+        Raises
+        ------
+        WardnetError
+            `SHARE_UNKNOWN`, `SHARE_NOT_FOR_US`, `DATASET_UNAVAILABLE`; what `terms` cannot be.
+        """
+        share = self.owned(prefix)
+        dictionary = self._vault.adopted(share.request.dataset).dictionary
+        rules = deidentification(share.request, terms, dictionary=dictionary)
+        return narrowed(self.shares.draft(share.digest, rules), terms)
+
+    def preview(self, prefix: str, grant: Grant) -> Preview:
+        """Return exactly what would leave under a draft.
+
+        Raises
+        ------
+        WardnetError
+            `SHARE_UNKNOWN`, `SHARE_NOT_FOR_US`, or as `open_extract` and `preview`.
+        """
+        selection = Selection.of(self.owned(prefix).request, grant)
+        extract = open_extract(self._vault, self._consent, selection, snapshot=grant.snapshot)
+        return preview(extract)
+
+    def make(
+        self,
+        prefix: str,
+        files: Sequence[Attachment] = (),
+        *,
+        progress: Progress | None = None,
+    ) -> Share:
+        """Make and seal the parcel of a grant, and tell the recipient where it waits.
+
+        What another parcel of the grant has left here goes.
+
+        Parameters
+        ----------
+        files : sequence of Attachment
+            That go along.
+        progress : callable or None
+            As for `make`.
+
+        Raises
+        ------
+        WardnetError
+            `SHARE_UNKNOWN`, `SHARE_NOT_FOR_US`; why nothing may be handed out under the grant; as
+            `open_extract` and `make`; `FILE_UNREADABLE`, `ATTACHMENT_NAME`, `PARCEL_TOO_LARGE`;
+            `DISK_FULL`; `NOT_INITIALISED`. Nothing is left then.
+        """
+        share = self.owned(prefix)
+        grant = self.shares.in_force(share.digest)
+        place, address = waiting_place(self._home, self._settings)
+        sealed = self._sealed(share, grant, files, progress)
+        try:
+            made = self.shares.mark_ready(
+                share.digest,
+                parcel=sealed.header.digest,
+                header=sealed.header_path.stat().st_size,
+                body=sealed.body_path.stat().st_size,
+                place=place,
+                address=address,
+            )
+        except BaseException:
+            self.spool.discard(sealed.header.digest)
+            raise
+        if share.ready is not None:
+            self.spool.discard(share.ready.parcel)
+        return made
+
+    def to_bring(self, share: Share) -> Consignment | None:
+        """Return what must still be brought to the relay; None when nothing must."""
+        grant, ready = share.grant, share.ready
+        if grant is None or ready is None or share.state is not State.READY:
+            return None
+        if ready.place is not Place.RELAY or not self.spool.made(ready.parcel).whole:
+            return None
+        return Consignment(
+            version=1,
+            network=grant.network,
+            owner=grant.owner,
+            recipient=grant.recipient,
+            grant=grant.digest,
+            parcel=ready.parcel,
+            size=ready.body,
+            until=grant.until,
+            maximum_fetches=grant.maximum_fetches,
+        )
+
+    def lies_here(self, share: Share) -> Ready | None:
+        """Return the parcel of a share that is over, while something of it lies here."""
+        if not share.owned or share.ready is None or share.state in ALIVE:
+            return None
+        return share.ready if self.spool.made(share.ready.parcel).header.exists() else None
+
+    def clear(self, share: Share) -> None:
+        """Delete all that a share which is over has left among the parcels that go out."""
+        if share.ready is not None:
+            self.spool.discard(share.ready.parcel)
+        busy.lock_path(self.spool.outgoing, share.digest).unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Delete what a crash has left half made."""
+        sweep(self.spool.outgoing)
+
+    def owned(self, prefix: str) -> Share:
+        """Return a share of our records.
+
+        Raises
+        ------
+        WardnetError
+            `SHARE_UNKNOWN`, `SHARE_NOT_FOR_US`.
+        """
+        share = self.shares.show(prefix)
+        if not share.owned:
+            raise WardnetError(Reason.SHARE_NOT_FOR_US)
+        return share
+
+    def _sealed(
+        self,
+        share: Share,
+        grant: Grant,
+        files: Sequence[Attachment],
+        progress: Progress | None,
+    ) -> SealedParcel:
+        request = share.request
+        extract = open_extract(
+            self._vault,
+            self._consent,
+            Selection.of(request, grant),
+            grant=grant.digest,
+            snapshot=grant.snapshot,
+        )
+        label = Label(
+            network=grant.network,
+            grant=grant.digest,
+            sender=grant.owner,
+            recipient=grant.recipient,
+        )
+        with ParcelWriter(
+            self.spool.outgoing,
+            label,
+            recipient=request.key,
+            snapshot=grant.snapshot,
+            signer=self._credentials.signer,
+            made=clock.now(),
+        ) as parcel:
+            with parcel.part(ROWS, ROWS_MEDIA_TYPE) as sink:
+                make(extract, sink, progress=progress)
+            attachments.put(parcel, files)
+            return parcel.seal()
