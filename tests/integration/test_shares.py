@@ -15,6 +15,7 @@ from support.sharing import (
     Side,
     exchange,
     granted,
+    shared_network,
     sharing_hospital,
     sides,
     wish,
@@ -31,7 +32,7 @@ from wardnet_node.desk.shares.state import State
 @pytest.fixture
 def network() -> TestNetwork:
     """Return a network."""
-    return TestNetwork()
+    return shared_network()
 
 
 @pytest.fixture

@@ -7,7 +7,15 @@ from sqlite3 import Connection
 import pytest
 
 from support.pki import TestNetwork
-from support.sharing import Side, exchange, granted, in_an_hour, sharing_hospital, sides
+from support.sharing import (
+    Side,
+    exchange,
+    granted,
+    in_an_hour,
+    shared_network,
+    sharing_hospital,
+    sides,
+)
 from wardnet.audit.entry import EventType, Outcome
 from wardnet.errors import Reason, WardnetError
 from wardnet.sealing.hpke import HybridKey
@@ -20,7 +28,7 @@ from wardnet_node.desk.shares.state import Share, State
 @pytest.fixture
 def network() -> TestNetwork:
     """Return a network."""
-    return TestNetwork()
+    return shared_network()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from support.pki import TestNetwork
 from support.questions import key, steward
-from support.sharing import Side, asked_by, exchange, node, sharing_hospital, sides
+from support.sharing import Side, asked_by, exchange, node, shared_network, sharing_hospital, sides
 from wardnet.audit.entry import Outcome
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope, sign
@@ -24,13 +24,13 @@ from wardnet_node.desk.shares.state import State
 @pytest.fixture
 def network() -> TestNetwork:
     """Return a network."""
-    return TestNetwork()
+    return shared_network()
 
 
 @pytest.fixture
 def desks(network: TestNetwork, tmp_path: Path) -> Iterator[list[Side]]:
     """Return the desks of a, whose records they are, and of b and c, which ask."""
-    made = [sharing_hospital(network, tmp_path / name, name, known="abc") for name in "abc"]
+    made = [sharing_hospital(network, tmp_path / name, name) for name in "abc"]
     with sides(network, *made) as opened:
         yield opened
 

@@ -17,6 +17,7 @@ from support.sharing import (
     granted,
     in_an_hour,
     node,
+    shared_network,
     sharing_hospital,
     sides,
     wish,
@@ -40,7 +41,7 @@ from wardnet_node.desk.shares.state import State
 @pytest.fixture
 def network() -> TestNetwork:
     """Return a network."""
-    return TestNetwork()
+    return shared_network()
 
 
 @pytest.fixture

@@ -1,11 +1,15 @@
 """Hospitals a and b that know each other, and share records by letters, for tests."""
 
 import secrets
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from support.hospital import Hospital
@@ -32,6 +36,8 @@ from wardnet_node.desk.shares.state import Share
 
 PARCEL: Final = "1f" * 32
 KEY: Final = public_key(HybridKey.generate())
+_FOLDERS: Final[list[TemporaryDirectory[str]]] = []
+
 FETCH: Final = "0" * 32
 
 WISH: Final = Wish(
@@ -54,11 +60,30 @@ def wish(**changes: object) -> Wish:
     return replace(WISH, **changes)  # type: ignore[arg-type]
 
 
+@cache
+def shared_network() -> TestNetwork:
+    """Return one network for all tests of a process: its hospitals are made once, then copied."""
+    return TestNetwork()
+
+
 def sharing_hospital(
-    network: TestNetwork, home: Path, name: str, *, known: Sequence[str] = "ab"
+    network: TestNetwork, home: Path, name: str, *, known: Sequence[str] = "abc"
 ) -> Hospital:
     """Return a hospital that has compared the keys of others' nodes and stewards."""
-    made = Hospital(network, home, name=name)
+    original = _founded(network, name, tuple(known))
+    shutil.copytree(original.home, home)
+    made = copy(original)
+    made.home = home
+    made.keystore = replace(original.keystore, path=home / original.keystore.path.name)
+    return made
+
+
+@cache
+def _founded(network: TestNetwork, name: str, known: tuple[str, ...]) -> Hospital:
+    """Return a hospital in a folder that lasts as long as this process."""
+    folder = TemporaryDirectory()
+    _FOLDERS.append(folder)
+    made = Hospital(network, Path(folder.name) / name, name=name)
 
     def book(after: AddressBook) -> AddressBook:
         for other in known:
