@@ -16,6 +16,9 @@ from wardnet_node.stream import Stream
 AGAIN_SECONDS: Final = 20.0
 """After which a letter that was not acknowledged is sent again."""
 
+GAP_SECONDS: Final = 0.02
+"""Between two letters to a hospital: whoever refuses each costs us no more than so much work."""
+
 LOOK_SECONDS: Final = 1.0
 """How often it is looked whether somebody has signed something."""
 
@@ -47,7 +50,7 @@ class ShareLetters:
         try:
             while True:
                 self._news.clear()
-                for post in await self._mail.do(Mail.due):
+                for post in await self._mail.do(lambda mail: mail.due()):
                     await self._send_in_time(post)
                 try:
                     async with asyncio.timeout(LOOK_SECONDS):
@@ -77,5 +80,6 @@ class ShareLetters:
         name = canonical.digest(envelope.payload)
         last, at = self._sent.get(to, ("", 0.0))
         if self._stream is not None and (name != last or monotonic() - at >= self._again):
+            await asyncio.sleep(max(0.0, at + GAP_SECONDS - monotonic()))
             self._sent[to] = name, monotonic()
             await self._stream.send(messages.letter(to, envelope))
