@@ -1,13 +1,11 @@
 """`wardnet-node dataset`: describe, publish, adopt, load, list and drop datasets."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 from pydantic import TypeAdapter, ValidationError
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from wardnet.command import (
     Record,
@@ -21,7 +19,8 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import NAME_IN_WORDS, Name
 from wardnet_node import newer, published
 from wardnet_node.cli.place import Place
-from wardnet_node.cli.share import under
+from wardnet_node.cli.progress import bar
+from wardnet_node.cli.share_record import under
 from wardnet_node.desk.shares.state import Share
 from wardnet_node.intake import dictionary_file, local_part, quality
 from wardnet_node.intake.local_part import LocalPart
@@ -82,7 +81,7 @@ def describe(
             raise WardnetError(Reason.ALREADY_EXISTS, path=str(path))
     from wardnet_node.intake import describe as drafts  # noqa: PLC0415 - it imports pandas
 
-    with _progress(f"Reading {file.name}") as progress:
+    with bar(f"Reading {file.name}") as progress:
         made = drafts.describe(
             file,
             name,
@@ -200,7 +199,7 @@ def load(
     """Load FILE (CSV) as the rows of NAME: all of it, or nothing."""
     with place.vault() as vault:
         _look_for_newer(place, [item for item in vault.datasets() if item.name == name])
-    with place.vault() as vault, _progress(f"Loading {name}") as progress:
+    with place.vault() as vault, bar(f"Loading {name}") as progress:
         report = vault.load(
             name,
             file,
@@ -348,13 +347,3 @@ def _look_for_newer(place: Place, found: Sequence[DatasetSummary]) -> None:
     versions = {name: item.version for name, item in listed.items()}
     for sentence in newer.behind(found, versions).values():
         console(stderr=True).print(sentence)
-
-
-@contextmanager
-def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on a terminal."""
-    columns = (TextColumn(title), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    output = console(stderr=True)
-    with Progress(*columns, console=output, transient=True, disable=not output.is_terminal) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -12,9 +12,11 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import FILE_NAME, Keystore, read_passphrase
 from wardnet_node.desk.decide import Decisions
 from wardnet_node.desk.grants import Grants, question_key
+from wardnet_node.desk.shares.shares import Shares
 from wardnet_node.desk.stewards import Stewards
 from wardnet_node.settings import NodeSettings
 from wardnet_node.sharing.consent import Consent
+from wardnet_node.sharing.owner import Owner
 from wardnet_node.sharing.recipient import Recipient
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.vault import Vault
@@ -115,6 +117,24 @@ class Place:
         with self.catalog() as catalog:
             vault = Vault(self.home, self.keystore, catalog, member=member)
             yield Consent(catalog, vault, member=member)
+
+    @contextmanager
+    def shares(self) -> Iterator[Shares]:
+        """Open what is shared with other hospitals."""
+        shares = Shares.open(self.home, self.keystore, self.credentials)
+        try:
+            yield shares
+        finally:
+            shares.close()
+
+    @contextmanager
+    def owner(self) -> Iterator[Owner]:
+        """Open what this hospital hands over."""
+        owner = Owner.open(self.home, self.keystore, self.credentials, self.settings)
+        try:
+            yield owner
+        finally:
+            owner.close()
 
     @contextmanager
     def recipient(self) -> Iterator[Recipient]:

@@ -1,155 +1,144 @@
 """`wardnet-node share`: ask other hospitals for records, hand records over, use what was lent."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
-from pathlib import Path
+from typing import Final
 
 import click
 
-from wardnet.command import Record, console, json_option, print_record, print_records
+from wardnet.canonical import Json
+from wardnet.command import Command, json_option, print_json, print_records
+from wardnet.sharing import link as links
+from wardnet.sharing.link import ShareLink
+from wardnet_node.cli import share_give, share_take, share_use
 from wardnet_node.cli.place import Place
-from wardnet_node.cli.signing import signing_options, unlocked
-from wardnet_node.desk.shares.state import Share
-from wardnet_node.sharing.plain_copy import Form, pieces, plain_file
-from wardnet_node.sharing.recipient import Recipient
+from wardnet_node.cli.share_record import SHORT, record, share_argument
+from wardnet_node.desk.shares.describe import describe, next_command
+from wardnet_node.desk.shares.state import Share, State
+from wardnet_node.sharing.spool import Spool
 
-SHOWN_ROWS = 20
-"""Of a table, where nobody asks for another number."""
-
-
-@click.group()
-def share() -> None:
-    """Share records with another hospital, for a while."""
+LISTED: Final = ("id", "state", "records", "dataset", "until", "way", "why")
 
 
-@share.command("open")
-@click.argument("share_id", metavar="ID")
-@json_option
-@click.pass_obj
-def open_(place: Place, *, share_id: str, as_json: bool) -> None:
-    """Open the fetched parcel of share ID into the vault, and give the owner a receipt."""
-    with place.recipient() as recipient:
-        name = recipient.open_parcel(share_id)
-        opened = recipient.granted()[name]
-    print_record({"dataset": name, **under(opened)}, as_json=as_json)
-
-
-@share.command()
-@click.argument("share_id", metavar="ID")
-@click.option("--columns", help="Names with commas between them; all without.")
-@click.option("--first", type=click.IntRange(1), metavar="N", help="Read N rows.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice([form.value for form in Form]),
-    default=Form.TABLE.value,
-    show_default=True,
-    help=f"A table shows {SHOWN_ROWS} rows unless --first says otherwise.",
+@click.group(
+    cls=Command,
+    sections={
+        "Both hospitals": ("list", "show", "link"),
+        "The hospital that has the records": (
+            "inbox",
+            "preview",
+            "grant",
+            "decline",
+            "send",
+            "revoke",
+        ),
+        "The hospital that asks for them": ("request", "fetch", "open", "read", "destroy"),
+    },
 )
-@click.option("--attachments", is_flag=True, help="List the attachments instead.")
-@click.option("--attachment", metavar="NAME", help="Read this attachment instead.")
-@click.option("--output", type=click.Path(path_type=Path), help="Write a plain copy to this file.")
+def share() -> None:
+    """Share records with another hospital, for a while.
+
+    ID is the beginning of a share's id, at least 6 characters, or its link.
+    """
+
+
+@share.command("list")
 @json_option
 @click.pass_obj
-def read(
-    place: Place,
-    *,
-    share_id: str,
-    columns: str | None,
-    first: int | None,
-    form: str,
-    attachments: bool,
-    attachment: str | None,
-    output: Path | None,
-    as_json: bool,
-) -> None:
-    """Read what was lent by share ID, or by the dataset of that name, under its grant.
-
-    Every use is in the access log with its purpose. What --output writes is a plain copy: it has
-    left Wardnet's care, and you must delete it in time.
-    """
-    chosen = Form.JSON if as_json else Form(form)
-    with place.recipient() as recipient:
-        if attachments:
-            found = [asdict(part) for part in recipient.attachments(share_id)]
-            shown = ("name", "media_type", "length")
-            print_records(found, as_json=as_json, columns=shown)
-        elif attachment is not None:
-            _write(recipient.attachment(share_id, attachment), output)
-            _tell(recipient, share_id, output)
-        else:
-            names = columns.split(",") if columns else recipient.columns(share_id)
-            if chosen is Form.TABLE and output is None:
-                _print(recipient, share_id, names, first or SHOWN_ROWS)
-            else:
-                batches = recipient.read(share_id, names=names, first=first)
-                plain = Form.CSV if chosen is Form.TABLE else chosen
-                _write(pieces(batches, names, plain), output)
-                _tell(recipient, share_id, output)
+def list_shares(place: Place, *, as_json: bool) -> None:
+    """List all shares, newest first: what was asked of whom, and how it stands."""
+    with place.shares() as shares:
+        found = shares.list()
+    spool = Spool(place.home)
+    print_records([record(one, spool) for one in found], as_json=as_json, columns=LISTED)
 
 
 @share.command()
-@click.argument("share_id", metavar="ID")
-@signing_options("--steward")
-@click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 @click.pass_obj
-def destroy(
-    place: Place,
-    *,
-    share_id: str,
-    signers: Sequence[str],
-    password_files: Sequence[Path],
-    yes: bool,
-    as_json: bool,
-) -> None:
-    """Destroy what was lent by share ID before its time, and give the owner a receipt."""
-    with place.recipient() as recipient, place.decisions() as (_, stewards):
-        found = recipient.find(share_id)
-        if not yes:
-            question = f"Destroy for good what {found.request.owner} has lent?"
-            click.confirm(question, abort=True, err=True)
-        signing = unlocked(stewards, signers, password_files=password_files)
-        destroyed = recipient.destroy(found.digest, stewards=signing)
-    print_record({"share": destroyed.digest, "state": destroyed.state.value}, as_json=as_json)
+def inbox(place: Place, *, as_json: bool) -> None:
+    """List the requests that wait for a decision here."""
+    with place.shares() as shares:
+        waiting = shares.inbox()
+    if as_json:
+        spool = Spool(place.home)
+        print_json([_whole(one, spool) for one in waiting])
+        return
+    records = [
+        {
+            "id": one.digest[:SHORT],
+            "asked by": one.other,
+            "dataset": one.request.dataset,
+            "basis": one.request.basis.value,
+            "patients": len(one.request.patients) or "by cohort",
+            "columns": len(one.request.columns),
+            "identifiers": one.request.identifiers,
+            "purpose": one.request.purpose.partition("\n")[0],
+        }
+        for one in waiting
+    ]
+    print_records(records, as_json=False)
 
 
-def under(lent: Share) -> Record:
-    """Return what a grant says about a dataset, for people and programs."""
-    grant, request = lent.grant, lent.request
+@share.command()
+@share_argument
+@json_option
+@click.pass_obj
+def show(place: Place, *, share_id: str, as_json: bool) -> None:
+    """Show share ID in plain language: who, why, which records, and how it stands."""
+    with place.shares() as shares:
+        found = shares.show(share_id)
+        waits = found.owned and found.state is State.ASKED
+        concerns = [str(one) for one in shares.concerns(found.digest)] if waits else []
+    if as_json:
+        print_json({**_whole(found, Spool(place.home)), "concerns": list[Json](concerns)})
+        return
+    for section in describe(found):
+        click.echo(section.title)
+        for line in section.lines:
+            click.echo(f"  {line}")
+    for concern in concerns:
+        click.echo(f"Concern: {concern}")
+    if command := next_command(found):
+        click.echo(f"Next: {command}")
+
+
+@share.command()
+@share_argument
+@json_option
+@click.pass_obj
+def link(place: Place, *, share_id: str, as_json: bool) -> None:
+    """Print the link of share ID, and a QR picture of it.
+
+    It names the share and opens nothing: it can be sent by any mail or telephone.
+    """
+    with place.shares() as shares:
+        request = shares.show(share_id).request
+    made = ShareLink(request.network, request.owner, request.digest)
+    if as_json:
+        print_json({"link": made.text})
+        return
+    click.echo(made.text)
+    click.echo(links.terminal(made), nl=False)
+
+
+def _whole(found: Share, spool: Spool) -> dict[str, Json]:
+    description: dict[str, Json] = {
+        section.title: list(section.lines) for section in describe(found)
+    }
+    request = found.request
     return {
-        "share": lent.digest,
-        "from": request.owner,
-        "basis": request.basis.value,
+        **record(found, spool),
         "purpose": request.purpose,
-        "columns": list(grant.columns if grant else ()),
-        "obligations": list(grant.obligations if grant else ()),
-        "until": lent.until,
+        "study": request.study,
+        "columns": list(request.columns),
+        "patients": len(request.patients),
+        "identifiers": request.identifiers,
+        "hours": request.hours,
+        "grant": found.grant.digest if found.grant else None,
+        "parcel": found.ready.parcel if found.ready else None,
+        "bytes": found.ready.body if found.ready else None,
+        "description": description,
     }
 
 
-def _print(recipient: Recipient, share_id: str, names: Iterable[str], first: int) -> None:
-    wanted = list(names)
-    batches = recipient.read(share_id, names=wanted, first=first)
-    found = [dict(zip(wanted, line, strict=True)) for batch in batches for line in batch]
-    print_records(found, as_json=False)
-
-
-def _write(plain: Iterable[bytes], output: Path | None) -> None:
-    if output is None:
-        for piece in plain:
-            click.echo(piece, nl=False)
-        return
-    with plain_file(output) as file:
-        for piece in plain:
-            file.write(piece)
-
-
-def _tell(recipient: Recipient, share_id: str, output: Path | None) -> None:
-    """Say that a plain copy is nobody's care but the reader's."""
-    until = recipient.find(share_id).until
-    where = "What was printed" if output is None else str(output)
-    console(stderr=True).print(
-        f"{where} is a plain copy: it has left Wardnet's care. Protect it, and delete it before "
-        f"{until}: Wardnet cannot."
-    )
+for _command in (*share_give.COMMANDS, *share_take.COMMANDS, *share_use.COMMANDS):
+    share.add_command(_command)
