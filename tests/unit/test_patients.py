@@ -56,12 +56,20 @@ def test_a_slice_of_ids_is_read_where_it_lies() -> None:
     assert np.array_equal(pseudonyms(ids[2:], KEY), pseudonyms(ids, KEY)[2:])
 
 
-def test_two_patients_that_share_half_a_pseudonym_stay_two() -> None:
-    """Equal first halves do not make equal patients."""
+def test_two_patients_that_share_half_a_pseudonym_stay_two(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Equal first halves do not make equal patients: not in a batch, nor in the next one."""
     halves = np.array([[7, 1], [7, 2], [8, 1], [7, 1], [7, 2]], dtype=np.uint64)
-    numbers, first = patients._distinct(halves)
-    assert numbers.tolist() == [0, 1, 2, 0, 1]
-    assert first.tolist() == [0, 1, 2]
+    monkeypatch.setattr(patients, "pseudonyms", lambda ids, _: halves[ids.to_numpy()])
+    one = index()
+    assert one.numbers(pa.array([0, 1, 2, 3, 4])).tolist() == [0, 1, 2, 0, 1]
+    two = index()
+    for row, number in enumerate([0, 1, 2, 0, 1]):
+        assert two.numbers(pa.array([row])).tolist() == [number]
+    three = PatientIndex(KEY, np.column_stack(list(two.added.values())))
+    assert three.numbers(pa.array([4, 3, 2])).tolist() == [1, 0, 2]
+    assert (one.seen, two.seen, three.added) == (3, 3, {})
 
 
 def test_only_new_patients_are_stored_again() -> None:

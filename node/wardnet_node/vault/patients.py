@@ -5,6 +5,7 @@ order of their numbers, in segments of their own; a load adds one for the patien
 """
 
 import hmac
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
@@ -119,13 +120,17 @@ class PatientIndex:
         32 bytes, of the dataset.
     known : ndarray of uint64, shape (n, 2)
         Pseudonyms of the patients 0 to n - 1.
+
+    Notes
+    -----
+    A patient takes 28 bytes, and the rows of a batch some more while they are numbered.
     """
 
     def __init__(self, key: bytes, known: Pseudonyms) -> None:
         self._key = key
-        self._known = known
         self._stored = len(known)
         self._seen = np.zeros(len(known), np.bool_)
+        self._table = _Table.of(known, np.uint64(0))
 
     @classmethod
     def load(cls, key: bytes, stored: Iterable[SegmentRef]) -> "PatientIndex":
@@ -135,14 +140,16 @@ class PatientIndex:
 
     def numbers(self, ids: pa.Array) -> NDArray[np.uint32]:
         """Return each row's patient, numbering those that are new in order of appearance."""
-        known = len(self._known)
-        halves = np.concatenate([self._known, pseudonyms(ids, self._key)])
-        numbers, first = _distinct(halves)
-        self._known = halves[first]
-        self._seen.resize(len(self._known), refcheck=False)
-        new = numbers[known:].astype(np.uint32)
-        self.see(new)
-        return new
+        halves = pseudonyms(ids, self._key)
+        numbers, table = self._table.extended(halves)
+        while not np.array_equal(table.known[numbers], halves):
+            # Two patients share 64 bits: once in five million loads of 2.5 million patients.
+            mixed = _Table.of(self._table.known, np.uint64(secrets.randbits(64) | 1))
+            numbers, table = mixed.extended(halves)
+        self._table = table
+        self._seen.resize(len(table.known), refcheck=False)
+        self.see(numbers)
+        return numbers
 
     def see(self, numbers: NDArray[np.uint32]) -> None:
         """Count the patients of rows that were numbered before."""
@@ -156,29 +163,64 @@ class PatientIndex:
     @property
     def added(self) -> Mapping[str, NDArray[Any]]:
         """Return the columns of a segment of the patients that are new; empty when none is."""
-        new = self._known[self._stored :]
+        new = self._table.known[self._stored :]
         return dict(zip(_HALVES, new.T.copy(), strict=True)) if len(new) else {}
 
 
-def _distinct(halves: Pseudonyms) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the pseudonyms' numbers, by appearance, and where each number first stands."""
-    numbers = _encode(pa.array(halves[:, 0]))
-    first = _first_places(numbers)
-    if not np.array_equal(halves[first[numbers], 1], halves[:, 1]):
-        # Two patients share 64 bits: once in five million loads of 2.5 million patients.
-        numbers = _encode(pa.array([row.tobytes() for row in halves], type=pa.binary(_BLOCK)))
-        first = _first_places(numbers)
-    return numbers, first
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Find patients by 64 bits of their pseudonyms: the first half, with some of the second.
+
+    Parameters
+    ----------
+    known : ndarray of uint64, shape (n, 2)
+        Pseudonyms, by number.
+    factor : uint64
+        How much of the second half is added to the first; 0 for none.
+    keys : ndarray of uint64, shape (n,)
+        The 64 bits of every pseudonym, sorted.
+    numbers : ndarray of uint32, shape (n,)
+        Whose they are.
+    """
+
+    known: Pseudonyms
+    factor: np.uint64
+    keys: NDArray[np.uint64]
+    numbers: NDArray[np.uint32]
+
+    @classmethod
+    def of(cls, known: Pseudonyms, factor: np.uint64) -> "_Table":
+        """Return the table of some patients."""
+        keys = _mixed(known, factor)
+        order = np.argsort(keys)
+        return cls(known, factor, keys[order], order.astype(np.uint32))
+
+    def extended(self, halves: Pseudonyms) -> tuple[NDArray[np.uint32], "_Table"]:
+        """Return the numbers of pseudonyms, as far as 64 bits tell, and a table that has them."""
+        keys, first, rows = np.unique(
+            _mixed(halves, self.factor), return_index=True, return_inverse=True
+        )
+        # 1. Find those that are known.
+        places = np.searchsorted(self.keys, keys)
+        here = places < len(self.keys)
+        here[here] = self.keys[places[here]] == keys[here]
+        numbers = np.empty(len(keys), np.uint32)
+        numbers[here] = self.numbers[places[here]]
+        # 2. Number the others by where they stand first.
+        new = ~here
+        numbers[new] = len(self.known) + np.argsort(np.argsort(first[new]))
+        known = np.concatenate([self.known, halves[np.sort(first[new])]])
+        return numbers[rows], _Table(
+            known,
+            self.factor,
+            np.insert(self.keys, places[new], keys[new]),
+            np.insert(self.numbers, places[new], numbers[new]),
+        )
 
 
-def _encode(values: pa.Array) -> NDArray[np.int64]:
-    numbers: NDArray[np.int64] = values.dictionary_encode().indices.to_numpy().astype(np.int64)
-    return numbers
-
-
-def _first_places(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return where each number stands first; a number is new exactly where a running top rises."""
-    return np.flatnonzero(np.diff(np.maximum.accumulate(numbers), prepend=-1))
+def _mixed(halves: Pseudonyms, factor: np.uint64) -> NDArray[np.uint64]:
+    mixed: NDArray[np.uint64] = halves[:, 0] + factor * halves[:, 1]
+    return mixed
 
 
 def _derive(key: bytes, purpose: str) -> bytes:
