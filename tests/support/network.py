@@ -16,11 +16,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from support.member import READY_SECONDS, CommandError, Member, Watch, count, write_private
+from support.member import (
+    READY_SECONDS,
+    CommandError,
+    Member,
+    Watch,
+    count,
+    wait_until,
+    write_private,
+)
 from wardnet import clock
 from wardnet.agreement.purpose import Permission
+
+if TYPE_CHECKING:
+    import subprocess
 
 ADDRESS: Final = "127.0.0.1"
 
@@ -49,6 +60,8 @@ class Network:
         self.folder = folder
         self.name = name
         self.coordinator = Member("coordinator", "wardnet-coordinator", folder, watch=watch)
+        self.relay: subprocess.Popen[bytes] | None = None
+        self.relay_address = ""
         self.nodes: dict[str, Member] = {}
         self.researchers: dict[str, Member] = {}
         self.fingerprint = ""
@@ -67,6 +80,9 @@ class Network:
         """Kill whatever still runs."""
         for member in self.members:
             member.kill()
+        if self.relay is not None:
+            self.relay.kill()
+            self.relay.wait()
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -91,6 +107,16 @@ class Network:
         self.coordinator.serve()
         self.coordinator.wait_for("serving", times=before + 1)
 
+    def start_relay(self) -> None:
+        """Start the relay of parcels on a free port; nodes that start later know where it is."""
+        address = self.coordinator.home / "relay.address"
+        self.coordinator.settings["RELAY_LISTEN"] = f"{ADDRESS}:0"
+        self.relay = self.coordinator.start("relay")
+        if not wait_until(address.exists, seconds=READY_SECONDS):
+            message = "the relay did not start"
+            raise CommandError(message)
+        self.relay_address = address.read_text().strip()
+
     def serve_node(self, hospital: str) -> None:
         """Start a node's daemon (again) and wait until the coordinator has welcomed it."""
         node = self.nodes[hospital]
@@ -103,6 +129,8 @@ class Network:
         for hospital in hospitals:
             node = Member(hospital, "wardnet-node", self.folder, watch=self._watch)
             node.settings["WORKERS"] = "1"  # all hospitals share this machine
+            if self.relay_address:
+                node.settings["RELAY"] = self.relay_address
             self.nodes[hospital] = node
         at_once(self._enrol_node, self.nodes)
 
@@ -111,7 +139,7 @@ class Network:
         node.run("init", self._invite("node", hospital), *self._compared)
         write_private(self._password(hospital), secrets.token_urlsafe(24) + "\n")
         invitation = self._invite("steward", steward)
-        node.run("steward", "add", invitation, *self._compared, *self._signs(hospital))
+        node.run("steward", "add", invitation, *self._compared, *self.signs(hospital))
 
     def enrol_researcher(self, person: str) -> Member:
         """Invite a researcher and log her in."""
@@ -136,7 +164,7 @@ class Network:
 
         def grant(hospital: str) -> None:
             named = (person, "--fingerprint", key, "--until", until, *parts)
-            self.nodes[hospital].run("auditor", "grant", *named, *self._signs(hospital))
+            self.nodes[hospital].run("auditor", "grant", *named, *self.signs(hospital))
 
         at_once(grant, self.nodes)
         return auditor
@@ -163,7 +191,20 @@ class Network:
 
         def add(hospital: str) -> None:
             named = ("--researcher", researcher.name, "--fingerprint", key)
-            self.nodes[hospital].run("book", "add", ORGANISATION, *named, *self._signs(hospital))
+            self.nodes[hospital].run("book", "add", ORGANISATION, *named, *self.signs(hospital))
+
+        at_once(add, self.nodes)
+
+    def introduce_hospitals(self) -> None:
+        """Let every hospital write the keys of the others' nodes and stewards into its book."""
+        books = {name: node.json("book", "list") for name, node in self.nodes.items()}
+
+        def add(hospital: str) -> None:
+            others = [line for name, book in books.items() if name != hospital for line in book]
+            for line in others:
+                role = ("--node",) if line["role"] == "node" else ("--steward", line["id"])
+                named = (line["organisation"], *role, "--fingerprint", line["fingerprint"])
+                self.nodes[hospital].run("book", "add", *named, *self.signs(hospital))
 
         at_once(add, self.nodes)
 
@@ -190,14 +231,14 @@ class Network:
         """
 
         def accept(hospital: str) -> None:
-            options = (*narrower.get(hospital, ()), *self._signs(hospital))
+            options = (*narrower.get(hospital, ()), *self.signs(hospital))
             self.nodes[hospital].run("study", "accept", study[:SHORT], *options)
 
         at_once(accept, self.nodes)
 
     def revoke(self, hospital: str, study: str, *, reason: str) -> None:
         """Let a hospital take its agreement back."""
-        options = ("--reason", reason, *self._signs(hospital))
+        options = ("--reason", reason, *self.signs(hospital))
         self.nodes[hospital].run("study", "revoke", study[:SHORT], *options)
 
     def wait_for_decisions(self, researcher: Member, study: str) -> str:
@@ -273,7 +314,7 @@ class Network:
         """Return the option by which a member says what the operator told on another way."""
         return "--fingerprint", self.fingerprint
 
-    def _signs(self, hospital: str) -> tuple[str | Path, ...]:
+    def signs(self, hospital: str) -> tuple[str | Path, ...]:
         """Return the option by which a hospital's steward signs."""
         return "--password-file", self._password(hospital)
 

@@ -44,7 +44,7 @@ def share() -> None:
 @json_option
 @click.pass_obj
 def list_shares(place: Place, *, as_json: bool) -> None:
-    """List all shares, newest first: what was asked of whom, and how it stands."""
+    """List all shares, newest first, and how each stands."""
     with place.shares() as shares:
         found = shares.list()
     spool = Spool(place.home)
@@ -83,7 +83,7 @@ def inbox(place: Place, *, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show(place: Place, *, share_id: str, as_json: bool) -> None:
-    """Show share ID in plain language: who, why, which records, and how it stands."""
+    """Show share ID in plain language: who, why, which records."""
     with place.shares() as shares:
         found = shares.show(share_id)
         waits = found.owned and found.state is State.ASKED

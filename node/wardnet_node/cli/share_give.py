@@ -48,9 +48,10 @@ reason_option = click.option("--reason", required=True, help="Why; the other hos
 def preview(
     place: Place, *, share_id: str, terms: Terms, draft: Path | None, as_json: bool
 ) -> None:
-    """Show exactly what would leave if ID were granted so. Nothing is signed or sent.
+    """Show exactly what would leave if ID were granted so.
 
-    Three rows are shown as they would leave, on a terminal only: they are patients' data.
+    Nothing is signed or sent. Three rows are shown as they would leave, on a terminal only: they
+    are patients' data.
     """
     if draft is not None and draft.exists():
         raise WardnetError(Reason.ALREADY_EXISTS, path=str(draft))
@@ -92,9 +93,9 @@ def grant(
     password_files: Sequence[Path],
     as_json: bool,
 ) -> None:
-    """Hand over what ID asks for, whole or narrower. Look at `share preview` with it first.
+    """Hand over what ID asks for, whole or narrower.
 
-    The node then makes the parcel, seals it and sends it by itself; files to attach are sealed at
+    Look at it with `share preview` and the same options first. The node then makes the parcel, seals it and sends it by itself; files to attach are sealed at
     once.
     """
     files = attached(paths)
@@ -150,7 +151,10 @@ def revoke(
     password_files: Sequence[Path],
     as_json: bool,
 ) -> None:
-    """Take the grant of ID back, at once: the other hospital's node destroys what it has."""
+    """Take the grant of ID back, at once.
+
+    The other hospital's node destroys what it has, and gives a receipt.
+    """
     with place.shares() as shares, place.decisions() as (_, stewards):
         found = shares.show(share_id)
         signing = unlocked(stewards, signers, password_files=password_files)
@@ -165,7 +169,7 @@ def revoke(
 @json_option
 @click.pass_obj
 def send(place: Place, *, share_id: str, paths: Sequence[Path], again: bool, as_json: bool) -> None:
-    """Make and seal the parcel of ID now, and watch until it waits for the other hospital.
+    """Make and seal the parcel of ID now, and watch it on its way.
 
     The node does so by itself after a grant; this shows how far it is, or why it is stuck. With
     files to attach, or --again, a new parcel takes the place of one that was not fetched yet.
@@ -226,8 +230,9 @@ def _show(found: Preview) -> None:
     ]
     if found.quasi_identifiers:
         lines.append(
-            f"Smallest group by {', '.join(found.quasi_identifiers)}: {left}{more} patients; "
-            f"{found.patients_rare} patients in {found.rows_rare} rows stay here as rare."
+            f"Smallest group by {', '.join(found.quasi_identifiers)}: {left}{more} patients. "
+            f"Rows that stay here as too rare: {found.rows_rare}; patients who stay with all "
+            f"their rows: {found.patients_rare}."
         )
     if found.patients_unknown:
         lines.append(f"{found.patients_unknown} of the patients asked for are not known here.")

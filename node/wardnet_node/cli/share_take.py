@@ -69,9 +69,9 @@ def request(
     password_files: Sequence[Path],
     as_json: bool,
 ) -> None:
-    """Ask hospital OWNER for records of DATASET, for a study or for treatment.
+    """Ask hospital OWNER for records of DATASET.
 
-    A steward signs. The request goes sealed to OWNER, whose steward decides.
+    For a study or for treatment; a steward signs. The request goes sealed to OWNER, whose steward decides.
     """
     if (treatment is None) == (study is None):
         message = "Say what for: --treatment WHY or --study ID."
@@ -106,9 +106,10 @@ def request(
 @json_option
 @click.pass_obj
 def fetch(place: Place, *, share_id: str, as_json: bool) -> None:
-    """Fetch the sealed parcel of ID; what was cut goes on where it stopped.
+    """Fetch the sealed parcel of ID, or go on with it.
 
-    The node does so by itself as soon as the parcel is ready; this shows how far it is.
+    The node does so by itself as soon as the parcel is ready; this shows how far it is. What was
+    cut goes on where it stopped.
     """
     spool = Spool(place.home)
     with place.shares() as shares:

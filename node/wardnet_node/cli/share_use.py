@@ -23,7 +23,10 @@ SHOWN_ROWS = 20
 @json_option
 @click.pass_obj
 def open_(place: Place, *, share_id: str, as_json: bool) -> None:
-    """Open the fetched parcel of share ID into the vault, and give the owner a receipt."""
+    """Open the fetched parcel of share ID into the vault.
+
+    The owner gets a receipt.
+    """
     with place.recipient() as recipient:
         name = recipient.open_parcel(share_id)
         opened = recipient.granted()[name]
@@ -59,10 +62,10 @@ def read(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Read what was lent by share ID, or by the dataset of that name, under its grant.
+    """Read what was lent by share ID, under its grant.
 
-    Every use is in the access log with its purpose. What --output writes is a plain copy: it has
-    left Wardnet's care, and you must delete it in time.
+    ID may be the name of the dataset, too. Every use is in the access log with its purpose. What
+    --output writes is a plain copy: it has left Wardnet's care, and you must delete it in time.
     """
     chosen = Form.JSON if as_json else Form(form)
     with place.recipient() as recipient:
@@ -99,7 +102,10 @@ def destroy(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Destroy what was lent by share ID before its time, and give the owner a receipt."""
+    """Destroy what was lent by share ID before its time.
+
+    The owner gets a receipt.
+    """
     with place.recipient() as recipient, place.decisions() as (_, stewards):
         found = recipient.find(share_id)
         if not yes:

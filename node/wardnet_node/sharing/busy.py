@@ -25,7 +25,7 @@ def only_here(folder: Path, share: str) -> Iterator[None]:
     WardnetError
         `IN_USE` while another process, or another thread, holds it.
     """
-    path = lock_path(folder, share)
+    path = folder / f"{share}.lock"
     handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     try:
         try:
@@ -33,11 +33,21 @@ def only_here(folder: Path, share: str) -> Iterator[None]:
         except BlockingIOError:
             rule = "the parcel is on its way already"
             raise WardnetError(Reason.IN_USE, path=str(path), rule=rule) from None
-        yield
+        if not _is(path, handle):  # who held it has just let it go
+            rule = "the parcel was on its way a moment ago"
+            raise WardnetError(Reason.IN_USE, path=str(path), rule=rule)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
     finally:
         os.close(handle)
 
 
-def lock_path(folder: Path, share: str) -> Path:
-    """Return the file that is locked; it is deleted when the share is over."""
-    return folder / f"{share}.lock"
+def _is(path: Path, handle: int) -> bool:
+    """Say whether a path still leads to an open file."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(there, os.fstat(handle))

@@ -18,7 +18,7 @@ from wardnet_node.desk.shares.state import Share, State
 from wardnet_node.desk.shares.terms import Terms, deidentification, narrowed
 from wardnet_node.intake.blocks import Progress
 from wardnet_node.settings import NodeSettings
-from wardnet_node.sharing import attachments, busy
+from wardnet_node.sharing import attachments
 from wardnet_node.sharing.attachments import Attachment
 from wardnet_node.sharing.consent import Consent
 from wardnet_node.sharing.extract import Selection, open_extract
@@ -188,7 +188,6 @@ class Owner:
         """Delete all that a share which is over has left among the parcels that go out."""
         if share.ready is not None:
             self.spool.discard(share.ready.parcel)
-        busy.lock_path(self.spool.outgoing, share.digest).unlink(missing_ok=True)
 
     def sweep(self) -> None:
         """Delete what a crash has left half made."""
