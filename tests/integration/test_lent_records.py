@@ -346,3 +346,36 @@ def test_reading_stops_when_it_is_taken_back_in_the_middle(
     with pytest.raises(WardnetError) as error:
         next(batches)
     assert error.value.reason is Reason.SHARE_REVOKED
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "wardnet_node.vault.store.Store.finish_drops",
+        "wardnet_node.vault.keys.Keyring.destroy",
+        "wardnet_node.sharing.spool.Spool.discard",
+        "wardnet_node.desk.shares.shares.Shares.destroy",
+    ],
+)
+def test_a_destruction_that_was_interrupted_is_finished(
+    lent: Lending, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Before each of its steps; nothing is read in between, and the receipt comes at the end."""
+    before = set((lent.b.hospital.home / "vault" / "seg").iterdir())
+    share, name = opened(lent, LETTER)
+    with monkeypatch.context() as patch:
+        patch.setattr(step, _killed)
+        with pytest.raises(KeyboardInterrupt):
+            lent.recipient.destroy(share.digest, cause=Cause.EXPIRED)
+    home = lent.b.hospital
+    later(monkeypatch, OVER)
+    again = Recipient.open(home.home, home.keystore, home.credentials)
+    again.expire()
+    again.close()
+    gone(lent, share, name, before)
+    exchange(lent.a, lent.b)
+    assert lent.a.shares.show(share.digest).state is State.DESTROYED
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -59,14 +60,10 @@ def pieces(batches: Iterable[Lines], names: Sequence[str], form: Form) -> Iterat
 
 
 def _csv(batches: Iterable[Lines], names: Sequence[str]) -> Iterator[bytes]:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(names)
-    for batch in batches:
-        writer.writerows([_cell(value) for value in line] for line in batch)
+    for lines in chain([[tuple(names)]], batches):
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows([_cell(value) for value in line] for line in lines)
         yield text.getvalue().encode()
-        text.seek(0)
-        text.truncate()
 
 
 def _json(batches: Iterable[Lines], names: Sequence[str]) -> Iterator[bytes]:
