@@ -60,7 +60,8 @@ def pieces(batches: Iterable[Lines], names: Sequence[str], form: Form) -> Iterat
 
 
 def _csv(batches: Iterable[Lines], names: Sequence[str]) -> Iterator[bytes]:
-    for lines in chain([[tuple(names)]], batches):
+    header: Lines = [tuple(names)]
+    for lines in chain([header], batches):
         text = io.StringIO(newline="")
         csv.writer(text).writerows([_cell(value) for value in line] for line in lines)
         yield text.getvalue().encode()
