@@ -197,9 +197,10 @@ def serve(options: _Options) -> None:
 @main.command()
 @click.pass_obj
 def relay(options: _Options) -> None:
-    """Keep sealed parcels for hospitals that cannot reach each other, until Ctrl-C or SIGTERM.
+    """Keep sealed parcels on their way between hospitals.
 
-    A process of its own beside `serve`, with the same home and certificate.
+    For hospitals that cannot reach each other, until Ctrl-C or SIGTERM. A process of its own beside
+    `serve`, with the same home and certificate.
     """
     from wardnet_coordinator.relay import server as relaying  # noqa: PLC0415 - pays for itself
 

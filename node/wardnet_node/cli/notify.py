@@ -18,7 +18,10 @@ from wardnet_node.notify.message import Kind, Message
 
 @click.group()
 def notify() -> None:
-    """Tell the stewards what waits: by mail or webhook, as `notify_*` in the settings say."""
+    """Tell the stewards what waits, by mail or webhook.
+
+    `notify_*` in the settings say how.
+    """
 
 
 @notify.command()

@@ -95,8 +95,8 @@ def grant(
 ) -> None:
     """Hand over what ID asks for, whole or narrower.
 
-    Look at it with `share preview` and the same options first. The node then makes the parcel, seals it and sends it by itself; files to attach are sealed at
-    once.
+    Look at it with `share preview` and the same options first. The node then makes the parcel,
+    seals it and sends it by itself; files to attach are sealed at once.
     """
     files = attached(paths)
     with place.owner() as owner, place.decisions() as (_, stewards):

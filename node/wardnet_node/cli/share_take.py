@@ -71,7 +71,8 @@ def request(
 ) -> None:
     """Ask hospital OWNER for records of DATASET.
 
-    For a study or for treatment; a steward signs. The request goes sealed to OWNER, whose steward decides.
+    For a study or for treatment; a steward signs. The request goes sealed to OWNER, whose steward
+    decides.
     """
     if (treatment is None) == (study is None):
         message = "Say what for: --treatment WHY or --study ID."
