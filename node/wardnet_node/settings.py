@@ -68,7 +68,7 @@ class NodeSettings(Settings):
     """Where the relay of parcels is, `host:port`; empty: the coordinator's host, port 7444."""
 
     bandwidth: Annotated[float, Field(ge=0, le=1 << 20)] = 0.0
-    """MiB per second that parcels may take, those that go out and those that come in; 0: all."""
+    """MiB per second for all that others fetch here, and for each parcel on its way; 0: all."""
 
     notify_mail_server: Annotated[str, Field(pattern=r"^(\S+:[0-9]{1,5})?$")] = ""
     """Mail server that tells the stewards what waits, `host:port`; empty for no mail."""

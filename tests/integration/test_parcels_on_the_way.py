@@ -1,5 +1,6 @@
 """Parcels between real processes over mutual TLS: the same bytes arrive, whoever is killed."""
 
+import asyncio
 import hashlib
 import os
 import signal
@@ -11,7 +12,14 @@ import pytest
 
 from support.member import READY_SECONDS, Member, wait_until, write_private
 from support.pki import PASSPHRASE
-from support.transfers import Program, Transfers, store
+from support.transfers import Program, Transfers, consignment, ready, store
+from wardnet.errors import Reason, WardnetError
+from wardnet.sharing import consignment as consignments
+from wardnet.sharing.notice import Place
+from wardnet.transport.convert import envelope_to_bytes
+from wardnet_node.sharing import lines
+from wardnet_node.sharing.courier import bringing, carry, fetching
+from wardnet_node.sharing.lines import Line
 
 SIZE = 24 << 20
 RATE = 6 << 20
@@ -56,10 +64,10 @@ def test_parcel_goes_directly_from_node_to_node(transfers: Transfers) -> None:
     """The owner's daemon is asked once who may, and hears when all has arrived."""
     parcel = store(transfers.spool("a"), SIZE)
     listener, address = _listen(transfers)
-    fetching = transfers.start(
+    fetcher = transfers.start(
         "fetch", "b", parcel=parcel, size=SIZE, address=address, place="direct"
     )
-    assert "done" in fetching.end()
+    assert "done" in fetcher.end()
     assert _arrived(transfers, parcel)
     asked = [listener.until("asked") for _ in range(2)]
     assert {line["recipient"] for line in asked} == {"b"}
@@ -73,10 +81,10 @@ def test_parcel_goes_by_the_relay_which_keeps_nothing(transfers: Transfers) -> N
     way = {"parcel": parcel, "size": SIZE, "address": transfers.relay_address}
     depositing = transfers.start("deposit", "a", rate=RATE, **way)
     depositing.until("at")
-    fetching = transfers.start("fetch", "b", place="relay", **way)
-    assert fetching.until("at")["at"] < SIZE
+    fetcher = transfers.start("fetch", "b", place="relay", **way)
+    assert fetcher.until("at")["at"] < SIZE
     assert depositing.process.poll() is None
-    assert "done" in fetching.end()
+    assert "done" in fetcher.end()
     assert "done" in depositing.end()
     assert _arrived(transfers, parcel)
     assert _left_at_the_relay(transfers) == []
@@ -107,15 +115,15 @@ def test_killed_owner_is_waited_for(transfers: Transfers) -> None:
     """The fetch that runs goes on by itself once its daemon is back."""
     parcel = store(transfers.spool("a"), SIZE)
     listener, address = _listen(transfers, rate=RATE)
-    fetching = transfers.start(
+    fetcher = transfers.start(
         "fetch", "b", parcel=parcel, size=SIZE, address=address, place="direct"
     )
-    fetching.until("at", MIDDLE)
+    fetcher.until("at", MIDDLE)
     listener.kill()
     _listen(transfers, listen=address)
-    assert "done" in fetching.end()
+    assert "done" in fetcher.end()
     assert _arrived(transfers, parcel)
-    seen = [line["at"] for line in fetching.said if "at" in line]
+    seen = [line["at"] for line in fetcher.said if "at" in line]
     assert seen == sorted(seen)
 
 
@@ -123,12 +131,12 @@ def test_killed_listener_is_started_again(transfers: Transfers) -> None:
     """Its daemon stays, and so does the address."""
     parcel = store(transfers.spool("a"), SIZE)
     listener, address = _listen(transfers, rate=RATE)
-    fetching = transfers.start(
+    fetcher = transfers.start(
         "fetch", "b", parcel=parcel, size=SIZE, address=address, place="direct"
     )
-    fetching.until("at", MIDDLE)
+    fetcher.until("at", MIDDLE)
     _kill_child(listener)
-    assert "done" in fetching.end()
+    assert "done" in fetcher.end()
     assert _arrived(transfers, parcel)
 
 
@@ -139,13 +147,13 @@ def test_killed_sender_goes_on_at_the_relay(transfers: Transfers) -> None:
     way = {"parcel": parcel, "size": SIZE, "address": transfers.relay_address}
     first = transfers.start("deposit", "a", rate=RATE, **way)
     first.until("at", MIDDLE)
-    fetching = transfers.start("fetch", "b", place="relay", **way)
-    fetching.until("at", MIDDLE)
+    fetcher = transfers.start("fetch", "b", place="relay", **way)
+    fetcher.until("at", MIDDLE)
     first.kill()
     second = transfers.start("deposit", "a", rate=RATE, **way)
     assert second.until("at")["at"] > MIDDLE
     assert "done" in second.end()
-    assert "done" in fetching.end()
+    assert "done" in fetcher.end()
     assert _arrived(transfers, parcel)
 
 
@@ -156,12 +164,12 @@ def test_killed_relay_is_waited_for_by_both(transfers: Transfers) -> None:
     way = {"parcel": parcel, "size": SIZE, "address": transfers.relay_address}
     depositing = transfers.start("deposit", "a", rate=RATE, **way)
     depositing.until("at")
-    fetching = transfers.start("fetch", "b", place="relay", **way)
-    fetching.until("at", MIDDLE)
+    fetcher = transfers.start("fetch", "b", place="relay", **way)
+    fetcher.until("at", MIDDLE)
     relay.kill()
     transfers.relay()
     assert "done" in depositing.end()
-    assert "done" in fetching.end()
+    assert "done" in fetcher.end()
     assert _arrived(transfers, parcel)
     assert _left_at_the_relay(transfers) == []
 
@@ -184,6 +192,39 @@ def test_source_that_changed_between_two_attempts_is_refused(transfers: Transfer
     assert transfers.start("deposit", "a", **way).end()["reason"] == "parcel_unknown"
 
 
+def test_daemon_has_parcels_carried_by_a_light_process(transfers: Transfers) -> None:
+    """It tells how far it is and why it is refused, and is gone when it is no longer wanted."""
+    parcel = store(transfers.spool("a"), SIZE)
+    transfers.relay()
+    signed = consignments.signed(consignment(parcel, SIZE), transfers.network.node("a").signer)
+    bring = bringing(
+        parcel,
+        SIZE,
+        address=transfers.relay_address,
+        consignment=envelope_to_bytes(signed),
+    )
+    waiting = ready(parcel, SIZE, transfers.relay_address, place=Place.RELAY)
+    told: list[tuple[int, int]] = []
+
+    async def carried(name: str, orders: Line, rate: float = 0) -> None:
+        means = lines.identity_to_line(transfers.network.node(name))
+        home = str(transfers.home(name))
+        await carry({**orders, **means, "home": home, "rate": rate}, lambda *at: told.append(at))
+
+    asyncio.run(carried("a", bring))
+    assert told[-1] == (SIZE, SIZE)
+    slow = carried("b", fetching(waiting, owner="a"), RATE)
+    with pytest.raises(TimeoutError):
+        asyncio.run(asyncio.wait_for(slow, 3))
+    assert _children(os.getpid()) == []
+    asyncio.run(carried("b", fetching(waiting, owner="a")))
+    assert _arrived(transfers, parcel)
+    transfers.spool("b").discard(parcel)
+    with pytest.raises(WardnetError) as caught:
+        asyncio.run(carried("b", fetching(waiting, owner="a")))
+    assert caught.value.reason is Reason.SHARE_USED_UP
+
+
 def test_daemon_listens_where_its_settings_say(tmp_path: Path) -> None:
     """It decides itself; the process that listens is gone when the daemon is, however it ended."""
     transfers = Transfers(tmp_path)
@@ -198,8 +239,8 @@ def test_daemon_listens_where_its_settings_say(tmp_path: Path) -> None:
         owner.wait_for("listening")
         address = (owner.home / "listen.address").read_text().strip()
         way = {"parcel": "5" * 64, "size": 5, "address": address, "place": "direct"}
-        fetching = transfers.start("fetch", "b", patience=0, **way)
-        refused = fetching.end()["reason"]
+        fetcher = transfers.start("fetch", "b", patience=0, **way)
+        refused = fetcher.end()["reason"]
         assert refused in {"log_unproven", "parcel_unknown"}
         owner.kill()
         wait_until(lambda: not _answers(address), seconds=READY_SECONDS)
@@ -219,9 +260,16 @@ def _answers(address: str) -> bool:
 
 def _kill_child(listener: Program) -> None:
     """Kill the process that listens for a daemon."""
-    tasks = Path(f"/proc/{listener.process.pid}/task")
-    children = [
-        child for task in tasks.iterdir() for child in (task / "children").read_text().split()
+    (child,) = _children(listener.process.pid)
+    os.kill(child, signal.SIGKILL)
+
+
+def _children(process: int) -> list[int]:
+    """Return the couriers and listeners that a process has started."""
+    tasks = Path(f"/proc/{process}/task").iterdir()
+    children = [child for task in tasks for child in (task / "children").read_text().split()]
+    return [
+        int(child)
+        for child in children
+        if b"wardnet_node.sharing" in Path(f"/proc/{child}/cmdline").read_bytes()
     ]
-    (child,) = children
-    os.kill(int(child), signal.SIGKILL)

@@ -2,17 +2,19 @@
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
+from wardnet.sharing import consignment as consignments
 from wardnet.sharing.consignment import Consignment
-from wardnet.transport.parcels.pace import Pace
+from wardnet.transport.convert import envelope_to_bytes
 from wardnet_node.desk.shares.state import Share
 from wardnet_node.settings import NodeSettings
-from wardnet_node.sharing import deposit, fetch
+from wardnet_node.sharing import deposit, lines
+from wardnet_node.sharing.courier import bringing, carry, fetching
 from wardnet_node.sharing.fetch import Progress
 from wardnet_node.sharing.spool import Sealed, Spool
 
 
 class Carrier:
-    """Carry sealed parcels, all together no faster than the setting says.
+    """Carry sealed parcels, each in a light process and no faster than the setting says.
 
     Parameters
     ----------
@@ -27,7 +29,11 @@ class Carrier:
     def __init__(self, spool: Spool, *, credentials: Credentials, settings: NodeSettings) -> None:
         self._spool = spool
         self._credentials = credentials
-        self._pace = Pace(settings.bandwidth * (1 << 20))
+        self._means = {
+            **lines.identity_to_line(credentials),
+            "home": str(spool.home),
+            "rate": settings.bandwidth * (1 << 20),
+        }
 
     async def bring(self, consignment: Consignment, address: str, progress: Progress) -> None:
         """Bring a parcel to the relay; its body is deleted here once it lies there whole.
@@ -37,14 +43,14 @@ class Carrier:
         WardnetError
             As `deposit`.
         """
-        await deposit.deposit(
-            consignment,
+        signed = consignments.signed(consignment, self._credentials.signer)
+        orders = bringing(
+            consignment.parcel,
+            consignment.size,
             address=address,
-            spool=self._spool,
-            credentials=self._credentials,
-            progress=progress,
-            pace=self._pace,
+            consignment=envelope_to_bytes(signed),
         )
+        await carry({**orders, **self._means}, progress)
         # The header stays: it tells that something lies at the relay, to be taken back in time.
         self._spool.made(consignment.parcel).body.unlink(missing_ok=True)
 
@@ -68,11 +74,6 @@ class Carrier:
         """
         if share.ready is None:
             raise WardnetError(Reason.PARCEL_UNKNOWN)
-        return await fetch.fetch(
-            share.ready,
-            owner=share.request.owner,
-            spool=self._spool,
-            credentials=self._credentials,
-            progress=progress,
-            pace=self._pace,
-        )
+        orders = fetching(share.ready, owner=share.request.owner)
+        await carry({**orders, **self._means}, progress)
+        return self._spool.fetched(share.ready.parcel)

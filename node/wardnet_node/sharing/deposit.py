@@ -7,6 +7,7 @@ import grpc.aio
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials, TlsIdentity
+from wardnet.identity.envelope import Envelope
 from wardnet.sharing import consignment as consignments
 from wardnet.sharing.consignment import Consignment
 from wardnet.transport.channel import BULK, open_channel
@@ -66,14 +67,37 @@ async def deposit(
         size; `RELAY_FULL`, `PARCEL_OVERSIZE`, `SHARE_ENDED`, `SHARE_REVOKED`,
         `TRANSFER_ALTERED`.
     """
-    sealed = spool.made(consignment.parcel)
-    if not sealed.whole or sealed.body.stat().st_size != consignment.size:
-        raise WardnetError(Reason.PARCEL_UNKNOWN)
-    stored = Stored(sealed.header.read_bytes(), sealed.body, consignment.size)
-    start = DepositStart(
-        consignment=envelope_to_wire(consignments.signed(consignment, credentials.signer)),
-        header=stored.header,
+    await bring(
+        consignment.parcel,
+        consignment.size,
+        consignment=consignments.signed(consignment, credentials.signer),
+        address=address,
+        spool=spool,
+        credentials=credentials,
+        progress=progress,
+        pace=pace,
+        patience=patience,
     )
+
+
+async def bring(
+    parcel: str,
+    size: int,
+    *,
+    consignment: Envelope,
+    address: str,
+    spool: Spool,
+    credentials: TlsIdentity,
+    progress: Progress = lambda _, __: None,
+    pace: Pace | None = None,
+    patience: float = PROGRESS_SECONDS,
+) -> None:
+    """Leave a parcel at the relay under a consignment that is signed; else as `deposit`."""
+    sealed = spool.made(parcel)
+    if not sealed.whole or sealed.body.stat().st_size != size:
+        raise WardnetError(Reason.PARCEL_UNKNOWN)
+    stored = Stored(sealed.header.read_bytes(), sealed.body, size)
+    start = DepositStart(consignment=envelope_to_wire(consignment), header=stored.header)
     sending = _Sending(stored, DepositRequest(start=start), address, progress, pace or Pace())
     async with open_channel(credentials, address, more=BULK) as channel:
         stub = TransferServiceStub(channel)

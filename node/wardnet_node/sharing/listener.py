@@ -8,11 +8,7 @@ decides who may fetch what. When the socket closes, for whatever reason, it is g
 """
 
 import asyncio
-import json
-import resource
-import signal
 import socket
-import sys
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
@@ -20,21 +16,16 @@ from typing import Final
 
 import grpc.aio
 import uvloop
-from cryptography import x509
-from pydantic import JsonValue
 
-from wardnet import logs
 from wardnet.errors import Reason, WardnetError
-from wardnet.identity.credentials import TlsIdentity
 from wardnet.identity.member import Member, Role
 from wardnet.transport.channel import BULK, SERVER
 from wardnet.transport.interceptors import Guard
 from wardnet.transport.listen import bind
 from wardnet.transport.parcels.door import Fetching, ParcelDoor, Stored
-from wardnet.transport.parcels.memory import keep_freed_memory
 from wardnet.transport.parcels.pace import Pace
-
-Line = dict[str, JsonValue]
+from wardnet_node.sharing import lines
+from wardnet_node.sharing.lines import Line
 
 ALLOWED: Final[Mapping[str, frozenset[Role]]] = {
     f"/wardnet.wire.v1.TransferService/{method}": frozenset({Role.NODE})
@@ -68,8 +59,7 @@ class AskDaemon:
 
     async def run(self) -> None:
         """Take the daemon's answers until it is gone."""
-        while line := await self._reader.readline():
-            answer: Line = json.loads(line)
+        while (answer := lines.read(await self._reader.readline())) is not None:
             number = answer["id"]
             waiting = self._waiting.pop(number, None) if isinstance(number, int) else None
             if waiting is not None and not waiting.done():
@@ -87,10 +77,10 @@ class AskDaemon:
             "fetch": asked.fetch,
             "recipient": recipient.uri,
         }
-        self._writer.write(json.dumps(question).encode() + b"\n")
+        self._writer.write(lines.write(question))
         answer = await self._waiting[number]
         if "reason" in answer:
-            raise error_from_line(answer)
+            raise lines.error_from_line(answer)
         return answer
 
 
@@ -101,37 +91,17 @@ def _stored(header: Path, body: Path) -> Stored:
         raise WardnetError(Reason.PARCEL_UNKNOWN) from None
 
 
-def error_to_line(error: WardnetError) -> Line:
-    """Write an error for the other end of the socket."""
-    return {"reason": error.reason.value, "details": dict(error.details)}
-
-
-def error_from_line(line: Line) -> WardnetError:
-    """Read an error that the other end of the socket wrote."""
-    details = line["details"]
-    told = details if isinstance(details, dict) else {}
-    return WardnetError(
-        Reason(str(line["reason"])), **{name: str(text) for name, text in told.items()}
-    )
-
-
 def main() -> None:
     """Serve until the daemon goes."""
-    # The daemon alone decides when this process ends, and no crash writes a key to a core file.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    logs.configure("wardnet-node")
-    keep_freed_memory()
+    inherited = lines.settle()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_main(int(sys.argv[1])))
+        runner.run(_main(inherited))
 
 
-async def _main(descriptor: int) -> None:
-    inherited = socket.socket(fileno=descriptor)
+async def _main(inherited: socket.socket) -> None:
     reader, writer = await asyncio.open_connection(sock=inherited)
-    orders: Line = json.loads(await reader.readline())
-    credentials = _identity(orders)
+    orders = lines.read(await reader.readline()) or {}
+    credentials = lines.identity_from_line(orders)
     daemon = AskDaemon(reader, writer)
     guard = Guard(network=credentials.member.network, allowed=ALLOWED)
     server = grpc.aio.server(interceptors=[guard], options=(*SERVER, *BULK))
@@ -139,22 +109,13 @@ async def _main(descriptor: int) -> None:
     try:
         address = bind(server, str(orders["listen"]), credentials)
     except WardnetError as error:
-        writer.write(json.dumps(error_to_line(error)).encode() + b"\n")
+        writer.write(lines.write(lines.error_to_line(error)))
         await writer.drain()
         return
     await server.start()
-    writer.write(json.dumps({"address": address}).encode() + b"\n")
+    writer.write(lines.write({"address": address}))
     await daemon.run()
     await server.stop(None)
-
-
-def _identity(orders: Line) -> TlsIdentity:
-    return TlsIdentity(
-        member=Member.from_uri(str(orders["member"])),
-        root=x509.load_pem_x509_certificate(str(orders["root"]).encode()),
-        tls_key_pem=str(orders["key"]).encode(),
-        tls_chain_pem=str(orders["chain"]).encode(),
-    )
 
 
 if __name__ == "__main__":

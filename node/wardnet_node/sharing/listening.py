@@ -1,17 +1,12 @@
 """The daemon's side of the process that listens: start it, decide for it, start it anew."""
 
 import asyncio
-import json
-import os
 import socket
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
-
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from wardnet import logs
 from wardnet.errors import Reason, WardnetError
@@ -19,15 +14,15 @@ from wardnet.identity.credentials import TlsIdentity
 from wardnet.identity.member import Member
 from wardnet.transport.parcels.door import Fetching
 from wardnet_node.public import public
-from wardnet_node.sharing.listener import Line, error_from_line, error_to_line
+from wardnet_node.sharing import lines
+from wardnet_node.sharing.lines import Line, error_from_line, error_to_line
 from wardnet_node.sharing.spool import Spool
 
 Decide: TypeAlias = Callable[[Fetching, Member], Awaitable[None]]
 """Raises when a hospital may not; see `Gate` of `wardnet.transport.parcels.door`."""
 
-_PROGRAM: Final = "from wardnet_node.sharing.listener import main; main()"
+_MODULE: Final = "wardnet_node.sharing.listener"
 _AGAIN_SECONDS: Final = 1.0
-_SECONDS_TO_LEAVE: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +106,7 @@ class _Listener:
     async def start(cls, rules: Rules, credentials: TlsIdentity) -> "_Listener":
         """Start the process and wait until it listens."""
         ours, theirs = socket.socketpair()
-        with theirs:
-            process = await asyncio.to_thread(_popen, theirs)
+        process = await asyncio.to_thread(lines.start, _MODULE, theirs)
         reader, writer = await asyncio.open_connection(sock=ours)
         listener = cls(process, reader, writer, rules)
         try:
@@ -124,7 +118,14 @@ class _Listener:
 
     async def _begin(self, credentials: TlsIdentity) -> None:
         """Tell it what it needs, and hear where it listens or why it cannot."""
-        self._say(_orders(self._rules, credentials))
+        rules = self._rules
+        self._say(
+            {
+                **lines.identity_to_line(credentials),
+                "listen": rules.listen,
+                "rate": rules.rate,
+            }
+        )
         said = await self._hear()
         if said is None:
             raise WardnetError(Reason.NODE_UNABLE)
@@ -144,7 +145,7 @@ class _Listener:
         for task in self._tasks:
             task.cancel()
         self._writer.close()
-        await asyncio.to_thread(_wait, self._process)
+        await asyncio.to_thread(lines.wait, self._process)
 
     async def _answer(self, question: Line) -> None:
         asked = Fetching(*(str(question[name]) for name in ("owner", "grant", "parcel", "fetch")))
@@ -164,41 +165,10 @@ class _Listener:
         self._say({**answer, "id": question["id"]})
 
     def _say(self, line: Line) -> None:
-        self._writer.write(json.dumps(line).encode() + b"\n")
+        self._writer.write(lines.write(line))
 
     async def _hear(self) -> Line | None:
         try:
-            line = await self._reader.readline()
+            return lines.read(await self._reader.readline())
         except OSError:
             return None
-        said: Line | None = json.loads(line) if line.endswith(b"\n") else None
-        return said
-
-
-def _popen(theirs: socket.socket) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603 - our own program, fixed arguments
-        [sys.executable, "-P", "-c", _PROGRAM, str(theirs.fileno())],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        pass_fds=[theirs.fileno()],
-        env=os.environ,
-    )
-
-
-def _wait(process: subprocess.Popen[bytes]) -> None:
-    try:
-        process.wait(_SECONDS_TO_LEAVE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _orders(rules: Rules, credentials: TlsIdentity) -> Line:
-    return {
-        "member": credentials.member.uri,
-        "root": credentials.root.public_bytes(Encoding.PEM).decode(),
-        "key": credentials.tls_key_pem.decode(),
-        "chain": credentials.tls_chain_pem.decode(),
-        "listen": rules.listen,
-        "rate": rules.rate,
-    }

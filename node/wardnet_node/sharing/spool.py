@@ -46,6 +46,7 @@ class Spool:
     """
 
     def __init__(self, home: Path) -> None:
+        self.home = home
         self.outgoing = home / FOLDER / "out"
         self.incoming = home / FOLDER / "in"
         for folder in (self.outgoing, self.incoming):
