@@ -97,8 +97,8 @@ def deidentification(
         if (rule := _rule(name, terms, dictionary)) is not None
     )
     if not rules:
-        rule = "no column is left; to hand over nothing, decline"
-        raise WardnetError(Reason.SHARE_TOO_WIDE, field="columns", rule=rule)
+        why = "no column is left; to hand over nothing, decline"
+        raise WardnetError(Reason.SHARE_TOO_WIDE, field="columns", rule=why)
     usual = Patient.DROP if dictionary.patient is None else Patient.PSEUDONYM
     quasi = tuple(sorted(set(terms.quasi_identifiers)))
     return _valid(
