@@ -3,11 +3,14 @@
 import hashlib
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from support.member import READY_SECONDS, Member, wait_until, write_private
+from support.pki import PASSPHRASE
 from support.transfers import Program, Transfers, store
 
 SIZE = 24 << 20
@@ -179,6 +182,39 @@ def test_source_that_changed_between_two_attempts_is_refused(transfers: Transfer
     assert _left_at_the_relay(transfers) == []
     spool.made(parcel).body.write_bytes(b"shorter")
     assert transfers.start("deposit", "a", **way).end()["reason"] == "parcel_unknown"
+
+
+def test_daemon_listens_where_its_settings_say(tmp_path: Path) -> None:
+    """It decides itself; the process that listens is gone when the daemon is, however it ended."""
+    transfers = Transfers(tmp_path)
+    owner = Member("owner", "wardnet-node", tmp_path)
+    owner.home.mkdir()
+    transfers.network.found(owner.home, "a")
+    write_private(owner.passphrase_file, PASSPHRASE + "\n")
+    settings = 'address = "localhost:1"\nlisten = "127.0.0.1:0"\nworkers = 1\n'
+    (owner.home / "settings.toml").write_text(settings)
+    try:
+        owner.serve()
+        owner.wait_for("listening")
+        address = (owner.home / "listen.address").read_text().strip()
+        way = {"parcel": "5" * 64, "size": 5, "address": address, "place": "direct"}
+        fetching = transfers.start("fetch", "b", patience=0, **way)
+        refused = fetching.end()["reason"]
+        assert refused in {"log_unproven", "parcel_unknown"}
+        owner.kill()
+        wait_until(lambda: not _answers(address), seconds=READY_SECONDS)
+        owner.serve()
+        owner.wait_for("listening", times=2)
+        assert owner.stop() == 0
+    finally:
+        owner.kill()
+        transfers.close()
+
+
+def _answers(address: str) -> bool:
+    host, port = address.split(":")
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) == 0
 
 
 def _kill_child(listener: Program) -> None:

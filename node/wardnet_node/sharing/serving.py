@@ -12,6 +12,7 @@ from wardnet.identity.files import write_private
 from wardnet.identity.keystore import Keystore
 from wardnet.identity.member import Member
 from wardnet.jobs import Jobs
+from wardnet.settings import where
 from wardnet.sharing.notice import Place
 from wardnet.transport.channel import RELAY_PORT
 from wardnet.transport.listen import check_listen
@@ -24,6 +25,8 @@ from wardnet_node.sharing.spool import Spool
 ADDRESS_FILE: Final = "listen.address"
 """Where the address stands that the node listens on, while it does and after."""
 
+_EVERYWHERE: Final = frozenset({"0.0.0.0", "[::]", "::", "*"})  # noqa: S104 - told from a host
+
 
 def waiting_place(home: Path, settings: NodeSettings) -> tuple[Place, str]:
     """Return where this hospital's parcels wait, and the address that a notice tells.
@@ -31,17 +34,30 @@ def waiting_place(home: Path, settings: NodeSettings) -> tuple[Place, str]:
     Raises
     ------
     WardnetError
-        `NOT_INITIALISED` when the node listens at a free port and was never started.
+        `WRONG_SETTING` when nothing says what others dial; `NOT_INITIALISED` when the node listens
+        at a free port and was never started.
     """
     if not settings.listen:
         return Place.RELAY, relay_address(settings)
     if settings.listen_address:
         return Place.DIRECT, settings.listen_address
+    _check_named(home, settings)
     try:
         return Place.DIRECT, (home / ADDRESS_FILE).read_text().strip()
     except FileNotFoundError:
         rule = "`wardnet-node serve`"
         raise WardnetError(Reason.NOT_INITIALISED, path=str(home), rule=rule) from None
+
+
+def _check_named(home: Path, settings: NodeSettings) -> None:
+    """Refuse to listen at every address of this machine without a word which one others dial."""
+    if settings.listen.rpartition(":")[0] in _EVERYWHERE and not settings.listen_address:
+        raise WardnetError(
+            Reason.WRONG_SETTING,
+            setting="listen_address",
+            path=where(settings, "listen", home),
+            rule="`listen` names no host, so this must say what other hospitals dial",
+        )
 
 
 def relay_address(settings: NodeSettings) -> str:
@@ -72,6 +88,7 @@ async def serving_parcels(
         `WRONG_SETTING` or `IN_USE`.
     """
     check_listen(settings, "listen", home)
+    _check_named(home, settings)
     shares = Jobs(lambda: Shares.open(home, keystore, credentials))
 
     async def admit(asked: Fetching, recipient: Member) -> None:

@@ -16,7 +16,15 @@ FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 5.0
 """Seconds; pauses double from the first to the longest, each fully random (full jitter)."""
 
-AGAIN: Final = frozenset({Reason.RELAY_AWAY, Reason.NODE_AWAY, Reason.PARCEL_INCOMPLETE})
+AGAIN: Final = frozenset(
+    {
+        Reason.RELAY_AWAY,
+        Reason.NODE_AWAY,
+        Reason.PARCEL_INCOMPLETE,
+        Reason.LOG_UNPROVEN,  # a node that has just started
+        Reason.NODE_UNABLE,
+    }
+)
 """What passes by itself."""
 
 
