@@ -13,7 +13,7 @@ import click
 from wardnet import clock, logs
 from wardnet import settings as sources
 from wardnet.audit import bundle as bundles
-from wardnet.audit import checkpoint, cosigned
+from wardnet.audit import cosigned
 from wardnet.audit import log as access_log
 from wardnet.command import (
     Command,
@@ -27,6 +27,7 @@ from wardnet.identity.certificates import fingerprint
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import FILE_NAME, Keystore, read_passphrase
 from wardnet.identity.member import Member, Role
+from wardnet.transactions import Transactions
 from wardnet.transport.listen import check_listen
 from wardnet.usage.command import prints_usage
 from wardnet.usage.table import Usage
@@ -146,8 +147,7 @@ def invite(
     settings, keystore, at = options.settings(), options.unlock(), clock.now()
     credentials = Credentials.load(options.home, keystore)
     until = at + timedelta(days=days)
-    connection = state.connect(options.home)
-    with state.transaction(connection):
+    with state.writing(options.home) as connection:
         invitation = registry.invite(
             connection,
             Member(credentials.member.network, Role(role), name),
@@ -158,7 +158,6 @@ def invite(
             until=until,
             again=again,
         )
-    connection.close()
     if as_json:
         print_json(
             {
@@ -275,10 +274,8 @@ def log(options: _Options, *, bundle: BinaryIO | None, as_json: bool) -> None:
 def _write_bundle(options: _Options, stream: BinaryIO) -> None:
     """Write the whole log under a checkpoint of this moment."""
     credentials = Credentials.load(options.home, options.unlock())
-    key, origin = credentials.signer.key, credentials.member.uri
+    owner, key = credentials.member.uri, credentials.signer.key
     with closing(state.connect(options.home)) as connection:
-        with state.transaction(connection):
-            checkpoint.make(connection, key=key, origin=origin, at=clock.now())
-        keys = {**cosigned.keys(connection), origin: key.public_key()}
-        whole = bundles.gather(connection, None, keys=keys)
-        bundles.write(whole, stream)
+        with Transactions(connection).transaction():
+            cosigned.sign(connection, owner=owner, key=key, at=clock.now())
+        bundles.write(cosigned.gather(connection, None, key=key.public_key()), stream)

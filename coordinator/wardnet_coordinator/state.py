@@ -1,35 +1,30 @@
 """The coordinator's database: one writer thread, group commit, durable before anything is said.
 
-A job is a function of the connection. All jobs that wait when the writer gets to them share one
-transaction and therefore one fsync; a job that fails takes back its own changes only. A caller
-hears of its job after the commit, never before.
+A job is a function of the connection. Those that wait share one commit and therefore one fsync; one
+that fails takes back its own changes only. A caller hears of its job after the commit.
 
 It is plain SQLite in a file of mode 0600: no patient's record ever gets here, and the totals of
 running queries, which are aggregates, are deleted when their query ends.
 """
 
-import asyncio
 import os
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from wardnet.audit import cosigned, log, search, witness
 from wardnet.errors import Reason, WardnetError
+from wardnet.jobs import Jobs
+from wardnet.transactions import Transactions
 
 T = TypeVar("T")
 Job: TypeAlias = Callable[[sqlite3.Connection], T]
 
 FILE: Final = "coordinator.db"
-MAXIMUM_BATCH: Final = 256
-"""Most jobs of one transaction, so that nobody waits long for a commit."""
-
 SCHEMA: Final = (
     # The token is stored as its SHA-256; itself it is known to the invited only.
     """CREATE TABLE invitations (
@@ -151,7 +146,7 @@ def connect(home: Path, kind: Kind = COORDINATOR) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = ON")
-        with transaction(connection):
+        with Transactions(connection).transaction():
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version == 0:
                 for statement in (*kind.schema, f"PRAGMA user_version = {kind.version}"):
@@ -163,24 +158,16 @@ def connect(home: Path, kind: Kind = COORDINATOR) -> sqlite3.Connection:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """Commit what the block does, durably, or nothing of it."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+def writing(home: Path) -> Iterator[sqlite3.Connection]:
+    """Run the block as one transaction beside the daemon, as a command does.
+
+    Raises
+    ------
+    WardnetError
+        As `connect`.
+    """
+    with closing(connect(home)) as connection, Transactions(connection).transaction():
         yield connection
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # a full disk has ended it already
-            connection.execute("ROLLBACK")
-        raise
-
-
-@dataclass(frozen=True, slots=True)
-class _Task(Generic[T]):
-    """A job and who waits for it."""
-
-    job: Job[T]
-    future: asyncio.Future[T]
 
 
 class Database:
@@ -195,15 +182,11 @@ class Database:
     """
 
     def __init__(self, home: Path, kind: Kind = COORDINATOR) -> None:
-        self._path = home / kind.file
-        self._writing = connect(home, kind)
-        self._reading = connect(home, kind)
+        self._writing, self._reading = connect(home, kind), connect(home, kind)
         self._reading.execute("PRAGMA query_only = ON")
-        self._reader = ThreadPoolExecutor(1, "state-reader")
-        self._loop = asyncio.get_running_loop()
-        self._tasks: SimpleQueue[_Task[Any] | None] = SimpleQueue()
-        self._writer = threading.Thread(target=self._write, name="state-writer")
-        self._writer.start()
+        transactions = Transactions(self._writing, explained=partial(_explained, home / kind.file))
+        self._writer = Jobs(lambda: transactions, together=Transactions.together)
+        self._reader = Jobs(lambda: self._reading)
 
     async def write(self, job: Job[T]) -> T:
         """Run a job in a transaction and return after its commit.
@@ -213,72 +196,21 @@ class Database:
         WardnetError
             `DISK_FULL` or `STATE_DAMAGED`: nothing was stored. What the job raises, it raises.
         """
-        task = _Task(job, self._loop.create_future())
-        self._tasks.put(task)
-        result: T = await task.future
-        return result
+        return await self._writer.do(partial(_run, job=job))
 
     async def read(self, job: Job[T]) -> T:
         """Run a job that only reads, beside the writer, and return its result."""
-        return await self._loop.run_in_executor(self._reader, job, self._reading)
+        return await self._reader.do(job)
 
     async def close(self) -> None:
         """Commit what waits, then close the file."""
-        self._tasks.put(None)
-        await asyncio.to_thread(self._writer.join)
-        await asyncio.to_thread(self._reader.shutdown)
-        self._reading.close()
-        self._writing.close()
-
-    def _write(self) -> None:
-        while batch := self._next_batch():
-            tasks = [task for task in batch if task is not None]
-            outcomes = self._commit(tasks)
-            self._loop.call_soon_threadsafe(_resolve, tasks, outcomes)
-            if len(tasks) < len(batch):
-                return
-
-    def _next_batch(self) -> list[_Task[Any] | None]:
-        batch = [self._tasks.get()]
-        while batch[-1] is not None and len(batch) < MAXIMUM_BATCH:
-            try:
-                batch.append(self._tasks.get_nowait())
-            except Empty:
-                break
-        return batch
-
-    def _commit(self, tasks: list[_Task[Any]]) -> list[object]:
-        """Return each task's result, or the exception that it failed with."""
-        try:
-            with _explained(self._path), transaction(self._writing):
-                return [self._run(task.job) for task in tasks]
-        except Exception as error:  # noqa: BLE001 - each caller gets it
-            return [error] * len(tasks)
-
-    def _run(self, job: Job[Any]) -> object:
-        """Run one job; if it fails, take back its changes and return the exception."""
-        connection = self._writing
-        connection.execute("SAVEPOINT job")
-        try:
-            with _explained(self._path):
-                result = job(connection)
-        except Exception as error:
-            if not connection.in_transaction:  # SQLite gave up everything, e.g. on a full disk
-                raise
-            connection.execute("ROLLBACK TO job")
-            result = error
-        connection.execute("RELEASE job")
-        return result
+        await self._writer.close(lambda _: self._writing.close())
+        await self._reader.close(sqlite3.Connection.close)
 
 
-def _resolve(tasks: list[_Task[Any]], outcomes: list[object]) -> None:
-    for task, outcome in zip(tasks, outcomes, strict=True):
-        if task.future.done():  # its caller has gone
-            continue
-        if isinstance(outcome, Exception):
-            task.future.set_exception(outcome)
-        else:
-            task.future.set_result(outcome)
+def _run(transactions: Transactions, *, job: Job[T]) -> T:
+    with transactions.transaction() as connection:
+        return job(connection)
 
 
 @contextmanager

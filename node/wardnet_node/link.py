@@ -16,6 +16,7 @@ from wardnet.agreement.revocation import LIST_PAYLOAD_TYPE
 from wardnet.audit.entry import EventType
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
+from wardnet.jobs import Jobs
 from wardnet.transport import convert
 from wardnet.transport.channel import open_channel
 from wardnet.transport.convert import envelope_from_wire, work_from_wire
@@ -32,7 +33,6 @@ from wardnet.wire.v1.link_pb2_grpc import LinkServiceStub
 from wardnet_node import messages, newer
 from wardnet_node.desk.auditors import Auditors
 from wardnet_node.desk.desk import Desk
-from wardnet_node.desk.thread import DeskThread
 from wardnet_node.health import warn_of_certificate, warn_of_clock
 from wardnet_node.letters import Letters
 from wardnet_node.messages import Held
@@ -75,9 +75,9 @@ class Link:
         Address and times.
     epoch : int
         Of this process.
-    desk : DeskThread of Desk
+    desk : Jobs of Desk
         Outbox and datasets.
-    auditors : DeskThread of Auditors
+    auditors : Jobs of Auditors
         Shows auditors what they were granted; beside the desk, so that no query waits for it.
     rounds : Rounds
         Does the work.
@@ -93,8 +93,8 @@ class Link:
         credentials: Credentials,
         settings: NodeSettings,
         epoch: int,
-        desk: DeskThread[Desk],
-        auditors: DeskThread[Auditors],
+        desk: Jobs[Desk],
+        auditors: Jobs[Auditors],
         rounds: Rounds,
         witnesses: Witnesses,
         letters: Letters,

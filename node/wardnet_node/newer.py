@@ -11,10 +11,10 @@ from typing import Final
 import grpc.aio
 
 from wardnet import logs
+from wardnet.jobs import Jobs
 from wardnet.question.dictionary import Dictionary
 from wardnet_node import published
 from wardnet_node.desk.desk import Desk
-from wardnet_node.desk.thread import DeskThread
 from wardnet_node.published import Listed
 from wardnet_node.vault.summary import DatasetSummary
 
@@ -64,7 +64,7 @@ def consequence(dictionary: Dictionary, present: Listed) -> str:
     )
 
 
-async def watch(channel: grpc.aio.Channel, desk: DeskThread[Desk]) -> None:
+async def watch(channel: grpc.aio.Channel, desk: Jobs[Desk]) -> None:
     """Log what is behind, each sentence once, for as long as the channel is open."""
     told = set[str]()
     while True:

@@ -11,6 +11,7 @@ from wardnet import logs
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope, sign
+from wardnet.jobs import Jobs
 from wardnet.question import answer as answers
 from wardnet.question.answer import Answer
 from wardnet.sealing.answers import seal
@@ -22,7 +23,6 @@ from wardnet_node.compute.pool import WorkerPool
 from wardnet_node.desk.accept import Refused
 from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.gate import Opened
-from wardnet_node.desk.thread import DeskThread
 from wardnet_node.outbox import Result
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Rounds:
 
     Parameters
     ----------
-    desk : DeskThread of Desk
+    desk : Jobs of Desk
         Decides and records.
     pool : WorkerPool
         Computes.
@@ -55,7 +55,7 @@ class Rounds:
     def __init__(
         self,
         *,
-        desk: DeskThread[Desk],
+        desk: Jobs[Desk],
         pool: WorkerPool,
         credentials: Credentials,
         log_key: bytes,

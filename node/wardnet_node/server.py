@@ -12,14 +12,15 @@ from typing import Final
 import uvloop
 
 from wardnet import clock, logs
+from wardnet.errors import WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
+from wardnet.jobs import Jobs
 from wardnet.lock import only_one
 from wardnet_node.compute.pool import WorkerPool
 from wardnet_node.desk.auditors import Auditors
 from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.shares.mail import Mail
-from wardnet_node.desk.thread import DeskThread
 from wardnet_node.health import ClockWatch, LinkState, warn_of_damage, warn_of_lock
 from wardnet_node.letters import Letters
 from wardnet_node.link import WATCH_SECONDS, Link
@@ -38,6 +39,7 @@ from wardnet_node.witness import Witnesses
 LOCK_FILE: Final = "serve.lock"
 CLOSE_SECONDS: Final = 2.0
 """How long the coordinator may take to end a stream that we have finished."""
+DAY_SECONDS: Final = 86_400.0
 
 
 def run(home: Path, *, keystore: Keystore, settings: NodeSettings) -> None:
@@ -59,11 +61,11 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     credentials = Credentials.load(home, keystore)
     ways_to_stewards = ways(settings, home)
-    desk = DeskThread(lambda: _desk(home, keystore, credentials))
-    auditors = DeskThread(lambda: Auditors.open(home, keystore, credentials))
-    catalog = DeskThread(lambda: Catalog.open(home, keystore))
-    mail = DeskThread(lambda: Mail.open(home, keystore, credentials))
-    recipient = DeskThread(lambda: Recipient.open(home, keystore, credentials))
+    desk = Jobs(lambda: _desk(home, keystore, credentials), together=Desk.together)
+    auditors = Jobs(lambda: Auditors.open(home, keystore, credentials))
+    catalog = Jobs(lambda: Catalog.open(home, keystore), together=Catalog.together)
+    mail = Jobs(lambda: Mail.open(home, keystore, credentials))
+    recipient = Jobs(lambda: Recipient.open(home, keystore, credentials))
     expiry = Expiry(recipient)
     witnesses = Witnesses(credentials=credentials, settings=settings, catalog=catalog)
     pool = WorkerPool(workers=settings.workers, memory=settings.worker_memory << 20)
@@ -72,7 +74,7 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
         epoch = await desk.do(Desk.start)
         warn_of_lock(await desk.do(Desk.locked))
         warn_of_damage(await desk.do(Desk.datasets))
-        await desk.do(lambda started: started.expire(years=settings.log_retention))
+        await desk.do(partial(Desk.expire, years=settings.log_retention))
         notifier = Notifier(
             member=credentials.member,
             ways=ways_to_stewards,
@@ -96,12 +98,13 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
                 letters=Letters(witnesses, ShareLetters(mail)),
             )
             async with AsyncExitStack() as stack:
-                watching = asyncio.create_task(_watch_clock(desk))
-                stack.callback(watching.cancel)
-                notifying = asyncio.create_task(notifier.run())
-                stack.callback(notifying.cancel)
-                expiring = asyncio.create_task(expiry.run())
-                stack.callback(expiring.cancel)
+                for watching in (
+                    _watch_clock(desk),
+                    _expire_daily(desk, years=settings.log_retention),
+                    notifier.run(),
+                    expiry.run(),
+                ):
+                    stack.callback(asyncio.create_task(watching).cancel)
                 parcels = carrying_parcels(
                     home,
                     keystore=keystore,
@@ -126,19 +129,14 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
                     await stack.enter_async_context(page)
                 await _until_stopped(link, stop, settings)
     finally:
-        await desk.do(Desk.stop)
-        desk.close()
-        await auditors.do(Auditors.close)
-        auditors.close()
-        await catalog.do(Catalog.close)
-        catalog.close()
-        await mail.do(Mail.close)
-        mail.close()
-        await recipient.do(Recipient.close)
-        recipient.close()
+        await desk.close(Desk.stop)
+        await auditors.close(Auditors.close)
+        await catalog.close(Catalog.close)
+        await mail.close(Mail.close)
+        await recipient.close(Recipient.close)
 
 
-async def _watch_clock(desk: DeskThread[Desk]) -> None:
+async def _watch_clock(desk: Jobs[Desk]) -> None:
     """Record every step of the machine's clock."""
     watch = ClockWatch(clock.now(), monotonic())
     while True:
@@ -147,6 +145,16 @@ async def _watch_clock(desk: DeskThread[Desk]) -> None:
         if by is not None:
             logs.logger().warning("clock_step", seconds=round(by.total_seconds()))
             await desk.do(partial(Desk.clock_stepped, by=by))
+
+
+async def _expire_daily(desk: Jobs[Desk], *, years: int) -> None:
+    """Erase what the log says of patients on the day on which its time is over."""
+    while True:
+        await asyncio.sleep(DAY_SECONDS)
+        try:
+            await desk.do(partial(Desk.expire, years=years))
+        except WardnetError as error:  # e.g. a full disk; tomorrow again
+            logs.logger().error("not_expired", reason=error.reason.value, error=str(error))
 
 
 async def _until_stopped(link: Link, stop: asyncio.Event, settings: NodeSettings) -> None:

@@ -7,10 +7,10 @@ from typing import Final
 from wardnet import canonical, logs
 from wardnet.errors import WardnetError
 from wardnet.identity.envelope import Envelope
+from wardnet.jobs import Jobs
 from wardnet.sharing import letters
 from wardnet_node import messages
 from wardnet_node.desk.shares.mail import Mail, Post
-from wardnet_node.desk.thread import DeskThread
 from wardnet_node.stream import Stream
 
 AGAIN_SECONDS: Final = 20.0
@@ -28,7 +28,7 @@ class ShareLetters:
 
     Parameters
     ----------
-    mail : DeskThread of Mail
+    mail : Jobs of Mail
         Writes and reads them; beside the desk, so that no query waits for it.
     again : float
         Seconds after which a letter is sent again.
@@ -36,7 +36,7 @@ class ShareLetters:
 
     kinds = letters.KINDS
 
-    def __init__(self, mail: DeskThread[Mail], *, again: float = AGAIN_SECONDS) -> None:
+    def __init__(self, mail: Jobs[Mail], *, again: float = AGAIN_SECONDS) -> None:
         self._mail = mail
         self._again = again
         self._stream: Stream | None = None

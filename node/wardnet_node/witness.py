@@ -21,9 +21,9 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope
 from wardnet.identity.member import Member, Role
+from wardnet.jobs import Jobs
 from wardnet_node import messages
 from wardnet_node.desk.knowledge import Knowledge
-from wardnet_node.desk.thread import DeskThread
 from wardnet_node.settings import NodeSettings
 from wardnet_node.stream import Stream
 from wardnet_node.vault.catalog import Catalog
@@ -62,7 +62,7 @@ class Witnesses:
         The hospital's.
     settings : NodeSettings
         How often.
-    catalog : DeskThread of Catalog
+    catalog : Jobs of Catalog
         Holds the log, the address book, and what was witnessed; beside the desk, so that no query
         waits for it.
     """
@@ -74,7 +74,7 @@ class Witnesses:
         *,
         credentials: Credentials,
         settings: NodeSettings,
-        catalog: DeskThread[Catalog],
+        catalog: Jobs[Catalog],
     ) -> None:
         self._credentials = credentials
         self._member = credentials.member

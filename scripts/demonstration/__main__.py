@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -21,8 +21,10 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table as Grid
 
+from demonstration.auditing import AUDITOR, Edit, audit, mend
 from demonstration.questions import Question, beyond, choose
 from demonstration.reference import Line, Pooled
+from demonstration.stage import Stage
 from demonstration.table import PATIENT, Table, bundled, from_csv
 from support.member import CommandError, Member
 from support.network import SHORT, Network, at_once, describe
@@ -53,58 +55,64 @@ class Demonstration:
 
     def __init__(self, table: Table, console: Console) -> None:
         self.table = table
-        self.console = console
         self.folder = Path(tempfile.mkdtemp(prefix="wardnet-demo-"))
-        self.network = Network(self.folder, watch=self._show)
+        self.stage = Stage(self.folder, console)
+        self.network = Network(self.folder, watch=self.stage.show)
         self.lines: list[Line] = []
+        self.edit: Edit | None = None
 
     def run(self) -> None:
-        """Found the network, load the hospitals, ask."""
-        self._title("The coordinator founds the network")
+        """Found the network, load the hospitals, ask, and prove what happened."""
+        self.stage.title("The coordinator founds the network")
         self.network.start_coordinator()
-        self._title("Every hospital is invited, makes its keys, and loads its rows")
+        self.stage.title("Every hospital is invited, makes its keys, and loads its rows")
         local = self._load()
-        self._title("A researcher proposes a study; hospitals compare her key by telephone")
+        self.stage.title("A researcher proposes a study; hospitals compare her key by telephone")
         researcher = self.network.enrol_researcher(RESEARCHER)
         self.network.introduce(researcher)
-        self._tell(researcher, "datasets")
+        self.stage.tell(researcher, "datasets")
         study = self.network.propose(researcher, self.table.name)
         pooled = self._pooled(researcher, local)
         questions = list(choose(self.table.name, pooled))
         kept_back, too_much = beyond(self.table.name, pooled, questions)
-        self._title("A steward of every hospital decides; the last one allows less")
-        self._tell(self._first, "study", "show", study[:SHORT])
+        self.stage.title("A steward of every hospital decides; the last one allows less")
+        self.stage.tell(self._first, "study", "show", study[:SHORT])
         self._accept(researcher, study, [name for name in pooled.columns if name not in kept_back])
-        self._title("She asks")
+        self.stage.title("She asks")
         for question in questions:
             self._ask(researcher, question, pooled)
-        self._title("A question beyond what was agreed is refused, with every reason")
-        self._tell(researcher, "query", *too_much, "--explain")
-        self._refused(researcher, "query", *too_much)
-        self._title("A hospital takes its agreement back in the middle of a query")
+        self.stage.title("A question beyond what was agreed is refused, with every reason")
+        self.stage.tell(researcher, "query", *too_much, "--explain")
+        self.stage.refused(researcher, "query", *too_much)
+        self.stage.title("A hospital takes its agreement back in the middle of a query")
         self._revoke(researcher, study, questions[0])
-        self._title("What a hospital's access log says")
-        self._tell(self._first, "log", "show", last=6)
-        self._tell(self._first, "log", "verify")
+        self.stage.title("What a hospital's access log says")
+        self.stage.tell(self._first, "log", "show", last=6)
+        self.stage.tell(self._first, "log", "witnesses")
+        self.edit = audit(
+            self.network, self.stage, self._first, researcher=RESEARCHER, dataset=self.table.name
+        )
 
     def stop(self) -> None:
         """Stop every daemon in order, and leave nothing behind."""
-        self._title("Everything is stopped and deleted")
+        self.stage.title("Everything is stopped and deleted")
         self.network.stop()
         shutil.rmtree(self.folder)
-        self._print(f"stopped {len(self.network.nodes) + 1} daemons, deleted {self.folder}")
+        self.stage.print(f"stopped {len(self.network.nodes) + 1} daemons, deleted {self.folder}")
 
     def abandon(self) -> None:
         """After a failure: show what the daemons said last, end them, delete the folder."""
         for member in self.network.members:
             if member.log.exists():
-                self._print(f"-- last lines of {member.name}\n{member.tail()}")
+                self.stage.print(f"-- last lines of {member.name}\n{member.tail()}")
         for member in self.network.members:
             member.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def leave_running(self) -> None:
         """Write files that make a shell one of the members, and a script that stops everything."""
+        if self.edit is not None:
+            mend(self.network, self.stage, self.edit)
         for member in self.network.members:
             lines = [
                 f"export {name}={shlex.quote(value)}" for name, value in member.variables.items()
@@ -115,11 +123,13 @@ class Demonstration:
         stop = self.folder / "stop"
         stop.write_text(STOP.format(pids=" ".join(pids), folder=self.folder))
         stop.chmod(0o700)
-        self._title("The network goes on")
-        self._print(f"""To ask:           source {self.folder}/{RESEARCHER}.env
+        self.stage.title("The network goes on")
+        self.stage.print(f"""To ask:           source {self.folder}/{RESEARCHER}.env
                   wardnet query count {self.table.name}
 To be a hospital: source {self.folder}/{self._first.name}.env
                   wardnet-node dataset list
+To be an auditor: source {self.folder}/{AUDITOR}.env
+                  wardnet audit search {self._first.name}
 To stop and delete everything: {stop}""")
 
     @property
@@ -148,9 +158,11 @@ To stop and delete everything: {stop}""")
         pooled, parts = self.table.write(self.folder)
         dataset = self.table.name
         self.network.enrol_nodes(parts)
+        for node in self.network.nodes.values():
+            node.settings["CHECKPOINT_SECONDS"] = "3"  # a day passes in a minute here
         first = self._first
         local = describe(first, pooled, dataset=dataset, patient=PATIENT)
-        self._tell(first, "dataset", "publish", local.with_name(f"{dataset}.dictionary.toml"))
+        self.stage.tell(first, "dataset", "publish", local.with_name(f"{dataset}.dictionary.toml"))
 
         def load(hospital: str) -> None:
             node = self.network.nodes[hospital]
@@ -169,20 +181,20 @@ To stop and delete everything: {stop}""")
         """Let all hospitals accept; the last one fewer questions, and only these columns."""
         narrower = ("--quota", "50", "--columns", ",".join(columns))
         self.network.accept(study, {self._last.name: narrower})
-        self._print_lines(self.network.wait_for_decisions(researcher, study).splitlines())
+        self.stage.print_lines(self.network.wait_for_decisions(researcher, study).splitlines())
 
     def _revoke(self, researcher: Member, study: str, question: Question) -> None:
         """Let a query wait for a stalled hospital, and another one revoke its agreement."""
-        self._print(f"(the machine of {self._last.name} stalls for a while)")
+        self.stage.print(f"(the machine of {self._last.name} stalls for a while)")
         self._last.halt()
         query = researcher.run("query", *question.arguments, "--no-wait").stdout.strip()
         self.network.revoke(self._first.name, study, reason="The ethics approval was withdrawn.")
-        self._print(f"(the machine of {self._last.name} goes on)")
+        self.stage.print(f"(the machine of {self._last.name} goes on)")
         self._last.resume()
-        self._refused(researcher, "query", "wait", query[:SHORT])
+        self.stage.refused(researcher, "query", "wait", query[:SHORT])
 
     def _ask(self, researcher: Member, question: Question, pooled: Pooled) -> None:
-        self._print(f"\n[{question.says}]")
+        self.stage.print(f"\n[{question.says}]")
         answer = researcher.json("query", *question.arguments)
         lines = list(pooled.compare(answer, question.cohort))
         self.lines += lines
@@ -191,39 +203,9 @@ To stop and delete everything: {stop}""")
             grid.add_column(heading, justify="right")
         for line in lines:
             grid.add_row(*line.keys, line.statistic, *_texts(line))
-        self.console.print(grid)
+        self.stage.console.print(grid)
         for rule in dict.fromkeys(held["rule"] for held in answer["withheld"]):
-            self._print(f"withheld: {rule}")
-
-    def _show(self, member: Member, words: Sequence[str]) -> None:
-        text = shlex.join(words).replace(f"{self.folder}/", "").replace(str(self.folder), ".")
-        if words[0] == "invite":
-            text += f" > {words[-1]}.invitation"
-        self._print(f"\n{member.name}$ {member.program} {text}", style="bold cyan")
-
-    def _tell(self, member: Member, *arguments: str | Path, last: int | None = None) -> None:
-        """Run a command and print what it says: all of it, or the heading and the last lines."""
-        lines = member.run(*arguments).stdout.replace(f"{self.folder}/", "").splitlines()
-        if last is not None:
-            lines = [lines[0], "...", *lines[-last:]]
-        self._print_lines(lines)
-
-    def _print_lines(self, lines: Iterable[str]) -> None:
-        self._print("\n".join(line.rstrip() for line in lines))
-
-    def _refused(self, member: Member, *arguments: str) -> None:
-        """Run a command that must fail, and print why it does."""
-        done = member.run(*arguments, check=False)
-        if done.returncode == 0:
-            message = f"{member.name} was answered what should have been refused: {arguments}"
-            raise CommandError(message)
-        self._print(f"{done.stderr.rstrip()}\n(exit code {done.returncode})")
-
-    def _title(self, text: str) -> None:
-        self._print(f"\n== {text}", style="bold")
-
-    def _print(self, text: str, style: str | None = None) -> None:
-        self.console.print(text, style=style, soft_wrap=True)
+            self.stage.print(f"withheld: {rule}")
 
 
 def _texts(line: Line) -> tuple[str, str, str]:

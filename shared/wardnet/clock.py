@@ -32,7 +32,7 @@ def now() -> datetime:
 
 def to_moment(time: datetime) -> str:
     """Write an aware datetime as a moment."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def from_moment(moment: str) -> datetime:

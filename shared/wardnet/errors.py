@@ -3,7 +3,7 @@
 The tree is flat on purpose: every error a person can cause is a `WardnetError`, and the `Reason`
 says which. The row of a reason gives the gRPC status, the public sentence (which says what to do
 next), whether trying again can help, and the exit code of the commands. A new cause is a name in
-`wardnet.reasons` and a row in `wardnet.catalogue`.
+`wardnet.reasons` and a row in the module of `wardnet.catalogue` of its area.
 
 A sentence may carry details (a file, a line, a column, a rule, a hospital), never a value or a
 number derived from patients' data: the details are the closed set `DETAIL_NAMES`.

@@ -1,6 +1,7 @@
 """What can go wrong: one `Reason` per cause, and the shape of what each means.
 
-The rows themselves are in `wardnet.catalogue`; everybody else imports from `wardnet.errors`.
+The rows themselves are in `wardnet.catalogue`, one module per area; everybody else imports from
+`wardnet.errors`.
 """
 
 from collections.abc import Mapping
@@ -38,7 +39,7 @@ EXIT_CODES: Final[Mapping[Status, int]] = MappingProxyType(
 class Reason(StrEnum):
     """Name one cause of failure; the catalogue says what it means to a person."""
 
-    # malformed input
+    # requests: what is asked, and whether it is there
     MALFORMED = "malformed"
     WRONG_SETTING = "wrong_setting"
     COHORT_SYNTAX = "cohort_syntax"
@@ -47,9 +48,17 @@ class Reason(StrEnum):
     PARAMETER_INVALID = "parameter_invalid"
     MESSAGE_TOO_LARGE = "message_too_large"
     FORM_OUTDATED = "form_outdated"
-    LINK_MALFORMED = "link_malformed"
     DEADLINE_MISSING = "deadline_missing"
-    # intake
+    COLUMN_UNAVAILABLE = "column_unavailable"
+    DATASET_UNAVAILABLE = "dataset_unavailable"
+    PAGE_UNKNOWN = "page_unknown"
+    QUERY_UNKNOWN = "query_unknown"
+    STUDY_UNKNOWN = "study_unknown"
+    STUDY_NEEDED = "study_needed"
+    NOT_INITIALISED = "not_initialised"
+    METHOD_UNKNOWN = "method_unknown"
+    DICTIONARY_OUTDATED = "dictionary_outdated"
+    # intake: files that become datasets
     FILE_UNREADABLE = "file_unreadable"
     FILE_EMPTY = "file_empty"
     FILE_TRUNCATED = "file_truncated"
@@ -62,16 +71,7 @@ class Reason(StrEnum):
     DICTIONARY_MISMATCH = "dictionary_mismatch"
     LOCAL_PART_LOST = "local_part_lost"
     NOT_ADOPTED = "not_adopted"
-    # found or not
-    COLUMN_UNAVAILABLE = "column_unavailable"
-    DATASET_UNAVAILABLE = "dataset_unavailable"
-    DATASET_RECEIVED = "dataset_received"
-    PAGE_UNKNOWN = "page_unknown"
-    QUERY_UNKNOWN = "query_unknown"
-    STUDY_UNKNOWN = "study_unknown"
-    STUDY_NEEDED = "study_needed"
-    NOT_INITIALISED = "not_initialised"
-    # identity
+    # identity: who somebody is
     PASSPHRASE_WRONG = "passphrase_wrong"
     PASSPHRASE_MISSING = "passphrase_missing"
     PASSPHRASE_WEAK = "passphrase_weak"
@@ -97,7 +97,7 @@ class Reason(StrEnum):
     QUERY_NOT_FOR_US = "query_not_for_us"
     ALREADY_EXISTS = "already_exists"
     KEY_REVOKED = "key_revoked"
-    # permission
+    # permission: what a hospital permits, and what it may disclose
     STUDY_DECIDED = "study_decided"
     AGREEMENT_MISSING = "agreement_missing"
     AGREEMENT_TOO_WIDE = "agreement_too_wide"
@@ -114,7 +114,20 @@ class Reason(StrEnum):
     AUDIT_NOT_GRANTED = "audit_not_granted"
     AUDIT_OUTSIDE_GRANT = "audit_outside_grant"
     ANSWER_NOT_KEPT = "answer_not_kept"
-    # sharing records
+    COHORT_TOO_SMALL = "cohort_too_small"
+    COMPLEMENT_TOO_SMALL = "complement_too_small"
+    IMPLAUSIBLE_TOTAL = "implausible_total"
+    # rounds: rounds and their hospitals
+    HOSPITALS_LOST = "hospitals_lost"
+    HOSPITAL_REFUSED = "hospital_refused"
+    ROUNDS_DIVERGED = "rounds_diverged"
+    QUERY_CANCELLED = "query_cancelled"
+    SUPERSEDED = "superseded"
+    LEASE_ENDED = "lease_ended"
+    WORK_LIMIT = "work_limit"
+    # sharing: records that one hospital hands to another
+    DATASET_RECEIVED = "dataset_received"
+    LINK_MALFORMED = "link_malformed"
     SHARE_UNKNOWN = "share_unknown"
     SHARE_DECIDED = "share_decided"
     SHARE_NOT_FOR_US = "share_not_for_us"
@@ -124,12 +137,7 @@ class Reason(StrEnum):
     SHARE_ENDED = "share_ended"
     SHARE_REVOKED = "share_revoked"
     SHARE_USED_UP = "share_used_up"
-    ATTACHMENT_UNKNOWN = "attachment_unknown"
     GRANT_INVALID = "grant_invalid"
-    # versions
-    METHOD_UNKNOWN = "method_unknown"
-    DICTIONARY_OUTDATED = "dictionary_outdated"
-    # records shared
     DEIDENTIFICATION_INVALID = "deidentification_invalid"
     PATIENT_ID_TOO_LONG = "patient_id_too_long"
     PATIENTS_NOT_NAMED = "patients_not_named"
@@ -137,32 +145,19 @@ class Reason(StrEnum):
     NOTHING_TO_SHARE = "nothing_to_share"
     CONSENT_MISSING = "consent_missing"
     LIST_ENCODING = "list_encoding"
-    # disclosure
-    COHORT_TOO_SMALL = "cohort_too_small"
-    COMPLEMENT_TOO_SMALL = "complement_too_small"
-    IMPLAUSIBLE_TOTAL = "implausible_total"
-    # rounds
-    HOSPITALS_LOST = "hospitals_lost"
-    HOSPITAL_REFUSED = "hospital_refused"
-    ROUNDS_DIVERGED = "rounds_diverged"
-    QUERY_CANCELLED = "query_cancelled"
-    SUPERSEDED = "superseded"
-    LEASE_ENDED = "lease_ended"
-    WORK_LIMIT = "work_limit"
-    # the machines
-    COORDINATOR_AWAY = "coordinator_away"
-    HOSPITAL_AWAY = "hospital_away"
-    SYSLOG_AWAY = "syslog_away"
-    NOTIFICATION_AWAY = "notification_away"
-    NOTIFICATION_UNTRUSTED = "notification_untrusted"
-    NOTIFICATION_LOGIN = "notification_login"
-    NOTIFICATION_REFUSED = "notification_refused"
-    NOTIFICATION_OFF = "notification_off"
-    WAIT_TOO_LONG = "wait_too_long"
-    IN_USE = "in_use"
-    DISK_FULL = "disk_full"
-    VAULT_DAMAGED = "vault_damaged"
-    NODE_UNABLE = "node_unable"
+    PARCEL_DAMAGED = "parcel_damaged"
+    PARCEL_REFUSED = "parcel_refused"
+    PARCEL_TOO_LARGE = "parcel_too_large"
+    ATTACHMENT_NAME = "attachment_name"
+    ATTACHMENT_UNKNOWN = "attachment_unknown"
+    RELAY_AWAY = "relay_away"
+    NODE_AWAY = "node_away"
+    PARCEL_UNKNOWN = "parcel_unknown"
+    PARCEL_INCOMPLETE = "parcel_incomplete"
+    PARCEL_OVERSIZE = "parcel_oversize"
+    TRANSFER_ALTERED = "transfer_altered"
+    RELAY_FULL = "relay_full"
+    # log: the access log and its proofs
     LOG_DAMAGED = "log_damaged"
     NODE_LOCKED = "node_locked"
     NODE_NOT_LOCKED = "node_not_locked"
@@ -185,17 +180,20 @@ class Reason(StrEnum):
     DETAIL_ERASED = "detail_erased"
     BUNDLE_MALFORMED = "bundle_malformed"
     BUNDLE_REWRITTEN = "bundle_rewritten"
-    PARCEL_DAMAGED = "parcel_damaged"
-    PARCEL_REFUSED = "parcel_refused"
-    PARCEL_TOO_LARGE = "parcel_too_large"
-    ATTACHMENT_NAME = "attachment_name"
-    RELAY_AWAY = "relay_away"
-    NODE_AWAY = "node_away"
-    PARCEL_UNKNOWN = "parcel_unknown"
-    PARCEL_INCOMPLETE = "parcel_incomplete"
-    PARCEL_OVERSIZE = "parcel_oversize"
-    TRANSFER_ALTERED = "transfer_altered"
-    RELAY_FULL = "relay_full"
+    # machines: machines, disks and networks
+    COORDINATOR_AWAY = "coordinator_away"
+    HOSPITAL_AWAY = "hospital_away"
+    SYSLOG_AWAY = "syslog_away"
+    NOTIFICATION_AWAY = "notification_away"
+    NOTIFICATION_UNTRUSTED = "notification_untrusted"
+    NOTIFICATION_LOGIN = "notification_login"
+    NOTIFICATION_REFUSED = "notification_refused"
+    NOTIFICATION_OFF = "notification_off"
+    WAIT_TOO_LONG = "wait_too_long"
+    IN_USE = "in_use"
+    DISK_FULL = "disk_full"
+    VAULT_DAMAGED = "vault_damaged"
+    NODE_UNABLE = "node_unable"
     STATE_DAMAGED = "state_damaged"
     INTERNAL = "internal"
 

@@ -2,22 +2,27 @@
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import Final, TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from benchmarks.figures import REPEATS, Figure, once
-from wardnet.audit import bundle, checkpoint, log, tags
+from wardnet.audit import bundle, checkpoint, log, tags, verifier
 from wardnet.audit.entry import Actor, Event, EventType, Outcome
+from wardnet.audit.log import Connection
 from wardnet.audit.search import Search, search
+from wardnet.jobs import Jobs
 from wardnet_coordinator import state
 from wardnet_node.vault.catalog import FILE_NAME, Catalog
+
+Append: TypeAlias = Callable[[], Awaitable[None]]
+Close: TypeAlias = Callable[[], Awaitable[None]]
 
 ENTRIES: Final = 1_000_000
 QUICK_ENTRIES: Final = 20_000
@@ -49,19 +54,22 @@ _KEY: Final = bytes(32)
 
 
 def measure(folder: Path, *, quick: bool) -> Iterator[Figure]:
-    """Measure group commit at the coordinator, and a long log in a node's encrypted catalog."""
+    """Measure group commit at both, and a long log in a node's encrypted catalog."""
     size, repeats = (QUICK_ENTRIES, 1) if quick else (ENTRIES, REPEATS)
-    seconds = median(
-        asyncio.run(_append_together(_new(folder / str(run)))) for run in range(repeats)
-    )
-    appends = WRITERS * APPENDS
-    yield Figure(
-        "durable append, 64 writers",
-        seconds / appends * 1e6,
-        "us",
-        100,
-        f"{appends / seconds:,.0f} a second by group commit, each heard of after its fsync",
-    )
+    for place, begin in (("coordinator", _coordinator), ("node, encrypted", _node)):
+        seconds = median(
+            asyncio.run(_append_together(begin, folder / f"{place} {run}"))
+            for run in range(repeats)
+        )
+        appends = WRITERS * APPENDS
+        yield Figure(
+            f"durable append, {place}",
+            seconds / appends * 1e6,
+            "us",
+            100,
+            f"{WRITERS} writers: {appends / seconds:,.0f} a second by group commit, each heard of "
+            "after its fsync",
+        )
     path, key = folder / FILE_NAME, Ed25519PrivateKey.generate()
     catalog = Catalog(path, _KEY)
     _fill(catalog, size)
@@ -104,25 +112,41 @@ def _long_log(path: Path, key: Ed25519PrivateKey, *, size: int, repeats: int) ->
     catalog.close()
 
 
-def _new(home: Path) -> Path:
+def _coordinator(home: Path) -> tuple[Append, Close]:
     home.mkdir()
     state.create(home)
-    return home
-
-
-async def _append_together(home: Path) -> float:
-    """Return how long all writers took together."""
     database = state.Database(home)
+    return (lambda: database.write(_append)), database.close
+
+
+def _node(home: Path) -> tuple[Append, Close]:
+    catalog = Jobs(lambda: Catalog(home / FILE_NAME, _KEY), together=Catalog.together)
+
+    def append(opened: Catalog) -> None:
+        with opened.transaction() as connection:
+            _append(connection)
+
+    return (lambda: catalog.do(append)), (lambda: catalog.close(Catalog.close))
+
+
+def _append(connection: Connection) -> None:
+    log.append(connection, EVENT, at=BEGAN)
+
+
+async def _append_together(begin: Callable[[Path], tuple[Append, Close]], home: Path) -> float:
+    """Return how long all writers took together."""
+    append, close = begin(home)
+    await append()  # opens it
 
     async def write() -> None:
         for _ in range(APPENDS):
-            await database.write(lambda connection: log.append(connection, EVENT, at=BEGAN))
+            await append()
 
     loop = asyncio.get_running_loop()
     began = loop.time()
     await asyncio.gather(*(write() for _ in range(WRITERS)))
     seconds = loop.time() - began
-    await database.close()
+    await close()
     return seconds
 
 
@@ -156,4 +180,4 @@ def _release(catalog: Catalog) -> None:
 
 def _verify(file: Path) -> None:
     with file.open("rb") as stream:
-        bundle.verify(bundle.read(stream), logs={}, witnesses={})
+        verifier.verify(bundle.read(stream), logs={}, witnesses={})

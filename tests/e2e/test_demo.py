@@ -57,14 +57,29 @@ def told_of_permission(output: str) -> None:
     )
 
 
+def told_of_the_edit(output: str) -> None:
+    """Fail unless everybody was told which entry the owner of a log had changed."""
+    assert "3 of the 3 witnesses whose keys were compared have cosigned this log." in output
+    assert "No entry of the log is missing up to its checkpoint." in output
+    edit = re.search(r"with (\S+)'s own key, entry (\d+) now says that adx asked", output)
+    assert edit is not None
+    node, seq = edit.groups()
+    assert f"Error: The access log is broken at entry {seq}:" in output
+    assert f"{node} says: The access log is not what it was: entry {seq}," in output
+    assert f"Error: Entry {seq} is not proven:" in output
+    shown = output.partition(f"olga$ wardnet audit show {node}.bundle {seq}\n")[2]
+    assert "researcher/ada" in shown
+
+
 def test_the_bundled_table_agrees_with_pandas() -> None:
-    """All methods agree, a small cell is withheld, two questions are refused, nothing is left."""
+    """All methods agree, a small cell is withheld, two questions are refused, an edit is named."""
     output = demonstrate()
     told_of_permission(output)
     for method in ("count", "summary", "quantiles", "histogram", "crosstab"):
         assert f"wardnet query {method} tumours" in output
     assert "withheld: fewer than 10 patients" in output
     assert re.search(r"^passed in \d+ s$", output, re.MULTILINE)
+    told_of_the_edit(output)
     nothing_is_left(output)
 
 
@@ -76,6 +91,7 @@ def test_any_other_table_agrees_with_pandas() -> None:
     told_of_permission(output)
     assert "withheld: fewer than 10 patients" in output
     assert re.search(r"^passed in \d+ s$", output, re.MULTILINE)
+    told_of_the_edit(output)
     nothing_is_left(output)
 
 

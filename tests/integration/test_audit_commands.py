@@ -6,7 +6,7 @@ import io
 import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from structlog.testing import capture_logs
 
+from support import logs
 from support.audited import answered, grant
 from support.coordinator import run, serving
 from support.hospital import Hospital
@@ -21,7 +22,7 @@ from support.member import wait_until
 from support.pki import PASSPHRASE, TestNetwork
 from support.questions import key
 from wardnet import clock
-from wardnet.audit import log, tags
+from wardnet.audit import bundle, log, tags
 from wardnet.audit.entry import Actor, Event, EventType, Outcome
 from wardnet.client import cli
 from wardnet.command import grouped
@@ -301,3 +302,33 @@ def test_the_grant_is_shown_as_the_hospital_signed_it(
             assert (shown["hospital"], shown["scope"]) == ("a", "all, patients, answers")
 
     run(scenario())
+
+
+@pytest.mark.parametrize(("zone", "late"), [("UTC", False), ("Asia/Tokyo", True)])
+def test_office_hours_are_those_of_the_people_s_zone(
+    home: Path,
+    tmp_path: Path,
+    zone: str,
+    late: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """Noon in Greenwich is nine in the evening in Tokyo."""
+    file = tmp_path / "a.bundle"
+    with closing(logs.empty()) as connection:
+        logs.append(connection, [replace(logs.EVENT, type=EventType.AGREEMENT_SIGNED)])
+        logs.signed(connection)
+        with file.open("wb") as stream:
+            bundle.write(bundle.gather(connection, None, keys=logs.KEYS), stream)
+    done = wardnet(home, "report", "anomalies", file, "--zone", zone, "--json")
+    rows = json.loads(done.stdout)["rows"]
+    assert any(row["sign"] == "outside office hours" for row in rows) is late
+    done = wardnet(home, "report", "anomalies", file, "--zone", "Here")
+    assert "Europe/Berlin" in done.stderr
+
+
+def test_a_pin_that_could_never_count_is_refused(home: Path) -> None:
+    """A name that no log has, or a fingerprint that no key has: said so at once."""
+    done = wardnet(home, "trust", "add", "north", "--fingerprint", "ab" * 32)
+    assert "wardnet://" in done.stderr
+    done = wardnet(home, "trust", "add", logs.ORIGIN, "--fingerprint", "ab")
+    assert "fingerprint takes 64" in done.stderr
+    assert json.loads(wardnet(home, "trust", "list", "--json").stdout) == []

@@ -11,11 +11,12 @@ import pytest
 from support.auditors import PASSWORD, accept, code_of, fill_busy, grant, invite, olga, sign_in
 from support.desk import Browser, DeskHome
 from support.log_entries import TAG
+from support.page import words
 from support.pki import TestNetwork
 from support.questions import key
 from wardnet import clock
 from wardnet.audit import bundle as bundles
-from wardnet.audit import checkpoint, log, note
+from wardnet.audit import checkpoint, cosigned, log, note, verifier
 from wardnet.audit.entry import Actor, Entry, Event, EventType, Outcome, from_bytes
 from wardnet.audit.scope import Scope
 from wardnet.errors import Reason, WardnetError
@@ -142,7 +143,7 @@ def test_what_she_takes_along_is_evidence(browser: Browser, home: DeskHome) -> N
     sign_in(home, browser)
     taken = browser.get("/log/export/bundle")
     assert taken.headers["content-disposition"] == 'attachment; filename="access-log.jsonl"'
-    verdict = bundles.verify(bundles.read(io.BytesIO(taken.content)), logs={}, witnesses={})
+    verdict = verifier.verify(bundles.read(io.BytesIO(taken.content)), logs={}, witnesses={})
     assert verdict.count == verdict.size == len(entries(home)) - 1  # but its own reading
     for form in ("html", "csv", "fhir", "syslog"):
         assert len(browser.get(f"/log/export/{form}").content) > 1000
@@ -315,6 +316,44 @@ def test_reports_are_of_what_she_may_read(browser: Browser, home: DeskHome) -> N
     assert browser.get(f"/reports/disclosures?tag={TAG}").status_code == 403
     assert browser.get("/reports/reconciliation").status_code == 404
     assert "cardiology" in page
+
+
+def test_entries_that_nobody_has_witnessed_are_a_sign(browser: Browser, home: DeskHome) -> None:
+    """Only where others could have cosigned; then the report says since which entry."""
+    size, south = len(entries(home)), "wardnet://heartnet/node/south"
+    fill_busy(home, queries=60)
+    sign_in(home, browser)
+    assert "not witnessed" not in browser.open("/reports/anomalies")
+    with home.catalog() as catalog, catalog.transaction() as connection:
+        connection.execute("INSERT INTO witnesses VALUES (?, ?, ?, '')", (south, bytes(32), size))
+        cosigned.cover(connection, {south}, at=clock.now())
+    told = browser.open("/reports/anomalies")
+    assert f"no majority of witnesses vouches for what follows entry {size}" in told
+
+
+def test_the_verdict_names_the_witnesses_that_the_hospital_knows(
+    browser: Browser, home: DeskHome
+) -> None:
+    """Also of a checkpoint before the newest, and by the keys in its address book only."""
+    sign_in(home, browser)
+    owner, witness = home.credentials, home.network.node("south")
+    name, signing = witness.member.uri, witness.signer.key
+    with home.catalog() as catalog, catalog.transaction() as connection:
+        cosigned.sign(connection, owner=owner.member.uri, key=owner.signer.key, at=clock.now())
+        asked, _ = cosigned.compose(
+            connection, held=0, owner=owner.member.uri, key=owner.signer.key, at=clock.now()
+        )
+        text = note.parse(asked.note).text
+        line = note.cosign(text, name=name, key=signing, at=clock.now()).line
+        public, at = signing.public_key(), clock.now()
+        size = cosigned.keep(connection, line, asked=asked, name=name, key=public, at=at)
+    told = words(browser.send("/log/verify", {"fingerprint": ""}).text)
+    assert "no witness whose key was compared has cosigned it" in told
+    with home.catalog() as catalog, catalog.transaction() as connection:
+        cosigned.cover(connection, {name}, at=clock.now())
+    told = words(browser.send("/log/verify", {"fingerprint": ""}).text)
+    assert "The witness whose key was compared has cosigned this log." in told
+    assert f"{name} saw its first {size} entries at 20" in told
 
 
 def test_an_accounting_of_disclosures_is_asked_by_number(browser: Browser, home: DeskHome) -> None:

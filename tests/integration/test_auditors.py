@@ -11,6 +11,7 @@ from support.hospital import Hospital
 from support.pki import TestNetwork
 from support.questions import key
 from wardnet.audit import bundle as bundles
+from wardnet.audit import verifier
 from wardnet.audit.entry import EventType, Outcome
 from wardnet.audit.scope import Scope
 from wardnet.audit.search import EVERYTHING, Search
@@ -66,7 +67,7 @@ def test_a_bundle_on_disk_is_verified_without_anybody(
         return stream.getvalue()
 
     data = run(scenario())
-    verdict = bundles.verify(bundles.read(io.BytesIO(data)), logs={}, witnesses={})
+    verdict = verifier.verify(bundles.read(io.BytesIO(data)), logs={}, witnesses={})
     assert verdict.origin == hospital.credentials.member.uri
     again = io.BytesIO()
     bundles.write(bundles.read(io.BytesIO(data)), again)

@@ -29,6 +29,7 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import sign
 from wardnet.question import dictionary
+from wardnet.transactions import Transactions
 from wardnet.transport.convert import Work, envelope_from_wire
 from wardnet.wire.v1 import query_pb2
 from wardnet_coordinator import catalog, conductor, queries, state
@@ -185,7 +186,7 @@ def test_a_caller_that_hangs_up_leaves_no_query_that_nobody_runs(tmp_path: Path)
 def publish_directly(connection: sqlite3.Connection, publisher: Credentials) -> None:
     """Publish the dictionary without a server."""
     payload = dictionary.to_bytes(HEART)
-    with state.transaction(connection):
+    with Transactions(connection).transaction():
         catalog.publish(
             connection,
             envelope=sign(dictionary.PAYLOAD_TYPE, payload, publisher.signer),

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from support.pki import CHEAP, PASSPHRASE
-from wardnet.audit import bundle
+from wardnet.audit import bundle, verifier
 from wardnet.errors import CATALOGUE, Reason
 from wardnet.identity import keystore
 from wardnet.identity.certificates import fingerprint
@@ -119,7 +119,7 @@ def test_the_log_is_handed_out_with_what_proves_it(run: Run, tmp_path: Path) -> 
     file = tmp_path / "coordinator.bundle"
     assert run("log", "--bundle", str(file)).exit_code == 0
     with file.open("rb") as stream:
-        verdict = bundle.verify(bundle.read(stream), logs={}, witnesses={})
+        verdict = verifier.verify(bundle.read(stream), logs={}, witnesses={})
     assert (verdict.origin, verdict.count) == ("wardnet://heartnet/coordinator/coordinator", 1)
     assert "No entry of the log is missing up to its checkpoint." in verdict.proven
 

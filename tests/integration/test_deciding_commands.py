@@ -1,7 +1,6 @@
 """The commands `wardnet-node steward`, `book` and `study`, on a hospital's real home."""
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,7 +15,7 @@ from support.pki import CHEAP, PASSPHRASE, TestNetwork
 from support.questions import key
 from support.ward import Ward, proposal, signed_by
 from wardnet import clock
-from wardnet.audit import bundle
+from wardnet.audit import bundle, verifier
 from wardnet.audit.entry import EventType
 from wardnet.errors import CATALOGUE, Reason
 from wardnet.identity import keystore
@@ -79,7 +78,7 @@ def invite(
 ) -> str:
     """Return the line that invites somebody to the network of the coordinator at `home`."""
     at = clock.now()
-    with contextlib.closing(state.connect(home)) as connection, state.transaction(connection):
+    with state.writing(home) as connection:
         return registry.invite(
             connection,
             Member(network.name, role, name),
@@ -277,10 +276,11 @@ def test_the_log_is_handed_out_with_what_proves_it(run: Run, tmp_path: Path) -> 
     file = tmp_path / "a.bundle"
     run("log", "bundle", file)
     with file.open("rb") as stream:
-        verdict = bundle.verify(bundle.read(stream), logs={}, witnesses={})
+        verdict = verifier.verify(bundle.read(stream), logs={}, witnesses={})
     assert verdict.origin == "wardnet://heartnet/node/a"
     assert "No entry of the log is missing up to its checkpoint." in verdict.proven
-    assert printed(run("log", "search", "--type", "log_read", "--json"))[0]["seq"] == verdict.size
+    _, read = printed(run("log", "search", "--type", "log_read", "--json"))
+    assert (read["seq"], read["operation"]) == (verdict.size, "bundle")
 
 
 def test_a_steward_grants_an_auditor_the_log_and_takes_it_back(run: Run, secret: Path) -> None:

@@ -43,7 +43,7 @@ def invite(
 ) -> Invitation:
     """Invite somebody, as the command does."""
     now = clock.now()
-    with contextlib.closing(state.connect(home)) as connection, state.transaction(connection):
+    with state.writing(home) as connection:
         return registry.invite(
             connection,
             Member(network.name, role, name),
@@ -164,7 +164,7 @@ def test_an_expired_token_is_refused_under_a_certificate_that_still_holds(tmp_pa
     prepare(tmp_path, "")
     invitation = invite(network, tmp_path)
     keys = Keys.generate()
-    with contextlib.closing(state.connect(tmp_path)) as connection, state.transaction(connection):
+    with state.writing(tmp_path) as connection:
         enrolled = registry.enrol(
             connection,
             token=invitation.token,

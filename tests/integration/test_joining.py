@@ -49,10 +49,7 @@ def invite(
 ) -> Invitation:
     """Invite the hospital `north`."""
     at = clock.now()
-    with (
-        contextlib.closing(state.connect(coordinator)) as connection,
-        state.transaction(connection),
-    ):
+    with state.writing(coordinator) as connection:
         return registry.invite(
             connection,
             Member(network.name, Role.NODE, "north"),

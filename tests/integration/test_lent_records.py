@@ -16,11 +16,11 @@ from support.vaults import VISITS, visits, write_csv
 from wardnet import clock
 from wardnet.audit.entry import Entry, EventType, Outcome
 from wardnet.errors import Reason, WardnetError
+from wardnet.jobs import Jobs
 from wardnet.sharing.deidentification import Patient
 from wardnet.sharing.notice import Cause, Destroyed, Notice
 from wardnet.sharing.request import Basis
 from wardnet_node.desk.shares.state import Share, State
-from wardnet_node.desk.thread import DeskThread
 from wardnet_node.notify import queue
 from wardnet_node.notify.message import Kind
 from wardnet_node.sharing.expiry import Expiry
@@ -251,14 +251,13 @@ def test_what_is_over_is_destroyed_when_the_daemon_looks(
         connection.execute("DELETE FROM notifications")
     later(monkeypatch, OVER)
     home = lent.b.hospital
-    thread = DeskThread(lambda: Recipient.open(home.home, home.keystore, home.credentials))
+    thread = Jobs(lambda: Recipient.open(home.home, home.keystore, home.credentials))
 
     async def look() -> None:
         await Expiry(thread).look()
-        await thread.do(Recipient.close)
+        await thread.close(Recipient.close)
 
     asyncio.run(look())
-    thread.close()
     gone(lent, share, name, before)
     assert not lent.files(closed).body.exists()
     exchange(lent.a, lent.b)

@@ -10,9 +10,9 @@ from support.pki import TestNetwork
 from support.witnessing import until
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope, sign
+from wardnet.jobs import Jobs
 from wardnet.wire.v1.link_pb2 import AttachRequest
 from wardnet_node import share_letters
-from wardnet_node.desk.thread import DeskThread
 from wardnet_node.share_letters import ShareLetters
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def test_a_letter_goes_out_again_until_it_is_acknowledged(monkeypatch: pytest.Mo
     monkeypatch.setattr(share_letters, "LOOK_SECONDS", 0.005)
 
     async def scenario() -> None:
-        mail = DeskThread(Due)
-        sending = ShareLetters(cast("DeskThread[Mail]", mail), again=0.01)
+        mail = Jobs(Due)
+        sending = ShareLetters(cast("Jobs[Mail]", mail), again=0.01)
         for _ in range(2):
             pipe = Pipe()
             running = asyncio.create_task(sending.run(cast("Stream", pipe)))
@@ -83,6 +83,6 @@ def test_a_letter_goes_out_again_until_it_is_acknowledged(monkeypatch: pytest.Mo
         await until(lambda: b"second" in pipe.payloads())
         assert b"thanks" in pipe.payloads()
         running.cancel()
-        mail.close()
+        await mail.close(lambda _: None)
 
     asyncio.run(scenario())

@@ -132,9 +132,11 @@ def test_the_access_log_is_shown_and_checked(run: Run) -> None:
         "book_changed",
         "study_received",
         "agreement_signed",
+        "log_read",
     ]
-    assert [entry["seq"] for entry in printed(run("log", "show", "--from", "6", "--json"))] == [6]
-    assert printed(run("log", "verify", "--json"))["entries"] == 6
+    later = printed(run("log", "show", "--from", "7", "--json"))
+    assert [(entry["seq"], entry["operation"]) for entry in later] == [(7, "show"), (8, "show")]
+    assert printed(run("log", "verify", "--json"))["entries"] == 8
 
 
 def test_an_edited_access_log_is_found_out(run: Run, hospital: Hospital) -> None:

@@ -23,8 +23,8 @@ from support.pki import PASSPHRASE, TestNetwork
 from support.receivers import Authority, Mailbox, https_receiver, mail_server
 from wardnet import clock
 from wardnet.errors import CATALOGUE, Reason, WardnetError
+from wardnet.jobs import Jobs
 from wardnet_node.cli import main
-from wardnet_node.desk.thread import DeskThread
 from wardnet_node.notify import notifier, queue
 from wardnet_node.notify.channels import Way
 from wardnet_node.notify.message import Kind, Message
@@ -125,13 +125,12 @@ def run(
     """Run a scenario over a notifier in this process."""
 
     async def started() -> None:
-        catalog = DeskThread(lambda: Catalog.open(home.home, home.keystore))
+        catalog = Jobs(lambda: Catalog.open(home.home, home.keystore))
         member = home.credentials.member
         try:
             await scenario(Notifier(member=member, ways=ways, catalog=catalog, give_up=give_up))
         finally:
-            await catalog.do(Catalog.close)
-            catalog.close()
+            await catalog.close(Catalog.close)
 
     asyncio.run(started())
 

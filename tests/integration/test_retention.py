@@ -1,21 +1,28 @@
 """What the log says of patients ends: by the steward's order, and by time; the log stands."""
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from pydantic import ValidationError
 
+from support.coordinator import run
 from support.hospital import Hospital
 from support.pki import PASSPHRASE, TestNetwork
+from support.witnessing import until
 from wardnet.audit import log, tags
 from wardnet.audit.entry import Entry, EventType
-from wardnet.errors import WardnetError
+from wardnet.errors import Reason, WardnetError
+from wardnet.jobs import Jobs
+from wardnet_node import server
 from wardnet_node.cli import main
 from wardnet_node.desk import retention
+from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.events import by_operator
 from wardnet_node.settings import NodeSettings
 
@@ -71,6 +78,35 @@ def test_detail_whose_time_is_over_is_erased(hospital: Hospital) -> None:
         assert retention.expire(catalog, member, years=6) == 1
         assert retention.expire(catalog, member, years=6) == 0
     assert not readable(hospital, entry)
+    types = [item.type for item in hospital.entries()]
+    assert types.count(EventType.DETAIL_ERASED) == 1
+
+
+def test_a_daemon_that_never_stops_erases_too(
+    hospital: Hospital, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every day; a day on which the disk was full is made up for on the next one."""
+    entry = describe(hospital)
+    monkeypatch.setattr(server, "DAY_SECONDS", 0.0)
+    days = iter((None, WardnetError(Reason.DISK_FULL, path="catalog.db")))
+    expire = Desk.expire
+
+    def sometimes(desk: Desk, *, years: int) -> None:
+        if (error := next(days, None)) is not None:
+            raise error
+        expire(desk, years=years)
+
+    monkeypatch.setattr(Desk, "expire", sometimes)
+
+    async def scenario() -> None:
+        desk = Jobs(hospital._desk, together=Desk.together)
+        await desk.do(partial(Desk.expire, years=90))
+        watching = asyncio.create_task(server._expire_daily(desk, years=6))
+        await until(lambda: not readable(hospital, entry))
+        watching.cancel()
+        await desk.close(Desk.stop)
+
+    run(scenario())
     types = [item.type for item in hospital.entries()]
     assert types.count(EventType.DETAIL_ERASED) == 1
 

@@ -1,21 +1,25 @@
 """A log that too few others confirm is not served after a day; two stewards may extend that."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from support.hospital import Hospital
-from support.pki import TestNetwork
+from support.pki import PASSPHRASE, TestNetwork
 from support.questions import key
-from support.witnessing import hospital, stewards, uri
+from support.witnessing import coverage, hospital, stewards, uri
 from wardnet import clock
 from wardnet.audit import checkpoint, cosigned, note
 from wardnet.audit.entry import EventType, Outcome
 from wardnet.audit.log import Connection
 from wardnet.errors import Reason, WardnetError
+from wardnet_node.cli import main
+from wardnet_node.desk import vouched
 from wardnet_node.health import ClockWatch
 
 DAY = timedelta(hours=24)
@@ -163,3 +167,28 @@ def test_a_clock_that_is_moved_is_noticed_once(
         entry = a.entries()[-1]
         assert entry.type is EventType.CLOCK_STEP
         assert entry.statement == f'{{"seconds":{moved}}}'
+
+
+def test_the_command_names_every_witness_and_how_far_it_has_gone(
+    a: Hospital, network: TestNetwork, tmp_path: Path
+) -> None:
+    """Whoever never cosigned is named, too; after a day, what is to be done."""
+    note_peers(a, "bc")
+    cosign(a, network, "b")
+    secret = tmp_path / "passphrase"
+    secret.touch(mode=0o600)
+    secret.write_text(PASSPHRASE)
+    words = ["--home", str(a.home), "--passphrase-file", str(secret), "log", "witnesses"]
+    done = CliRunner().invoke(main, [*words, "--json"])
+    size = coverage(a).size
+    told = {
+        (one["witness"], one["counts"], one["cosigned"], one["of"], one["disputes"])
+        for one in json.loads(done.stdout)
+    }
+    assert told == {(uri("b"), True, size, size, False), (uri("c"), True, 0, size, False)}
+    assert f"0 of {size} entries are confirmed by 2 of 2 other hospitals. It must" in done.stderr
+    with a.catalog() as catalog, catalog.reading() as connection:
+        found = vouched.read(connection)
+    assert found.is_well(clock.now())
+    assert not found.is_well(clock.now() + 2 * DAY)
+    assert "No question is answered since" in found.words(clock.now() + 2 * DAY)

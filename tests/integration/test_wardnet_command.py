@@ -1,7 +1,6 @@
 """The command `wardnet` as a researcher types it, against a coordinator over mutual TLS."""
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -418,7 +417,7 @@ def test_a_node_cannot_log_in_as_a_person(tmp_path: Path) -> None:
 
 def invite(network: TestNetwork, home: Path, role: Role, address: str) -> Invitation:
     """Invite Ada."""
-    with contextlib.closing(state.connect(home)) as connection, state.transaction(connection):
+    with state.writing(home) as connection:
         return registry.invite(
             connection,
             Member(network.name, role, "ada"),

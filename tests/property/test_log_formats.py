@@ -14,9 +14,9 @@ from support.second_log import mth, path, read_checkpoint, read_cosignature, sub
 from wardnet import canonical
 from wardnet.audit import checkpoint, note, tree, witness
 from wardnet.audit.checkpoint import Checkpoint
-from wardnet.audit.entry import Actor, Entry, EventType, to_bytes
+from wardnet.audit.entry import Actor, Budget, Entry, EventType, to_bytes
 from wardnet.audit.tree import leaf_hash
-from wardnet.errors import WardnetError
+from wardnet.errors import Reason, WardnetError
 
 TREES = 5000
 MOST = 100
@@ -93,7 +93,9 @@ def test_entries_are_written_as_rfc_8785_says(text: str, number: int) -> None:
     entry = Entry(
         type=EventType.STARTED,
         node=text,
-        actor=Actor(subject=text),
+        actor=Actor(subject=text, organisation=text, on_behalf_of=text),
+        budget=Budget(mechanism=text, cost=number, left=-number),
+        reasons=(Reason.LOG_STALE,),
         cells_withheld=number,
         approvals=(text, "b", "a"),
         seq=1,

@@ -12,8 +12,9 @@ from support.hospital import Hospital
 from support.pki import TestNetwork
 from support.questions import count_query, key, signed, steward
 from wardnet import canonical, clock
-from wardnet.audit import log
+from wardnet.audit import checkpoint, cosigned, log
 from wardnet.audit.entry import Entry, EventType, Outcome
+from wardnet.audit.tree import leaf_hash
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.member import Role
@@ -206,6 +207,50 @@ def test_a_log_that_was_edited_is_not_unlocked(network: TestNetwork, hospital: H
     with pytest.raises(WardnetError) as caught:
         unlock(hospital, both(network))
     assert caught.value.reason is Reason.LOG_DAMAGED
+
+
+@pytest.mark.parametrize("rehashed", [False, True])
+def test_an_entry_that_was_edited_locks_the_node(
+    network: TestNetwork,
+    hospital: Hospital,
+    rehashed: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """With its hash or without: the next start names it, and no steward excuses it."""
+    with hospital.catalog() as catalog, catalog.transaction() as connection:
+        data = log.data(connection, 2).replace(b'"version":1', b'"version":2')
+        connection.execute("UPDATE access_log SET entry = ? WHERE seq = 2", (data,))
+        if rehashed:
+            leaf = leaf_hash(data)
+            connection.execute("UPDATE access_log SET leaf = ? WHERE seq = 2", (leaf,))
+    assert f"entry {1 if rehashed else 2}, it" in locked(hospital)
+    with pytest.raises(WardnetError) as caught:
+        unlock(hospital, both(network))
+    assert caught.value.reason is Reason.LOG_DAMAGED
+
+
+@pytest.mark.parametrize("anchored", [True, False])
+def test_two_stewards_unlock_a_node_whose_log_has_lost_its_end(
+    network: TestNetwork,
+    hospital: Hospital,
+    anchored: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """With its anchor or without: the checkpoint of what is gone is named in their statement."""
+    uri, signing = hospital.credentials.member.uri, hospital.credentials.signer.key
+    with hospital.catalog() as catalog, catalog.transaction() as connection:
+        cosigned.sign(connection, owner=uri, key=signing, at=clock.now())
+        lost = checkpoint.latest(connection)
+        connection.execute("DELETE FROM access_log WHERE seq > ?", (log.size(connection) - 2,))
+        if not anchored:
+            connection.execute("DELETE FROM node WHERE key = 'epoch'")
+            (hospital.home / anchor.FILE_NAME).unlink()
+    locked(hospital)
+    unlock(hospital, both(network))
+    statement = broken(hospital).statement
+    assert statement is not None
+    assert json.loads(statement)["witnessed"] == [lost]
+    with hospital.desk() as desk:
+        desk.start()
+        assert desk.locked() is None
 
 
 @pytest.mark.parametrize("content", [None, "{}"], ids=["gone", "unreadable"])

@@ -11,12 +11,15 @@ from support.coordinator import run
 from support.hospital import Hospital
 from support.pki import TestNetwork
 from support.questions import key
-from wardnet.audit import bundle, checkpoint, log
+from support.witnessing import hospital as witnessed
+from support.witnessing import stewards
+from wardnet.audit import bundle, checkpoint, cosigned, log
 from wardnet.audit.bundle import Bundle
 from wardnet.audit.log import Connection
 from wardnet.audit.search import EVERYTHING, Search
 from wardnet.audit.tree import leaf_hash
 from wardnet.errors import Reason, WardnetError
+from wardnet_node.desk import anchor
 
 
 @pytest.fixture
@@ -60,6 +63,52 @@ def test_yesterdays_database_is_noticed_by_whoever_saw_todays(
     with pytest.raises(WardnetError) as caught:
         search(network, hospital, tmp_path)
     assert caught.value.reason is Reason.CONSISTENCY_REFUSED
+
+
+def unlock(network: TestNetwork, hospital: Hospital) -> None:
+    """Let two stewards break glass, as they may when the anchor is gone."""
+    (hospital.home / anchor.FILE_NAME).unlink()
+    with hospital.decisions() as decisions:
+        decisions.unlock(stewards=stewards(network, "a"), reason="The disk failed.")
+
+
+def test_a_log_that_begins_anew_accounts_for_what_she_saw(
+    network: TestNetwork, tmp_path: Path
+) -> None:
+    """She is told that it did, and by which right; the beginning before is refused from then on."""
+    hospital = witnessed(network, tmp_path / "a", "a", known="")
+    grant(network, hospital)
+    search(network, hospital, tmp_path)
+    before = tmp_path / "before"
+    shutil.copytree(hospital.home, before)
+    unlock(network, hospital)
+
+    async def scenario() -> None:
+        async with audited(network, hospital, tmp_path) as olga:
+            verdict = (await olga.do(lambda audit: audit.search("a", EVERYTHING))).verdict
+            assert verdict.origin.endswith("/a/2")
+            assert any("its stewards name" in sentence for sentence in verdict.proven)
+            assert "its stewards vouch" in verdict.not_proven[0]
+
+    run(scenario())
+    search(network, hospital, tmp_path)
+    shutil.rmtree(hospital.home)
+    shutil.copytree(before, hospital.home)
+    with pytest.raises(WardnetError) as caught:
+        search(network, hospital, tmp_path)
+    assert caught.value.reason is Reason.LOG_ROLLED_BACK
+
+
+def test_a_log_that_begins_anew_in_silence_is_refused(
+    network: TestNetwork, hospital: Hospital, tmp_path: Path
+) -> None:
+    """Whoever rewrites it cannot just give it another name."""
+    search(network, hospital, tmp_path)
+    with hospital.catalog() as catalog, catalog.transaction() as connection:
+        cosigned.begin_anew(connection, number=2, seq=0, at=network.at)
+    with pytest.raises(WardnetError) as caught:
+        search(network, hospital, tmp_path)
+    assert caught.value.reason is Reason.RECOVERY_UNPROVEN
 
 
 def test_a_log_under_another_key_than_the_pinned_one_is_refused(

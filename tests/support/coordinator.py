@@ -105,7 +105,7 @@ def prepare(home: Path, hospitals: Sequence[str]) -> None:
     """Make a database that knows hospitals, whose credentials the test network makes."""
     home.mkdir(parents=True, exist_ok=True)
     state.create(home)
-    with contextlib.closing(state.connect(home)) as connection, state.transaction(connection):
+    with state.writing(home) as connection:
         connection.executemany(
             "INSERT OR IGNORE INTO members VALUES ('node', ?, '2026-01-01T00:00:00.000Z')",
             [(name,) for name in hospitals],

@@ -12,13 +12,13 @@ from support.pki import TestNetwork
 from support.questions import DICTIONARY, book, signed_study, steward, study
 from wardnet.audit import log
 from wardnet.audit.entry import Entry
+from wardnet.jobs import Jobs
 from wardnet.question.rows import Rows
 from wardnet_node.compute.pool import WorkerPool
 from wardnet_node.desk.auditors import Auditors
 from wardnet_node.desk.decide import Decisions
 from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.shares.mail import Mail
-from wardnet_node.desk.thread import DeskThread
 from wardnet_node.intake.local_part import LocalPart
 from wardnet_node.letters import Letters
 from wardnet_node.link import Link
@@ -123,10 +123,10 @@ class Hospital:
         """Run the node in this process while the block runs, and stop it in order."""
         values = {"workers": 1, "heartbeat": 0.2, "lease": 5.0, **changes}
         settings = NodeSettings.model_validate({"address": address, **values})
-        desk = DeskThread(self._desk)
-        auditors = DeskThread(lambda: Auditors.open(self.home, self.keystore, self.credentials))
-        catalog = DeskThread(lambda: Catalog.open(self.home, self.keystore))
-        mail = DeskThread(lambda: Mail.open(self.home, self.keystore, self.credentials))
+        desk = Jobs(self._desk, together=Desk.together)
+        auditors = Jobs(lambda: Auditors.open(self.home, self.keystore, self.credentials))
+        catalog = Jobs(lambda: Catalog.open(self.home, self.keystore), together=Catalog.together)
+        mail = Jobs(lambda: Mail.open(self.home, self.keystore, self.credentials))
         witnesses = Witnesses(credentials=self.credentials, settings=settings, catalog=catalog)
         pool = WorkerPool(workers=settings.workers, memory=1 << 20)
         async with pool:
@@ -153,14 +153,10 @@ class Hospital:
                 running.cancel()
                 with suppress(asyncio.CancelledError):
                     await running
-                await desk.do(Desk.stop)
-                desk.close()
-                await auditors.do(Auditors.close)
-                auditors.close()
-                await catalog.do(Catalog.close)
-                catalog.close()
-                await mail.do(Mail.close)
-                mail.close()
+                await desk.close(Desk.stop)
+                await auditors.close(Auditors.close)
+                await catalog.close(Catalog.close)
+                await mail.close(Mail.close)
 
     def _desk(self) -> Desk:
         catalog = Catalog.open(self.home, self.keystore)

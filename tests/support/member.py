@@ -21,6 +21,10 @@ PREFIXES: Final = {
 }
 """Environment prefix of each command."""
 
+BYTECODE: Final = Path(sys.prefix) / "bytecode"
+"""Where commands keep what they have compiled. A network takes dozens of them, and where the
+environment forbids bytecode beside the sources, compiling is half of what each of them does."""
+
 Watch = Callable[["Member", Sequence[str]], None]
 """Is told of every command before it runs."""
 
@@ -184,6 +188,8 @@ class Member:
     def _environment(self) -> dict[str, str]:
         foreign = tuple(PREFIXES.values())
         kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
+        if kept.pop("PYTHONDONTWRITEBYTECODE", None):
+            kept["PYTHONPYCACHEPREFIX"] = str(BYTECODE)
         return kept | dict(self.variables)
 
 

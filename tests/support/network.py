@@ -64,6 +64,8 @@ class Network:
         self.relay_address = ""
         self.nodes: dict[str, Member] = {}
         self.researchers: dict[str, Member] = {}
+        self.auditors: dict[str, Member] = {}
+        self.keys: dict[str, str] = {}
         self.fingerprint = ""
         self._watch = watch
 
@@ -87,7 +89,8 @@ class Network:
     @property
     def members(self) -> tuple[Member, ...]:
         """Return all members, nodes first, the coordinator last: the order to stop them."""
-        return (*self.nodes.values(), *self.researchers.values(), self.coordinator)
+        people = (*self.researchers.values(), *self.auditors.values())
+        return (*self.nodes.values(), *people, self.coordinator)
 
     def start_coordinator(self) -> None:
         """Found the network and serve it on a free port."""
@@ -124,8 +127,21 @@ class Network:
         node.serve()
         node.wait_for("attached", times=before + 1)
 
+    def stop_node(self, hospital: str) -> None:
+        """Stop a node's daemon in order.
+
+        Raises
+        ------
+        CommandError
+            If it does not end, or ends with another exit code than 0.
+        """
+        code = self.nodes[hospital].stop()
+        if code != 0:
+            message = f"{hospital}: the daemon ended with {code}"
+            raise CommandError(message)
+
     def enrol_nodes(self, hospitals: Iterable[str]) -> None:
-        """Invite and enrol hospitals and a steward of each, all at the same time."""
+        """Invite and enrol hospitals and a steward of each; let all know each other's nodes."""
         for hospital in hospitals:
             node = Member(hospital, "wardnet-node", self.folder, watch=self._watch)
             node.settings["WORKERS"] = "1"  # all hospitals share this machine
@@ -133,13 +149,38 @@ class Network:
                 node.settings["RELAY"] = self.relay_address
             self.nodes[hospital] = node
         at_once(self._enrol_node, self.nodes)
+        self._introduce_nodes()
 
     def _enrol_node(self, hospital: str) -> None:
         node, steward = self.nodes[hospital], steward_of(hospital)
-        node.run("init", self._invite("node", hospital), *self._compared)
+        invitation = self._invite("node", hospital)
+        self.keys[hospital] = node.json("init", invitation, *self._compared)["key"]
         write_private(self._password(hospital), secrets.token_urlsafe(24) + "\n")
         invitation = self._invite("steward", steward)
         node.run("steward", "add", invitation, *self._compared, *self.signs(hospital))
+
+    def enrol_steward(self, steward: str, *, hospital: str) -> None:
+        """Invite another steward of a hospital; the first one writes her into its book."""
+        node, password = self.nodes[hospital], self.folder / f"{steward}.passphrase"
+        write_private(password, secrets.token_urlsafe(24) + "\n")
+        invitation = self._invite("steward", steward)
+        own = ("--password-file", password)
+        key = node.json("steward", "add", invitation, *self._compared, *own)["fingerprint"]
+        named = ("--steward", steward, "--fingerprint", key, "--by", steward_of(hospital))
+        node.run("book", "add", hospital, *named, *self.signs(hospital))
+
+    def _introduce_nodes(self) -> None:
+        """Let every hospital write the others' nodes, compared by telephone, into its book.
+
+        From then on they witness each other's access logs.
+        """
+
+        def add(hospital: str) -> None:
+            for other in self.nodes.keys() - {hospital}:
+                named = (other, "--node", "--fingerprint", self.keys[other])
+                self.nodes[hospital].run("book", "add", *named, *self.signs(hospital))
+
+        at_once(add, self.nodes)
 
     def enrol_researcher(self, person: str) -> Member:
         """Invite a researcher and log her in."""
@@ -148,15 +189,23 @@ class Network:
         self.researchers[person] = researcher
         return researcher
 
-    def enrol_auditor(self, person: str, *, scope: Sequence[str] = ("all",)) -> Member:
-        """Invite an auditor, log her in, and let every hospital grant her its log.
+    def enrol_auditor(
+        self,
+        person: str,
+        *,
+        scope: Sequence[str] = ("all",),
+        hospitals: Iterable[str] | None = None,
+    ) -> Member:
+        """Invite an auditor, log her in, and let hospitals grant her their logs.
 
         Parameters
         ----------
         scope : Sequence of str
             As `wardnet-node auditor grant --scope` takes them.
+        hospitals : iterable of str or None
+            Which grant it; None for all.
         """
-        auditor = Member(person, "wardnet", self.folder, watch=self._watch)
+        auditor = self.auditors[person] = Member(person, "wardnet", self.folder, watch=self._watch)
         auditor.run("login", self._invite("auditor", person), *self._compared)
         key = auditor.json("whoami")["key"]
         parts = [word for part in scope for word in ("--scope", part)]
@@ -166,7 +215,7 @@ class Network:
             named = (person, "--fingerprint", key, "--until", until, *parts)
             self.nodes[hospital].run("auditor", "grant", *named, *self.signs(hospital))
 
-        at_once(grant, self.nodes)
+        at_once(grant, self.nodes if hospitals is None else hospitals)
         return auditor
 
     def agree(
@@ -282,6 +331,18 @@ class Network:
         """
         self.start_coordinator()
         self.enrol_nodes(tables)
+        return self.load(tables, dataset=dataset, table=table, patient=patient, out=out)
+
+    def load(
+        self,
+        tables: Mapping[str, Path],
+        *,
+        dataset: str,
+        table: Path,
+        patient: str | None,
+        out: Path | None = None,
+    ) -> Member:
+        """Load and serve hospitals that are enrolled, as `start` does; return the first node."""
         first = next(iter(self.nodes.values()))
         local = describe(first, table, dataset=dataset, patient=patient, out=out)
         first.run("dataset", "publish", local.with_name(f"{dataset}.dictionary.toml"))

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.logs import EVENT, KEYS, NOW, ORIGIN, PINS, WITNESSES, append, filled, signed
-from wardnet.audit import bundle, log, note
-from wardnet.audit.bundle import Bundle, Verdict
+from support.logs import EVENT, KEY, KEYS, NOW, ORIGIN, PINS, WITNESSES, append, filled, signed
+from wardnet.audit import bundle, checkpoint, log, note, verifier
+from wardnet.audit.bundle import Bundle, Witnessed
 from wardnet.audit.entry import from_bytes
+from wardnet.audit.verifier import Cosigned, Verdict
 from wardnet.errors import Reason, WardnetError
 
 LOGS = {ORIGIN: PINS[ORIGIN]}
@@ -33,7 +34,7 @@ PART, WHOLE = made(SOME), made(None)
 
 def verified(data: bytes) -> Verdict:
     """Read and verify."""
-    return bundle.verify(bundle.read(io.BytesIO(data)), logs=LOGS, witnesses=PEERS)
+    return verifier.verify(bundle.read(io.BytesIO(data)), logs=LOGS, witnesses=PEERS)
 
 
 @pytest.mark.parametrize(("data", "seqs"), [(PART, list(SOME)), (WHOLE, list(range(1, 12)))])
@@ -55,11 +56,67 @@ def test_the_verdict_says_what_is_proven_and_what_is_not() -> None:
     assert part.time == whole.time == NOW
     assert "chose these" in " ".join(part.not_proven)
     assert "No entry of the log is missing" in " ".join(whole.proven)
-    assert set(part.cosigned) == set(WITNESSES)
-    alone = bundle.verify(bundle.read(io.BytesIO(PART)), logs={}, witnesses={})
+    assert part.cosigned == dict.fromkeys(WITNESSES, Cosigned(11, NOW))
+    assert (part.covered, whole.covered) == (11, 11)
+    assert "2 of the 2 witnesses whose keys were compared have cosigned this log." in part.proven
+    assert any("clinic-b saw all its 11 entries at 2026-05-04" in line for line in part.proven)
+    alone = verifier.verify(bundle.read(io.BytesIO(PART)), logs={}, witnesses={})
     assert alone.time is None
     assert PINS[ORIGIN] in " ".join(alone.not_proven)
     assert "no witness" in " ".join(alone.not_proven)
+
+
+@pytest.mark.parametrize("seqs", [None, (2, 6)], ids=["whole", "part"])
+def test_witnesses_count_as_far_as_they_have_cosigned(seqs: tuple[int, ...] | None) -> None:
+    """One has seen 4 entries, another 6 of 7: most have seen 4, and nobody what follows the 6th."""
+    with filled(4) as connection:
+        signed(connection, witnesses=1)
+        append(connection, [EVENT] * 2)
+        name, key = list(WITNESSES.items())[1]
+        line = note.cosign(note.parse(signed(connection)).text, name=name, key=key, at=NOW).line
+        checkpoint.add_cosignature(connection, size=6, line=line, witnesses=KEYS)
+        append(connection, [EVENT])
+        signed(connection)
+        stream = io.BytesIO()
+        made = bundle.gather(connection, seqs, keys=KEYS, witnessed=(4, 6, 6, 0))
+        bundle.write(made, stream)
+    verdict = verified(stream.getvalue())
+    sizes = {name.rpartition("/")[2]: each.size for name, each in verdict.cosigned.items()}
+    assert (verdict.size, sizes, verdict.covered) == (7, {"clinic-b": 4, "clinic-c": 6}, 4)
+    assert any("clinic-b saw its first 4 entries" in line for line in verdict.proven)
+    assert any("what follows entry 6:" in line for line in verdict.not_proven)
+    both = {"wardnet://heartnet/coordinator/coordinator": "", **PEERS}
+    again = verifier.verify(bundle.read(io.BytesIO(stream.getvalue())), logs=LOGS, witnesses=both)
+    assert again.covered == 4
+    assert "2 of the 3 witnesses whose keys were compared have cosigned this log." in again.proven
+
+
+def test_a_log_that_does_not_continue_what_a_witness_cosigned_is_refused() -> None:
+    """Its owner has signed both histories; the cosigned one comes along and gives it away."""
+    with filled(4) as connection, filled(4) as other:
+        seen = signed(other, witnesses=2)
+        append(connection, [EVENT])
+        signed(connection)
+        part = bundle.gather(connection, (5,), keys=KEYS)
+        forged = replace(part, witnessed=(Witnessed(seen, ()),))
+        with pytest.raises(WardnetError) as caught:
+            verifier.verify(forged, logs=LOGS, witnesses=PEERS)
+    assert caught.value.reason is Reason.CONSISTENCY_REFUSED
+
+
+def test_a_log_that_began_anew_is_held_against_the_pin_of_its_owner() -> None:
+    """Its origin has another number, its key is the compared one; another key is refused."""
+    with filled(3) as connection:
+        origin, key = f"{ORIGIN}/2", KEYS[ORIGIN]
+        checkpoint.make(connection, key=KEY, origin=origin, at=NOW)
+        whole = bundle.gather(connection, None, keys={origin: key})
+        kept = replace(whole, entries=tuple(whole.entries))
+    verdict = verifier.verify(kept, logs=LOGS, witnesses={})
+    assert verdict.origin == origin
+    assert "The log's key is the one that you have compared." in verdict.proven
+    with pytest.raises(WardnetError) as caught:
+        verifier.verify(kept, logs={ORIGIN: "0" * 64}, witnesses={})
+    assert caught.value.reason is Reason.LOG_KEY_MISMATCH
 
 
 def test_an_entry_after_the_checkpoint_waits_for_the_next() -> None:
@@ -200,7 +257,7 @@ def test_a_forged_bundle_is_named(
     read = bundle.read(io.BytesIO(data))
     forged = attack(replace(read, entries=tuple(read.entries)))
     with pytest.raises(WardnetError) as caught:
-        bundle.verify(forged, logs=LOGS, witnesses=PEERS)
+        verifier.verify(forged, logs=LOGS, witnesses=PEERS)
     assert caught.value.reason is reason
     assert named in str(caught.value)
 
@@ -213,7 +270,7 @@ def test_an_entry_that_gives_another_number_is_refused() -> None:
         signed(connection)
         whole = bundle.gather(connection, None, keys=KEYS)
         with pytest.raises(WardnetError, match="stands elsewhere"):
-            bundle.verify(whole, logs={}, witnesses={})
+            verifier.verify(whole, logs={}, witnesses={})
 
 
 def test_the_checkpoint_of_another_log_speaks_for_that_log_only() -> None:
@@ -222,7 +279,7 @@ def test_the_checkpoint_of_another_log_speaks_for_that_log_only() -> None:
     name, key = next(iter(WITNESSES.items()))
     text = note.parse(read.checkpoint).text.replace(ORIGIN, name)
     forged = replace(read, checkpoint=str(note.sign(text, name=name, key=key)))
-    verdict = bundle.verify(forged, logs=LOGS, witnesses={})
+    verdict = verifier.verify(forged, logs=LOGS, witnesses={})
     assert ORIGIN not in " ".join((verdict.origin, *verdict.proven))
     assert "Whether the log's key" in " ".join(verdict.not_proven)
 
@@ -236,16 +293,16 @@ def test_what_others_have_seen_is_held_against_the_whole_log() -> None:
         whole = bundle.gather(connection, None, keys=KEYS)
         kept = replace(whole, entries=tuple(whole.entries))
         part = bundle.gather(connection, (4,), keys=KEYS)
-        verdict = bundle.verify(part, logs=LOGS, witnesses={}, seen=(mine, later))
+        verdict = verifier.verify(part, logs=LOGS, witnesses={}, seen=(mine, later))
         short = bundle.gather(connection, None, keys=KEYS, size=4)
-        beyond = bundle.verify(short, logs=LOGS, witnesses={}, seen=(later,))
+        beyond = verifier.verify(short, logs=LOGS, witnesses={}, seen=(later,))
     assert "same history (1)" in " ".join(verdict.not_proven)
     assert "same history (1)" in " ".join(beyond.not_proven)
-    verdict = bundle.verify(kept, logs=LOGS, witnesses={}, seen=(mine, later))
+    verdict = verifier.verify(kept, logs=LOGS, witnesses={}, seen=(mine, later))
     assert "Of the same history are the checkpoints that others hold: 2." in verdict.proven
     with pytest.raises(WardnetError) as caught:
-        bundle.verify(kept, logs=LOGS, witnesses={}, seen=(mine, theirs))
+        verifier.verify(kept, logs=LOGS, witnesses={}, seen=(mine, theirs))
     assert caught.value.reason is Reason.LOG_FORKED
     with pytest.raises(WardnetError) as caught:
-        bundle.verify(kept, logs=LOGS, witnesses={}, seen=(mine.replace("a ", "b ", 1),))
+        verifier.verify(kept, logs=LOGS, witnesses={}, seen=(mine.replace("a ", "b ", 1),))
     assert caught.value.reason is Reason.CHECKPOINT_UNSIGNED

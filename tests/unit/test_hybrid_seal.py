@@ -106,7 +106,9 @@ def test_nothing_is_sealed_to_what_is_no_hybrid_key(recipient: str) -> None:
     )
 
 
-@pytest.mark.parametrize("secret", [b"", KEY.to_bytes()[:-1], KEY.to_bytes() + b"\0"])
+@pytest.mark.parametrize(
+    "secret", [b"", KEY.to_bytes()[:-1], KEY.to_bytes() + b"\0"], ids=["none", "short", "long"]
+)
 def test_what_is_no_private_key_is_refused(secret: bytes) -> None:
     """A torn key is told apart from a letter that does not open."""
     with pytest.raises(WardnetError) as refused:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from support.logs import EVENT, KEYS, NOW, PINS, filled, signed
-from wardnet.audit import bundle, log, tags
+from wardnet.audit import bundle, log, tags, verifier
 from wardnet.audit.entry import Entry
 from wardnet.audit.search import Search, search
 from wardnet.errors import Reason, WardnetError
@@ -76,7 +76,7 @@ def test_every_proof_stands_after_an_erasure(connection: sqlite3.Connection) -> 
     for seqs in ((entry.seq,), None):
         gathered = bundle.gather(connection, seqs, keys=KEYS)
         assert gathered.checkpoint == text
-        assert bundle.verify(gathered, logs=PINS, witnesses=PINS).size == 4
+        assert verifier.verify(gathered, logs=PINS, witnesses=PINS).size == 4
 
 
 def test_detail_ends_with_its_time(connection: sqlite3.Connection) -> None:

@@ -1,7 +1,8 @@
 """`wardnet-node log`: read and check the hospital's access log."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -12,8 +13,8 @@ from wardnet import clock
 from wardnet.audit import bundle as bundles
 from wardnet.audit import checkpoint, cosigned
 from wardnet.audit import log as access_log
-from wardnet.audit.cosigned import Coverage
 from wardnet.audit.entry import Entry, EventType
+from wardnet.audit.log import Connection
 from wardnet.audit.search import Search
 from wardnet.audit.search import search as find
 from wardnet.canonical import Json
@@ -21,8 +22,9 @@ from wardnet.command import json_option, print_record, print_records, shortened
 from wardnet.identity.credentials import Keys
 from wardnet_node.cli.place import Place
 from wardnet_node.cli.signing import signing_options, unlocked
-from wardnet_node.desk import retention
+from wardnet_node.desk import retention, vouched
 from wardnet_node.desk.events import by_operator
+from wardnet_node.vault.catalog import Catalog
 
 SHOWN = (
     "seq",
@@ -48,8 +50,8 @@ def log() -> None:
 @json_option
 @click.pass_obj
 def show(place: Place, *, start: int, limit: int | None, as_json: bool) -> None:
-    """Show the entries, oldest first."""
-    with place.catalog() as catalog, catalog.reading() as connection:
+    """Show the entries, oldest first; that is an entry too."""
+    with place.catalog() as catalog, _reading(place, catalog, "show") as connection:
         entries = list(access_log.entries(connection, start=start, limit=limit or -1))
     _print(entries, as_json=as_json)
 
@@ -86,7 +88,7 @@ def search(
     before: int,
     as_json: bool,
 ) -> None:
-    """Search the entries, newest first."""
+    """Search the entries, newest first; that is an entry too."""
     wanted = Search(
         since=_moment(since),
         until=_moment(until, after=1),
@@ -95,7 +97,7 @@ def search(
         dataset=dataset,
         before=before,
     )
-    with place.catalog() as catalog, catalog.reading() as connection:
+    with place.catalog() as catalog, _reading(place, catalog, "search") as connection:
         entries = find(connection, wanted, limit=limit)
     _print(entries, as_json=as_json)
 
@@ -116,14 +118,12 @@ def verify(place: Place, *, as_json: bool) -> None:
 @click.pass_obj
 def bundle(place: Place, *, file: BinaryIO) -> None:
     """Write the log to FILE with what proves it; that is an entry too."""
-    member, key, at = place.credentials.member, place.credentials.signer.key, clock.now()
+    uri, key = place.credentials.member.uri, place.credentials.signer.key
     with place.catalog() as catalog:
-        with catalog.transaction() as connection:
-            access_log.append(connection, by_operator(member, EventType.LOG_READ), at=at)
-            checkpoint.make(connection, key=key, origin=member.uri, at=at)
+        with _reading(place, catalog, "bundle") as connection:
+            cosigned.sign(connection, owner=uri, key=key, at=clock.now())
         with catalog.reading() as connection:
-            keys = {member.uri: key.public_key()}
-            bundles.write(bundles.gather(connection, None, keys=keys), file)
+            bundles.write(cosigned.gather(connection, None, key=key.public_key()), file)
 
 
 @log.command()
@@ -148,23 +148,25 @@ def erase(place: Place, *, patient: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def witnesses(place: Place, *, as_json: bool) -> None:
-    """Show how much of the log each witness has cosigned."""
+    """Show how much of the log each witness has cosigned.
+
+    Those count whose key stands in the address book.
+    """
     with place.catalog() as catalog, catalog.reading() as connection:
-        found = cosigned.coverage(connection)
-        standings = cosigned.standings(connection)
-        disputed = {item.witness for item in cosigned.evidence(connection)}
+        found = vouched.read(connection)
     records: list[Mapping[str, Json]] = [
         {
             "witness": one.name,
+            "counts": one.counts,
             "cosigned": one.size,
-            "of": found.size,
+            "of": found.coverage.size,
             "at": one.at,
-            "disputes": one.name in disputed,
+            "disputes": one.disputes,
         }
-        for one in standings
+        for one in found.vouchers
     ]
     print_records(records, as_json=as_json)
-    click.echo(_coverage(found), err=True)
+    click.echo(found.words(clock.now()), err=True)
 
 
 @log.command()
@@ -190,23 +192,13 @@ def extend(
     print_record({"until": done.until, "covered": done.covered}, as_json=as_json)
 
 
-def _coverage(found: Coverage) -> str:
-    """Say how much of the log others vouch for."""
-    if not found.peers:
-        return (
-            "No other hospital can witness this log: the address book names no node's key. The "
-            "coordinator's cosignature counts for nothing alone."
-        )
-    few = "" if found.peers > 1 else " Only one other hospital is known; two make it much stronger."
-    told = (
-        f"{found.covered} of {found.size} entries are confirmed by {found.needed} of "
-        f"{found.peers} other hospitals.{few}"
-    )
-    if found.until is None:
-        return told
-    stale = found.is_stale(clock.now())
-    since = clock.to_moment(found.until)
-    return f"{told} {'No question is answered since' if stale else 'It must be more by'} {since}."
+@contextmanager
+def _reading(place: Place, catalog: Catalog, operation: str) -> Iterator[Connection]:
+    """Read the log in the transaction that writes down who reads it."""
+    event = by_operator(place.credentials.member, EventType.LOG_READ)
+    with catalog.transaction() as connection:
+        access_log.append(connection, replace(event, operation=operation), at=clock.now())
+        yield connection
 
 
 def _moment(day: datetime | None, *, after: int = 0) -> str:

@@ -8,7 +8,15 @@ from typing import Final, TextIO
 import click
 
 from wardnet import logs
-from wardnet.command import Command, home_options, json_option, print_json, print_records
+from wardnet.agreement.address_book import key_of
+from wardnet.command import (
+    Command,
+    grouped,
+    home_options,
+    json_option,
+    print_json,
+    print_records,
+)
 from wardnet.identity.member import Role
 from wardnet.settings import effective
 from wardnet.transport.enrol import check_invitation, read_invitation
@@ -69,11 +77,13 @@ def init(place: Place, *, invitation: str, fingerprint: str | None, as_json: boo
         if sys.stdin.isatty():
             click.confirm("Is it what the network's operator told you?", abort=True, err=True)
     credentials, key = enrol.join(opened, place.home, place.new_passphrase())
-    member = credentials.member
+    member, own = credentials.member, key_of(credentials.signer.certificates[0])
     if as_json:
-        print_json({"hospital": member.id, "network": member.network, "recovery_key": key})
+        named = {"hospital": member.id, "network": member.network, "key": own}
+        print_json({**named, "recovery_key": key})
         return
     click.echo(f"This is now the node of {member.id} in {member.network}; home: {place.home}.")
+    click.echo(f"Its key, for the other hospitals' address books:\n  {grouped(own)}")
     click.echo(f"Recovery key of the vault:\n  {key}\n{RECOVERY}")
 
 

@@ -18,10 +18,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from wardnet import canonical, clock
 from wardnet.agreement.address_book import key_of
 from wardnet.audit import bundle as bundles
-from wardnet.audit import checkpoint, cosigned, log, note, tags
+from wardnet.audit import checkpoint, cosigned, log, note, recovery, tags
 from wardnet.audit import request as requests
 from wardnet.audit.entry import Actor, Event, EventType, Outcome
 from wardnet.audit.log import Connection
+from wardnet.audit.recovery import Recovery
 from wardnet.audit.request import Action, Question, Reply, Request
 from wardnet.audit.scope import Scope
 from wardnet.audit.search import Search, outside, scan
@@ -80,14 +81,15 @@ class _Body:
         All of it.
     size, next : int
         As `Reply` has them.
-    consistency : tuple of str
-        As `Reply` has it.
+    consistency, recovery
+        As `Reply` has them.
     """
 
     data: bytes
     size: int = 0
     next: int = 0
     consistency: tuple[str, ...] = ()
+    recovery: Recovery | None = None
 
 
 class Auditors:
@@ -221,10 +223,9 @@ class Auditors:
             self._use_nonce(connection, asked.request.nonce)
             read = self._finder(connection, asked)
             log.append(connection, event, at=at)
-            # A log that has lost its end signs no other one.
-            if not asked.question.size and not cosigned.is_disputed(connection):
-                key, origin = self._credentials.signer.key, self._origin(connection)
-                checkpoint.make(connection, key=key, origin=origin, at=at)
+            if not asked.question.size:
+                key = self._credentials.signer.key
+                cosigned.sign(connection, owner=self._member.uri, key=key, at=at)
         with self._catalog.reading() as connection:
             return read(connection)
 
@@ -247,10 +248,8 @@ class Auditors:
         wanted = replace(question.search, before=ends)
         found = scan(connection, wanted, within=asked.scope, limit=question.limit)
         seqs = [entry.seq for entry in found]
-        public = self._credentials.signer.key.public_key()
-        origin = checkpoint.parse(note.parse(signed).text).origin
-        keys = {**cosigned.keys(connection), origin: public}
-        bundle = bundles.gather(connection, seqs, keys=keys, size=size)
+        key = self._credentials.signer.key.public_key()
+        bundle = cosigned.gather(connection, seqs, key=key, size=size)
         stream = io.BytesIO()
         bundles.write(bundle, stream)
         return _Body(
@@ -258,6 +257,7 @@ class Auditors:
             size=size,
             next=seqs[-1] if len(seqs) == question.limit and seqs[-1] > 1 else 0,
             consistency=_consistency(connection, old=question.seen, new=size),
+            recovery=recovery.show(connection, size=size) if question.seen else None,
         )
 
     def _kept_answer(self, connection: Connection, asked: _Asked) -> bytes:
@@ -269,9 +269,6 @@ class Auditors:
         if answer is None:
             raise self._not_kept(query)
         return answer
-
-    def _origin(self, connection: Connection) -> str:
-        return cosigned.origin(connection, self._member.uri)
 
     def _use_nonce(self, connection: Connection, nonce: str) -> None:
         done = connection.execute("INSERT OR IGNORE INTO audit_nonces (nonce) VALUES (?)", (nonce,))
@@ -293,6 +290,7 @@ class Auditors:
             next=body.next,
             tag=asked.question.search.tag,
             consistency=body.consistency,
+            recovery=body.recovery,
         )
         data = requests.reply_to_bytes(reply)
         first = sign(requests.REPLY_PAYLOAD_TYPE, data, self._credentials.signer)

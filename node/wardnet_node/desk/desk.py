@@ -1,7 +1,7 @@
 """The desk: every decision and release of this hospital, durable together with its log entry.
 
 No log, no release: what leaves goes into the access log and the outbox in one transaction, and is
-sent only after its fsync.
+sent only after its fsync, which it shares with what was decided at the same time.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -59,6 +59,16 @@ class Desk:
         self._asked: dict[str, WorkId] = {}
         self._started = False
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make all that is decided in the block durable at its end, or none of it."""
+        try:
+            with self._catalog.together():
+                yield
+        except BaseException:
+            self.decisions.forget()  # it may have read what is not there now
+            raise
+
     def start(self) -> int:
         """Record that the daemon has started and return its epoch, above every one before.
 
@@ -68,9 +78,7 @@ class Desk:
         at = clock.now()
         if self.locked() is None:
             # First the anchor: once the catalog says that it was served, there is one.
-            with self._catalog.reading() as connection:
-                head = log.head(connection)
-            self._anchor.write(head)
+            self._write_anchor()
         with self._anchored() as connection:
             # The clock's, so that a catalog that was put back does not begin below what was.
             connection.execute(
@@ -305,16 +313,20 @@ class Desk:
 
     @contextmanager
     def _anchored(self) -> Iterator[Connection]:
-        """Run a transaction, and remember outside the catalog how far the log went.
+        """Run a transaction, and remember outside the catalog how far the durable log goes.
 
         Of a log that has lost its end, what is remembered stays.
         """
         locked = self.locked()
         with self._transaction() as connection:
             yield connection
-            head = log.head(connection)
         if locked is None:
-            self._anchor.write(head)
+            self._catalog.afterwards(self._write_anchor)
+
+    def _write_anchor(self) -> None:
+        with self._catalog.reading() as connection:
+            head = log.head(connection)
+        self._anchor.write(head)
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -325,5 +337,6 @@ class Desk:
             for query, asked in self._asked.items():
                 outbox.acknowledge_others(connection, str(asked), query=query)
             yield connection
+        # If they are lost with their commit, results are only sent once more.
         self._acknowledged.clear()
         self._asked.clear()

@@ -5,8 +5,9 @@ from datetime import datetime
 
 from wardnet import clock
 from wardnet.agreement.permission import judge
-from wardnet.audit import cosigned
+from wardnet.audit import checkpoint, cosigned
 from wardnet.audit.entry import Event
+from wardnet.audit.log import Connection
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope
@@ -81,6 +82,8 @@ class Gate:
         self._decisions = decisions
         self._credentials = credentials
         self._anchor = Anchor(catalog.path)
+        self._damage: WardnetError | None = None
+        self._read = False
         self._whole = False
         self._sources = Sources(
             view=lambda question: decisions.view(question=question),
@@ -140,16 +143,34 @@ class Gate:
     def shut(self, *, at: datetime) -> tuple[WardnetError, ...]:
         """Return why no question at all may be answered: because of the access log."""
         with self._catalog.reading() as connection:
-            # 1. The log has not lost its end; once that is certain, only witnesses can know better.
+            # 1. The log is whole; once that is certain, only witnesses can know better.
             if not self._whole or cosigned.is_disputed(connection):
-                gap = self._anchor.gap(connection)
-                self._whole = gap is None
-                if gap is not None:
-                    return (gap.error,)
+                broken = self._broken(connection)
+                self._whole = broken is None
+                if broken is not None:
+                    return (broken,)
             # 2. Others vouch for it.
             if cosigned.coverage(connection).is_stale(at):
                 return (WardnetError(Reason.LOG_STALE, hospital=self._credentials.member.id),)
         return ()
+
+    def _broken(self, connection: Connection) -> WardnetError | None:
+        """Return what is wrong with the log: its end is gone, or what is there was changed."""
+        gap = self._anchor.gap(connection)
+        if gap is not None:
+            return gap.error
+        if not self._read:
+            self._damage, self._read = self._damaged(connection), True
+        return self._damage
+
+    def _damaged(self, connection: Connection) -> WardnetError | None:
+        """Compute the log anew, once: who edits an entry leaves every stored hash above it."""
+        try:
+            checkpoint.verify(connection, key=self._credentials.signer.key.public_key())
+        except WardnetError as error:
+            seq, rule = error.details.get("line"), error.details.get("rule", str(error))
+            return WardnetError(Reason.NODE_LOCKED, rule=f"entry {seq}, {rule}" if seq else rule)
+        return None
 
     def _opened(self, permitted: Permitted, envelope: Envelope, started: datetime) -> Opened:
         query = permitted.request.query

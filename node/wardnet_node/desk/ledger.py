@@ -31,6 +31,10 @@ class Ledger:
         self._member = credentials.member
         self._knowledge = Knowledge(credentials)
 
+    def forget(self) -> None:
+        """Verify everything anew at the next look."""
+        self._knowledge = Knowledge(self._credentials)
+
     @contextmanager
     def _refusals_logged(self, event: Event) -> Iterator[None]:
         try:

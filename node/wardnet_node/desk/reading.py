@@ -9,8 +9,9 @@ from typing import Final, TypeVar
 from wardnet import canonical, clock
 from wardnet.audit import bundle as bundles
 from wardnet.audit import checkpoint as checkpoints
-from wardnet.audit import log, note
-from wardnet.audit.bundle import Bundle, Verdict
+from wardnet.audit import cosigned as witnessing
+from wardnet.audit import log, note, verifier
+from wardnet.audit.bundle import Bundle
 from wardnet.audit.entry import (
     Actor,
     Entry,
@@ -25,6 +26,7 @@ from wardnet.audit.log import Connection
 from wardnet.audit.report import REPORTS, About, Report
 from wardnet.audit.scope import Scope
 from wardnet.audit.search import EVERYTHING, Search, outside, scan
+from wardnet.audit.verifier import Verdict
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.member import Role
@@ -156,7 +158,7 @@ class Reading:
         Raises
         ------
         WardnetError
-            As `bundle.verify` and `gather`, `PAGE_UNKNOWN`, or `AUDIT_OUTSIDE_GRANT` for a whole
+            As `verifier.verify` and `gather`, `PAGE_UNKNOWN`, or `AUDIT_OUTSIDE_GRANT` for a whole
             log that is granted in part; logged.
         """
         wanted = EVERYTHING if seq is None else _only(seq)
@@ -165,8 +167,9 @@ class Reading:
                 raise self._outside(field="log")
             seqs = None if seq is None else [self._only(seq, right)[0].seq]
             pins = {self._member.uri: fingerprint} if fingerprint else {}
+            known = self._read(witnessing.pinned)
             return self._proved(
-                seqs, lambda bundle: bundles.verify(bundle, logs=pins, witnesses={})
+                seqs, lambda bundle: verifier.verify(bundle, logs=pins, witnesses=known)
             )
 
     def report(self, reader: Reader, name: str, wanted: Search) -> tuple[Report, bool]:
@@ -175,7 +178,7 @@ class Reading:
             found = self._many(wanted, right, limit=MOST_REPORTED + 1)
             more = len(found) > MOST_REPORTED
             whole = right.scope.whole and wanted == EVERYTHING and not more
-            about = _about(wanted, complete=whole)
+            about = self._about(wanted, complete=whole)
             return REPORTS[name].make(found[:MOST_REPORTED], about), more
 
     def export(self, reader: Reader, form: str, wanted: Search) -> bytes:
@@ -188,7 +191,7 @@ class Reading:
                 seqs = None if whole else [entry.seq for entry in found]
                 self._proved(seqs, lambda bundle: bundles.write(bundle, stream))
             elif form == HTML:
-                html.write(found, stream, _about(wanted, complete=False))
+                html.write(found, stream, self._about(wanted, complete=False))
             else:
                 EXPORTS[form].write(found, stream)
         return stream.getvalue()
@@ -198,13 +201,24 @@ class Reading:
         newest = None if seqs is None else max(seqs, default=1)
         size = self._read(lambda connection: covering(connection, newest))
         if not size:
+            uri, key, at = self._member.uri, self._signing, clock.now()
             with self._catalog.transaction() as connection:
-                origin, at = self._member.uri, clock.now()
-                signed = checkpoints.make(connection, key=self._signing, origin=origin, at=at)
-            size = checkpoints.parse(note.parse(signed).text).size
-        keys = {self._member.uri: self._signing.public_key()}
+                witnessing.sign(connection, owner=uri, key=key, at=at)
+        public = self._signing.public_key()
         return self._read(
-            lambda connection: use(bundles.gather(connection, seqs, keys=keys, size=size))
+            lambda connection: use(
+                witnessing.gather(connection, seqs, key=public, size=size or None)
+            )
+        )
+
+    def _about(self, wanted: Search, *, complete: bool) -> About:
+        """Return what a report needs to know besides the entries."""
+        found = self._read(witnessing.coverage)
+        return About(
+            at=clock.to_moment(clock.now()),
+            patient=frozenset({wanted.tag}) if wanted.tag else frozenset(),
+            complete=complete,
+            covered={self._member.uri: found.covered} if found.peers else {},
         )
 
     def _only(self, seq: int, right: Right) -> tuple[Entry, ...]:
@@ -285,8 +299,3 @@ def _only(seq: int) -> Search:
 
 def _scan(connection: Connection, wanted: Search, right: Right, *, limit: int) -> tuple[Entry, ...]:
     return tuple(scan(connection, wanted, within=right.scope, limit=limit))
-
-
-def _about(wanted: Search, *, complete: bool) -> About:
-    patient = frozenset({wanted.tag}) if wanted.tag else frozenset[str]()
-    return About(at=clock.to_moment(clock.now()), patient=patient, complete=complete)

@@ -41,6 +41,11 @@ class Received(Ledger):
         super().__init__(catalog, credentials=credentials)
         self._refused: set[str] = set()
 
+    def forget(self) -> None:
+        """Verify everything anew at the next look, and log again what is refused."""
+        super().forget()
+        self._refused.clear()
+
     def receive(self, envelope: Envelope) -> None:
         """Keep a study that came in; the same one again changes nothing.
 

@@ -9,14 +9,16 @@ The log goes on under a new origin, and the statement names what witnesses have 
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from pydantic import TypeAdapter
 
 from wardnet import canonical, clock
-from wardnet.audit import cosigned, log, recovery
+from wardnet.audit import checkpoint, cosigned, log, recovery
 from wardnet.audit.checkpoint import origin_of
 from wardnet.audit.entry import EventType
+from wardnet.audit.log import Connection
 from wardnet.audit.recovery import PAYLOAD_TYPE, BreakGlass
 from wardnet.clock import Moment
 from wardnet.errors import Reason, WardnetError
@@ -61,10 +63,10 @@ class Unlocking(Ledger):
         event = by_steward(self._member, EventType.BREAK_GLASS, stewards)
         with self._refusals_logged(event):
             with self._catalog.transaction() as connection:
-                gap = anchor.gap(connection)
+                log.verify(connection)
+                gap = anchor.gap(connection) or _rewritten(connection)
                 if gap is None:
                     raise WardnetError(Reason.NODE_NOT_LOCKED)
-                log.verify(connection)
                 self._check_two(connection, stewards)
                 number = cosigned.next_number(connection)
                 statement = self._statement(
@@ -84,7 +86,7 @@ class Unlocking(Ledger):
                 cosigned.begin_anew(connection, number=number, seq=entry.seq, at=at)
                 head = log.head(connection)
             # Last: until the statement is durable, the node stays locked.
-            anchor.write(head)
+            self._catalog.afterwards(partial(anchor.write, head))
         return statement
 
     def _statement(
@@ -103,3 +105,8 @@ class Unlocking(Ledger):
                 reason=_PARAGRAPH.validate_python(reason),
             )
         )
+
+
+def _rewritten(connection: Connection) -> Gap | None:
+    """Return what a log lacks whose own checkpoints say that it was another one."""
+    return Gap(None, log.head(connection)) if checkpoint.unfit(connection) else None

@@ -11,7 +11,7 @@ from wardnet import clock, logs
 from wardnet.audit.log import Connection
 from wardnet.errors import WardnetError
 from wardnet.identity.member import Member
-from wardnet_node.desk.thread import DeskThread
+from wardnet.jobs import Jobs
 from wardnet_node.notify import queue
 from wardnet_node.notify.channels import Way
 from wardnet_node.notify.message import Message
@@ -33,7 +33,7 @@ class Notifier:
         The hospital's node.
     ways : mapping of Channel to Way
         That are set.
-    catalog : DeskThread of Catalog
+    catalog : Jobs of Catalog
         Holds the queue; beside the desk, so that no query waits for it.
     give_up : timedelta
         How long after the first thing that it tells of a message is tried.
@@ -44,7 +44,7 @@ class Notifier:
         *,
         member: Member,
         ways: Mapping[Channel, Way],
-        catalog: DeskThread[Catalog],
+        catalog: Jobs[Catalog],
         give_up: timedelta,
     ) -> None:
         self._member = member

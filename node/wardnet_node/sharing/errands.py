@@ -8,9 +8,9 @@ from typing import Final, TypeAlias
 
 from wardnet import logs
 from wardnet.errors import Reason, WardnetError
+from wardnet.jobs import Jobs
 from wardnet.sharing.notice import Place
 from wardnet_node.desk.shares.state import Share, State
-from wardnet_node.desk.thread import DeskThread
 from wardnet_node.sharing import way
 from wardnet_node.sharing.busy import only_here
 from wardnet_node.sharing.carrier import Carrier
@@ -40,7 +40,7 @@ class Errands:
 
     Parameters
     ----------
-    owner : DeskThread of Owner
+    owner : Jobs of Owner
         Makes parcels, and knows the shares; beside the desk, so that no query waits for it.
     carrier : Carrier
         Of this node.
@@ -53,7 +53,7 @@ class Errands:
 
     def __init__(
         self,
-        owner: DeskThread[Owner],
+        owner: Jobs[Owner],
         carrier: Carrier,
         spool: Spool,
         *,

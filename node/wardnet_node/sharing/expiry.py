@@ -5,7 +5,7 @@ from typing import Final
 
 from wardnet import logs
 from wardnet.errors import WardnetError
-from wardnet_node.desk.thread import DeskThread
+from wardnet.jobs import Jobs
 from wardnet_node.sharing.recipient import Recipient
 
 LOOK_SECONDS: Final = 1.0
@@ -16,11 +16,11 @@ class Expiry:
 
     Parameters
     ----------
-    recipient : DeskThread of Recipient
+    recipient : Jobs of Recipient
         Destroys it; beside the desk, so that no query waits for it.
     """
 
-    def __init__(self, recipient: DeskThread[Recipient]) -> None:
+    def __init__(self, recipient: Jobs[Recipient]) -> None:
         self._recipient = recipient
         self._told = ""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
-from wardnet_node.desk.thread import DeskThread
+from wardnet.jobs import Jobs
 from wardnet_node.settings import NodeSettings
 from wardnet_node.sharing.carrier import Carrier
 from wardnet_node.sharing.errands import Errands
@@ -48,7 +48,7 @@ async def carrying_parcels(
             )
             await stack.enter_async_context(serving)
         # Only now it is known where parcels wait.
-        owner = DeskThread(lambda: Owner.open(home, keystore, credentials, settings))
+        owner = Jobs(lambda: Owner.open(home, keystore, credentials, settings))
         spool = Spool(home)
         carrier = Carrier(spool, credentials=credentials, settings=settings)
         running = asyncio.create_task(Errands(owner, carrier, spool, proven=proven).run())
@@ -58,5 +58,4 @@ async def carrying_parcels(
             running.cancel()
             with suppress(asyncio.CancelledError):
                 await running
-            await owner.do(Owner.close)
-            owner.close()
+            await owner.close(Owner.close)

@@ -11,13 +11,13 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.files import write_private
 from wardnet.identity.keystore import Keystore
 from wardnet.identity.member import Member
+from wardnet.jobs import Jobs
 from wardnet.settings import where
 from wardnet.sharing.notice import Place
 from wardnet.transport.channel import RELAY_PORT
 from wardnet.transport.listen import check_listen
 from wardnet.transport.parcels.door import Fetching
 from wardnet_node.desk.shares.shares import Shares
-from wardnet_node.desk.thread import DeskThread
 from wardnet_node.settings import NodeSettings
 from wardnet_node.sharing.listening import Rules, listening
 from wardnet_node.sharing.spool import Spool
@@ -89,7 +89,7 @@ async def serving_parcels(
     """
     check_listen(settings, "listen", home)
     _check_named(home, settings)
-    shares = DeskThread(lambda: Shares.open(home, keystore, credentials))
+    shares = Jobs(lambda: Shares.open(home, keystore, credentials))
 
     async def admit(asked: Fetching, recipient: Member) -> None:
         if asked.owner != credentials.member.id:
@@ -124,5 +124,4 @@ async def serving_parcels(
             logs.logger().info("listening", address=address)
             yield address
     finally:
-        await shares.do(Shares.close)
-        shares.close()
+        await shares.close(Shares.close)

@@ -7,10 +7,8 @@ record. SQLCipher encrypts and authenticates every page, its write-ahead log inc
 
 import os
 import sqlite3
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import cached_property
+from collections.abc import Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, cast
 
@@ -19,6 +17,7 @@ import sqlcipher3
 from wardnet.audit import cosigned, log, search, tags, witness
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.keystore import Keystore
+from wardnet.transactions import Transactions
 from wardnet_node import usage
 from wardnet_node.desk.shares import moments
 from wardnet_node.desk.shares import store as shares
@@ -215,7 +214,7 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
 """Each brings a catalog from one version to the next; they are only ever added to."""
 
 
-class Catalog:
+class Catalog(Transactions):
     """Hold the open catalog; several processes may, and several threads of each.
 
     Parameters
@@ -228,13 +227,12 @@ class Catalog:
 
     def __init__(self, path: Path, key: bytes) -> None:
         self.path = path
-        self._lock = threading.RLock()
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # SQLite gives its own files the rights of this one.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlcipher3.connect(path, isolation_level=None, check_same_thread=False)
         try:
-            self._connection = _prepared(connection, key, path)
+            super().__init__(_prepared(connection, key, path), explained=partial(disk_errors, path))
             self._migrate()
         except BaseException:
             connection.close()
@@ -276,53 +274,27 @@ class Catalog:
         with self._lock:
             self._connection.close()
 
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Run the block as one writing transaction: all of it durable at the end, or nothing.
-
-        Raises
-        ------
-        WardnetError
-            `DISK_FULL`, or `IN_USE` when another process writes for too long.
-        """
-        with self._lock, disk_errors(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                # A full disk may have rolled back already.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """Run the block as one reading transaction: it sees one moment and keeps nobody waiting."""
-        with self._lock, disk_errors(self.path):
-            if self._connection.in_transaction:
-                yield self._connection
-                return
-            self._connection.execute("BEGIN")
-            try:
-                yield self._connection
-            finally:
-                self._connection.execute("ROLLBACK")
-
     def forget(self) -> None:
-        """Write over what was deleted, in the write-ahead log too."""
-        with self._lock:
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Write over what was deleted, in the write-ahead log too, once that is durable."""
+        self.afterwards(self._truncate)
+
+    def _truncate(self) -> None:
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _migrate(self) -> None:
+        if self._version() == len(MIGRATIONS):
+            return  # as always but once: opening writes nothing
         with self.transaction() as connection:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            version = self._version()
             if version > len(MIGRATIONS):
                 raise _damaged(self.path, "a newer version of the software wrote it")
             for statements in MIGRATIONS[version:]:
                 for statement in statements:
                     connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _prepared(connection: object, key: bytes, path: Path) -> sqlite3.Connection:

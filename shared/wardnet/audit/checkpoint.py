@@ -211,6 +211,16 @@ def verify(connection: Connection, *, key: Ed25519PublicKey) -> Head:
     return log.verify(connection, _heads(connection, key))
 
 
+def unfit(connection: Connection) -> list[int]:
+    """Return the sizes of the checkpoints that the log, by its stored hashes, does not continue."""
+    rows = connection.execute("SELECT size, note FROM checkpoints").fetchall()
+    return [
+        size
+        for size, text in rows
+        if log.head_at(connection, size) != parse(note.parse(text).text).head
+    ]
+
+
 def _heads(connection: Connection, key: Ed25519PublicKey) -> Iterator[Head]:
     for (text,) in connection.execute("SELECT note FROM checkpoints ORDER BY size"):
         origin = parse(note.parse(text).text).origin

@@ -115,15 +115,11 @@ class Correspondence:
         """Make a checkpoint of what is there, and return whom to show it."""
         peers, at = self._peers(connection), clock.now()
         cosigned.cover(connection, counting(peers), at=at)
-        if cosigned.is_due(connection, most=1) and not cosigned.is_disputed(connection):
-            self._checkpoint(connection)
+        if cosigned.is_due(connection, most=1):
+            cosigned.sign(connection, owner=self._uri, key=self._credentials.signer.key, at=at)
         size = log.size(connection)
         done = {one.name for one in cosigned.standings(connection) if one.size >= size}
         return tuple(name for name in peers if not (name in done and name in self._held))
-
-    def _checkpoint(self, connection: Connection) -> None:
-        name, key = cosigned.origin(connection, self._uri), self._credentials.signer.key
-        checkpoints.make(connection, key=key, origin=name, at=clock.now())
 
     async def _offer(self, name: str) -> Said:
         """Bring a witness to cosign our log as it is, by as many letters as it takes."""

@@ -6,7 +6,7 @@ put back or told in two ways, and is locked; else it proves that it does, and is
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,8 +15,9 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from wardnet import clock
+from wardnet.audit import bundle, log, note, recovery, tree, witness
 from wardnet.audit import checkpoint as checkpoints
-from wardnet.audit import log, note, recovery, tree, witness
+from wardnet.audit.bundle import Bundle
 from wardnet.audit.checkpoint import Checkpoint, origin_of
 from wardnet.audit.log import Connection
 from wardnet.audit.note import SignedNote
@@ -131,8 +132,45 @@ def origin(connection: Connection, owner: str) -> str:
     return origin_of(owner, _number(connection))
 
 
+def sign(connection: Connection, *, owner: str, key: Ed25519PrivateKey, at: datetime) -> None:
+    """Make a checkpoint of the log as it is, under its present origin; none while it is disputed.
+
+    A log that has lost its end must not sign another one beside what others have seen.
+    """
+    if not is_disputed(connection):
+        checkpoints.make(connection, key=key, origin=origin(connection, owner), at=at)
+
+
+def gather(
+    connection: Connection,
+    seqs: Sequence[int] | None,
+    *,
+    key: Ed25519PublicKey,
+    size: int | None = None,
+) -> Bundle:
+    """Return entries with what proves them, as `bundle.gather`, and what witnesses have cosigned.
+
+    Parameters
+    ----------
+    key : Ed25519PublicKey
+        The log's, under whatever origin it has signed.
+    """
+    signed = checkpoints.latest(connection, before=size)
+    if signed is None:
+        raise WardnetError(Reason.ENTRY_UNCOVERED, line=1)
+    origin = checkpoints.parse(note.parse(signed).text).origin
+    known = {**keys(connection), origin: key}
+    seen = [one.size for one in standings(connection)]
+    return bundle.gather(connection, seqs, keys=known, size=size, witnessed=seen)
+
+
 def begin_anew(connection: Connection, *, number: int, seq: int, at: datetime) -> None:
-    """Go on under a new origin, begun by entry `seq`; no witness has seen it yet."""
+    """Go on under a new origin, begun by entry `seq`; no witness has seen it yet.
+
+    Checkpoints of what is gone are the old log's: the entry names the newest, and none is kept.
+    """
+    for size in checkpoints.unfit(connection):
+        connection.execute("DELETE FROM checkpoints WHERE size = ?", (size,))
     connection.execute("DELETE FROM witnesses")
     connection.execute("DELETE FROM log_evidence")
     _put(connection, number=str(number), began=str(seq), covered="0", since=clock.to_moment(at))
@@ -339,6 +377,12 @@ def standings(connection: Connection) -> tuple[Standing, ...]:
 def keys(connection: Connection) -> Mapping[str, Ed25519PublicKey]:
     """Return the keys of all witnesses that have cosigned, by name."""
     return {one.name: Ed25519PublicKey.from_public_bytes(one.key) for one in standings(connection)}
+
+
+def pinned(connection: Connection) -> Mapping[str, str]:
+    """Return the fingerprints of who counts, by name; an empty one where it never cosigned."""
+    held = {name: note.fingerprint(key) for name, key in keys(connection).items()}
+    return {name: held.get(name, "") for name in json.loads(_state(connection).get("peers", "[]"))}
 
 
 def is_due(connection: Connection, *, most: int) -> bool:

@@ -106,7 +106,7 @@ def append(connection: Connection, event: Event, *, at: datetime) -> Entry:
         raise RuntimeError(message)
     index = size(connection)
     entry = Entry(
-        **{name: getattr(event, name) for name in event.__dataclass_fields__},
+        **vars(event),
         seq=index + 1,
         time=to_moment(at),
         software_version=_SOFTWARE,

@@ -117,7 +117,7 @@ def last(connection: Connection) -> tuple[int, BreakGlass] | None:
 def show(connection: Connection, *, size: int) -> Recovery | None:
     """Return the entry by which the log began anew, proven under its checkpoint of `size`."""
     began = last(connection)
-    if began is None:
+    if began is None or began[0] > size:
         return None
     seq, _ = began
     return Recovery(

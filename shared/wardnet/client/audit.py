@@ -14,17 +14,22 @@ from datetime import timedelta
 from time import sleep
 from typing import Final, NoReturn
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from wardnet import canonical, clock
 from wardnet.audit import bundle as bundles
-from wardnet.audit import checkpoint, entry, note, tree
+from wardnet.audit import checkpoint, entry, note, recovery, tree, verifier
 from wardnet.audit import grant as grants
 from wardnet.audit import request as requests
-from wardnet.audit.bundle import Bundle, Proved, Verdict
+from wardnet.audit.bundle import Bundle, Proved
+from wardnet.audit.checkpoint import Checkpoint
 from wardnet.audit.entry import Entry, EventType
 from wardnet.audit.grant import Grant
+from wardnet.audit.recovery import Recovery
 from wardnet.audit.request import MOST_ENTRIES, Action, Question, Reply, Request
 from wardnet.audit.search import EVERYTHING, Search
 from wardnet.audit.tree import leaf_hash, verify_inclusion
+from wardnet.audit.verifier import Verdict
 from wardnet.client.connection import Connection
 from wardnet.client.pins import Pins
 from wardnet.errors import Reason, WardnetError
@@ -121,7 +126,7 @@ class Audit:
         Raises
         ------
         WardnetError
-            What the hospital refuses; what `bundle.verify` refuses; `CONSISTENCY_REFUSED` when
+            What the hospital refuses; what `verifier.verify` refuses; `CONSISTENCY_REFUSED` when
             the log is not the one that was seen before.
         """
         seen = self._pins.seen(self._node(hospital).uri)
@@ -140,12 +145,11 @@ class Audit:
             following = replace(wanted, before=reply.next)
             question = replace(question, search=following, limit=left, size=first.size, seen=0)
             reply, body = self._question(hospital, Action.SEARCH, question)
-            part = bundles.read(io.BytesIO(body))
-            taken.extend(part.entries)
+            taken.extend(bundles.read(io.BytesIO(body)).entries)
         whole = wanted == EVERYTHING and not patient and not reply.next
         words = describe(wanted, by_patient=bool(patient))
         found = self._found(hospital, part, taken, whole=whole, words=words)
-        verdict = _continued(found, seen=seen, proof=first.consistency)
+        verdict = _continued(found, seen=seen, reply=first)
         self._pins.see(self._node(hospital).uri, found.bundle.checkpoint)
         return replace(found, verdict=verdict, tag=first.tag, more=bool(reply.next))
 
@@ -276,7 +280,7 @@ class Audit:
         # 2. It holds, and it is a log of this hospital.
         pins = self._pins.keys
         try:
-            verdict = bundles.verify(bundle, logs=pins, witnesses=pins)
+            verdict = verifier.verify(bundle, logs=pins, witnesses=pins)
         except WardnetError as error:
             if error.reason is Reason.BUNDLE_REWRITTEN:
                 _name_changed(proofs, bundle.checkpoint)
@@ -322,13 +326,14 @@ def _name_changed(proved: Sequence[Proved], signed: str) -> None:
         raise WardnetError(Reason.PROOF_REFUSED, line=changed[0], rule=rule)
 
 
-def _continued(found: Found, *, seen: str | None, proof: Sequence[str]) -> Verdict:
+def _continued(found: Found, *, seen: str | None, reply: Reply) -> Verdict:
     """Return what is proven, that the log is the one seen before included.
 
     Raises
     ------
     WardnetError
-        `CONSISTENCY_REFUSED` when it is not.
+        `CONSISTENCY_REFUSED` when it is not; `LOG_ROLLED_BACK` or `RECOVERY_UNPROVEN` when it is
+        another beginning of it, which nobody has accounted for.
     """
     verdict = found.verdict
     if seen is None:
@@ -336,17 +341,31 @@ def _continued(found: Found, *, seen: str | None, proof: Sequence[str]) -> Verdi
     before = checkpoint.parse(note.parse(seen).text)
     after = checkpoint.parse(note.parse(found.bundle.checkpoint).text)
     if before.origin != after.origin:
-        told = f"Whether it continues {before.origin}, of which you saw {before.size} entries."
-        return replace(verdict, not_proven=(told, *verdict.not_proven))
+        return _begun_anew(found, before, after, shown=reply.recovery)
     tree.verify_consistency(
         old=before.size,
         old_root=before.root,
         new=after.size,
         new_root=after.root,
-        proof=[bytes.fromhex(item) for item in proof],
+        proof=[bytes.fromhex(item) for item in reply.consistency],
     )
     told = f"The {before.size} entries that you saw before are its beginning, unchanged."
     return replace(verdict, proven=(*verdict.proven, told))
+
+
+def _begun_anew(
+    found: Found, before: Checkpoint, after: Checkpoint, *, shown: Recovery | None
+) -> Verdict:
+    """Return what is proven of a log that stewards let begin anew since it was seen."""
+    if after.number < before.number:
+        raise WardnetError(Reason.LOG_ROLLED_BACK, size=before.size)
+    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(found.bundle.keys[after.origin]))
+    recovery.check(shown, anew=after, held=before, key=key)
+    what = f"the {before.size} entries that you saw before"
+    told = f"It began anew as {after.origin}, by an entry in which its stewards name {what}."
+    open_ = f"Whether it still tells {what}: its stewards vouch for that."
+    verdict = found.verdict
+    return replace(verdict, proven=(*verdict.proven, told), not_proven=(open_, *verdict.not_proven))
 
 
 def describe(wanted: Search, *, by_patient: bool) -> str:

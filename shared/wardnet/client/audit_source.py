@@ -12,7 +12,7 @@ import click
 
 from wardnet import clock
 from wardnet.audit import bundle as bundles
-from wardnet.audit import checkpoint, note
+from wardnet.audit import checkpoint, note, verifier
 from wardnet.audit.bundle import Bundle
 from wardnet.audit.entry import EventType, Outcome
 from wardnet.audit.search import Search
@@ -94,19 +94,19 @@ def read_bundle(path: Path, pins: Pins, *, kept: Sequence[Path] = ()) -> Found:
     Raises
     ------
     WardnetError
-        `FILE_UNREADABLE`, or what `bundle.read` and `bundle.verify` refuse; `PROOF_REFUSED`,
+        `FILE_UNREADABLE`, or what `bundle.read` and `verifier.verify` refuse; `PROOF_REFUSED`,
         naming the first entry that is another one than in a bundle that was kept.
     """
     bundle = _read(path)
     origin = _origin(bundle.checkpoint)
-    known = pins.seen(origin)
+    known = pins.seen(checkpoint.parse(note.parse(bundle.checkpoint).text).owner)
     seen = [known] if known is not None and _origin(known) == origin else []
     for before in map(_read, kept):
-        bundles.verify(before, logs=pins.keys, witnesses=pins.keys)
+        verifier.verify(before, logs=pins.keys, witnesses=pins.keys)
         if _origin(before.checkpoint) == origin:
             _compare(bundle, before)
         seen.append(before.checkpoint)
-    verdict = bundles.verify(bundle, logs=pins.keys, witnesses=pins.keys, seen=seen)
+    verdict = verifier.verify(bundle, logs=pins.keys, witnesses=pins.keys, seen=seen)
     return Found(bundle=bundle, verdict=verdict, entries=read_entries(bundle.entries))
 
 

@@ -9,9 +9,9 @@ import click
 
 from wardnet import canonical
 from wardnet.audit import bundle as bundles
-from wardnet.audit.bundle import Verdict
 from wardnet.audit.entry import Entry
 from wardnet.audit.search import Search
+from wardnet.audit.verifier import Verdict
 from wardnet.canonical import Json
 from wardnet.client.audit_source import Sources, read_bundle, search_options, sources
 from wardnet.client.audit_words import described, inclusion, listed, path
@@ -196,8 +196,9 @@ def trust() -> None:
 def add_trust(places: tuple[Path, Path | None], *, origin: str, fingerprint: str) -> None:
     """Pin the key of ORIGIN, e.g. wardnet://heartnet/node/north.
 
-    With another key nothing of that log verifies any more, and no answer or decision of that node
-    is believed.
+    It is the key of its log and of a witness: what it has cosigned of other logs counts from now
+    on. With another key nothing of that log verifies any more, and no answer or decision of that
+    node is believed.
     """
     Pins(places[0]).add(origin, fingerprint)
 
@@ -251,7 +252,11 @@ def _verdict(verdict: Verdict) -> dict[str, Json]:
         "size": verdict.size,
         "fingerprint": verdict.fingerprint,
         "count": verdict.count,
-        "cosigned": {name: at.isoformat() for name, at in verdict.cosigned.items()},
+        "cosigned": {
+            name: {"entries": each.size, "at": each.at.isoformat()}
+            for name, each in verdict.cosigned.items()
+        },
+        "covered": verdict.covered,
         "proven": list(verdict.proven),
         "not_proven": list(verdict.not_proven),
     }

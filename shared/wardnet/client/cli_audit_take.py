@@ -3,14 +3,17 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
 from wardnet import clock
 from wardnet.audit import bundle as bundles
+from wardnet.audit import checkpoint, note
 from wardnet.audit.entry import Entry
 from wardnet.audit.export import EXPORTS, html
 from wardnet.audit.export.syslog_sender import Carrier, Receiver, send
@@ -29,6 +32,25 @@ HTML: Final = "html"
 SYSLOG: Final = "syslog"
 
 
+def _zone(_context: click.Context, _option: click.Parameter, name: str) -> tzinfo:
+    """Read where people work."""
+    try:
+        return ZoneInfo(name) if name != "UTC" else UTC
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        message = f"{name[:80]!r} is no time zone; they are written like Europe/Berlin"
+        raise click.BadParameter(message) from None
+
+
+zone_option = click.option(
+    "--zone",
+    default="UTC",
+    show_default=True,
+    metavar="NAME",
+    callback=_zone,
+    help="Time zone of the people whose office hours count, e.g. Europe/Berlin.",
+)
+
+
 @click.command()
 @click.argument("name", type=click.Choice(list(REPORTS)))
 @click.argument("named", metavar="SOURCE...", nargs=-1, required=True)
@@ -38,6 +60,7 @@ SYSLOG: Final = "syslog"
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Bundle of the coordinator's log, to hold the hospitals' against.",
 )
+@zone_option
 @json_option
 def report(
     name: str,
@@ -46,6 +69,7 @@ def report(
     wanted: Search,
     patient: str,
     coordinator: Path | None,
+    zone: tzinfo,
     as_json: bool,
 ) -> None:
     """Make the report NAME of the logs of every SOURCE.
@@ -53,7 +77,7 @@ def report(
     An accounting of disclosures needs --patient, a reconciliation --coordinator.
     """
     found, about = _taken(named, wanted, patient=patient, coordinator=coordinator)
-    made = REPORTS[name].make(_entries(found), about)
+    made = REPORTS[name].make(_entries(found), replace(about, zone=zone))
     if as_json:
         rows: list[Json] = [dict(zip(made.columns, row, strict=True)) for row in made.rows]
         print_json({"title": made.title, "explanation": made.explanation, "rows": rows})
@@ -83,6 +107,7 @@ def report(
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Certificates, PEM, that a receiver by TLS must lead to; the system's otherwise.",
 )
+@zone_option
 def export(
     form: str,
     *,
@@ -92,6 +117,7 @@ def export(
     output: BinaryIO | None,
     receiver: Receiver | None,
     authority: Path | None,
+    zone: tzinfo,
 ) -> None:
     """Write the entries of every SOURCE in another form.
 
@@ -112,7 +138,7 @@ def export(
     if form == BUNDLE:
         bundles.write(found[0].bundle, stream)
     elif form == HTML:
-        html.write(_entries(found), stream, about)
+        html.write(_entries(found), stream, replace(about, zone=zone))
     else:
         EXPORTS[form].write(_entries(found), stream)
 
@@ -146,8 +172,19 @@ def _taken(
         patient=frozenset(each.tag for each in found if each.tag),
         coordinator=told,
         complete=all(each.bundle.complete for each in found),
+        covered=_covered(found),
     )
     return found, about
+
+
+def _covered(found: Sequence[Found]) -> dict[str, int]:
+    """Return by log how much of it most of the pinned witnesses have cosigned."""
+    sizes: dict[str, int] = {}
+    for each in found:
+        owner = checkpoint.parse(note.parse(each.bundle.checkpoint).text).owner
+        if each.verdict.covered is not None:
+            sizes[owner] = max(sizes.get(owner, 0), each.verdict.covered)
+    return sizes
 
 
 def _entries(found: Sequence[Found]) -> list[Entry]:

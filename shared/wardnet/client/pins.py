@@ -8,8 +8,10 @@ from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from wardnet import canonical
+from wardnet.audit.checkpoint import Checkpoint
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.files import read_private, write_private
+from wardnet.identity.member import Member
 from wardnet.question.dictionary import STRICT
 from wardnet.question.query import Digest
 
@@ -64,13 +66,15 @@ class Pins:
         WardnetError
             `ALREADY_EXISTS` when another key is pinned under this name; `PARAMETER_INVALID`.
         """
+        _check_origin(name)
         pinned = self._read()
         if pinned.keys.get(name, fingerprint) != fingerprint:
             raise WardnetError(Reason.ALREADY_EXISTS, path=f"a pin of {name}")
         try:
             self._write(Pinned(keys={**pinned.keys, name: fingerprint}, seen=pinned.seen))
         except ValueError as error:
-            raise _invalid(rule="takes 64 hexadecimal characters") from error
+            rule = "takes 64 hexadecimal characters"
+            raise _invalid(rule=rule, parameter="fingerprint") from error
 
     def remove(self, name: str) -> None:
         """Take a pin away.
@@ -112,5 +116,13 @@ class Pins:
         write_private(self._path, canonical.write(_ADAPTER, pinned))
 
 
-def _invalid(*, rule: str) -> WardnetError:
-    return WardnetError(Reason.PARAMETER_INVALID, method="A pin", parameter="origin", rule=rule)
+def _check_origin(name: str) -> None:
+    """Refuse a name that no log and no witness can have: such a pin would never count."""
+    try:
+        Member.from_uri(Checkpoint(name, 0, b"").owner)
+    except WardnetError as error:
+        raise _invalid(rule="is written like wardnet://heartnet/node/north") from error
+
+
+def _invalid(*, rule: str, parameter: str = "origin") -> WardnetError:
+    return WardnetError(Reason.PARAMETER_INVALID, method="A pin", parameter=parameter, rule=rule)

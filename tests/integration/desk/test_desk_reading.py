@@ -7,7 +7,7 @@ from html import unescape
 from support.desk import Browser, DeskHome, fill_log
 from support.page import NUMBER, page_of, words
 from wardnet import clock
-from wardnet.audit import log
+from wardnet.audit import cosigned, log
 from wardnet.audit.entry import EventType, refused
 from wardnet.errors import Reason, WardnetError
 from wardnet_node.desk.events import by_operator
@@ -82,3 +82,18 @@ def test_the_health_of_the_node_is_shown(anna: Browser) -> None:
     page = words(anna.open("/health"))
     for text in ("Connected to the coordinator", "more days", "agree to 0.2 seconds", "are free"):
         assert text in page
+
+
+def test_who_has_confirmed_the_log_is_shown(anna: Browser, home: DeskHome) -> None:
+    """Without witnesses that is said; with them, who cosigned how much and when."""
+    assert "Witnesses look at this No other hospital can witness" in words(anna.open("/health"))
+    north, at = "wardnet://heartnet/node/northside", clock.now()
+    with home.catalog() as catalog, catalog.transaction() as connection:
+        cosigned.cover(connection, {north, "wardnet://heartnet/node/southside"}, at=at)
+        connection.execute(
+            "INSERT INTO witnesses VALUES (?, ?, 3, ?)", (north, bytes(32), clock.to_moment(at))
+        )
+    page = words(anna.open("/health"))
+    assert "Witnesses good 0 of" in page
+    assert re.search(r"northside 3 of \d+ \d+ \w+ 20\d\d", page)
+    assert re.search(r"southside 0 of \d+ never", page)

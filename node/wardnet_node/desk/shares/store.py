@@ -110,9 +110,9 @@ def statements(connection: Connection, prefix: str = "") -> Iterator[Kept]:
     rows = connection.execute(
         "SELECT position, digest, request, envelope, at FROM share_statements WHERE request IN ("
         "SELECT request FROM share_statements"
-        " WHERE substr(digest, 1, :length) = :prefix OR substr(request, 1, :length) = :prefix"
+        " WHERE substr(digest, 1, ?1) = ?2 OR substr(request, 1, ?1) = ?2"
         ") ORDER BY position",
-        {"prefix": prefix, "length": len(prefix)},
+        (len(prefix), prefix),
     )
     for position, digest, request, envelope, at in rows:
         yield Kept(position, digest, request, bytes(envelope), at)

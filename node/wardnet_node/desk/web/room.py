@@ -18,11 +18,13 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
 from wardnet.identity.member import Member, Role
 from wardnet.question.dictionary import Dictionary
+from wardnet_node.desk import vouched
 from wardnet_node.desk.accounts import Accounts
 from wardnet_node.desk.decide import Decisions
 from wardnet_node.desk.grants import Grants, question_key
 from wardnet_node.desk.reading import Reading
 from wardnet_node.desk.stewards import Stewards
+from wardnet_node.desk.vouched import Vouched
 from wardnet_node.health import LinkState
 from wardnet_node.notify import queue as notifications
 from wardnet_node.vault.catalog import Catalog
@@ -41,6 +43,8 @@ class Health:
         When the coordinator stops believing us.
     head : Head
         End of the access log.
+    vouched : Vouched
+        Who vouches for it.
     disk_free, disk_size : int
         Bytes, of the disk that the vault lies on.
     not_notified : str
@@ -50,6 +54,7 @@ class Health:
     link: LinkState
     certificate_ends: datetime
     head: Head
+    vouched: Vouched
     disk_free: int
     disk_size: int
     not_notified: str
@@ -143,7 +148,7 @@ class Room:
     def health(self) -> Health:
         """Return how the node is now."""
         with self._catalog.reading() as connection:
-            head = log.head(connection)
+            head, found = log.head(connection), vouched.read(connection)
             standings = notifications.standings(connection)
         disk = shutil.disk_usage(self._home)
         leaves = (
@@ -154,6 +159,7 @@ class Room:
             link=self._link(),
             certificate_ends=min(leaf.not_valid_after_utc for leaf in leaves),
             head=head,
+            vouched=found,
             disk_free=disk.free,
             disk_size=disk.total,
             not_notified=next((one.error for one in standings if one.error), ""),

@@ -14,8 +14,8 @@ from wardnet import logs
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
+from wardnet.jobs import Jobs
 from wardnet.transport.listen import check_listen
-from wardnet_node.desk.thread import DeskThread
 from wardnet_node.desk.web.app import make
 from wardnet_node.desk.web.certificate import load
 from wardnet_node.desk.web.room import Room
@@ -61,7 +61,7 @@ async def serving_desk(
     check_listen(settings, "desk_listen", home)
     certificate = load(home, keystore, settings)
     listener = _listen(settings.desk_listen)
-    desk = DeskThread(lambda: Room(home, keystore, credentials, link=link))
+    desk = Jobs(lambda: Room(home, keystore, credentials, link=link))
     member = credentials.member
     web = Web(desk, hospital=member.id, network=member.network)
     context = certificate.context()
@@ -90,8 +90,7 @@ async def serving_desk(
         with contextlib.suppress(asyncio.CancelledError):
             await task
         web.close()
-        await desk.do(Room.close)
-        desk.close()
+        await desk.close(Room.close)
 
 
 def _listen(address: str) -> socket.socket:

@@ -20,10 +20,10 @@ from wardnet.audit.export.svg import short
 from wardnet.errors import Reason, Status, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.member import Role
+from wardnet.jobs import Jobs
 from wardnet_node.desk import words
 from wardnet_node.desk.accounts import Auditor
 from wardnet_node.desk.reader import Reader
-from wardnet_node.desk.thread import DeskThread
 from wardnet_node.desk.web.guard import MAXIMUM_UPLOAD
 from wardnet_node.desk.web.room import Room
 from wardnet_node.desk.web.session import IDLE_SECONDS, Limit, Rate, Session, Sessions
@@ -74,13 +74,13 @@ class Web:
 
     Parameters
     ----------
-    desk : DeskThread of Room
+    desk : Jobs of Room
         Where everything is read and decided.
     hospital, network : str
         Whose page it is.
     """
 
-    def __init__(self, desk: DeskThread[Room], *, hospital: str, network: str) -> None:
+    def __init__(self, desk: Jobs[Room], *, hospital: str, network: str) -> None:
         self._desk = desk
         self._logins = ThreadPoolExecutor(max_workers=1, thread_name_prefix="login")
         self.sessions = Sessions()

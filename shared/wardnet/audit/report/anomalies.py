@@ -55,7 +55,7 @@ def _unchecked(about: About) -> str:
     """Say which signs could not have been found."""
     missing = {
         "gaps, because these are not whole logs": about.complete,
-        "witnesses, because no checkpoint was given": about.covered,
+        "witnesses, because no other hospital's key was compared": about.covered,
         "the coordinator, because its log was not given": about.coordinator,
     }
     names = [name for name, there in missing.items() if not there]

@@ -6,6 +6,7 @@ from datetime import timedelta
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from wardnet import clock
 from wardnet_node.desk import words
 from wardnet_node.desk.web.room import Health
 from wardnet_node.desk.web.web import Visitor
@@ -40,7 +41,7 @@ class Check:
 async def health(visitor: Visitor) -> Response:
     """Show how the node is."""
     found = await visitor.web.do(lambda room: room.health())
-    return visitor.page("health.html", checks=checks(found), head=found.head)
+    return visitor.page("health.html", checks=checks(found), head=found.head, vouched=found.vouched)
 
 
 def checks(health: Health) -> tuple[Check, ...]:
@@ -72,6 +73,11 @@ def checks(health: Health) -> tuple[Check, ...]:
             "Disk",
             health.disk_free_share >= LEAST_FREE,
             f"{words.size(health.disk_free)} of {words.size(health.disk_size)} are free.",
+        ),
+        Check(
+            "Witnesses",
+            health.vouched.is_well(clock.now()),
+            health.vouched.words(clock.now()),
         ),
         Check(
             "Notifications",

@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Path
 from fastapi.responses import Response
 
-from wardnet.audit.bundle import Verdict
 from wardnet.audit.entry import EventType, Outcome
 from wardnet.audit.export import EXPORTS
 from wardnet.audit.export import path as pictures
 from wardnet.audit.export.svg import short
+from wardnet.audit.verifier import Verdict
 from wardnet.errors import Reason, WardnetError
 from wardnet_node.desk import words
 from wardnet_node.desk.reader import Shown
