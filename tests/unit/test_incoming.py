@@ -4,6 +4,7 @@ import asyncio
 import errno
 import hashlib
 import os
+import resource
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -198,3 +199,17 @@ def test_fetch_keeps_its_name_until_it_is_closed(tmp_path: Path) -> None:
         path.touch()
     spool.discard(DIGEST)
     assert [*spool.incoming.iterdir(), *spool.outgoing.iterdir()] == []
+
+
+def test_kernel_that_takes_no_more_leaves_nothing(tmp_path: Path) -> None:
+    """A real refusal in the middle of a chunk: the limit of a file's size."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    body = _begin(tmp_path)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, hard))
+    try:
+        with pytest.raises(WardnetError) as caught:
+            body.write(BODY)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert _reason(caught) is Reason.DISK_FULL
+    assert _names(tmp_path) == []
