@@ -244,18 +244,30 @@ class Network:
 
         at_once(add, self.nodes)
 
-    def introduce_hospitals(self) -> None:
-        """Let every hospital write the keys of the others' nodes and stewards into its book."""
-        books = {name: node.json("book", "list") for name, node in self.nodes.items()}
+    def introduce_stewards(self, hospitals: Iterable[str] | None = None) -> None:
+        """Let hospitals write the keys of each other's stewards, too, into their books.
+
+        Parameters
+        ----------
+        hospitals : iterable of str or None
+            Which; None for all.
+        """
+        chosen = list(self.nodes if hospitals is None else hospitals)
+        books: dict[str, list[dict[str, str]]] = {}
+
+        def read(hospital: str) -> None:
+            books[hospital] = self.nodes[hospital].json("book", "list")
 
         def add(hospital: str) -> None:
-            others = [line for name, book in books.items() if name != hospital for line in book]
-            for line in others:
-                role = ("--node",) if line["role"] == "node" else ("--steward", line["id"])
-                named = (line["organisation"], *role, "--fingerprint", line["fingerprint"])
-                self.nodes[hospital].run("book", "add", *named, *self.signs(hospital))
+            for other in books.keys() - {hospital}:
+                for line in books[other]:
+                    if (line["organisation"], line["role"]) == (other, "steward"):
+                        named = (other, "--steward", line["id"], "--fingerprint")
+                        options = (*named, line["fingerprint"], *self.signs(hospital))
+                        self.nodes[hospital].run("book", "add", *options)
 
-        at_once(add, self.nodes)
+        at_once(read, chosen)
+        at_once(add, chosen)
 
     def propose(
         self, researcher: Member, dataset: str, *, minimum_hospitals: int | None = None

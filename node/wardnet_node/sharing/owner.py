@@ -1,11 +1,10 @@
-"""The owner's side of a share: show what would leave, make the parcel, say where it waits."""
+"""The owner's side of a share once it is granted: make the parcel, say where it waits."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
 
 from wardnet import clock
-from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
 from wardnet.sealing.header import ROWS, ROWS_MEDIA_TYPE, Label
@@ -15,15 +14,13 @@ from wardnet.sharing.grant import Grant
 from wardnet.sharing.notice import Place, Ready
 from wardnet_node.desk.shares.shares import Shares
 from wardnet_node.desk.shares.state import Share, State
-from wardnet_node.desk.shares.terms import Terms, deidentification, narrowed
 from wardnet_node.intake.blocks import Progress
 from wardnet_node.settings import NodeSettings
 from wardnet_node.sharing import attachments
 from wardnet_node.sharing.attachments import Attachment
-from wardnet_node.sharing.consent import Consent
 from wardnet_node.sharing.extract import Selection, open_extract
 from wardnet_node.sharing.make import make
-from wardnet_node.sharing.preview import Preview, preview
+from wardnet_node.sharing.preparing import Preparing
 from wardnet_node.sharing.serving import waiting_place
 from wardnet_node.sharing.spool import Spool
 from wardnet_node.vault.catalog import Catalog
@@ -34,7 +31,7 @@ ALIVE: Final = frozenset({State.GRANTED, State.READY, State.FETCHED, State.OPENE
 """Where a parcel may lie here."""
 
 
-class Owner:
+class Owner(Preparing):
     """Hand out what stewards have granted; used from one thread only.
 
     Parameters
@@ -61,12 +58,10 @@ class Owner:
         credentials: Credentials,
         settings: NodeSettings,
     ) -> None:
-        self.shares = shares
+        super().__init__(catalog, vault=vault, shares=shares, member=credentials.member)
         self.spool = Spool(home)
         self._home = home
         self._catalog = catalog
-        self._vault = vault
-        self._consent = Consent(catalog, vault, member=credentials.member)
         self._credentials = credentials
         self._settings = settings
 
@@ -88,31 +83,6 @@ class Owner:
     def close(self) -> None:
         """Close the catalog."""
         self._catalog.close()
-
-    def draft(self, prefix: str, terms: Terms) -> Grant:
-        """Return the grant that terms make of a request, to be previewed and signed.
-
-        Raises
-        ------
-        WardnetError
-            `SHARE_UNKNOWN`, `SHARE_NOT_FOR_US`, `DATASET_UNAVAILABLE`; what `terms` cannot be.
-        """
-        share = self.owned(prefix)
-        dictionary = self._vault.adopted(share.request.dataset).dictionary
-        rules = deidentification(share.request, terms, dictionary=dictionary)
-        return narrowed(self.shares.draft(share.digest, rules), terms)
-
-    def preview(self, prefix: str, grant: Grant) -> Preview:
-        """Return exactly what would leave under a draft.
-
-        Raises
-        ------
-        WardnetError
-            `SHARE_UNKNOWN`, `SHARE_NOT_FOR_US`, or as `open_extract` and `preview`.
-        """
-        selection = Selection.of(self.owned(prefix).request, grant)
-        extract = open_extract(self._vault, self._consent, selection, snapshot=grant.snapshot)
-        return preview(extract)
 
     def make(
         self,
@@ -192,19 +162,6 @@ class Owner:
     def sweep(self) -> None:
         """Delete what a crash has left half made."""
         sweep(self.spool.outgoing)
-
-    def owned(self, prefix: str) -> Share:
-        """Return a share of our records.
-
-        Raises
-        ------
-        WardnetError
-            `SHARE_UNKNOWN`, `SHARE_NOT_FOR_US`.
-        """
-        share = self.shares.show(prefix)
-        if not share.owned:
-            raise WardnetError(Reason.SHARE_NOT_FOR_US)
-        return share
 
     def _sealed(
         self,
