@@ -1,7 +1,7 @@
-"""The demonstration's end: an auditor proves a hospital's log, then its owner rewrites one byte."""
+"""An auditor proves a hospital's log, then its owner rewrites one byte."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -36,10 +36,16 @@ class Edit:
     after: bytes
 
 
-def audit(network: Network, stage: Stage, node: Member, *, researcher: str, dataset: str) -> Edit:
-    """Let an auditor search, report, take along and prove; then let the owner cheat her."""
-    stage.title("An auditor is granted a log; she compares keys by telephone, too")
-    auditor = network.enrol_auditor(AUDITOR, hospitals=[node.name])
+def audit(
+    network: Network, stage: Stage, granting: Sequence[Member], *, researcher: str, dataset: str
+) -> Edit:
+    """Let an auditor search, report, take along and prove the log of the first hospital.
+
+    Then its owner cheats her.
+    """
+    node = granting[0]
+    stage.title("An auditor is granted logs; she compares keys by telephone, too")
+    auditor = network.enrol_auditor(AUDITOR, hospitals=[each.name for each in granting])
     for name, key in network.keys.items():
         origin = f"wardnet://{network.name}/node/{name}"
         auditor.run("audit", "trust", "add", origin, "--fingerprint", key)
