@@ -20,6 +20,7 @@ from support.sharing import (
     sides,
     wish,
 )
+from wardnet.audit import lending
 from wardnet.audit.entry import EventType, Outcome
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.member import Role
@@ -27,6 +28,9 @@ from wardnet.sealing.hpke import public_key
 from wardnet.sharing.notice import Cause
 from wardnet.sharing.request import Basis
 from wardnet_node.desk.shares.state import State
+
+TERMS = {EventType.SHARE_GRANTED, EventType.SHARE_READY, EventType.SHARE_OPENED}
+"""What the hospital itself says in these names what is handed over."""
 
 
 @pytest.fixture
@@ -67,10 +71,10 @@ def test_a_share_goes_from_request_to_receipt(desks: list[Side]) -> None:
     exchange(a, b)
     share = b.shares.show(asked.digest)
     assert share.state is State.READY
+    assert share.grant is not None
     assert share.grant == a.shares.show(asked.digest).grant
     assert public_key(b.shares.private_key(share.digest)) == share.request.key
     a.fetch(share)
-    assert share.grant is not None
     a.shares.finish_fetch(grant=share.grant.digest, fetch=FETCH, peer=b.member)
     b.shares.mark_fetched(share.digest)
     b.shares.mark_opened(share.digest)
@@ -95,7 +99,14 @@ def test_a_share_goes_from_request_to_receipt(desks: list[Side]) -> None:
             assert entry.request_digest == share.digest
             assert entry.recipient == b.member.uri
             assert (entry.purpose, entry.dataset) == ("treatment", "cardiology")
-            assert entry.statement is None
+            own = entry.actor.organisation == side.member.id
+            granted_here = entry.type is EventType.SHARE_GRANTED
+            lent = lending.read(entry)
+            assert (lent is not None) == (granted_here or (own and entry.type in TERMS))
+            if lent is not None:
+                assert (lent.owner, lent.patients) == (a.member.uri, "drop")
+                assert lent.columns == ("age", "sex")
+                assert lent.until == share.grant.until
     released = a.entries()[3]
     assert (released.request_id, released.result_digest) == (FETCH, PARCEL)
 

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from io import RawIOBase
 from pathlib import Path
 from typing import IO, Final
@@ -22,15 +22,20 @@ from wardnet.sharing.notice import Place
 from wardnet_node.desk.shares.asking import Wish
 from wardnet_node.desk.shares.state import Share
 from wardnet_node.intake.local_part import LocalPart
+from wardnet_node.settings import NodeSettings
+from wardnet_node.sharing.attachments import Attachment
 from wardnet_node.sharing.consent import Consent
 from wardnet_node.sharing.extract import Selection, open_extract
 from wardnet_node.sharing.make import make
+from wardnet_node.sharing.owner import Owner
 from wardnet_node.sharing.recipient import Recipient
 from wardnet_node.sharing.spool import Sealed, Spool
 
 COLUMNS: Final = ("age", "mass", "score", "seen", "sex")
 WANTED: Final = wish(columns=COLUMNS, identifiers=True)
 """What b wants: every column of `VISITS` that can be shared, and the patients' numbers."""
+SETTINGS: Final = NodeSettings(address="localhost:1")
+"""Nobody listens there: parcels are carried by hand."""
 
 
 def lending_hospitals(network: TestNetwork, folder: Path, frame: pd.DataFrame) -> list[Hospital]:
@@ -134,6 +139,31 @@ class Lending:
         """Let b ask, a grant and seal, and b fetch."""
         share = self.grant(self.ask(wanted), **changes)  # type: ignore[arg-type]
         return self.deliver(share, self.seal(share, attachments))
+
+    def sent(
+        self,
+        attachments: Sequence[Attachment] = (),
+        *,
+        wanted: Wish = WANTED,
+        **changes: object,
+    ) -> Share:
+        """Let b ask, a grant and make the parcel as its node does, and b fetch."""
+        share = self.grant(self.ask(wanted), **changes)  # type: ignore[arg-type]
+        ready = self.send(share, attachments).ready
+        assert ready is not None
+        exchange(self.a, self.b)
+        made = Spool(self.a.hospital.home).made(ready.parcel)
+        here = self.spool.fetched(ready.parcel)
+        shutil.copyfile(made.header, here.header)
+        shutil.copyfile(made.body, here.body)
+        return self.b.shares.mark_fetched(share.digest)
+
+    def send(self, share: Share, attachments: Sequence[Attachment] = ()) -> Share:
+        """Let a make the parcel of a grant as its node does."""
+        hospital = self.a.hospital
+        owner = Owner.open(hospital.home, hospital.keystore, hospital.credentials, SETTINGS)
+        with closing(owner):
+            return owner.make(share.digest, attachments)
 
     def files(self, share: Share) -> Sealed:
         """Return the parcel's files at b."""

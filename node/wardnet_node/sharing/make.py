@@ -54,6 +54,11 @@ class Made:
     patients: int
     leaving: Mask
 
+    def tags(self, extract: Extract, tag_key: bytes) -> Iterator[str]:
+        """Yield the tags of all whose rows these are; none where the dataset numbers no patient."""
+        if extract.snapshot.dictionary.patient is not None:
+            yield from extract.stored.tags(tag_key, among=self.leaving)
+
 
 def make(
     extract: Extract,

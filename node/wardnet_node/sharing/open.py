@@ -5,10 +5,8 @@ segments of a new dataset; attachments stay in the parcel's own frames. The data
 the receipt to the owner are one transaction.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from sqlite3 import Connection
 from typing import Protocol
 
 from wardnet.agreement.view import View
@@ -21,14 +19,14 @@ from wardnet.sharing.grant import Grant
 from wardnet_node.desk.shares.state import Share
 from wardnet_node.sharing.incoming_rows import IncomingRows
 from wardnet_node.sharing.spool import Sealed
-from wardnet_node.vault.receive import Lent, Received
+from wardnet_node.vault.receive import Arrival, Lent, Received
 
 
 class Commit(Protocol):
     """Say that a share was opened, and what comes with it, in one transaction."""
 
-    def __call__(self, keep: Callable[[Connection], object], /) -> object:
-        """Call `keep` in the transaction."""
+    def __call__(self, arrival: Arrival, /) -> object:
+        """Call the arrival's `put` in the transaction."""
 
 
 @dataclass(frozen=True, slots=True)

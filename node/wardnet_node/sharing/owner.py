@@ -1,10 +1,11 @@
 """The owner's side of a share once it is granted: make the parcel, say where it waits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, Self
 
 from wardnet import clock
+from wardnet.audit import tags
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
 from wardnet.sealing.header import ROWS, ROWS_MEDIA_TYPE, Label
@@ -46,6 +47,8 @@ class Owner(Preparing):
         The hospital's.
     settings : NodeSettings
         Say where parcels wait.
+    tag_key : bytes
+        What the log names patients with.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Owner(Preparing):
         shares: Shares,
         credentials: Credentials,
         settings: NodeSettings,
+        tag_key: bytes,
     ) -> None:
         super().__init__(catalog, vault=vault, shares=shares, member=credentials.member)
         self.spool = Spool(home)
@@ -64,6 +68,7 @@ class Owner(Preparing):
         self._catalog = catalog
         self._credentials = credentials
         self._settings = settings
+        self._tag_key = tag_key
 
     @classmethod
     def open(
@@ -78,6 +83,7 @@ class Owner(Preparing):
             shares=Shares(catalog, keyring=Keyring(home, keystore), credentials=credentials),
             credentials=credentials,
             settings=settings,
+            tag_key=keystore.derive(tags.PURPOSE),
         )
 
     def close(self) -> None:
@@ -112,7 +118,7 @@ class Owner(Preparing):
         share = self.owned(prefix)
         grant = self.shares.in_force(share.digest)
         place, address = waiting_place(self._home, self._settings)
-        sealed = self._sealed(share, grant, files, progress)
+        sealed, patients = self._sealed(share, grant, files, progress)
         try:
             made = self.shares.mark_ready(
                 share.digest,
@@ -121,6 +127,8 @@ class Owner(Preparing):
                 body=sealed.body_path.stat().st_size,
                 place=place,
                 address=address,
+                patients=patients,
+                attachments=len(files),
             )
         except BaseException:
             self.spool.discard(sealed.header.digest)
@@ -169,7 +177,8 @@ class Owner(Preparing):
         grant: Grant,
         files: Sequence[Attachment],
         progress: Progress | None,
-    ) -> SealedParcel:
+    ) -> tuple[SealedParcel, Iterable[str]]:
+        """Return the sealed parcel, and the tags of those whose rows are in it."""
         request = share.request
         extract = open_extract(
             self._vault,
@@ -193,6 +202,6 @@ class Owner(Preparing):
             made=clock.now(),
         ) as parcel:
             with parcel.part(ROWS, ROWS_MEDIA_TYPE) as sink:
-                make(extract, sink, progress=progress)
+                made = make(extract, sink, progress=progress)
             attachments.put(parcel, files)
-            return parcel.seal()
+            return parcel.seal(), made.tags(extract, self._tag_key)

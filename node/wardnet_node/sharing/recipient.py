@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Final, Self, TypeVar
 
 from wardnet import clock
-from wardnet.audit import log
+from wardnet.audit import log, tags
 from wardnet.audit.entry import Event, EventType, refused
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
 from wardnet.sealing.frame_reader import FrameReader, SealedFile
 from wardnet.sealing.header import Part
+from wardnet.sharing.deidentification import Patient
 from wardnet.sharing.notice import Cause
 from wardnet_node.desk.events import by_operator
 from wardnet_node.desk.knowledge import Knowledge
@@ -60,6 +61,8 @@ class Recipient:
         Of the same home; vault and shares over this very catalog.
     credentials : Credentials
         The hospital's.
+    tag_key : bytes
+        What the log names patients with.
     """
 
     def __init__(
@@ -70,8 +73,10 @@ class Recipient:
         shares: Shares,
         spool: Spool,
         credentials: Credentials,
+        tag_key: bytes,
     ) -> None:
         self.shares = shares
+        self._tag_key = tag_key
         self._catalog = catalog
         self._received = vault.received
         self._spool = spool
@@ -89,6 +94,7 @@ class Recipient:
             shares=Shares(catalog, keyring=Keyring(home, keystore), credentials=credentials),
             spool=Spool(home),
             credentials=credentials,
+            tag_key=keystore.derive(tags.PURPOSE),
         )
 
     def close(self) -> None:
@@ -124,7 +130,12 @@ class Recipient:
                     share,
                     opened,
                     self._received,
-                    commit=lambda keep: self.shares.mark_opened(share.digest, keep),
+                    commit=lambda arrival: self.shares.mark_opened(
+                        share.digest,
+                        arrival.put,
+                        patients=arrival.tags(self._tag_key) if _names(share) else (),
+                        attachments=len(arrival.lent.attachments),
+                    ),
                 )
             except WardnetError as error:
                 if error.reason is Reason.PARCEL_DAMAGED:
@@ -198,7 +209,7 @@ class Recipient:
             if name not in known:
                 raise WardnetError(Reason.COLUMN_UNAVAILABLE, column=name, dataset=kept.dataset)
         chosen = Chosen(tuple(names) or known, first)
-        self._log_use(share, f"rows: {', '.join(chosen.names)}")
+        self._log_use(share, kept, f"rows: {', '.join(chosen.names)}")
         return self._while_usable(share, lines(snapshot, self._received.patients(kept), chosen))
 
     def attachments(self, prefix: str) -> tuple[Part, ...]:
@@ -224,7 +235,7 @@ class Recipient:
         if not found:
             raise WardnetError(Reason.ATTACHMENT_UNKNOWN, share=share.digest[:12])
         position, part = found[0]
-        self._log_use(share, f"attachment {position} ({part.media_type})")
+        self._log_use(share, kept, f"attachment {position} ({part.media_type})")
         return self._while_usable(share, self._pieces(kept, part))
 
     def destroy(
@@ -351,10 +362,13 @@ class Recipient:
         event = about(by_operator(self._member, kind), share.request)
         return replace(event, agreement=share.grant.digest if share.grant else None)
 
-    def _log_use(self, share: Share, operation: str) -> None:
+    def _log_use(self, share: Share, kept: ReceivedRecord, operation: str) -> None:
+        """Log a use, of all patients whose numbers came along: any of them may be looked at."""
         event = replace(self._event(share, EventType.SHARE_READ), operation=operation)
+        named = self._received.patients(kept).tags(self._tag_key) if _names(share) else ()
         with self._catalog.transaction() as connection:
-            log.append(connection, event, at=clock.now())
+            for each in tags.in_batches(event, named):
+                log.append(connection, each, at=clock.now())
 
     @contextmanager
     def _refusals_logged(self, event: Event) -> Iterator[None]:
@@ -370,3 +384,8 @@ class Recipient:
 
     def _decided(self, *, rule: str) -> WardnetError:
         return WardnetError(Reason.SHARE_DECIDED, hospital=self._member.id, rule=rule)
+
+
+def _names(share: Share) -> bool:
+    """Say whether patients' own numbers came along."""
+    return share.grant is not None and share.grant.deidentification.patient is Patient.KEEP

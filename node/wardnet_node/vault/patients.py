@@ -2,10 +2,12 @@
 
 Ids become keyed pseudonyms of 128 bits before anything else sees them. The pseudonyms lie, in the
 order of their numbers, in segments of their own; a load adds one for the patients that are new.
+A longer id than fits is shortened first, with a key that all datasets of the hospital share: so the
+access log can name the patient by one tag, whatever dataset her rows leave from.
 """
 
-import hmac
 import secrets
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
@@ -18,28 +20,30 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from numpy.typing import NDArray
 
+from wardnet.audit.tags import LONGEST, shortened, tag, tag_of_shortened
 from wardnet_node.vault import segments as files
 from wardnet_node.vault.snapshot import SegmentRef
 
 Pseudonyms: TypeAlias = NDArray[np.uint64]
 """Shape (n, 2): two halves of 64 bits."""
 
-_BLOCK: Final = 16
+_BLOCK: Final = LONGEST
+_KEY_BYTES: Final = 32
 _HALVES: Final = ("pseudonym_1", "pseudonym_2")
 
 
 def pseudonyms(ids: pa.Array, key: bytes) -> Pseudonyms:
     """Return the keyed pseudonym of every id.
 
-    An id of at most 16 bytes, padded with spaces, is one block of AES-256, all in one call; a
-    longer one takes HMAC-SHA256, cut to 128 bits, under another key.
+    An id of at most 16 bytes, padded with spaces, is one block of AES-256, all in one call; of a
+    longer one the block is its shortened form.
 
     Parameters
     ----------
     ids : arrow array of string, shape (n,)
         None is null; without spaces around, so that padding keeps them apart.
     key : bytes
-        32 bytes.
+        The dataset's 32 bytes; then, where ids can be longer, the 32 bytes that shorten them.
 
     Returns
     -------
@@ -47,18 +51,21 @@ def pseudonyms(ids: pa.Array, key: bytes) -> Pseudonyms:
     """
     short = pc.less_equal(pc.binary_length(ids), _BLOCK)
     padded = pc.ascii_rpad(pc.if_else(short, ids, ""), width=_BLOCK, padding=" ")
-    blocks = bytes(padded.buffers()[2] or b"")
-    cipher = Cipher(algorithms.AES(_derive(key, "short")), modes.ECB())  # noqa: S305 - one block each, keyed
-    sealed = cipher.encryptor().update(blocks[: len(ids) * _BLOCK])
-    halves = np.frombuffer(sealed, dtype=np.uint64).reshape(-1, 2).copy()
+    blocks = bytearray(padded.buffers()[2] or b"")[: len(ids) * _BLOCK]
     if not pc.all(short).as_py():
         long = np.flatnonzero(~short.to_numpy(zero_copy_only=False))
-        tags = (
-            hmac.digest(_derive(key, "long"), identifier.encode(), "sha256")[:_BLOCK]
-            for identifier in pc.take(ids, pa.array(long)).to_pylist()
-        )
-        halves[long] = np.frombuffer(b"".join(tags), dtype=np.uint64).reshape(-1, 2)
-    return halves
+        for place, identifier in zip(long, pc.take(ids, pa.array(long)).to_pylist(), strict=True):
+            start = int(place) * _BLOCK
+            blocks[start : start + _BLOCK] = _shortened(identifier, key)
+    sealed = _cipher(key).encryptor().update(blocks)
+    return np.frombuffer(sealed, dtype=np.uint64).reshape(-1, 2).copy()
+
+
+def _shortened(identifier: str, key: bytes) -> bytes:
+    if len(key) != 2 * _KEY_BYTES:
+        message = "ids of more than 16 bytes need a key that shortens them"
+        raise ValueError(message)
+    return shortened(unicodedata.normalize("NFC", identifier).encode(), key[_KEY_BYTES:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,7 @@ class StoredPatients:
     dataset_id : str
         Of the dataset.
     key : bytes
-        32 bytes: what the dataset's pseudonyms are made with.
+        What the dataset's pseudonyms are made with.
     segments : tuple of SegmentRef
         The pseudonyms, in the order of the patients' numbers; none when every row is a patient.
     """
@@ -91,6 +98,17 @@ class StoredPatients:
                 for batch in file.iter_batches(files.GROUP_ROWS, columns=list(_HALVES)):
                     yield np.column_stack([np.from_dlpack(half) for half in batch.columns])
 
+    def tags(self, tag_key: bytes, *, among: NDArray[np.bool_] | None = None) -> Iterator[str]:
+        """Yield the tags by which the access log names the patients; see `tags_of`.
+
+        Parameters
+        ----------
+        among : ndarray of bool, shape (count,), or None
+            Whose; None for all.
+        """
+        found = np.concatenate([np.zeros((0, 2), np.uint64), *self.parts()])
+        yield from tags_of(found if among is None else found[among], self.key, tag_key=tag_key)
+
 
 def short_ids(pseudonyms: Pseudonyms, key: bytes) -> list[str | None]:
     """Turn pseudonyms back into ids; None for an id of more than 16 bytes, which has no way back.
@@ -98,9 +116,20 @@ def short_ids(pseudonyms: Pseudonyms, key: bytes) -> list[str | None]:
     The pseudonym of a longer id decrypts to 16 random bytes: they pass for an id in fewer than one
     of a million cases, and are then nobody's.
     """
-    cipher = Cipher(algorithms.AES(_derive(key, "short")), modes.ECB())  # noqa: S305 - one block each, keyed
-    opened = cipher.decryptor().update(np.ascontiguousarray(pseudonyms).tobytes())
-    return [_short_id(opened[at : at + _BLOCK]) for at in range(0, len(opened), _BLOCK)]
+    return [_short_id(block) for block in _blocks(pseudonyms, key)]
+
+
+def tags_of(pseudonyms: Pseudonyms, key: bytes, *, tag_key: bytes) -> Iterator[str]:
+    """Yield the tags by which the access log names patients, in an order that tells nothing.
+
+    Parameters
+    ----------
+    tag_key : bytes
+        As for `wardnet.audit.tags.tag`.
+    """
+    for block in _blocks(pseudonyms[np.lexsort(pseudonyms.T)], key):
+        found = _short_id(block)
+        yield tag_of_shortened(tag_key, block) if found is None else tag(tag_key, found)
 
 
 def _short_id(block: bytes) -> str | None:
@@ -117,7 +146,7 @@ class PatientIndex:
     Parameters
     ----------
     key : bytes
-        32 bytes, of the dataset.
+        Of the dataset.
     known : ndarray of uint64, shape (n, 2)
         Pseudonyms of the patients 0 to n - 1.
 
@@ -223,6 +252,12 @@ def _mixed(halves: Pseudonyms, factor: np.uint64) -> NDArray[np.uint64]:
     return mixed
 
 
-def _derive(key: bytes, purpose: str) -> bytes:
-    info = f"wardnet pseudonym v1 {purpose}".encode()
-    return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(key)
+def _blocks(pseudonyms: Pseudonyms, key: bytes) -> Iterator[bytes]:
+    opened = _cipher(key).decryptor().update(np.ascontiguousarray(pseudonyms).tobytes())
+    return (opened[at : at + _BLOCK] for at in range(0, len(opened), _BLOCK))
+
+
+def _cipher(key: bytes) -> Cipher[modes.ECB]:
+    info = b"wardnet pseudonym v1 short"
+    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(key[:_KEY_BYTES])
+    return Cipher(algorithms.AES(derived), modes.ECB())  # noqa: S305 - one block each, keyed

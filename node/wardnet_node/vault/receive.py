@@ -5,9 +5,11 @@ them: their patients are counted where they were treated.
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from sqlite3 import Connection
+
+import numpy as np
 
 from wardnet import clock
 from wardnet.errors import Reason, WardnetError
@@ -20,7 +22,7 @@ from wardnet_node.vault.disk import disk_errors, shared_lock
 from wardnet_node.vault.keys import KEY_BYTES
 from wardnet_node.vault.load import Load
 from wardnet_node.vault.loading import Base, settle
-from wardnet_node.vault.patients import PatientIndex, StoredPatients
+from wardnet_node.vault.patients import PatientIndex, StoredPatients, tags_of
 from wardnet_node.vault.received import ReceivedRecord
 from wardnet_node.vault.snapshot import Snapshot
 from wardnet_node.vault.store import Store, begin_drop
@@ -80,6 +82,14 @@ class Arrival:
     patients: PatientIndex | None
     pseudonyms: bytes = field(repr=False)
 
+    def tags(self, tag_key: bytes) -> Iterator[str]:
+        """Yield the tags of their patients, by the numbers that came along."""
+        added = self.patients.added if self.patients else {}
+        if added:
+            yield from tags_of(
+                np.column_stack(list(added.values())), self.pseudonyms, tag_key=tag_key
+            )
+
     def put(self, connection: Connection) -> SnapshotRecord:
         """Make them a dataset with a key of its own, inside the caller's transaction."""
         lent, store = self.lent, self.store
@@ -132,7 +142,7 @@ class Received:
         lent: Lent,
         batches: Iterable[Batch],
         *,
-        commit: Callable[[Callable[[Connection], object]], object],
+        commit: Callable[[Arrival], object],
     ) -> None:
         """Write rows into the vault and make them a dataset in one step, or not at all.
 
@@ -143,8 +153,8 @@ class Received:
         batches : iterable of Batch
             The rows.
         commit : Callable
-            Is given a function of a connection, and calls it in the transaction that says that
-            the share was opened.
+            Calls `put` of what it is given in the transaction that says that the share was
+            opened.
 
         Raises
         ------
@@ -163,7 +173,7 @@ class Received:
         )
         with shared_lock(store.lock), disk_errors(store.folder), load:
             load.take_whole(batches)
-            commit(Arrival(store, lent, load, patients, pseudonyms).put)
+            commit(Arrival(store, lent, load, patients, pseudonyms))
             load.keep()
 
     def list(self) -> tuple[ReceivedRecord, ...]:

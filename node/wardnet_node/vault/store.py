@@ -8,7 +8,7 @@ from sqlite3 import Connection
 from typing import Final
 
 from wardnet import clock
-from wardnet.audit import log
+from wardnet.audit import log, tags
 from wardnet.audit.entry import Actor, Event, EventType, Outcome
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.keystore import Keystore
@@ -38,6 +38,7 @@ class Store:
         self.member = member
         self.folder = home / "vault" / "seg"
         self.reports = home / "reports"
+        self._shortening = tags.shortening_key(keystore.derive(tags.PURPOSE))
         self.lock = home / "vault" / "lock"
         """Shared while a load is under way, exclusive while files are removed."""
         for folder in (self.folder.parent, self.folder):
@@ -74,7 +75,8 @@ class Store:
 
     def pseudonym_key(self, record: DatasetRecord) -> bytes:
         """Return the key that a dataset's patients get their pseudonyms under."""
-        return self.keyring.key(record.id).unwrap(record.pseudonyms, _PSEUDONYMS)
+        own = self.keyring.key(record.id).unwrap(record.pseudonyms, _PSEUDONYMS)
+        return own + self._shortening
 
     def refs(self, stored: Iterable[SegmentRecord], key: DatasetKey) -> tuple[SegmentRef, ...]:
         """Return what opens the segments."""

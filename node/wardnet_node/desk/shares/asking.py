@@ -1,7 +1,7 @@
 """The asking hospital: its requests, the keys of their parcels, and the receipts it gives."""
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -23,7 +23,7 @@ from wardnet_node.desk.shares import store
 from wardnet_node.desk.shares.known import find
 from wardnet_node.desk.shares.office import Office, Scene
 from wardnet_node.desk.shares.state import Share, State, check_whole
-from wardnet_node.desk.shares.statements import about, check_signers, read
+from wardnet_node.desk.shares.statements import about, check_signers, lent, read
 from wardnet_node.desk.steward_events import by_node, by_steward
 
 _CONTEXT: Final = "share key"
@@ -122,7 +122,12 @@ class Asking(Office):
         )
 
     def mark_opened(
-        self, prefix: str, keep: Callable[[Connection], object] = lambda _: None
+        self,
+        prefix: str,
+        keep: Callable[[Connection], object] = lambda _: None,
+        *,
+        patients: Iterable[str] = (),
+        attachments: int = 0,
     ) -> Share:
         """Say that the parcel was opened: the receipt. Call it before the records can be read.
 
@@ -130,6 +135,10 @@ class Asking(Office):
         ----------
         keep : Callable
             Makes the records a dataset, in the same transaction.
+        patients : iterable of str
+            Tags of those whose numbers came along.
+        attachments : int
+            Files in the parcel.
 
         Raises
         ------
@@ -141,6 +150,8 @@ class Asking(Office):
             EventType.SHARE_OPENED,
             lambda of: Opened(of.grant, parcel=of.parcel),
             also=keep,
+            patients=patients,
+            attachments=attachments,
         )
 
     def due(self) -> tuple[Share, ...]:
@@ -184,13 +195,18 @@ class Asking(Office):
         said: Callable[[Ready], Said],
         *,
         also: Callable[[Connection], object] = lambda _: None,
+        patients: Iterable[str] = (),
+        attachments: int = 0,
     ) -> Share:
         event = by_node(self._member, kind)
         with self._asked(prefix, event) as (scene, share):
             self._check_usable(share)
-            if share.ready is None:
+            if share.ready is None or share.grant is None:
                 raise self._decided(rule="no parcel is ready")
-            self._say(scene, share, said(share.ready), event=event)
+            if kind is EventType.SHARE_OPENED:
+                statement = lent(share.grant, attachments=attachments)
+                event = replace(event, snapshot=share.grant.snapshot, statement=statement)
+            self._say(scene, share, said(share.ready), event=event, patients=patients)
             also(scene.connection)
         return self.show(share.digest)
 

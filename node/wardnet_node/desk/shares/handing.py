@@ -1,6 +1,6 @@
 """The owner's door: where a parcel waits, and who may fetch it how often, until when."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ from wardnet_node.desk.shares import store
 from wardnet_node.desk.shares.known import find
 from wardnet_node.desk.shares.office import Office, Scene
 from wardnet_node.desk.shares.state import Share, State, check_whole
-from wardnet_node.desk.shares.statements import about
+from wardnet_node.desk.shares.statements import about, lent
 from wardnet_node.desk.steward_events import by_node
 
 
@@ -35,7 +35,16 @@ class Handing(Office):
             return self._in_force(scene, find(scene.shares, prefix))
 
     def mark_ready(
-        self, prefix: str, *, parcel: str, header: int, body: int, place: Place, address: str
+        self,
+        prefix: str,
+        *,
+        parcel: str,
+        header: int,
+        body: int,
+        place: Place,
+        address: str,
+        patients: Iterable[str] = (),
+        attachments: int = 0,
     ) -> Share:
         """Tell the recipient where its sealed parcel waits; call it before the relay gets a byte.
 
@@ -47,6 +56,10 @@ class Handing(Office):
             Bytes of the two files.
         place, address : Place, str
             Where it waits; `host:port`.
+        patients : iterable of str
+            Tags of those whose rows are in it: they count as released from now on.
+        attachments : int
+            Files in it.
 
         Raises
         ------
@@ -65,7 +78,15 @@ class Handing(Office):
                 place=place,
                 address=address,
             )
-            self._say(scene, share, said, event=event)
+            signed = self._known.signed(scene.connection, share.digest)
+            stewards = (one.signers for one in signed if one.statement == granted)
+            released = replace(
+                event,
+                snapshot=granted.snapshot,
+                approvals=tuple(sorted(frozenset().union(*stewards))),
+                statement=lent(granted, attachments=attachments),
+            )
+            self._say(scene, share, said, event=released, patients=patients)
         return self.show(share.digest)
 
     def begin_fetch(self, *, grant: str, parcel: str, fetch: str, peer: Member) -> Share:

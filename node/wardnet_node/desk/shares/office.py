@@ -1,6 +1,6 @@
 """What the rooms of the shares rest on: the catalog, what is known in it, log and letters."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -8,7 +8,7 @@ from datetime import datetime
 from wardnet import canonical, clock
 from wardnet.agreement.address_book import check_approved, signing_keys
 from wardnet.agreement.view import View
-from wardnet.audit import cosigned, log
+from wardnet.audit import cosigned, log, tags
 from wardnet.audit.entry import Event, EventType, Outcome, refused
 from wardnet.audit.log import Connection
 from wardnet.errors import Reason, WardnetError
@@ -146,12 +146,19 @@ class Office:
         *,
         event: Event,
         stewards: Sequence[Credentials] = (),
+        patients: Iterable[str] = (),
     ) -> None:
-        """Sign a notice about a share, keep it, log it, and let it go out."""
+        """Sign a notice about a share, keep it, log it, and let it go out.
+
+        Parameters
+        ----------
+        patients : iterable of str
+            Tags of those whom the entry names.
+        """
         envelope = self._notice(
             scene, said, to=share.other, request=share.digest, stewards=stewards
         )
-        self._put(scene, share, envelope, event=event)
+        self._put(scene, share, envelope, event=event, patients=patients)
 
     def _notice(
         self,
@@ -176,7 +183,15 @@ class Office:
         data = notices.to_bytes(notice)
         return sign_all(notices.PAYLOAD_TYPE, data, [*stewards, self._credentials])
 
-    def _put(self, scene: Scene, share: Share, envelope: Envelope, *, event: Event) -> None:
+    def _put(
+        self,
+        scene: Scene,
+        share: Share,
+        envelope: Envelope,
+        *,
+        event: Event,
+        patients: Iterable[str] = (),
+    ) -> None:
         """Keep what this hospital has signed about a share, log it, and let it go out.
 
         Raises
@@ -187,7 +202,7 @@ class Office:
         signed = read(envelope, member=self._member, trust=self._credentials.trust, at=scene.at)
         check_signers(signed, scene.view)
         after(share, signed, hospital=self._member.id)
-        self._keep(scene, share.request, signed, event=event)
+        self._keep(scene, share.request, signed, event=event, patients=patients)
         self._send(scene, envelope, to=share.other, request=share.digest)
 
     def _send(self, scene: Scene, envelope: Envelope, *, to: str, request: str) -> None:
@@ -197,8 +212,16 @@ class Office:
         member = Member(self._member.network, Role.NODE, to).uri
         store.put_letter(scene.connection, member, envelope, request=request)
 
-    def _keep(self, scene: Scene, request: ShareRequest, signed: Signed, *, event: Event) -> None:
-        """Keep a statement that has passed every check, together with its entry.
+    def _keep(
+        self,
+        scene: Scene,
+        request: ShareRequest,
+        signed: Signed,
+        *,
+        event: Event,
+        patients: Iterable[str] = (),
+    ) -> None:
+        """Keep a statement that has passed every check, together with its entries.
 
         Once its notice is signed, a parcel may lie at the relay: from then on it counts as
         released.
@@ -208,7 +231,8 @@ class Office:
         outcome = Outcome.RELEASED if releases else Outcome.DONE
         store.put(scene.connection, signed.envelope, request=request.digest, at=signed.at)
         done = replace(about(event, request, signed), type=signed.kind, outcome=outcome)
-        log.append(scene.connection, done, at=scene.at)
+        for named in tags.in_batches(done, patients):
+            log.append(scene.connection, named, at=scene.at)
 
     def _check_open(self, scene: Scene) -> None:
         """Refuse to hand anything over while nobody can tell whether the log is whole.

@@ -8,7 +8,9 @@ from typing import Final
 from wardnet import canonical, clock
 from wardnet.agreement.address_book import approval_missing, signing_keys
 from wardnet.agreement.view import View
+from wardnet.audit import lending
 from wardnet.audit.entry import Actor, Event, EventType, Outcome
+from wardnet.audit.lending import Lending
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope, Trust, verify
 from wardnet.identity.member import Member, Role
@@ -195,11 +197,25 @@ def about(event: Event, request: ShareRequest, signed: Signed | None = None) -> 
         study=request.study,
         purpose=request.basis.value,
         dataset=request.dataset,
-        snapshot=statement.snapshot if isinstance(statement, Grant) else None,
+        snapshot=statement.snapshot if isinstance(statement, Grant) else event.snapshot,
+        statement=lent(statement) if isinstance(statement, Grant) else event.statement,
         agreement=named,
         recipient=Member(request.network, Role.NODE, request.recipient).uri,
         result_digest=signed.digest if signed else None,
         reason=refusal,
+    )
+
+
+def lent(grant: Grant, *, attachments: int = 0) -> str:
+    """Return what the log says of the records that are handed over under a grant."""
+    return lending.write(
+        Lending(
+            attachments=attachments,
+            columns=grant.columns,
+            owner=Member(grant.network, Role.NODE, grant.owner).uri,
+            patients=grant.deidentification.patient.value,
+            until=grant.until,
+        )
     )
 
 
