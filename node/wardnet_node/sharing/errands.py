@@ -14,7 +14,7 @@ from wardnet_node.desk.shares.state import Share, State
 from wardnet_node.sharing import way
 from wardnet_node.sharing.busy import only_here
 from wardnet_node.sharing.carrier import Carrier
-from wardnet_node.sharing.owner import Owner
+from wardnet_node.sharing.owner import ALIVE, Owner
 from wardnet_node.sharing.spool import Spool
 from wardnet_node.sharing.way import Telling
 
@@ -24,6 +24,14 @@ LONGEST_PAUSE: Final = 300.0
 """Seconds between two tries of one errand; they double."""
 
 Errand: TypeAlias = Callable[[Share, Telling], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """Hold an errand that is under way, and whether its share was alive as it began."""
+
+    task: asyncio.Task[None]
+    alive: bool
 
 
 @dataclass(slots=True)
@@ -63,7 +71,7 @@ class Errands:
         self._carrier = carrier
         self._spool = spool
         self._proven = proven
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[str, _Running] = {}
         self._later: dict[str, _Later] = {}
 
     async def run(self) -> None:
@@ -75,20 +83,28 @@ class Errands:
                 await self._look_anyway()
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
-            for task in self._tasks.values():
-                task.cancel()
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+            await self.stop()
+
+    async def stop(self) -> None:
+        """End what is under way."""
+        tasks = [running.task for running in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def look(self) -> None:
-        """Begin what there is to do and is not under way."""
+        """Begin what there is to do and is not under way; end what carries a share that is over."""
         for share in await self._owner.do(lambda owner: owner.shares.list()):
-            task = self._tasks.get(share.digest)
-            if task is not None and not task.done():
+            alive, running = share.state in ALIVE, self._running.get(share.digest)
+            if running is not None and not running.task.done():
+                if running.alive and not alive:
+                    running.task.cancel()
                 continue
-            self._tasks.pop(share.digest, None)
+            self._running.pop(share.digest, None)
             errand = None if self._must_wait(share) else await self._errand(share)
             if errand is not None:
-                self._tasks[share.digest] = asyncio.create_task(self._try(errand, share))
+                task = asyncio.create_task(self._try(errand, share))
+                self._running[share.digest] = _Running(task, alive)
 
     async def _look_anyway(self) -> None:
         """Look; what cannot be looked at now is looked at again."""
@@ -111,7 +127,8 @@ class Errands:
 
     async def _errand(self, share: Share) -> Errand | None:
         if not share.owned:
-            return self._fetch if share.state is State.READY else None
+            left = share.state not in ALIVE and self._is_here(share)
+            return self._fetch if share.state is State.READY else self._forget if left else None
         if share.state is State.GRANTED:
             return self._send
         if share.state is State.READY:
@@ -167,6 +184,14 @@ class Errands:
             telling.begin("being fetched")
             await self._carrier.fetch(share, telling.move)
             await self._owner.do(lambda owner: owner.shares.mark_fetched(share.digest))
+
+    async def _forget(self, share: Share, _: Telling) -> None:
+        """Delete what a fetch has left that went on when the share was over."""
+        if share.ready is not None and share.state not in ALIVE:
+            await asyncio.to_thread(self._spool.discard, share.ready.parcel)
+
+    def _is_here(self, share: Share) -> bool:
+        return share.ready is not None and self._spool.has_come(share.ready.parcel)
 
     async def _clear(self, share: Share, telling: Telling) -> None:
         """Delete a parcel that nobody may fetch any more, also where the relay holds it."""

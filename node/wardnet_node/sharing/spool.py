@@ -79,6 +79,10 @@ class Spool:
         """Say whether a fetch was begun and not closed."""
         return (self.incoming / f"{parcel}.fetch").exists()
 
+    def has_come(self, parcel: str) -> bool:
+        """Say whether anything of a parcel that came from elsewhere is here."""
+        return any(self.incoming.glob(f"{parcel}.*"))
+
     def finished(self, parcel: str) -> None:
         """Forget the id of a fetch that was closed."""
         (self.incoming / f"{parcel}.fetch").unlink(missing_ok=True)
