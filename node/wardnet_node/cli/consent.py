@@ -28,9 +28,9 @@ def consent() -> None:
 @json_option
 @click.pass_obj
 def load(place: Place, *, dataset: str, file: Path, only_listed: bool, as_json: bool) -> None:
-    """Read the list of DATASET from FILE, one patient's number per line, in place of the last.
+    """Read the list of DATASET from FILE, in place of the last.
 
-    Numbers that the dataset does not have are kept for patients who come later. Compare how many
+    FILE holds one patient's number per line. Numbers that the dataset does not have are kept for patients who come later. Compare how many
     are present with what you expect: a number that lost its leading zeros finds nobody.
     """
     with place.consent() as lists:

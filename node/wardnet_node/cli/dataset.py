@@ -231,7 +231,7 @@ def load(
 @json_option
 @click.pass_obj
 def list_datasets(place: Place, *, as_json: bool) -> None:
-    """List the datasets that were adopted, and those that other hospitals have lent."""
+    """List the datasets that were adopted, and those that were lent."""
     with place.vault() as vault:
         found = vault.datasets()
     lent = _lent(place, found)
