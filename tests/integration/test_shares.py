@@ -27,7 +27,9 @@ from wardnet.identity.member import Role
 from wardnet.sealing.hpke import public_key
 from wardnet.sharing.notice import Cause
 from wardnet.sharing.request import Basis
+from wardnet_node.desk.shares.describe import describe
 from wardnet_node.desk.shares.state import State
+from wardnet_node.desk.words import happened
 
 TERMS = {EventType.SHARE_GRANTED, EventType.SHARE_READY, EventType.SHARE_OPENED}
 """What the hospital itself says in these names what is handed over."""
@@ -85,6 +87,15 @@ def test_a_share_goes_from_request_to_receipt(desks: list[Side]) -> None:
     for side in desks:
         assert side.shares.show(share.digest).state is State.DESTROYED
         assert side.shares.show(share.digest).undelivered == 0
+    for side in desks:
+        found = side.shares.show(share.digest)
+        told = [(step.kind.value.removeprefix("share_"), step.hospital) for step in found.history]
+        by = dict.fromkeys(("granted", "ready"), "a")
+        names = ("requested", "granted", "ready", "fetched", "opened", "destroyed")
+        assert told == [(name, by.get(name, "b")) for name in names]
+        (section,) = [one for one in describe(found) if one.title == "What has happened?"]
+        assert f"b: {happened(EventType.SHARE_DESTROYED)}" in section.lines[5]
+        assert section.lines[6:] == (("Fetches that began here: 1.",) if side is a else ())
     steps = ["requested", "granted", "ready", "fetched", "opened", "destroyed"]
     assert kinds(b) == [(f"share_{step}", "done") for step in steps]
     assert kinds(a) == [

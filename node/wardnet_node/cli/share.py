@@ -136,6 +136,10 @@ def _whole(found: Share, spool: Spool) -> dict[str, Json]:
         "grant": found.grant.digest if found.grant else None,
         "parcel": found.ready.parcel if found.ready else None,
         "bytes": found.ready.body if found.ready else None,
+        "history": [
+            {"time": step.at, "hospital": step.hospital, "type": step.kind.value}
+            for step in found.history
+        ],
         "description": description,
     }
 

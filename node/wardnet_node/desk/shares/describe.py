@@ -12,7 +12,7 @@ from wardnet.sharing.request import Basis, ShareRequest
 from wardnet.sharing.result import in_words
 from wardnet_node.desk.plain import Section
 from wardnet_node.desk.shares.state import Share, State
-from wardnet_node.desk.words import moment
+from wardnet_node.desk.words import happened, moment
 
 _STANDS: Final = {
     State.ASKED: ("It waits for your decision.", "{other} has not decided yet."),
@@ -75,6 +75,7 @@ def describe(share: Share) -> tuple[Section, ...]:
     ]
     if grant is not None:
         sections.append(Section("What was granted?", tuple(granted(grant, request))))
+    sections.append(Section("What has happened?", tuple(_happened(share))))
     return tuple(sections)
 
 
@@ -135,6 +136,13 @@ def _stands(share: Share) -> Iterator[str]:
         yield f"It waits {where}."
     if share.state in {State.GRANTED, State.READY, State.FETCHED, State.OPENED}:
         yield f"It ends by itself at {moment(share.until)}."
+
+
+def _happened(share: Share) -> Iterator[str]:
+    for step in share.history:
+        yield f"{moment(step.at)}, {step.hospital}: {happened(step.kind)}"
+    if share.owned and share.fetches:
+        yield f"Fetches that began here: {share.fetches}."
 
 
 def _purpose(request: ShareRequest) -> Iterator[str]:

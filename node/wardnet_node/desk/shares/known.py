@@ -103,7 +103,13 @@ class ShareKnowledge:
             if not isinstance(statement, ShareRequest):
                 raise unknown(signed.request)
             owned = statement.owner == self._member.id
-            return Share(request=statement, owned=owned, made=signed.at, changed=signed.at)
+            return Share(
+                request=statement,
+                owned=owned,
+                made=signed.at,
+                changed=signed.at,
+                history=(signed.step,),
+            )
         return after(before, signed, hospital=self._member.id)
 
     def _read(self, row: Kept) -> Signed:
@@ -174,7 +180,8 @@ def after(share: Share, signed: Signed, *, hospital: str) -> Share:
     statement = signed.statement
     check_fits(statement, share.request)
     stands = following(share.stands, statement, hospital=hospital)
-    moved = replace(share, stands=stands, state=stands, changed=signed.at)
+    history = (*share.history, signed.step)
+    moved = replace(share, stands=stands, state=stands, changed=signed.at, history=history)
     if isinstance(statement, Grant):
         return replace(moved, grant=statement)
     if isinstance(statement, Notice):

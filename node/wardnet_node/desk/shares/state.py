@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final, TypeAlias
 
 from wardnet import clock
+from wardnet.audit.entry import EventType
 from wardnet.errors import Reason, WardnetError
 from wardnet.sharing.grant import Grant
 from wardnet.sharing.notice import (
@@ -72,6 +73,25 @@ _NEXT: Final[Mapping[type[Grant] | type[Said], Mapping[State, State]]] = {
 """What each statement leads to; letters of the two sides cross, so some of them change nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Say what was said about a share.
+
+    Parameters
+    ----------
+    kind : EventType
+        As the log calls it.
+    hospital : str
+        Whose word it is.
+    at : str
+        Moment of signing here, or of coming in.
+    """
+
+    kind: EventType
+    hospital: str
+    at: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
     """Show one share.
@@ -102,6 +122,8 @@ class Share:
         Why the other side could not take the last of them: a reason of the error catalogue.
     made, changed : str
         Moments of the first and of the last statement.
+    history : tuple of Step
+        All that was said, the receipts of the recipient among it.
     """
 
     request: ShareRequest
@@ -117,6 +139,7 @@ class Share:
     hindrance: str = ""
     made: str
     changed: str
+    history: tuple[Step, ...] = ()
 
     @property
     def digest(self) -> str:

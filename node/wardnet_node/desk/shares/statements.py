@@ -33,7 +33,7 @@ from wardnet.sharing.notice import (
     Said,
 )
 from wardnet.sharing.request import ShareRequest
-from wardnet_node.desk.shares.state import Statement
+from wardnet_node.desk.shares.state import Statement, Step
 
 REASONS: Final = frozenset(reason.value for reason in Reason)
 
@@ -98,6 +98,11 @@ class Signed:
         """Return what the log calls it."""
         statement = self.statement
         return EVENTS[type(statement.said if isinstance(statement, Notice) else statement)]
+
+    @property
+    def step(self) -> Step:
+        """Return it as one step of a share."""
+        return Step(self.kind, self.author, self.at)
 
 
 def parties(statement: Statement) -> tuple[str, str]:
