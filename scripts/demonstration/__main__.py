@@ -89,7 +89,6 @@ class Demonstration:
         self._revoke(researcher, study, questions[0])
         self.stage.title("What a hospital's access log says")
         self.stage.tell(self._first, "log", "show", last=6)
-        self.stage.tell(self._first, "log", "witnesses")
         granting = [self._first, *self._lending]
         self.edit = audit(
             self.network, self.stage, granting, researcher=RESEARCHER, dataset=self.table.name

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -44,11 +45,11 @@ def audit(
     Then its owner cheats her.
     """
     node = granting[0]
-    stage.title("An auditor is granted logs; she compares keys by telephone, too")
-    auditor = network.enrol_auditor(AUDITOR, hospitals=[each.name for each in granting])
-    for name, key in network.keys.items():
-        origin = f"wardnet://{network.name}/node/{name}"
-        auditor.run("audit", "trust", "add", origin, "--fingerprint", key)
+    stage.title("An auditor is granted logs; she and stewards compare keys by telephone")
+    with ThreadPoolExecutor() as pool:
+        hospitals = pool.submit(network.introduce_stewards, [each.name for each in granting[1:]])
+        auditor = _introduced(network, granting)
+        hospitals.result()
     stage.tell(auditor, "audit", "granted", node.name)
     stage.title("She searches and reports; every entry is proven before she sees it")
     stage.tell(
@@ -58,7 +59,6 @@ def audit(
     stage.title("She takes the whole log along, and proves it without asking anybody")
     bundle = network.folder / f"{node.name}.bundle"
     auditor.run("audit", "export", "bundle", node.name, "-o", bundle)
-    auditor.run("audit", "export", "csv", bundle, "-o", bundle.with_suffix(".csv"))
     stage.tell(auditor, "audit", "verify", bundle)
 
     stage.title(f"{node.name} is stopped, and whoever owns it edits one byte of its database")
@@ -79,6 +79,15 @@ def audit(
     stage.title("What she took along still proves what the entry said")
     stage.tell(auditor, "audit", "show", bundle, str(edit.seq), until="")
     return edit
+
+
+def _introduced(network: Network, granting: Sequence[Member]) -> Member:
+    """Enrol an auditor who may read some logs, and knows the keys of all."""
+    auditor = network.enrol_auditor(AUDITOR, hospitals=[each.name for each in granting])
+    for name, key in network.keys.items():
+        origin = f"wardnet://{network.name}/node/{name}"
+        auditor.run("audit", "trust", "add", origin, "--fingerprint", key)
+    return auditor
 
 
 def mend(network: Network, stage: Stage, edit: Edit) -> None:

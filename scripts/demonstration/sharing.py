@@ -12,6 +12,7 @@ from support.member import CommandError, Member, wait_until
 from support.network import SHORT, Network
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
+from wardnet_node.desk.shares.describe import stands
 from wardnet_node.desk.shares.shares import Shares
 from wardnet_node.desk.shares.state import State
 
@@ -33,7 +34,7 @@ class Loan:
     Parameters
     ----------
     owner, recipient : Member
-        Two hospitals whose nodes serve.
+        Two hospitals whose nodes serve, and whose stewards know each other.
     table : Table
         What the owner holds.
     columns : Sequence of str
@@ -57,7 +58,6 @@ def lend(network: Network, stage: Stage, loan: Loan, *, auditor: Member) -> None
         _wait(lambda: bool(lent.inbox()), f"{owner.name} got no request")
 
         stage.title(f"{owner.name} looks at exactly what would leave, and hands over less")
-        stage.tell(owner, "share", "inbox")
         _grant(network, stage, loan, share)
 
         stage.title(
@@ -73,12 +73,11 @@ def lend(network: Network, stage: Stage, loan: Loan, *, auditor: Member) -> None
         stage.title("The time is over")
         _wait(lambda: lent.show(share).state is State.DESTROYED, f"{owner.name} got no receipt")
         stage.refused(recipient, "share", "read", share)
-        stage.tell(owner, "share", "show", share, until="Who asks whom?")
+        stage.print(f"(at {owner.name}: {stands(lent.show(share))})")
 
 
 def _ask(network: Network, stage: Stage, loan: Loan) -> None:
     """Let the recipient's steward ask for some patients' rows, with their numbers."""
-    network.introduce_stewards([loan.owner.name, loan.recipient.name])
     patients = loan.table.hospitals[loan.owner.name][PATIENT].head(PATIENTS)
     listed = network.folder / f"{loan.recipient.name}.patients"
     listed.write_text("\n".join(patients) + "\n")

@@ -190,7 +190,8 @@ class Member:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
         if kept.pop("PYTHONDONTWRITEBYTECODE", None):
             kept["PYTHONPYCACHEPREFIX"] = str(BYTECODE)
-        return kept | dict(self.variables)
+        # Many processes share this machine: numpy's threads would only wait for each other.
+        return {"OPENBLAS_NUM_THREADS": "1"} | kept | dict(self.variables)
 
 
 def write_private(path: Path, text: str) -> None:

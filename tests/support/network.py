@@ -66,6 +66,7 @@ class Network:
         self.researchers: dict[str, Member] = {}
         self.auditors: dict[str, Member] = {}
         self.keys: dict[str, str] = {}
+        self.stewards: dict[str, dict[str, str]] = {}
         self.fingerprint = ""
         self._watch = watch
 
@@ -157,7 +158,8 @@ class Network:
         self.keys[hospital] = node.json("init", invitation, *self._compared)["key"]
         write_private(self._password(hospital), secrets.token_urlsafe(24) + "\n")
         invitation = self._invite("steward", steward)
-        node.run("steward", "add", invitation, *self._compared, *self.signs(hospital))
+        added = node.json("steward", "add", invitation, *self._compared, *self.signs(hospital))
+        self.stewards[hospital] = {steward: added["fingerprint"]}
 
     def enrol_steward(self, steward: str, *, hospital: str) -> None:
         """Invite another steward of a hospital; the first one writes her into its book."""
@@ -166,6 +168,7 @@ class Network:
         invitation = self._invite("steward", steward)
         own = ("--password-file", password)
         key = node.json("steward", "add", invitation, *self._compared, *own)["fingerprint"]
+        self.stewards[hospital][steward] = key
         named = ("--steward", steward, "--fingerprint", key, "--by", steward_of(hospital))
         node.run("book", "add", hospital, *named, *self.signs(hospital))
 
@@ -253,20 +256,13 @@ class Network:
             Which; None for all.
         """
         chosen = list(self.nodes if hospitals is None else hospitals)
-        books: dict[str, list[dict[str, str]]] = {}
-
-        def read(hospital: str) -> None:
-            books[hospital] = self.nodes[hospital].json("book", "list")
 
         def add(hospital: str) -> None:
-            for other in books.keys() - {hospital}:
-                for line in books[other]:
-                    if (line["organisation"], line["role"]) == (other, "steward"):
-                        named = (other, "--steward", line["id"], "--fingerprint")
-                        options = (*named, line["fingerprint"], *self.signs(hospital))
-                        self.nodes[hospital].run("book", "add", *options)
+            for other in (each for each in chosen if each != hospital):
+                for steward, key in self.stewards[other].items():
+                    named = (other, "--steward", steward, "--fingerprint", key)
+                    self.nodes[hospital].run("book", "add", *named, *self.signs(hospital))
 
-        at_once(read, chosen)
         at_once(add, chosen)
 
     def propose(
