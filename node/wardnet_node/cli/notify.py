@@ -28,7 +28,7 @@ def notify() -> None:
 @json_option
 @click.pass_obj
 def test(place: Place, *, as_json: bool) -> None:
-    """Send one message by every way that is set, now, and say what goes wrong."""
+    """Send one message by every way that is set, and say what fails."""
     found = ways(place.settings, place.home)
     if not found:
         raise WardnetError(Reason.NOTIFICATION_OFF)
