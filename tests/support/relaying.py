@@ -9,7 +9,7 @@ from typing import Any
 import grpc.aio
 
 from support.pki import TestNetwork
-from support.transfers import consignment, ready
+from support.transfers import GRANT, consignment, ready
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import TlsIdentity
 from wardnet.sharing.notice import Place
@@ -67,11 +67,12 @@ class Hospitals:
         *,
         by: str = "b",
         owner: str = "a",
+        grant: str = GRANT,
         patience: float = 2,
         **changes: Any,  # noqa: ANN401 - arguments of the two functions below
     ) -> Sealed:
         """Fetch a parcel from the relay."""
-        waiting = ready(parcel, size, self.address, place=Place.RELAY)
+        waiting = ready(parcel, size, self.address, place=Place.RELAY, grant=grant)
         return await fetch(
             waiting,
             owner=owner,

@@ -23,6 +23,9 @@ TAKEN_BACK: Final = "taken back"
 REMEMBERED: Final = timedelta(days=30)
 """How long a row outlives the grant."""
 
+ROW_BYTES: Final = 1 << 10
+"""What a row counts in the quota, however small its parcel, and after that is gone, too."""
+
 RELAY: Final = Kind(
     "relay.db",
     (
@@ -112,7 +115,7 @@ def accept(
         raise WardnetError(Reason.PARCEL_OVERSIZE, rule=f"{limits.parcel >> 20} MiB")
     # 2. One that is here already is gone on with; its row says what was first consigned.
     row = connection.execute(
-        "SELECT number, state FROM parcels WHERE owner = ? AND grant = ? AND parcel = ?",
+        "SELECT number, state, size FROM parcels WHERE owner = ? AND grant = ? AND parcel = ?",
         (owner, consignment.grant, consignment.parcel),
     ).fetchone()
     if row is not None and row[1] == TAKEN_BACK:
@@ -121,15 +124,17 @@ def accept(
         return _kept(connection, row[0])
     if row is not None and _closed(connection, row[0]) >= consignment.maximum_fetches:
         return replace(_kept(connection, row[0]), whole=True)  # all that were to have it have it
-    # 3. A new one needs room within the hospital's quota.
-    (used,) = connection.execute(
-        "SELECT ifnull(sum(size), 0) FROM parcels WHERE owner = ? AND state IN (?, ?)",
-        (owner, ARRIVING, WHOLE),
-    ).fetchone()
-    if used + consignment.size > limits.quota:
+    # 3. It takes the place of what was brought before under the same grant.
+    connection.execute(
+        "UPDATE parcels SET state = ?, header = x'' WHERE owner = ? AND grant = ? AND state != ?",
+        (GONE, owner, consignment.grant, TAKEN_BACK),
+    )
+    # 4. A new one needs room within the hospital's quota.
+    size = consignment.size if row is None else row[2]
+    if _used(connection, owner) + size + len(header) + ROW_BYTES > limits.quota:
         rule = f"{owner} has used up its {limits.quota >> 20} MiB"
         raise WardnetError(Reason.RELAY_FULL, rule=rule)
-    # 4. What was deleted may be brought again; the fetches of then still count.
+    # 5. What was deleted may be brought again; the fetches of then still count.
     expires = min(consignment.until, clock.to_moment(at + limits.keep))
     if row is not None:
         connection.execute(
@@ -270,6 +275,17 @@ def _row(
     if row is None:
         raise WardnetError(Reason.PARCEL_UNKNOWN)
     return row
+
+
+def _used(connection: sqlite3.Connection, owner: str) -> int:
+    """Return how many bytes of its quota a hospital has used: bodies, headers and rows."""
+    (used,) = connection.execute(
+        """SELECT count(*) * ?
+          + ifnull(sum(length(header) + CASE WHEN state IN (?, ?) THEN size ELSE 0 END), 0)
+          FROM parcels WHERE owner = ?""",
+        (ROW_BYTES, ARRIVING, WHOLE, owner),
+    ).fetchone()
+    return int(used)
 
 
 def _closed(connection: sqlite3.Connection, number: int) -> int:
