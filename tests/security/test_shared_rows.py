@@ -2,7 +2,9 @@
 
 import io
 import tempfile
+import unicodedata
 from pathlib import Path
+from typing import Literal
 
 import pyarrow.parquet as pq
 import pytest
@@ -91,6 +93,24 @@ def test_an_objection_cannot_be_asked_around(home: Home) -> None:
     with pytest.raises(WardnetError) as caught:
         make(extract(home, rules({"score": Keep()}), patients=(RECORD,)), io.BytesIO())
     assert caught.value.reason is Reason.NOTHING_TO_SHARE
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("number", ["J\u00fcrgen 7", "Ren\u00e9e D\u00fcrr\u00e9nmatt 7"])
+def test_an_objection_holds_however_a_letter_is_spelled(
+    tmp_path: Path, number: str, form: Literal["NFC", "NFD"]
+) -> None:
+    """Composed or not, with spaces around it or not: it is the same patient, short or long."""
+    home = Home(tmp_path / "home")
+    adopt(home)
+    frame = visits(30, patients=5).astype(object)
+    frame.loc[7, "record"] = unicodedata.normalize(form, number)
+    with home.vault() as vault:
+        vault.load("visits", write_csv(frame, tmp_path / "table.csv"))
+    other: Literal["NFC", "NFD"] = "NFD" if form == "NFC" else "NFC"
+    put_list(home, [f"\u00a0{unicodedata.normalize(other, number)} \t"])
+    said = preview(extract(home, rules({"sex": Keep()})))
+    assert (said.rows, said.patients_withheld) == (29, 1)
 
 
 def test_what_the_file_says_of_itself_tells_nothing_of_the_hospital(home: Home) -> None:
