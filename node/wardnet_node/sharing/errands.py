@@ -87,9 +87,13 @@ class Errands:
 
     async def stop(self) -> None:
         """End what is under way."""
+        for running in self._running.values():
+            running.task.cancel()
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Wait until all that is under way has ended, well or not."""
         tasks = [running.task for running in self._running.values()]
-        for task in tasks:
-            task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def look(self) -> None:
@@ -144,6 +148,9 @@ class Errands:
             with only_here(folder, share.digest):
                 present = await self._owner.do(lambda owner: owner.shares.show(share.digest))
                 await errand(present, telling)
+        except asyncio.CancelledError:
+            telling.end()
+            raise
         except WardnetError as error:
             if error.reason is not Reason.IN_USE:  # a command is at it
                 self._put_off(share, error, telling)
