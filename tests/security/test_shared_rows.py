@@ -78,6 +78,16 @@ def test_a_condition_on_a_hidden_value_is_shown_to_the_steward(home: Home) -> No
     assert kept.told_by_cohort == ()
 
 
+def test_a_pseudonym_for_somebody_who_was_named_is_shown_as_none(home: Home) -> None:
+    """Who names the patients knows them under any pseudonym; the steward reads that."""
+    words = "the recipient has named them"
+    for patient in (Patient.DROP, Patient.PSEUDONYM):
+        named = preview(extract(home, rules({"sex": Keep()}, patient), patients=(RECORD,)))
+        assert words in named.identifiers
+        chosen = preview(extract(home, rules({"sex": Keep()}, patient)))
+        assert words not in chosen.identifiers
+
+
 def test_an_objection_cannot_be_asked_around(home: Home) -> None:
     """By name, by a rare value or by everybody: the patient's rows stay, and no count tells."""
     put_list(home, [RECORD])

@@ -116,7 +116,7 @@ def preview(extract: Extract) -> Preview:
         dataset=extract.snapshot.dataset,
         snapshot=extract.snapshot.id,
         columns=tuple(_column(column, extract) for column in made.columns),
-        identifiers=_identifiers(rules.patient, source),
+        identifiers=_identifiers(extract),
         removed=tuple(column.name for column in source.columns if column.name not in leaving),
         rows=found.rows,
         patients=found.patients,
@@ -156,16 +156,19 @@ def _told(extract: Extract) -> tuple[str, ...]:
     return tuple(sorted(columns_of(extract.selection.cohort) - kept))
 
 
-def _identifiers(patient: Patient, dictionary: Dictionary) -> str:
-    if dictionary.patient is None:
+def _identifiers(extract: Extract) -> str:
+    name = extract.snapshot.dictionary.patient
+    if name is None:
         return "The dataset has none."
-    match patient:
-        case Patient.DROP:
-            return f"{dictionary.patient} is left out: rows of one patient are not linked."
-        case Patient.PSEUDONYM:
-            return f"{dictionary.patient} is replaced by a pseudonym of this grant alone."
-        case Patient.KEEP:
-            return f"{dictionary.patient} LEAVES as it is: the recipient knows who they are."
+    patient = extract.selection.deidentification.patient
+    words = {
+        Patient.DROP: f"{name} is left out: rows of one patient are not linked.",
+        Patient.PSEUDONYM: f"{name} is replaced by a pseudonym of this grant alone.",
+        Patient.KEEP: f"{name} LEAVES as it is: the recipient knows who they are.",
+    }[patient]
+    if patient is not Patient.KEEP and extract.selection.patients:
+        words += " But the recipient has named them: it knows WHOSE records they are."
+    return words
 
 
 def _sample(extract: Extract, found: Survey) -> tuple[tuple[str, ...], ...]:
