@@ -81,6 +81,8 @@ class Desks:
         self.north = DeskHome(network, folder / "north")
         people = ("carla", "dora")
         self.south = DeskHome(network, folder / "south", name="southport", stewards=people)
+        for home in (self.north, self.south):
+            (home.home / "settings.toml").write_text(f'address = "{LINK.address}"\n')
         _load(self.north)
         _introduce(self.north, self.south)
         _introduce(self.south, self.north)
@@ -105,7 +107,13 @@ class Desks:
         opened = Owner.open(self.north.home, self.north.keystore, self.north.credentials, SETTINGS)
         share = opened.make(opened.shares.list()[0].digest)
         opened.close()
+        self.deliver()
+        return share
+
+    def deliver(self) -> None:
+        """Do what both daemons do with a parcel that was made: bring it, and fetch it."""
         self.carry()
+        share = self.newest(self.south)
         assert share.ready is not None
         made = Spool(self.north.home).made(share.ready.parcel)
         here = Spool(self.south.home).fetched(share.ready.parcel)
@@ -114,7 +122,6 @@ class Desks:
         with shares(self.south) as theirs:
             theirs.mark_fetched(share.digest)
         self.carry()
-        return share
 
     def newest(self, home: DeskHome) -> Share:
         """Return a hospital's newest share."""
