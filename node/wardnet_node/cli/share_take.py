@@ -110,7 +110,8 @@ def fetch(place: Place, *, share_id: str, as_json: bool) -> None:
     """Fetch the sealed parcel of ID, or go on with it.
 
     The node does so by itself as soon as the parcel is ready; this shows how far it is. What was
-    cut goes on where it stopped.
+    cut goes on where it stopped. A parcel that was damaged here is fetched once more, if the grant
+    allows that.
     """
     spool = Spool(place.home)
     with place.shares() as shares:
@@ -120,7 +121,7 @@ def fetch(place: Place, *, share_id: str, as_json: bool) -> None:
         stuck = None
         try:
             with only_here(spool.incoming, share.digest):
-                if look().state is State.READY:
+                if look().state is State.READY or _is_lost(look(), spool):
                     _carry(place, spool, share)
                     shares.mark_fetched(share.digest)
         except WardnetError as error:
@@ -133,6 +134,12 @@ def fetch(place: Place, *, share_id: str, as_json: bool) -> None:
     if stuck is not None:
         console(stderr=True).print(f"It is not here yet. {on_the_way(stuck)}")
     print_done(done, as_json=as_json)
+
+
+def _is_lost(share: Share, spool: Spool) -> bool:
+    """Say whether a parcel was here and is not any more: what was damaged is deleted."""
+    ready = share.ready if share.state is State.FETCHED else None
+    return ready is not None and not spool.fetched(ready.parcel).whole
 
 
 def _carry(place: Place, spool: Spool, share: Share) -> None:

@@ -99,8 +99,9 @@ ROWS: Final[Mapping[Reason, Row]] = {
     ),
     Reason.PARCEL_DAMAGED: Row(
         _S.DATA_LOSS,
-        "The parcel {path} is not as it was sealed: {rule}. Nothing was taken from it; delete "
-        "it and fetch it again.",
+        "The parcel {path} is not as it was sealed: {rule}. Nothing was taken from it. "
+        "`wardnet-node share fetch` gets it once more if the grant allows that; else ask its "
+        "hospital for a new grant.",
     ),
     Reason.PARCEL_REFUSED: Row(
         _S.UNAUTHENTICATED,
