@@ -78,10 +78,11 @@ SCHEMA: Final = (
     ) WITHOUT ROWID""",
     *log.SCHEMA,
     *search.SCHEMA,
+    *search.BY_RECIPIENT,
     *witness.SCHEMA,
     *cosigned.SCHEMA,
 )
-VERSION: Final = 5
+VERSION: Final = 6
 """Of the schema."""
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from support.lending import WANTED, Lending, granted, lending, lending_hospitals
 from support.pki import TestNetwork
 from support.sharing import exchange
 from support.vaults import visits
+from wardnet import clock
 from wardnet.audit import lending as lendings
 from wardnet.audit import tags
 from wardnet.audit.entry import Entry, EventType, Outcome
 from wardnet.audit.export.fhir import audit_events
 from wardnet.audit.export.fhir_patterns import BALP
 from wardnet.audit.report import REPORTS, About
+from wardnet.audit.report.finding import Sign
 from wardnet.audit.search import Search, scan
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.conditions import Compare
@@ -199,3 +202,52 @@ def test_both_sides_tell_the_disclosure_in_fhir(lent: Lending) -> None:
                 source, destination = event["agent"][:2]
                 assert source["who"]["identifier"]["value"] == a
                 assert destination["who"]["identifier"]["value"] == b
+
+
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_an_auditor_finds_all_of_a_share_by_what_she_knows(lent: Lending, side: str) -> None:
+    """Basis, recipient and request lead to every step, the receipts among them, in either log."""
+    share = lent.sent(patient=Patient.DROP)
+    lent.recipient.open_parcel(share.digest)
+    lent.recipient.destroy(share.digest)
+    exchange(lent.a, lent.b)
+    hospital = {"a": lent.a, "b": lent.b}[side].hospital
+    steps = ("requested", "granted", "ready", "fetched", "opened", "destroyed")
+    with hospital.catalog() as catalog, catalog.reading() as connection:
+        for wanted in (
+            Search(request=share.digest),
+            Search(recipient="node/b", purpose="treat"),
+        ):
+            found = [one for one in scan(connection, wanted) if one.request_digest == share.digest]
+            kinds = [entry.type.value.removeprefix("share_") for entry in found]
+            assert tuple(kinds[::-1]) == steps
+        assert not list(scan(connection, Search(recipient="node/c")))
+    report = REPORTS["shares"].make(hospital.entries(), About())
+    rows = [dict(zip(report.columns, row, strict=True)) for row in report.rows]
+    (row,) = [row for row in rows if row["share"] == share.digest]
+    assert (row["owner"], row["recipient"]) == (lent.a.member.uri, lent.b.member.uri)
+    assert (row["standing"], row["until"]) == ("destroyed", granted(share).until)
+    assert row["patients"] == (len(numbers(FRAME)) if side == "a" else 0)
+
+
+def test_two_honest_logs_fit_each_other(lent: Lending) -> None:
+    """Every statement stands in both; without its last receipt one of them does not."""
+    share = lent.sent(patient=Patient.DROP)
+    lent.recipient.open_parcel(share.digest)
+    lent.recipient.destroy(share.digest)
+    exchange(lent.a, lent.b)
+    a, b = (
+        [one for one in side.hospital.entries() if one.request_digest == share.digest]
+        for side in (lent.a, lent.b)
+    )
+    later = clock.to_moment(clock.now() + timedelta(days=1))
+
+    def findings(entries: list[Entry]) -> list[Any]:
+        made = REPORTS["anomalies"].make(entries, About(at=later, zone=UTC))
+        return [row[:2] for row in made.rows if row[0] != Sign.OFF_HOURS]
+
+    assert findings([*a, *b]) == []
+    assert findings([*a[:-1], *b]) == [
+        (Sign.ONE_SIDED, lent.b.member.uri),
+        (Sign.NOT_DESTROYED, lent.a.member.uri),
+    ]

@@ -366,9 +366,10 @@ class Recipient:
         """Log a use, of all patients whose numbers came along: any of them may be looked at."""
         event = replace(self._event(share, EventType.SHARE_READ), operation=operation)
         named = self._received.patients(kept).tags(self._tag_key) if _names(share) else ()
+        at = clock.now()
         with self._catalog.transaction() as connection:
             for each in tags.in_batches(event, named):
-                log.append(connection, each, at=clock.now())
+                log.append(connection, each, at=at)
 
     @contextmanager
     def _refusals_logged(self, event: Event) -> Iterator[None]:

@@ -210,6 +210,7 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
     consent.SCHEMA,
     shares.SCHEMA,
     (*received.SCHEMA, *moments.SCHEMA),
+    search.BY_RECIPIENT,
 )
 """Each brings a catalog from one version to the next; they are only ever added to."""
 
