@@ -30,8 +30,9 @@ def consent() -> None:
 def load(place: Place, *, dataset: str, file: Path, only_listed: bool, as_json: bool) -> None:
     """Read the list of DATASET from FILE, in place of the last.
 
-    FILE holds one patient's number per line. Numbers that the dataset does not have are kept for patients who come later. Compare how many
-    are present with what you expect: a number that lost its leading zeros finds nobody.
+    FILE holds one patient's number per line. Numbers that the dataset does not have are kept for
+    patients who come later. Compare how many are present with what you expect: a number that lost
+    its leading zeros finds nobody.
     """
     with place.consent() as lists:
         found = lists.load(dataset, file, only_listed=only_listed)
