@@ -54,12 +54,31 @@ class Network:
         Id of the network.
     watch : Watch, optional
         Told of every command before it runs.
+    address : str
+        Where the coordinator and its relay listen.
+    within : Mapping of str to Sequence of str
+        By name of the coordinator or a hospital: see `Member`.
     """
 
-    def __init__(self, folder: Path, *, name: str = "demo", watch: Watch | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str = "demo",
+        watch: Watch | None = None,
+        address: str = ADDRESS,
+        within: Mapping[str, Sequence[str]] = NOTHING,
+    ) -> None:
         self.folder = folder
         self.name = name
-        self.coordinator = Member("coordinator", "wardnet-coordinator", folder, watch=watch)
+        self.address = address
+        self.coordinator = Member(
+            "coordinator",
+            "wardnet-coordinator",
+            folder,
+            watch=watch,
+            within=within.get("coordinator", ()),
+        )
         self.relay: subprocess.Popen[bytes] | None = None
         self.relay_address = ""
         self.nodes: dict[str, Member] = {}
@@ -69,6 +88,7 @@ class Network:
         self.stewards: dict[str, dict[str, str]] = {}
         self.fingerprint = ""
         self._watch = watch
+        self._within = within
 
     def __enter__(self) -> Self:
         """Return the network."""
@@ -95,9 +115,9 @@ class Network:
 
     def start_coordinator(self) -> None:
         """Found the network and serve it on a free port."""
-        listen = f"{ADDRESS}:0"
+        listen = f"{self.address}:0"
         self.fingerprint = self.coordinator.json(
-            "init", "--network", self.name, "--server-name", ADDRESS, "--listen", listen
+            "init", "--network", self.name, "--server-name", self.address, "--listen", listen
         )["fingerprint"]
         self.serve_coordinator()
         # Members remember the address: after a restart it must be the same.
@@ -114,7 +134,7 @@ class Network:
     def start_relay(self) -> None:
         """Start the relay of parcels on a free port; nodes that start later know where it is."""
         address = self.coordinator.home / "relay.address"
-        self.coordinator.settings["RELAY_LISTEN"] = f"{ADDRESS}:0"
+        self.coordinator.settings["RELAY_LISTEN"] = f"{self.address}:0"
         self.relay = self.coordinator.start("relay")
         if not wait_until(address.exists, seconds=READY_SECONDS):
             message = "the relay did not start"
@@ -144,7 +164,8 @@ class Network:
     def enrol_nodes(self, hospitals: Iterable[str]) -> None:
         """Invite and enrol hospitals and a steward of each; let all know each other's nodes."""
         for hospital in hospitals:
-            node = Member(hospital, "wardnet-node", self.folder, watch=self._watch)
+            within = self._within.get(hospital, ())
+            node = Member(hospital, "wardnet-node", self.folder, watch=self._watch, within=within)
             node.settings["WORKERS"] = "1"  # all hospitals share this machine
             if self.relay_address:
                 node.settings["RELAY"] = self.relay_address

@@ -21,6 +21,9 @@ from wardnet_node.sharing.spool import Spool
 
 _MODULE: Final = "wardnet_node.sharing.courier"
 
+PATIENCE: Final = 10.0
+"""Seconds without a byte. People are then told why, and the daemon tries again by itself."""
+
 
 async def carry(orders: Line, progress: Progress) -> None:
     """Have one transfer done; whoever is cancelled takes its process along.
@@ -129,6 +132,7 @@ async def _transfer(orders: Line, progress: Progress) -> Line:
                 credentials=credentials,
                 progress=progress,
                 pace=pace,
+                patience=PATIENCE,
             )
         else:
             ready = Ready(
@@ -146,6 +150,7 @@ async def _transfer(orders: Line, progress: Progress) -> Line:
                 credentials=credentials,
                 progress=progress,
                 pace=pace,
+                patience=PATIENCE,
             )
     except WardnetError as error:
         return lines.error_to_line(error)
