@@ -91,7 +91,7 @@ def told_of_the_loan(output: str) -> None:
 
 
 def test_the_bundled_table_agrees_with_pandas() -> None:
-    """All methods agree, a small cell is withheld, two questions are refused, an edit is named, records lent."""
+    """All methods agree, refusals and an edit are named, and lent records are gone in the end."""
     output = demonstrate()
     told_of_permission(output)
     for method in ("count", "summary", "quantiles", "histogram", "crosstab"):
