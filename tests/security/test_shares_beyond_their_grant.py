@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.lending import lending, lending_hospitals
 from support.pki import TestNetwork
 from support.questions import key, steward
 from support.sharing import (
@@ -22,6 +23,7 @@ from support.sharing import (
     sides,
     wish,
 )
+from support.vaults import visits
 from wardnet import clock
 from wardnet.audit.entry import Entry, Outcome
 from wardnet.errors import Reason, WardnetError
@@ -36,6 +38,8 @@ from wardnet_node.desk.decision import sign_all
 from wardnet_node.desk.shares import receiving
 from wardnet_node.desk.shares.shares import Shares
 from wardnet_node.desk.shares.state import State
+from wardnet_node.sharing.attachments import Attachment, digests
+from wardnet_node.sharing.spool import Spool
 
 
 @pytest.fixture
@@ -177,6 +181,27 @@ def test_a_grant_beyond_its_request_is_not_taken(network: TestNetwork, desks: li
     assert error.reason is Reason.SHARE_IDENTIFIERS
     assert refusals(b) == [Reason.SHARE_IDENTIFIERS]
     assert b.shares.show(asked.digest).state is State.REFUSED
+
+
+def test_no_file_goes_along_that_a_steward_has_not_signed(tmp_path: Path) -> None:
+    """Not one that was never granted, nor the granted one with other bytes; nothing is left."""
+    scan, other = tmp_path / "scan.dcm", tmp_path / "all.pdf"
+    scan.write_bytes(b"a picture")
+    other.write_bytes(b"letters of all patients")
+    network = shared_network()
+    hospitals = lending_hospitals(network, tmp_path, visits(60))
+    with lending(network, hospitals) as lent:
+        share = lent.grant(lent.ask(), attachments=digests([Attachment(scan)]))
+        outgoing = Spool(lent.a.hospital.home).outgoing
+        for changed, files in ((False, [other]), (False, [scan, other]), (True, [scan])):
+            if changed:
+                scan.write_bytes(b"another picture")
+            with pytest.raises(WardnetError) as caught:
+                lent.send(share, list(map(Attachment, files)))
+            assert caught.value.reason is Reason.ATTACHMENT_NOT_GRANTED
+            assert list(outgoing.iterdir()) == []
+        scan.write_bytes(b"a picture")
+        assert lent.send(share, [Attachment(scan)]).state is State.READY
 
 
 def test_a_second_grant_does_not_take_the_place_of_the_first(desks: list[Side]) -> None:

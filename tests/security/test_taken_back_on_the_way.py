@@ -13,7 +13,7 @@ from support.vaults import visits
 from wardnet.jobs import Jobs
 from wardnet_node.desk.shares.state import Share, State
 from wardnet_node.settings import NodeSettings
-from wardnet_node.sharing.attachments import Attachment
+from wardnet_node.sharing.attachments import Attachment, digests
 from wardnet_node.sharing.carrier import Carrier
 from wardnet_node.sharing.errands import Errands
 from wardnet_node.sharing.owner import Owner
@@ -60,9 +60,9 @@ async def looking(made: Errands, until: Callable[[], bool]) -> None:
 
 def granted(lent: Lending, all_of: Hospitals, folder: Path) -> Share:
     """Return a share as a has it, with a parcel that waits to be brought to the relay."""
-    share = lent.grant(lent.ask())
     scan = folder / "scan.dcm"
     scan.write_bytes(secrets.token_bytes(SIZE))
+    share = lent.grant(lent.ask(), attachments=digests([Attachment(scan)]))
     hospital = lent.a.hospital
     opened = hospital.home, hospital.keystore, hospital.credentials
     owner = Owner.open(*opened, settings(all_of.address))

@@ -23,7 +23,7 @@ from wardnet_node.desk.shares.asking import Wish
 from wardnet_node.desk.shares.state import Share
 from wardnet_node.intake.local_part import LocalPart
 from wardnet_node.settings import NodeSettings
-from wardnet_node.sharing.attachments import Attachment
+from wardnet_node.sharing.attachments import Attachment, digests
 from wardnet_node.sharing.consent import Consent
 from wardnet_node.sharing.extract import Selection, open_extract
 from wardnet_node.sharing.make import make
@@ -148,7 +148,8 @@ class Lending:
         **changes: object,
     ) -> Share:
         """Let b ask, a grant and make the parcel as its node does, and b fetch."""
-        share = self.grant(self.ask(wanted), **changes)  # type: ignore[arg-type]
+        named = {"attachments": digests(attachments), **changes}
+        share = self.grant(self.ask(wanted), **named)  # type: ignore[arg-type]
         ready = self.send(share, attachments).ready
         assert ready is not None
         exchange(self.a, self.b)

@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import click
 
+from wardnet import canonical
 from wardnet.command import console, json_option, print_json, print_record, print_records
 from wardnet.errors import Reason, WardnetError
 from wardnet.sharing.notice import Place as Waiting
@@ -22,7 +23,7 @@ from wardnet_node.desk.shares.describe import granted
 from wardnet_node.desk.shares.state import Share, State
 from wardnet_node.desk.shares.terms import Terms
 from wardnet_node.desk.shares.terms_file import write_terms
-from wardnet_node.sharing.attachments import Attachment, attached
+from wardnet_node.sharing.attachments import Attachment, attached, digests
 from wardnet_node.sharing.busy import only_here
 from wardnet_node.sharing.owner import Owner
 from wardnet_node.sharing.preview import Preview
@@ -34,7 +35,8 @@ attach_option = click.option(
     "paths",
     type=click.Path(path_type=Path, dir_okay=False),
     multiple=True,
-    help="File that goes with the rows: a report, a picture (DICOM, PDF). Repeatable.",
+    help="File that goes with the rows as it is: a report, a picture (DICOM, PDF); nothing in it "
+    "is de-identified. Repeatable.",
 )
 reason_option = click.option("--reason", required=True, help="Why; the other hospital reads it.")
 
@@ -101,7 +103,8 @@ def grant(
     files = attached(paths)
     with place.owner() as owner, place.decisions() as (_, stewards):
         share = owner.owned(share_id)
-        drafted = owner.draft(share.digest, terms)
+        whole, along = owner.draft(share.digest, terms), digests(files)
+        drafted = canonical.validated(lambda: replace(whole, attachments=along))
         leaving = owner.preview(share.digest, drafted)
         if not leaving.rows:
             raise WardnetError(Reason.NOTHING_TO_SHARE, dataset=leaving.dataset)
@@ -172,7 +175,8 @@ def send(place: Place, *, share_id: str, paths: Sequence[Path], again: bool, as_
     """Make and seal the parcel of ID now, and watch it on its way.
 
     The node does so by itself after a grant; this shows how far it is, or why it is stuck. With
-    files to attach, or --again, a new parcel takes the place of one that was not fetched yet.
+    files to attach, which must be those that were granted, or --again, a new parcel takes the place
+    of one that was not fetched yet.
     """
     files = attached(paths)
     with place.owner() as owner:

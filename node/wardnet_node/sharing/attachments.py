@@ -1,11 +1,11 @@
 """Files that go with the rows in a parcel: reports, pictures, letters."""
 
+import hashlib
 import mimetypes
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import copyfileobj
 from typing import Final
 
 from wardnet.errors import Reason, WardnetError
@@ -59,19 +59,46 @@ def attached(paths: Sequence[Path]) -> tuple[Attachment, ...]:
     return found
 
 
-def put(parcel: ParcelWriter, attachments: Sequence[Attachment]) -> None:
-    """Seal files into a parcel, after its rows.
+def digests(attachments: Sequence[Attachment]) -> tuple[str, ...]:
+    """Return what a grant names the files by.
 
     Raises
     ------
     WardnetError
-        `FILE_UNREADABLE`; what the parcel raises.
+        `FILE_UNREADABLE`.
+    """
+    found = set[str]()
+    for item in attachments:
+        with _reading(item), item.path.open("rb") as file:
+            found.add(hashlib.file_digest(file, "sha256").hexdigest())
+    return tuple(sorted(found))
+
+
+def put(
+    parcel: ParcelWriter, attachments: Sequence[Attachment], *, granted: Collection[str]
+) -> None:
+    """Seal files into a parcel, after its rows: those that a steward has signed, and no others.
+
+    Parameters
+    ----------
+    granted : collection of str
+        As the grant names them.
+
+    Raises
+    ------
+    WardnetError
+        `FILE_UNREADABLE`; `ATTACHMENT_NOT_GRANTED`; what the parcel raises.
     """
     for item in attachments:
         with _reading(item):
             file = item.path.open("rb")
+        sha = hashlib.sha256()
         with file, parcel.part(item.name, item.media_type) as sink:
-            copyfileobj(file, sink, PIECE)
+            while piece := file.read(PIECE):
+                sha.update(piece)
+                sink.write(piece)
+        if sha.hexdigest() not in granted:
+            raise WardnetError(Reason.ATTACHMENT_NOT_GRANTED, file=str(item.path))
 
 
 @contextmanager

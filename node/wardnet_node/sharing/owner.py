@@ -104,7 +104,7 @@ class Owner(Preparing):
         Parameters
         ----------
         files : sequence of Attachment
-            That go along.
+            That go along; the grant names them.
         progress : callable or None
             As for `make`.
 
@@ -113,7 +113,7 @@ class Owner(Preparing):
         WardnetError
             `SHARE_UNKNOWN`, `SHARE_NOT_FOR_US`; why nothing may be handed out under the grant; as
             `open_extract` and `make`; `FILE_UNREADABLE`, `ATTACHMENT_NAME`, `PARCEL_TOO_LARGE`;
-            `DISK_FULL`; `NOT_INITIALISED`. Nothing is left then.
+            `ATTACHMENT_NOT_GRANTED`; `DISK_FULL`; `NOT_INITIALISED`. Nothing is left then.
         """
         share = self.owned(prefix)
         grant = self.shares.in_force(share.digest)
@@ -203,5 +203,5 @@ class Owner(Preparing):
         ) as parcel:
             with parcel.part(ROWS, ROWS_MEDIA_TYPE) as sink:
                 made = make(extract, sink, progress=progress)
-            attachments.put(parcel, files)
+            attachments.put(parcel, files, granted=grant.attachments)
             return parcel.seal(), made.tags(extract, self._tag_key)

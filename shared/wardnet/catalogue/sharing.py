@@ -116,6 +116,12 @@ ROWS: Final[Mapping[Reason, Row]] = {
         "The name of attachment {position} cannot be used: {rule}. Rename the file and try "
         "again; nothing was stored.",
     ),
+    Reason.ATTACHMENT_NOT_GRANTED: Row(
+        _S.FAILED_PRECONDITION,
+        "{file} is not one of the files that were granted, or has changed since. Only what a "
+        "steward has signed with `wardnet-node share grant --attach` goes along; nothing was "
+        "sealed.",
+    ),
     Reason.ATTACHMENT_UNKNOWN: Row(
         _S.NOT_FOUND,
         "The share {share} has no such attachment. `wardnet-node share read {share} "

@@ -13,7 +13,7 @@ from wardnet.clock import Moment
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.cohort import Cohort, joined_by_and
 from wardnet.question.dictionary import STRICT
-from wardnet.question.fields import Layout, Paragraph
+from wardnet.question.fields import InOrder, Layout, Paragraph
 from wardnet.question.query import Digest, Id
 from wardnet.sharing.deidentification import Deidentification, Patient
 from wardnet.sharing.request import Basis, ShareRequest
@@ -21,6 +21,9 @@ from wardnet.sharing.request import Basis, ShareRequest
 PAYLOAD_TYPE: Final = "application/vnd.wardnet.share-grant.v1+json"
 
 MOST_FETCHES: Final = 100
+
+MOST_ATTACHMENTS: Final = 1000
+"""So that a grant that names them all is no longer than a letter may be."""
 
 SnapshotId: TypeAlias = Annotated[
     str, StringConstraints(pattern=r"^[1-9][0-9]{0,15}:[0-9a-f]{64}$")
@@ -52,6 +55,8 @@ class Grant:
         How often the parcel may be fetched.
     obligations : tuple of str
         What the recipient must do besides, in words.
+    attachments : tuple of str
+        SHA-256 of every file that goes along as it is; sorted.
     made : str
         Moment of signing.
     """
@@ -67,6 +72,7 @@ class Grant:
     until: Moment
     maximum_fetches: Annotated[int, Field(ge=1, le=MOST_FETCHES)]
     obligations: tuple[Paragraph, ...]
+    attachments: Annotated[InOrder[Digest], Field(max_length=MOST_ATTACHMENTS)]
     made: Moment
 
     @cached_property
@@ -106,6 +112,7 @@ def grant_whole(
         until=_latest(request, made),
         maximum_fetches=1,
         obligations=(),
+        attachments=(),
         made=made,
     )
 

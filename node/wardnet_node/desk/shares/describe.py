@@ -101,6 +101,9 @@ def granted(grant: Grant, request: ShareRequest) -> Iterator[str]:
         yield f"Not given: {', '.join(left_out)}."
     if grant.cohort != request.cohort:
         yield f"Only {patients(grant.cohort)}."
+    if grant.attachments:
+        count = len(grant.attachments)
+        yield f"Files that go along AS THEY ARE, not de-identified: {count}."
     for obligation in grant.obligations:
         yield f"Obligation: {obligation}"
 
