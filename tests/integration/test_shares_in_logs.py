@@ -1,5 +1,6 @@
 """Both hospitals' logs tell what was handed over: to whom, what, what for, and about whom."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, timedelta
@@ -8,11 +9,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from fhir.resources.R4B.auditevent import AuditEvent
 
 from support.hospital import Hospital
 from support.lending import WANTED, Lending, granted, lending, lending_hospitals
-from support.pki import TestNetwork
+from support.pki import PASSPHRASE, TestNetwork
 from support.sharing import exchange
 from support.vaults import visits
 from wardnet import clock
@@ -27,6 +29,7 @@ from wardnet.audit.search import Search, scan
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.conditions import Compare
 from wardnet.sharing.deidentification import Patient
+from wardnet_node.cli import main
 from wardnet_node.desk.shares.state import Share
 from wardnet_node.sharing.attachments import attached
 from wardnet_node.sharing.spool import Spool
@@ -251,3 +254,44 @@ def test_two_honest_logs_fit_each_other(lent: Lending) -> None:
         (Sign.ONE_SIDED, lent.b.member.uri),
         (Sign.NOT_DESTROYED, lent.a.member.uri),
     ]
+
+
+def usage_of(hospital: Hospital, tmp_path: Path, *options: str) -> str:
+    """Return what the command prints."""
+    secret = tmp_path / "passphrase"
+    secret.touch(mode=0o600)
+    secret.write_text(PASSPHRASE)
+    place = ["--home", str(hospital.home), "--passphrase-file", str(secret)]
+    result = CliRunner().invoke(main, [*place, "usage", *options])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_usage_counts_shares_and_their_bytes_by_recipient(lent: Lending, tmp_path: Path) -> None:
+    """In tables, for programs and in a picture; at the recipient what it holds is stored."""
+
+    def recipients(hospital: Hospital) -> dict[str, tuple[int, int]]:
+        shown = json.loads(usage_of(hospital, tmp_path, "--json"))
+        return {
+            one["recipient"]: (one["shares"], one["sealed_bytes"]) for one in shown["recipients"]
+        }
+
+    hospital = lent.a.hospital
+    shares, size = recipients(hospital).get("b", (0, 0))
+    share = lent.sent(patient=Patient.DROP)
+    ready = share.ready
+    assert ready is not None
+    sealed = ready.header + ready.body
+    assert recipients(hospital) == {"b": (shares + 1, size + sealed)}
+    assert "Recipients:" in usage_of(hospital, tmp_path, "--figure", str(tmp_path / "usage.svg"))
+    assert "Sealed for other hospitals" in (tmp_path / "usage.svg").read_text()
+    assert recipients(lent.b.hospital) == {}
+
+    def stored() -> dict[str, int]:
+        shown = json.loads(usage_of(lent.b.hospital, tmp_path, "--json"))
+        return {one["dataset"]: one["stored_bytes"] for one in shown["stored"]}
+
+    name = lent.recipient.open_parcel(share.digest)
+    assert stored()[name] > 0
+    lent.recipient.destroy(share.digest)
+    assert name not in stored()

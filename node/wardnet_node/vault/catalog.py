@@ -211,6 +211,7 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
     shares.SCHEMA,
     (*received.SCHEMA, *moments.SCHEMA),
     search.BY_RECIPIENT,
+    usage.SHARED,
 )
 """Each brings a catalog from one version to the next; they are only ever added to."""
 

@@ -12,6 +12,8 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.member import Member
 from wardnet.sharing.grant import Grant
 from wardnet.sharing.notice import Place, Ready
+from wardnet.usage.table import Shared
+from wardnet_node import usage
 from wardnet_node.desk.shares import store
 from wardnet_node.desk.shares.known import find
 from wardnet_node.desk.shares.office import Office, Scene
@@ -87,6 +89,13 @@ class Handing(Office):
                 statement=lent(granted, attachments=attachments),
             )
             self._say(scene, share, said, event=released, patients=patients)
+            made = Shared(
+                time=clock.to_moment(scene.at),
+                share=share.digest,
+                recipient=share.other,
+                size=header + body,
+            )
+            usage.note_shared(scene.connection, made)
         return self.show(share.digest)
 
     def begin_fetch(self, *, grant: str, parcel: str, fetch: str, peer: Member) -> Share:
