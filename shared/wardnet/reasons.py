@@ -150,6 +150,7 @@ class Reason(StrEnum):
     PARCEL_TOO_LARGE = "parcel_too_large"
     ATTACHMENT_NAME = "attachment_name"
     ATTACHMENT_NOT_GRANTED = "attachment_not_granted"
+    ATTACHMENT_MISSING = "attachment_missing"
     ATTACHMENT_UNKNOWN = "attachment_unknown"
     RELAY_AWAY = "relay_away"
     NODE_AWAY = "node_away"

@@ -16,6 +16,7 @@ from wardnet.sharing.deidentification import Band, Keep, Patient, Shift
 from wardnet_node.cli import main
 from wardnet_node.desk.shares.state import State
 from wardnet_node.sharing.busy import only_here
+from wardnet_node.sharing.owner import Owner
 from wardnet_node.sharing.spool import Spool
 
 Run = Callable[..., Result]
@@ -152,6 +153,39 @@ def test_a_file_that_cannot_go_along_stops_the_grant(
     north("grant", link, "--attach", hidden, signed=True, reason=Reason.ATTACHMENT_NAME)
     north("grant", link, "--attach", tmp_path / "none", signed=True, reason=Reason.FILE_UNREADABLE)
     assert desks.newest(desks.north).state is State.ASKED
+
+
+def test_all_granted_files_go_along_and_no_others(
+    desks: Desks, north: Run, south: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the making was interrupted and is taken up again, or a file has changed."""
+    monkeypatch.setattr("wardnet_node.cli.share_watch.PATIENCE", 0.0)
+    link = asked(desks, south)
+    letter, picture = tmp_path / "letter.pdf", tmp_path / "chest.dcm"
+    letter.write_bytes(b"%PDF")
+    picture.write_bytes(b"DICM")
+    both = ("--attach", letter, "--attach", picture)
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Owner, "make", interrupted)
+        with pytest.raises(AssertionError, match="Aborted"):
+            north("grant", link, *both, signed=True)
+    assert desks.newest(desks.north).state is State.GRANTED
+    told = north("send", link, reason=Reason.ATTACHMENT_MISSING)
+    assert f"share send {desks.newest(desks.north).digest[:12]} --attach" in told.stderr
+    north("send", link, "--attach", letter, reason=Reason.ATTACHMENT_MISSING)
+    copy = tmp_path / "copy.pdf"
+    copy.write_bytes(b"%PDF")
+    twice = ("--attach", letter, "--attach", copy)
+    north("send", link, *twice, reason=Reason.ATTACHMENT_MISSING)
+    picture.write_bytes(b"DICM, changed")
+    north("send", link, *both, reason=Reason.ATTACHMENT_NOT_GRANTED)
+    assert not list(Spool(desks.north.home).outgoing.iterdir())
+    picture.write_bytes(b"DICM")
+    assert _send(north, link, *map(str, both))["waits"] == "at the relay"
 
 
 def test_a_parcel_that_was_not_fetched_is_made_again(desks: Desks, north: Run, south: Run) -> None:

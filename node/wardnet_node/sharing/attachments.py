@@ -2,7 +2,7 @@
 
 import hashlib
 import mimetypes
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Final
 from wardnet.errors import Reason, WardnetError
 from wardnet.sealing import names
 from wardnet.sealing.write import ParcelWriter
+from wardnet.sharing.grant import Grant
 
 PIECE: Final = 1 << 20
 _UNKNOWN: Final = "application/octet-stream"
@@ -74,21 +75,15 @@ def digests(attachments: Sequence[Attachment]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def put(
-    parcel: ParcelWriter, attachments: Sequence[Attachment], *, granted: Collection[str]
-) -> None:
-    """Seal files into a parcel, after its rows: those that a steward has signed, and no others.
-
-    Parameters
-    ----------
-    granted : collection of str
-        As the grant names them.
+def put(parcel: ParcelWriter, attachments: Sequence[Attachment], *, grant: Grant) -> None:
+    """Seal files into a parcel, after its rows: those that a steward has signed, all of them.
 
     Raises
     ------
     WardnetError
-        `FILE_UNREADABLE`; `ATTACHMENT_NOT_GRANTED`; what the parcel raises.
+        `FILE_UNREADABLE`; `ATTACHMENT_NOT_GRANTED`, `ATTACHMENT_MISSING`; what the parcel raises.
     """
+    left = set(grant.attachments)
     for item in attachments:
         with _reading(item):
             file = item.path.open("rb")
@@ -97,8 +92,16 @@ def put(
             while piece := file.read(PIECE):
                 sha.update(piece)
                 sink.write(piece)
-        if sha.hexdigest() not in granted:
+        if sha.hexdigest() not in grant.attachments:
             raise WardnetError(Reason.ATTACHMENT_NOT_GRANTED, file=str(item.path))
+        left.discard(sha.hexdigest())
+    if left:
+        raise missing(grant.request)
+
+
+def missing(share: str) -> WardnetError:
+    """Return the refusal of a parcel without the files that were granted with it."""
+    return WardnetError(Reason.ATTACHMENT_MISSING, share=share[:12])
 
 
 @contextmanager

@@ -113,10 +113,13 @@ class Owner(Preparing):
         WardnetError
             `SHARE_UNKNOWN`, `SHARE_NOT_FOR_US`; why nothing may be handed out under the grant; as
             `open_extract` and `make`; `FILE_UNREADABLE`, `ATTACHMENT_NAME`, `PARCEL_TOO_LARGE`;
-            `ATTACHMENT_NOT_GRANTED`; `DISK_FULL`; `NOT_INITIALISED`. Nothing is left then.
+            `ATTACHMENT_NOT_GRANTED`, `ATTACHMENT_MISSING`; `DISK_FULL`; `NOT_INITIALISED`. Nothing
+            is left then.
         """
         share = self.owned(prefix)
         grant = self.shares.in_force(share.digest)
+        if len(files) < len(grant.attachments):  # before the rows are made for nothing
+            raise attachments.missing(grant.request)
         place, address = waiting_place(self._home, self._settings)
         sealed, patients = self._sealed(share, grant, files, progress)
         try:
@@ -203,5 +206,5 @@ class Owner(Preparing):
         ) as parcel:
             with parcel.part(ROWS, ROWS_MEDIA_TYPE) as sink:
                 made = make(extract, sink, progress=progress)
-            attachments.put(parcel, files, granted=grant.attachments)
+            attachments.put(parcel, files, grant=grant)
             return parcel.seal(), made.tags(extract, self._tag_key)

@@ -122,6 +122,11 @@ ROWS: Final[Mapping[Reason, Row]] = {
         "steward has signed with `wardnet-node share grant --attach` goes along; nothing was "
         "sealed.",
     ),
+    Reason.ATTACHMENT_MISSING: Row(
+        _S.FAILED_PRECONDITION,
+        "Files were granted with the share {share} that are not there, so nothing was sealed. Name "
+        "all of them: `wardnet-node share send {share} --attach FILE`.",
+    ),
     Reason.ATTACHMENT_UNKNOWN: Row(
         _S.NOT_FOUND,
         "The share {share} has no such attachment. `wardnet-node share read {share} "
