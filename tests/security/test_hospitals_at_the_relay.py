@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from wardnet.sharing.consignment import PAYLOAD_TYPE, Consignment, signed
 from wardnet.transport.channel import open_channel
 from wardnet.transport.convert import envelope_to_wire
 from wardnet.transport.parcels.attempts import explained
+from wardnet.transport.parcels.door import Fetching
 from wardnet.wire.v1.share_pb2 import (
     DepositRequest,
     DepositStart,
@@ -355,6 +357,29 @@ def test_new_consignment_makes_no_room_for_an_old_parcel(tmp_path: Path) -> None
         await database.write(lambda to: book.forget(to, kept.number, state=book.GONE))
         await accept(taken)
         assert await outcome(accept(replace(first, size=1))) is Reason.RELAY_FULL
+        await database.close()
+
+    run(main())
+
+
+def test_nothing_stays_of_what_was_fetched_while_it_arrived(tmp_path: Path) -> None:
+    """The recipient may say that it has everything before the relay knows that it has."""
+    limits = book.Limits(parcel=5000, quota=9000, keep=timedelta(hours=1))
+    consigned = consignment("1" * 64, 5000)
+    asked = Fetching("a", GRANT, "1" * 64, "1" * 32)
+    state.create(tmp_path, book.RELAY)
+
+    def story(to: sqlite3.Connection) -> frozenset[int]:
+        kept = book.accept(to, consigned, b"sealed", limits=limits, at=clock.now())
+        book.admit(to, asked, recipient="b", at=clock.now())
+        assert book.finish(to, asked, recipient="b") is None
+        assert book.kept(to) == {kept.number}
+        book.arrived(to, kept.number)
+        return book.kept(to)
+
+    async def main() -> None:
+        database = state.Database(tmp_path, book.RELAY)
+        assert await database.write(story) == set()
         await database.close()
 
     run(main())

@@ -162,21 +162,22 @@ def accept(
 
 
 def arrived(connection: sqlite3.Connection, number: int) -> None:
-    """Note that a parcel is whole and durable.
+    """Note that a parcel is whole and durable; gone, when all have followed it to its end already.
 
     Raises
     ------
     WardnetError
         `SHARE_REVOKED` when it was taken back meanwhile.
     """
-    changed = connection.execute(
-        "UPDATE parcels SET state = ? WHERE number = ? AND state = ?", (WHOLE, number, ARRIVING)
-    )
-    if not changed.rowcount:
-        (owner,) = connection.execute(
-            "SELECT owner FROM parcels WHERE number = ?", (number,)
-        ).fetchone()
+    owner, maximum, state = connection.execute(
+        "SELECT owner, maximum_fetches, state FROM parcels WHERE number = ?", (number,)
+    ).fetchone()
+    if state != ARRIVING:
         raise WardnetError(Reason.SHARE_REVOKED, hospital=owner)
+    if _closed(connection, number) < maximum:
+        connection.execute("UPDATE parcels SET state = ? WHERE number = ?", (WHOLE, number))
+    else:
+        forget(connection, number, state=GONE)
 
 
 def admit(connection: sqlite3.Connection, asked: Fetching, *, recipient: str, at: datetime) -> Kept:
