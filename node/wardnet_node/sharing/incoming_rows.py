@@ -5,47 +5,39 @@ says which columns there are and what they may hold, and the grant which columns
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Final, NoReturn
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final, NoReturn, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import NEVER_SHARED, Column, Dictionary, from_bytes
 from wardnet.question.rows import is_missing
-from wardnet.sealing.frame_reader import FrameReader
+from wardnet.sealing.parcel import Parcel
 from wardnet.sharing.deidentification import Patient
 from wardnet.sharing.grant import Grant
 from wardnet.sharing.request import ShareRequest
 from wardnet_node.intake.batches import Batch
+from wardnet_node.sharing.rows_process import NOT_PARQUET, DecodedRows, Unusable
 from wardnet_node.sharing.table import DICTIONARY_KEY, schema
-
-MAXIMUM_GROUP_ROWS: Final = 1 << 20
-"""Rows of a row group, which are in memory at once."""
 
 MAXIMUM_ID_BYTES: Final = 16
 """Of a patient's number or pseudonym: a longer one could not be shown again."""
-
-_ROW_BYTES: Final = 24
-"""Of one value before compression, at most: of an id, with its length."""
-_GROUP_BYTES: Final = 1 << 16
-"""What pages and their headers add to a column of a row group."""
 
 _TOLERANCE: Final = 1e-9
 """Of a bound: what a band of an off-grid column may lie outside of it by rounding."""
 
 
 class IncomingRows:
-    """Read the rows of an open parcel.
+    """Read the rows of an open parcel; use it as a context.
 
     Parameters
     ----------
-    source : FrameReader
-        The part `rows.parquet`, whose frames were verified before.
+    parcel : Parcel
+        Whose frames were verified before.
     request, grant : ShareRequest, Grant
         What was asked for and granted.
 
@@ -58,22 +50,34 @@ class IncomingRows:
     ----------
     dictionary : Dictionary
         Of the rows.
-    rows : int
-        How many there are.
     """
 
-    def __init__(self, source: FrameReader, *, request: ShareRequest, grant: Grant) -> None:
+    def __init__(self, parcel: Parcel, *, request: ShareRequest, grant: Grant) -> None:
         self._owner = request.owner
-        with self._unreadable():
-            self._file = pq.ParquetFile(source, pre_buffer=False)
-            found = self._file.schema_arrow
+        self._request, self._grant = request, grant
+        self._decoded = DecodedRows(parcel, columns=len(grant.columns) + 1)
+
+    def __enter__(self) -> Self:
+        """Begin to read."""
+        with ExitStack() as stack:
+            with self._unusable_refused():
+                found = stack.enter_context(self._decoded).schema
+            self._check(found)
+            stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End reading."""
+        self._decoded.__exit__()
+
+    def _check(self, found: pa.Schema) -> None:
+        """Refuse what is not what was granted, before a row is taken."""
         self.dictionary = self._dictionary((found.metadata or {}).get(DICTIONARY_KEY, b""))
-        self._check_granted(request, grant)
+        self._check_granted(self._request, self._grant)
         expected = schema(self.dictionary)
         if not found.equals(expected):
             self._refuse("its columns are not of the types that its dictionary says")
-        self.rows = self._file.metadata.num_rows
-        if not self.rows:
+        if not self._decoded.rows:
             self._refuse("it holds no row")
 
     def batches(self) -> Iterator[Batch]:
@@ -84,11 +88,9 @@ class IncomingRows:
         WardnetError
             `PARCEL_REFUSED`, naming the column and the rule, never a value; `PARCEL_DAMAGED`.
         """
-        for number in range(self._file.num_row_groups):
-            self._check_size(number)
-            with self._unreadable():
-                table = self._file.read_row_group(number, use_threads=False).combine_chunks()
-            yield self._batch(table)
+        with self._unusable_refused():
+            for table in self._decoded.groups():
+                yield self._batch(table)
 
     def _batch(self, table: pa.Table) -> Batch:
         columns, missing = dict[str, NDArray[Any]](), dict[str, int]()
@@ -162,22 +164,14 @@ class IncomingRows:
         if names != grant.columns or any(column.type in NEVER_SHARED for column in values):
             self._refuse("its columns are not those of the grant")
 
-    def _check_size(self, number: int) -> None:
-        """Refuse a row group that would fill the memory before it is decoded."""
-        group = self._file.metadata.row_group(number)
-        most = _GROUP_BYTES + group.num_rows * _ROW_BYTES
-        sizes = [group.column(i).total_uncompressed_size for i in range(group.num_columns)]
-        if group.num_rows > MAXIMUM_GROUP_ROWS or max(sizes) > most:
-            self._refuse("it has more rows in one piece than can be taken in")
-
     @contextmanager
-    def _unreadable(self) -> Iterator[None]:
+    def _unusable_refused(self) -> Iterator[None]:
         try:
             yield
-        except pa.ArrowMemoryError:
-            raise
-        except (OSError, pa.ArrowException):
-            self._refuse("its rows are no Parquet file")
+        except Unusable as error:
+            self._refuse(str(error))
+        except pa.ArrowException:
+            self._refuse(NOT_PARQUET)
 
     def _refuse(self, rule: str) -> NoReturn:
         raise WardnetError(Reason.PARCEL_REFUSED, rule=rule, hospital=self._owner) from None

@@ -12,7 +12,7 @@ from typing import Protocol
 from wardnet.agreement.view import View
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
-from wardnet.sealing.header import ROWS, Label
+from wardnet.sealing.header import Label
 from wardnet.sealing.hpke import HybridKey
 from wardnet.sealing.parcel import Parcel, open_parcel
 from wardnet.sharing.grant import Grant
@@ -117,8 +117,7 @@ def take_in(share: Share, parcel: Parcel, into: Received, *, commit: Commit) -> 
     if grant is None:
         message = "a share without a grant has no parcel"
         raise ValueError(message)
-    with parcel.part(ROWS) as source:
-        rows = IncomingRows(source, request=share.request, grant=grant)
+    with IncomingRows(parcel, request=share.request, grant=grant) as rows:
         lent = Lent(
             name=dataset_name(share, grant),
             dictionary=rows.dictionary,
