@@ -81,6 +81,7 @@ def test_what_ends_while_the_daemon_runs_is_gone_within_seconds(lent: Lending) -
         assert time.time() > until or left(lent, share)
         wait_until(lambda: not left(lent, share), seconds=20)
         assert until < time.time() < until + 15
+        wait_until(lambda: not lent.b.shares.show(share.digest).has_key, seconds=20)
     exchange(lent.a, lent.b)
     assert lent.a.shares.show(share.digest).state is State.DESTROYED
 

@@ -76,7 +76,7 @@ def lying(table: pa.Table) -> bytes:
     return bytes(data)
 
 
-def varint(data: bytes, at: int) -> tuple[int, int]:
+def varint(data: bytearray, at: int) -> tuple[int, int]:
     """Return a number of Thrift's compact form, and where it ends."""
     value = shift = 0
     while True:
