@@ -15,6 +15,7 @@ from wardnet import settings as sources
 from wardnet.audit import bundle as bundles
 from wardnet.audit import cosigned
 from wardnet.audit import log as access_log
+from wardnet.audit.log import Connection
 from wardnet.command import (
     Command,
     home_options,
@@ -31,7 +32,7 @@ from wardnet.transactions import Transactions
 from wardnet.transport.listen import check_listen
 from wardnet.usage.command import prints_usage
 from wardnet.usage.table import Usage
-from wardnet_coordinator import founding, registry, server, state
+from wardnet_coordinator import accounts, founding, registry, server, state
 from wardnet_coordinator import usage as used
 from wardnet_coordinator.settings import LISTEN, CoordinatorSettings
 
@@ -68,7 +69,7 @@ def _address(_: click.Context, __: click.Parameter, value: str) -> str:
     sections={
         "Begin and serve": ("init", "serve", "relay", "config"),
         "Members": ("invite", "members"),
-        "Look back": ("log", "usage"),
+        "Look back": ("log", "witnesses", "usage"),
     },
 )
 @home_options("WARDNET_COORDINATOR_", "~/.wardnet-coordinator")
@@ -247,14 +248,17 @@ def config(options: _Options, *, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def log(options: _Options, *, bundle: BinaryIO | None, as_json: bool) -> None:
-    """Check the access log from its first entry, then show it."""
+    """Check the access log from its first entry, then show it.
+
+    Reading it is an entry too.
+    """
     if bundle is not None:
         _write_bundle(options, bundle)
         return
-    connection = state.connect(options.home)
-    head = access_log.verify(connection)
-    entries = [asdict(entry) for entry in access_log.entries(connection)]
-    connection.close()
+    with accounts.reading(options.home, "log") as connection:
+        head = access_log.verify(connection)
+        entries = [asdict(entry) for entry in access_log.entries(connection)]
+        _tell_disputes(connection)
     rows = [{**entry, "subject": entry["actor"]["subject"]} for entry in entries]
     shown = (
         "seq",
@@ -271,11 +275,32 @@ def log(options: _Options, *, bundle: BinaryIO | None, as_json: bool) -> None:
     click.echo(f"{head.size} entries, whole. Root {head.root}", err=True)
 
 
+@main.command()
+@json_option
+@click.pass_obj
+def witnesses(options: _Options, *, as_json: bool) -> None:
+    """Show who has cosigned how much of the access log.
+
+    And who disputes it, with the evidence.
+    """
+    with closing(state.connect(options.home)) as connection:
+        records = [asdict(witness) for witness in accounts.witnesses(connection)]
+        _tell_disputes(connection)
+    shown = ("witness", "cosigned", "of", "at", "disputes")
+    print_records(records, as_json=as_json, columns=shown)
+
+
+def _tell_disputes(connection: Connection) -> None:
+    for evidence in cosigned.evidence(connection):
+        click.echo(f"Disputed: {accounts.dispute(evidence)}", err=True)
+
+
 def _write_bundle(options: _Options, stream: BinaryIO) -> None:
     """Write the whole log under a checkpoint of this moment."""
     credentials = Credentials.load(options.home, options.unlock())
     owner, key = credentials.member.uri, credentials.signer.key
-    with closing(state.connect(options.home)) as connection:
+    with accounts.reading(options.home, "bundle") as connection:
+        _tell_disputes(connection)
         with Transactions(connection).transaction():
             cosigned.sign(connection, owner=owner, key=key, at=clock.now())
         bundles.write(cosigned.gather(connection, None, key=key.public_key()), stream)

@@ -10,6 +10,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from wardnet import logs
+from wardnet.audit import cosigned
+from wardnet.audit.beginning import Approvers
 from wardnet.audit.correspondence import Correspondence, Peers, Said
 from wardnet.audit.letters import MAXIMUM_BYTES
 from wardnet.audit.log import Connection
@@ -17,7 +19,7 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope
 from wardnet.identity.member import Member, Role
-from wardnet_coordinator import registry
+from wardnet_coordinator import accounts, registry
 from wardnet_coordinator.broker import Attachment, Broker, Letter
 from wardnet_coordinator.state import Database
 
@@ -42,17 +44,24 @@ class Post:
     def __init__(self, *, credentials: Credentials, database: Database, broker: Broker) -> None:
         self._member = credentials.member
         self._broker = broker
+        self._database = database
         self._tasks: set[asyncio.Task[None]] = set()
         self._correspondence = Correspondence(
             credentials=credentials,
             write=database.write,
             send=self._send,
             peers=self._peers,
+            # It has compared no keys: a certificate of a steward is all that there is.
+            approvers=lambda _connection, _member: Approvers(credentials.trust),
         )
 
     async def run(self, *, seconds: float) -> None:
         """Have the coordinator's log cosigned by whoever is attached, for ever."""
         told: Mapping[str, Said] = {}
+        for evidence in await self._database.read(cosigned.evidence):
+            logs.logger().error(
+                "log_disputed", identity=evidence.witness, error=accounts.dispute(evidence)
+            )
         while True:
             await asyncio.sleep(seconds)
             with suppress(WardnetError):  # a full disk is told where it stops something

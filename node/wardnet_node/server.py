@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from functools import partial
@@ -20,6 +21,7 @@ from wardnet.lock import only_one
 from wardnet_node.compute.pool import WorkerPool
 from wardnet_node.desk.auditors import Auditors
 from wardnet_node.desk.desk import Desk
+from wardnet_node.desk.gate import damage
 from wardnet_node.desk.shares.mail import Mail
 from wardnet_node.health import ClockWatch, LinkState, warn_of_damage, warn_of_lock
 from wardnet_node.letters import Letters
@@ -100,7 +102,11 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
             async with AsyncExitStack() as stack:
                 for watching in (
                     _watch_clock(desk),
-                    _expire_daily(desk, years=settings.log_retention),
+                    _every_day(
+                        desk,
+                        years=settings.log_retention,
+                        damage=partial(_damage, home, keystore, credentials),
+                    ),
                     notifier.run(),
                     expiry.run(),
                 ):
@@ -147,14 +153,31 @@ async def _watch_clock(desk: Jobs[Desk]) -> None:
             await desk.do(partial(Desk.clock_stepped, by=by))
 
 
-async def _expire_daily(desk: Jobs[Desk], *, years: int) -> None:
-    """Erase what the log says of patients on the day on which its time is over."""
+async def _every_day(
+    desk: Jobs[Desk], *, years: int, damage: Callable[[], WardnetError | None]
+) -> None:
+    """Erase what the log says of patients once its time is over, and look whether the log holds."""
     while True:
         await asyncio.sleep(DAY_SECONDS)
         try:
             await desk.do(partial(Desk.expire, years=years))
         except WardnetError as error:  # e.g. a full disk; tomorrow again
             logs.logger().error("not_expired", reason=error.reason.value, error=str(error))
+        try:
+            found = await asyncio.to_thread(damage)  # beside the desk: no query waits for it
+            warn_of_lock(await desk.do(partial(Desk.heed, damage=found)))
+        except WardnetError as error:
+            logs.logger().error("not_checked", reason=error.reason.value, error=str(error))
+
+
+def _damage(home: Path, keystore: Keystore, credentials: Credentials) -> WardnetError | None:
+    """Return what is wrong with the log as it is, computed anew on a connection of its own."""
+    catalog = Catalog.open(home, keystore)
+    try:
+        with catalog.reading() as connection:
+            return damage(connection, key=credentials.signer.key.public_key())
+    finally:
+        catalog.close()
 
 
 async def _until_stopped(link: Link, stop: asyncio.Event, settings: NodeSettings) -> None:

@@ -12,14 +12,16 @@ from time import monotonic
 from typing import Final, TypeVar
 
 from wardnet import clock, logs
+from wardnet.agreement.view import View
 from wardnet.audit import cosigned, letters
 from wardnet.audit import receipt as receipts
+from wardnet.audit.beginning import Approvers
 from wardnet.audit.correspondence import Correspondence, Peers, Said
 from wardnet.audit.log import Connection
 from wardnet.audit.receipt import Receipt
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
-from wardnet.identity.envelope import Envelope
+from wardnet.identity.envelope import Envelope, Trust
 from wardnet.identity.member import Member, Role
 from wardnet.jobs import Jobs
 from wardnet_node import messages
@@ -51,6 +53,24 @@ def peers(member: Member, nodes: Mapping[str, frozenset[str]]) -> Peers:
     }
     found[Member(member.network, Role.COORDINATOR, "coordinator").uri] = None
     return found
+
+
+def approvers(member: Member, view: View, trust: Trust) -> Approvers:
+    """Return who may let another hospital's log begin anew, as far as this one knows."""
+    taken_back = view.lists[member.id].digests if member.id in view.lists else frozenset()
+    others = {
+        key
+        for organisation in view.book.organisations
+        if organisation.id != member.id
+        for steward in organisation.stewards
+        for key in steward.keys
+    }
+    theirs = view.book.organisation(member.id)
+    return Approvers(
+        trust,
+        known=tuple(frozenset(steward.keys) for steward in theirs.stewards) if theirs else (),
+        refused=view.revoked | taken_back | others,
+    )
 
 
 class Witnesses:
@@ -89,6 +109,7 @@ class Witnesses:
             write=self._write,
             send=self._send,
             peers=self._peers,
+            approvers=self._approvers,
         )
 
     async def run(self, stream: Stream) -> None:
@@ -180,6 +201,9 @@ class Witnesses:
             for organisation in known.book.organisations
         }
         return peers(self._member, nodes)
+
+    def _approvers(self, connection: Connection, member: Member) -> Approvers:
+        return approvers(member, self._knowledge.look(connection).view, self._credentials.trust)
 
     async def _write(self, job: Callable[[Connection], T], /) -> T:
         def write(catalog: Catalog) -> T:

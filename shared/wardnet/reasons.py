@@ -178,6 +178,7 @@ class Reason(StrEnum):
     LOG_STALE = "log_stale"
     LOG_COVERED = "log_covered"
     RECOVERY_UNPROVEN = "recovery_unproven"
+    RECOVERY_UNSIGNED = "recovery_unsigned"
     PROMISE_MISSING = "promise_missing"
     DETAIL_ERASED = "detail_erased"
     BUNDLE_MALFORMED = "bundle_malformed"

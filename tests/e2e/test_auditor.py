@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support.inside import commands_inside
 from support.member import CommandError, Member, wait_until
 from support.network import Network
 from wardnet.audit.tree import leaf_hash
@@ -20,8 +21,9 @@ def network(tmp_path: Path) -> Iterator[Network]:
     """Serve two hospitals that have granted olga their logs; the processes end in order."""
     with Network(tmp_path) as network:
         network.coordinator.settings["CHECKPOINT_SECONDS"] = "1"
-        network.start_coordinator()
-        network.enrol_nodes(["north", "south"])
+        with commands_inside():
+            network.start_coordinator()
+            network.enrol_nodes(["north", "south"])
         for hospital, node in network.nodes.items():
             node.settings["CHECKPOINT_SECONDS"] = "1"
             network.serve_node(hospital)

@@ -304,6 +304,25 @@ def test_the_grant_is_shown_as_the_hospital_signed_it(
     run(scenario())
 
 
+def test_a_page_holds_a_reconciliation_where_the_coordinator_s_log_is_given(
+    home: Path, tmp_path: Path
+) -> None:
+    """As the report does; other forms have no place for it."""
+    file, told, page = (tmp_path / name for name in ("a.bundle", "post.bundle", "a.html"))
+    for path, kind in ((file, EventType.QUERY_ANSWER), (told, EventType.QUERY_SUBMITTED)):
+        with closing(logs.empty()) as connection, path.open("wb") as stream:
+            logs.append(connection, [replace(logs.EVENT, type=kind, request_digest="ab" * 32)])
+            logs.signed(connection)
+            bundle.write(bundle.gather(connection, None, keys=logs.KEYS), stream)
+    section = '<section id="reconciliation">'
+    assert wardnet(home, "export", "html", file, "-o", page).exit_code == 0
+    assert section not in page.read_text()
+    done = wardnet(home, "export", "html", file, "--coordinator", told, "-o", page)
+    assert done.exit_code == 0
+    assert section in page.read_text()
+    assert wardnet(home, "export", "csv", file, "--coordinator", told).exit_code == 2
+
+
 @pytest.mark.parametrize(("zone", "late"), [("UTC", False), ("Asia/Tokyo", True)])
 def test_office_hours_are_those_of_the_people_s_zone(
     home: Path,

@@ -1,15 +1,20 @@
 """The command `wardnet-coordinator`: founding, inviting, showing; every refusal is a sentence."""
 
+import asyncio
 import json
 import stat
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from structlog.testing import capture_logs
 
 from support.pki import CHEAP, PASSPHRASE
-from wardnet.audit import bundle, verifier
+from wardnet import clock
+from wardnet.audit import bundle, cosigned, note, verifier
+from wardnet.audit.checkpoint import Checkpoint
 from wardnet.errors import CATALOGUE, Reason
 from wardnet.identity import keystore
 from wardnet.identity.certificates import fingerprint
@@ -17,8 +22,10 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.invitation import Invitation
 from wardnet.identity.keystore import Keystore
 from wardnet.identity.member import Member, Role
-from wardnet_coordinator import founding
+from wardnet_coordinator import founding, state
+from wardnet_coordinator.broker import Broker
 from wardnet_coordinator.cli import main
+from wardnet_coordinator.post import Post
 
 Run = Callable[..., Result]
 FOUND = ("init", "--network", "heartnet", "--server-name", "post.example", "--server-name", "::1")
@@ -95,7 +102,7 @@ def test_members_log_and_settings_are_shown(run: Run) -> None:
     run(*FOUND)
     run("invite", "--role", "node", "--id", "north")
     assert json.loads(run("members", "--json").stdout) == []
-    (entry,) = json.loads(run("log", "--json").stdout)
+    entry, _ = json.loads(run("log", "--json").stdout)
     assert (entry["type"], entry["recipient"]) == (
         "member_invited",
         "wardnet://heartnet/node/north",
@@ -120,8 +127,65 @@ def test_the_log_is_handed_out_with_what_proves_it(run: Run, tmp_path: Path) -> 
     assert run("log", "--bundle", str(file)).exit_code == 0
     with file.open("rb") as stream:
         verdict = verifier.verify(bundle.read(stream), logs={}, witnesses={})
-    assert (verdict.origin, verdict.count) == ("wardnet://heartnet/coordinator/coordinator", 1)
+    assert (verdict.origin, verdict.count) == ("wardnet://heartnet/coordinator/coordinator", 2)
     assert "No entry of the log is missing up to its checkpoint." in verdict.proven
+
+
+def test_whoever_reads_the_log_stands_in_it(run: Run, tmp_path: Path) -> None:
+    """Also who takes it along; looking at its witnesses tells nothing of it and is none."""
+    run(*FOUND)
+    run("log")
+    run("log", "--bundle", str(tmp_path / "coordinator.bundle"))
+    run("witnesses")
+    read = json.loads(run("log", "--json").stdout)
+    assert [(entry["type"], entry["operation"], entry["subject"]) for entry in read] == [
+        ("log_read", "log", "operator"),
+        ("log_read", "bundle", "operator"),
+        ("log_read", "log", "operator"),
+    ]
+
+
+def test_a_disputed_log_is_called_so_and_its_evidence_is_kept(run: Run, tmp_path: Path) -> None:
+    """By every command that looks at it, and by whoever starts the daemon; it signs no more."""
+    run(*FOUND)
+    home, file = tmp_path / "home", tmp_path / "coordinator.bundle"
+    assert run("log", "--bundle", str(file)).stderr == ""
+    credentials = Credentials.load(home, Keystore.unlock(home, PASSPHRASE))
+    owner, north = credentials.member.uri, "wardnet://heartnet/node/north"
+    history = Checkpoint(owner, 9, bytes(32)).text
+    seen = str(note.sign(history, name=owner, key=credentials.signer.key))
+    with state.writing(home) as connection:
+        assert cosigned.dispute(connection, seen, name=north, at=clock.now())
+    for words in (("log",), ("witnesses",), ("log", "--bundle", str(file))):
+        told = run(*words)
+        assert told.exit_code == 0
+        assert f"Disputed: {north} holds a checkpoint of 9 entries" in told.stderr
+    (row,) = json.loads(run("witnesses", "--json").stdout)
+    assert (row["witness"], row["disputes"], row["evidence"]) == (north, True, [seen])
+    with file.open("rb") as stream:
+        assert verifier.verify(bundle.read(stream), logs={}, witnesses={}).count == 1
+
+    async def started() -> None:
+        async with (
+            office(home, credentials) as post,
+            asyncio.timeout(20),
+        ):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(post.run(seconds=60), 0.2)
+
+    with capture_logs() as logged:
+        asyncio.run(started())
+    assert [(line["event"], line["identity"]) for line in logged] == [("log_disputed", north)]
+
+
+@asynccontextmanager
+async def office(home: Path, credentials: Credentials) -> AsyncIterator[Post]:
+    """Open the post of a coordinator that nobody is attached to."""
+    database = state.Database(home)
+    try:
+        yield Post(credentials=credentials, database=database, broker=Broker())
+    finally:
+        await database.close()
 
 
 def test_founding_twice_changes_nothing(run: Run, tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_a_daemon_that_never_stops_erases_too(
     async def scenario() -> None:
         desk = Jobs(hospital._desk, together=Desk.together)
         await desk.do(partial(Desk.expire, years=90))
-        watching = asyncio.create_task(server._expire_daily(desk, years=6))
+        watching = asyncio.create_task(server._every_day(desk, years=6, damage=lambda: None))
         await until(lambda: not readable(hospital, entry))
         watching.cancel()
         await desk.close(Desk.stop)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from support.beginnings import begin
 from support.coordinator import run
 from support.hospital import Hospital
 from support.pki import TestNetwork
@@ -342,17 +343,16 @@ def test_a_coordinator_that_forges_replies_is_not_believed(
     assert coverage(a).covered == 0
 
 
-def test_a_log_begun_anew_in_silence_is_not_cosigned(
+def test_a_log_begun_anew_without_its_stewards_is_not_cosigned(
     network: TestNetwork, hospitals: tuple[Hospital, ...], tmp_path: Path
 ) -> None:
-    """A new origin without the stewards' entry, or with one that names nothing, is refused."""
+    """Its entry names both and tells all, but only the node has signed it."""
     a, b, c = hospitals
 
     async def scenario() -> None:
         async with coordinating(network, tmp_path / "office") as address:
             await covered(address, a, b, c)
-            with a.catalog() as catalog, catalog.transaction() as connection:
-                cosigned.begin_anew(connection, number=2, seq=1, at=network.at)
+            begin(a, [a.credentials], approvals=stewards(network, "a"))
             async with attached(address, a, b, c, proof_patience=1.0) as (node, *_):
                 with pytest.raises(WardnetError) as caught:
                     await node.link._witnesses.wait_until_proven()

@@ -1,12 +1,15 @@
 """A hospital that shows an auditor another history than before, or a log that is not its own."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
 from support.audited import audited, grant
+from support.beginnings import begin
 from support.coordinator import run
 from support.hospital import Hospital
 from support.pki import TestNetwork
@@ -16,9 +19,13 @@ from support.witnessing import stewards
 from wardnet.audit import bundle, checkpoint, cosigned, log
 from wardnet.audit.bundle import Bundle
 from wardnet.audit.log import Connection
+from wardnet.audit.recovery import PAYLOAD_TYPE
 from wardnet.audit.search import EVERYTHING, Search
 from wardnet.audit.tree import leaf_hash
+from wardnet.client import cli
+from wardnet.client.pins import Pins
 from wardnet.errors import Reason, WardnetError
+from wardnet.identity.envelope import sign
 from wardnet_node.desk import anchor
 
 
@@ -88,7 +95,9 @@ def test_a_log_that_begins_anew_accounts_for_what_she_saw(
             verdict = (await olga.do(lambda audit: audit.search("a", EVERYTHING))).verdict
             assert verdict.origin.endswith("/a/2")
             assert any("its stewards name" in sentence for sentence in verdict.proven)
+            assert any("is signed by" in sentence for sentence in verdict.proven)
             assert "its stewards vouch" in verdict.not_proven[0]
+            assert "is a steward of that hospital: compare" in verdict.not_proven[1]
 
     run(scenario())
     search(network, hospital, tmp_path)
@@ -99,13 +108,77 @@ def test_a_log_that_begins_anew_accounts_for_what_she_saw(
     assert caught.value.reason is Reason.LOG_ROLLED_BACK
 
 
+def test_what_no_witness_saw_is_given_up_only_by_her_own_word(
+    network: TestNetwork, tmp_path: Path
+) -> None:
+    """A disk was lost after she read: she asks the stewards, and her file keeps what they said."""
+    hospital = witnessed(network, tmp_path / "a", "a", known="")
+    grant(network, hospital)
+    uri, home = hospital.credentials.member.uri, tmp_path / "olga"
+    lost = tmp_path / "yesterday"
+    shutil.copytree(hospital.home, lost)
+    search(network, hospital, tmp_path)
+    seen = Pins(home).seen(uri)
+    shutil.rmtree(hospital.home)
+    shutil.copytree(lost, hospital.home)
+    with hospital.desk() as desk:  # it has served, so that the anchor is missed
+        desk.start()
+    unlock(network, hospital)
+    with pytest.raises(WardnetError, match=r"wardnet audit trust accept .*/a/2") as caught:
+        search(network, hospital, tmp_path)
+    assert caught.value.reason is Reason.RECOVERY_UNPROVEN
+    for wrong in (uri, f"{uri[:-1]}b/2"):
+        with pytest.raises(WardnetError) as caught:
+            Pins(home).accept(wrong, reason="?", at=network.at)
+        assert caught.value.reason is Reason.PARAMETER_INVALID
+    told = ["--reason", "Anna and Ben say: the disk failed."]
+    done = wardnet(["--home", str(home), "audit", "trust", "accept", f"{uri}/2", *told])
+    assert done.exit_code == 0
+    (kept,) = Pins(home).acceptances
+    assert (kept.origin, kept.before) == (f"{uri}/2", seen)
+
+    async def scenario() -> None:
+        async with audited(network, hospital, tmp_path) as olga:
+            verdict = (await olga.do(lambda audit: audit.search("a", EVERYTHING))).verdict
+            assert "Anna and Ben say: the disk failed." in verdict.not_proven[0]
+
+    run(scenario())
+    search(network, hospital, tmp_path)
+    listed = wardnet(["--home", str(home), "audit", "trust", "list", "--json"]).stdout
+    assert json.loads(listed) == [
+        {"origin": kept.origin, "accepted": kept.at, "reason": kept.reason}
+    ]
+
+
+def test_whose_signatures_are_missing_is_accepted_by_nobody(
+    network: TestNetwork, tmp_path: Path
+) -> None:
+    """Her word stands for what was left out, not for the stewards."""
+    hospital = witnessed(network, tmp_path / "a", "a", known="")
+    grant(network, hospital)
+    search(network, hospital, tmp_path)
+    begin(hospital, [hospital.credentials], approvals=stewards(network, "a"))
+    Pins(tmp_path / "olga").accept(
+        f"{hospital.credentials.member.uri}/2", reason="A voice said so.", at=network.at
+    )
+    with pytest.raises(WardnetError) as caught:
+        search(network, hospital, tmp_path)
+    assert caught.value.reason is Reason.RECOVERY_UNSIGNED
+
+
+def wardnet(words: list[str]) -> Result:
+    """Run the command."""
+    return CliRunner().invoke(cli.main, words)
+
+
 def test_a_log_that_begins_anew_in_silence_is_refused(
     network: TestNetwork, hospital: Hospital, tmp_path: Path
 ) -> None:
     """Whoever rewrites it cannot just give it another name."""
     search(network, hospital, tmp_path)
     with hospital.catalog() as catalog, catalog.transaction() as connection:
-        cosigned.begin_anew(connection, number=2, seq=0, at=network.at)
+        nothing = sign(PAYLOAD_TYPE, b"", hospital.credentials.signer)
+        cosigned.begin_anew(connection, number=2, seq=0, signed=nothing, at=network.at)
     with pytest.raises(WardnetError) as caught:
         search(network, hospital, tmp_path)
     assert caught.value.reason is Reason.RECOVERY_UNPROVEN

@@ -300,7 +300,7 @@ class Network:
         return str(researcher.json("study", "submit", path)["study"])
 
     def accept(self, study: str, narrower: Mapping[str, Sequence[str]] = NOTHING) -> None:
-        """Let all hospitals accept a study at the same time.
+        """Let all hospitals accept a study, as soon as it has arrived at each.
 
         Parameters
         ----------
@@ -310,7 +310,15 @@ class Network:
 
         def accept(hospital: str) -> None:
             options = (*narrower.get(hospital, ()), *self.signs(hospital))
-            self.nodes[hospital].run("study", "accept", study[:SHORT], *options)
+            end = time.monotonic() + READY_SECONDS
+            while True:
+                try:
+                    self.nodes[hospital].run("study", "accept", study[:SHORT], *options)
+                except CommandError as error:
+                    if "No study here" not in str(error) or time.monotonic() > end:
+                        raise
+                else:
+                    return
 
         at_once(accept, self.nodes)
 

@@ -122,6 +122,9 @@ def test_another_key_is_a_sign() -> None:
 @pytest.mark.parametrize(
     ("kind", "sign"),
     [
+        (EventType.LOG_LOCKED, Sign.LOG_LOCKED),
+        (EventType.FORK_FOUND, Sign.FORK_FOUND),
+        (EventType.LOG_EXTENDED, Sign.EXTENDED),
         (EventType.BREAK_GLASS, Sign.BREAK_GLASS),
         (EventType.KEY_REVOKED, Sign.KEY_REVOKED),
         (EventType.STEWARD_REMOVED, Sign.STEWARDS),

@@ -7,12 +7,15 @@ from datetime import timedelta
 import pytest
 
 from support.logs import EVENT, KEY, KEYS, NOW, ORIGIN, WITNESSES, append, filled, signed
+from support.pki import TestNetwork
 from wardnet.audit import checkpoint, note, tree, witness
+from wardnet.audit.beginning import Approvers
 from wardnet.audit.checkpoint import Checkpoint
 from wardnet.audit.witness import STATUS, Submission
 from wardnet.errors import Reason, WardnetError
 
 NAME, WITNESS = next(iter(WITNESSES.items()))
+NOBODY = Approvers(TestNetwork().trust)
 
 
 @pytest.fixture
@@ -40,7 +43,13 @@ def ask(held: sqlite3.Connection, asked: Submission) -> str | WardnetError:
     again = witness.parse(str(asked))
     assert again == asked
     answer = witness.add_checkpoint(
-        held, again, logs={ORIGIN: KEY.public_key()}, name=NAME, key=WITNESS, at=NOW
+        held,
+        again,
+        logs={ORIGIN: KEY.public_key()},
+        name=NAME,
+        key=WITNESS,
+        at=NOW,
+        approvers=NOBODY,
     )
     held.execute("COMMIT")
     return answer
@@ -217,6 +226,7 @@ def test_without_a_transaction_it_is_a_bug(
             name=NAME,
             key=WITNESS,
             at=NOW + timedelta(1),
+            approvers=NOBODY,
         )
 
 

@@ -18,11 +18,10 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from wardnet import canonical, clock
 from wardnet.agreement.address_book import key_of
 from wardnet.audit import bundle as bundles
-from wardnet.audit import checkpoint, cosigned, log, note, recovery, tags
+from wardnet.audit import checkpoint, cosigned, log, note, tags
 from wardnet.audit import request as requests
 from wardnet.audit.entry import Actor, Event, EventType, Outcome
 from wardnet.audit.log import Connection
-from wardnet.audit.recovery import Recovery
 from wardnet.audit.request import Action, Question, Reply, Request
 from wardnet.audit.scope import Scope
 from wardnet.audit.search import Search, outside, scan
@@ -81,15 +80,14 @@ class _Body:
         All of it.
     size, next : int
         As `Reply` has them.
-    consistency, recovery
-        As `Reply` has them.
+    consistency
+        As `Reply` has it.
     """
 
     data: bytes
     size: int = 0
     next: int = 0
     consistency: tuple[str, ...] = ()
-    recovery: Recovery | None = None
 
 
 class Auditors:
@@ -257,7 +255,6 @@ class Auditors:
             size=size,
             next=seqs[-1] if len(seqs) == question.limit and seqs[-1] > 1 else 0,
             consistency=_consistency(connection, old=question.seen, new=size),
-            recovery=recovery.show(connection, size=size) if question.seen else None,
         )
 
     def _kept_answer(self, connection: Connection, asked: _Asked) -> bytes:
@@ -290,7 +287,6 @@ class Auditors:
             next=body.next,
             tag=asked.question.search.tag,
             consistency=body.consistency,
-            recovery=body.recovery,
         )
         data = requests.reply_to_bytes(reply)
         first = sign(requests.REPLY_PAYLOAD_TYPE, data, self._credentials.signer)

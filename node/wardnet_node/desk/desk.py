@@ -97,6 +97,11 @@ class Desk:
         shut = self._gate.shut(at=clock.now())
         return next((error for error in shut if error.reason is Reason.NODE_LOCKED), None)
 
+    def heed(self, damage: WardnetError | None) -> WardnetError | None:
+        """Take what the log, computed anew, has shown (`gate.damage`); return as `locked`."""
+        self._gate.heed(damage)
+        return self.locked()
+
     def expire(self, *, years: int) -> None:
         """Erase what the log says of patients once its time is over."""
         retention.expire(self._catalog, self._member, years=years)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from wardnet import clock
 from wardnet.agreement.permission import judge
 from wardnet.audit import checkpoint, cosigned
@@ -57,6 +59,29 @@ class Opened:
     def snapshot(self) -> Snapshot:
         """Return the rows that it sees, in every round and attempt."""
         return self.permitted.snapshot
+
+
+def damage(connection: Connection, *, key: Ed25519PublicKey) -> WardnetError | None:
+    """Compute the whole log anew: who edits an entry leaves every stored hash above it.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a reading transaction; takes 3 s for a million entries.
+    key : Ed25519PublicKey
+        The hospital's, by which its checkpoints are signed.
+
+    Returns
+    -------
+    WardnetError or None
+        Why every question is refused.
+    """
+    try:
+        checkpoint.verify(connection, key=key)
+    except WardnetError as error:
+        seq, rule = error.details.get("line"), error.details.get("rule", str(error))
+        return WardnetError(Reason.NODE_LOCKED, rule=f"entry {seq}, {rule}" if seq else rule)
+    return None
 
 
 class Gate:
@@ -160,17 +185,20 @@ class Gate:
         if gap is not None:
             return gap.error
         if not self._read:
-            self._damage, self._read = self._damaged(connection), True
+            self._damage = damage(connection, key=self._credentials.signer.key.public_key())
+            self._read = True
         return self._damage
 
-    def _damaged(self, connection: Connection) -> WardnetError | None:
-        """Compute the log anew, once: who edits an entry leaves every stored hash above it."""
-        try:
-            checkpoint.verify(connection, key=self._credentials.signer.key.public_key())
-        except WardnetError as error:
-            seq, rule = error.details.get("line"), error.details.get("rule", str(error))
-            return WardnetError(Reason.NODE_LOCKED, rule=f"entry {seq}, {rule}" if seq else rule)
-        return None
+    def heed(self, found: WardnetError | None) -> None:
+        """Look at the log's end again, and answer nothing any more where the log was damaged.
+
+        Parameters
+        ----------
+        found : WardnetError or None
+            What `damage` has returned since.
+        """
+        self._whole, self._read = False, True
+        self._damage = self._damage or found
 
     def _opened(self, permitted: Permitted, envelope: Envelope, started: datetime) -> Opened:
         query = permitted.request.query

@@ -83,7 +83,9 @@ class Unlocking(Ledger):
                     event, result_digest=canonical.digest(data), statement=data.decode()
                 )
                 entry = log.append(connection, event, at=at)
-                cosigned.begin_anew(connection, number=number, seq=entry.seq, at=at)
+                cosigned.begin_anew(
+                    connection, number=number, seq=entry.seq, signed=envelope, at=at
+                )
                 head = log.head(connection)
             # Last: until the statement is durable, the node stays locked.
             self._catalog.afterwards(partial(anchor.write, head))

@@ -18,6 +18,7 @@ from wardnet import canonical
 from wardnet.audit import checkpoint as checkpoints
 from wardnet.audit import log, note
 from wardnet.audit.log import Connection
+from wardnet.audit.recovery import Recovery
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import STRICT
 from wardnet.question.query import Digest
@@ -90,6 +91,8 @@ class Bundle:
         What was looked for, in the sender's words.
     witnessed : tuple of Witnessed
         What witnesses had cosigned before the checkpoint.
+    recovery : Recovery or None
+        By which entry the log began anew last, where it did.
     """
 
     checkpoint: str
@@ -99,6 +102,7 @@ class Bundle:
     complete: bool
     wanted: str = ""
     witnessed: tuple[Witnessed, ...] = ()
+    recovery: Recovery | None = None
 
 
 @checked(frozen=True, config=STRICT, kw_only=True)
@@ -116,6 +120,7 @@ class _Header:
     complete: bool
     wanted: _Text
     witnessed: Annotated[tuple[_Witnessed, ...], Field(max_length=MOST_WITNESSED)]
+    recovery: Recovery | None = None
 
 
 @checked(frozen=True, config=STRICT, kw_only=True)
@@ -216,6 +221,7 @@ def write(bundle: Bundle, stream: BinaryIO) -> None:
                 _Witnessed(checkpoint=one.checkpoint, proof=tuple(item.hex() for item in one.proof))
                 for one in bundle.witnessed
             ),
+            recovery=bundle.recovery,
         ),
     )
     stream.write(header + b"\n")
@@ -254,6 +260,7 @@ def read(stream: BinaryIO) -> Bundle:
             Witnessed(one.checkpoint, tuple(bytes.fromhex(item) for item in one.proof))
             for one in header.witnessed
         ),
+        recovery=header.recovery,
     )
 
 

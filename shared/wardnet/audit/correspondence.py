@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from wardnet import canonical, clock, logs
 from wardnet.audit import checkpoint as checkpoints
 from wardnet.audit import cosigned, letters, log, note, witness
+from wardnet.audit.beginning import Approvers
 from wardnet.audit.entry import Actor, Event, EventType, Outcome
 from wardnet.audit.letters import Reply, Request
 from wardnet.audit.log import Connection
@@ -82,6 +83,8 @@ class Correspondence:
         Over the present connections.
     peers : Callable
         Returns who takes part, from inside a transaction.
+    approvers : Callable
+        Returns who may let a member's log begin anew, from inside a transaction.
     patience : float
         Seconds after which a witness counts as away.
     """
@@ -93,6 +96,7 @@ class Correspondence:
         write: Writer,
         send: Sender,
         peers: Callable[[Connection], Peers],
+        approvers: Callable[[Connection, Member], Approvers],
         patience: float = PATIENCE,
     ) -> None:
         self._credentials = credentials
@@ -100,6 +104,7 @@ class Correspondence:
         self._write = write
         self._send = send
         self._peers = peers
+        self._approvers = approvers
         self._patience = patience
         self._held: dict[str, int] = {}
         self._waiting: dict[str, _Asked] = {}
@@ -275,6 +280,7 @@ class Correspondence:
             name=self._uri,
             key=self._credentials.signer.key,
             at=at,
+            approvers=self._approvers(connection, member),
             shown=request.recovery,
         )
         if isinstance(said, WardnetError) and len(witness.forks(connection)) > forks:

@@ -8,14 +8,14 @@ put back or told in two ways, and is locked; else it proves that it does, and is
 import json
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from wardnet import clock
-from wardnet.audit import bundle, log, note, recovery, tree, witness
+from wardnet.audit import beginning, bundle, log, note, recovery, tree, witness
 from wardnet.audit import checkpoint as checkpoints
 from wardnet.audit.bundle import Bundle
 from wardnet.audit.checkpoint import Checkpoint, origin_of
@@ -24,6 +24,7 @@ from wardnet.audit.note import SignedNote
 from wardnet.audit.recovery import Recovery
 from wardnet.audit.witness import Submission
 from wardnet.errors import Reason, WardnetError
+from wardnet.identity.envelope import Envelope
 
 SCHEMA: Final = (
     """
@@ -42,8 +43,9 @@ SCHEMA: Final = (
         found TEXT NOT NULL
     ) STRICT, WITHOUT ROWID
     """,
-    # number: of the origin; began: by which entry; covered: entries that a majority has cosigned;
-    # peers: who counts; since: when one of them was added last; extended: until when.
+    # number: of the origin; began: by which entry; signed: by whom; covered: entries that a
+    # majority has cosigned; peers: who counts; since: when one of them was added last; extended:
+    # until when.
     "CREATE TABLE log_state (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
 )
 """Statements for the owner's migrations."""
@@ -148,7 +150,9 @@ def gather(
     key: Ed25519PublicKey,
     size: int | None = None,
 ) -> Bundle:
-    """Return entries with what proves them, as `bundle.gather`, and what witnesses have cosigned.
+    """Return entries with what proves them, as `bundle.gather`, and all that the owner can add.
+
+    That is what witnesses have cosigned, and by which entry the log began anew.
 
     Parameters
     ----------
@@ -161,11 +165,17 @@ def gather(
     origin = checkpoints.parse(note.parse(signed).text).origin
     known = {**keys(connection), origin: key}
     seen = [one.size for one in standings(connection)]
-    return bundle.gather(connection, seqs, keys=known, size=size, witnessed=seen)
+    made = bundle.gather(connection, seqs, keys=known, size=size, witnessed=seen)
+    covered = checkpoints.parse(note.parse(signed).text).size
+    return replace(made, recovery=recovery.show(connection, size=covered))
 
 
-def begin_anew(connection: Connection, *, number: int, seq: int, at: datetime) -> None:
+def begin_anew(
+    connection: Connection, *, number: int, seq: int, signed: Envelope, at: datetime
+) -> None:
     """Go on under a new origin, begun by entry `seq`; no witness has seen it yet.
+
+    Its statement is what stewards have signed; it is shown with their signatures from now on.
 
     Checkpoints of what is gone are the old log's: the entry names the newest, and none is kept.
     """
@@ -173,7 +183,14 @@ def begin_anew(connection: Connection, *, number: int, seq: int, at: datetime) -
         connection.execute("DELETE FROM checkpoints WHERE size = ?", (size,))
     connection.execute("DELETE FROM witnesses")
     connection.execute("DELETE FROM log_evidence")
-    _put(connection, number=str(number), began=str(seq), covered="0", since=clock.to_moment(at))
+    _put(
+        connection,
+        number=str(number),
+        began=str(seq),
+        signed=recovery.signatures_to_text(signed),
+        covered="0",
+        since=clock.to_moment(at),
+    )
 
 
 def next_number(connection: Connection) -> int:
@@ -239,7 +256,7 @@ def judge(
         return checkpoint, None
     # 3. Or stewards have told everybody that it is lost.
     began = recovery.last(connection)
-    if began and checkpoint.number < ours and recovery.named(began[1], checkpoint, key=key):
+    if began and checkpoint.number < ours and beginning.names(began[1], checkpoint, key=key):
         return checkpoint, None
     if head is None or checkpoint.number > ours:
         return checkpoint, WardnetError(Reason.LOG_ROLLED_BACK, size=checkpoint.size)

@@ -2,31 +2,27 @@
 
 Two stewards sign what is missing: where the log ended when the node last served, and the newest
 checkpoints that witnesses showed it. The entry that holds their statement stands in the first
-checkpoint of the new origin, and a witness cosigns that one only if the statement names what the
-witness itself has seen. Nothing witnessed can be left out in silence.
+checkpoint of the new origin, and whoever is shown that one is shown their signatures, too: what it
+must hold, `beginning` says.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeAlias
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from pydantic import Field, TypeAdapter
+from pydantic import Field, StringConstraints, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from wardnet import canonical
-from wardnet.audit import checkpoint as checkpoints
-from wardnet.audit import entry as entries
-from wardnet.audit import log, note, tree
-from wardnet.audit.checkpoint import Checkpoint
-from wardnet.audit.entry import EventType, Outcome
+from wardnet.audit import log
 from wardnet.audit.log import Connection, Head
 from wardnet.clock import Moment
-from wardnet.errors import Reason, WardnetError
+from wardnet.identity.envelope import Envelope, Signature
 from wardnet.question.dictionary import STRICT
 from wardnet.question.query import Digest, Id
 
 PAYLOAD_TYPE: Final = "application/vnd.wardnet.break-glass.v1+json"
 
-FEWEST_STEWARDS: Final = 2
+_Hex: TypeAlias = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2})+$", max_length=1 << 14)]
+_Proof: TypeAlias = Annotated[tuple[Digest, ...], Field(max_length=63)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -66,8 +62,24 @@ class BreakGlass:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Signed:
+    """Show one signature of the stewards' statement.
+
+    Parameters
+    ----------
+    certificates : tuple of str
+        DER, hexadecimal: the signing leaf, then the issuing certificate.
+    signature : str
+        Hexadecimal.
+    """
+
+    certificates: Annotated[tuple[_Hex, ...], Field(max_length=2)]
+    signature: _Hex
+
+
+@dataclass(frozen=True, config=STRICT)
 class Recovery:
-    """Show the entry by which a log began anew.
+    """Show the entry by which a log began anew, and who has signed what it states.
 
     Parameters
     ----------
@@ -77,14 +89,21 @@ class Recovery:
         Its canonical bytes, as text.
     proof : tuple of str
         Inclusion proof under the checkpoint that it comes with, hexadecimal.
+    history : tuple of str
+        Consistency proof of the log that the statement calls present, under the same checkpoint.
+    signatures : tuple of Signed
+        Of the entry's statement.
     """
 
     seq: Annotated[int, Field(ge=1, lt=1 << 53)]
     entry: Annotated[str, Field(max_length=1 << 16)]
-    proof: Annotated[tuple[Digest, ...], Field(max_length=63)]
+    proof: _Proof
+    history: _Proof
+    signatures: Annotated[tuple[Signed, ...], Field(max_length=16)]
 
 
 _ADAPTER: Final = TypeAdapter(BreakGlass)
+_SIGNATURES: Final = TypeAdapter(tuple[Signed, ...])
 
 
 def to_bytes(statement: BreakGlass) -> bytes:
@@ -114,97 +133,36 @@ def last(connection: Connection) -> tuple[int, BreakGlass] | None:
     return row[0], from_bytes((entry.statement or "").encode())
 
 
+def signatures_to_text(envelope: Envelope) -> str:
+    """Return the signatures of the stewards' statement as the log's owner keeps them."""
+    signed = tuple(
+        Signed(tuple(der.hex() for der in item.certificates), item.signature.hex())
+        for item in envelope.signatures
+    )
+    return canonical.write(_SIGNATURES, signed).decode()
+
+
+def envelope(shown: Recovery, statement: str) -> Envelope:
+    """Return the statement with its signatures, none of them verified."""
+    signatures = tuple(
+        Signature(tuple(map(bytes.fromhex, one.certificates)), bytes.fromhex(one.signature))
+        for one in shown.signatures
+    )
+    return Envelope(PAYLOAD_TYPE, statement.encode(), signatures)
+
+
 def show(connection: Connection, *, size: int) -> Recovery | None:
     """Return the entry by which the log began anew, proven under its checkpoint of `size`."""
     began = last(connection)
     if began is None or began[0] > size:
         return None
-    seq, _ = began
+    seq, statement = began
+    (kept,) = connection.execute("SELECT value FROM log_state WHERE key = 'signed'").fetchone()
+    history = log.consistency_proof(connection, old=statement.present.size, new=size)
     return Recovery(
         seq=seq,
         entry=log.data(connection, seq).decode(),
         proof=tuple(item.hex() for item in log.inclusion_proof(connection, seq, size=size)),
+        history=tuple(item.hex() for item in history),
+        signatures=canonical.read(_SIGNATURES, kept.encode()),
     )
-
-
-def check(
-    shown: Recovery | None, *, anew: Checkpoint, held: Checkpoint, key: Ed25519PublicKey
-) -> None:
-    """Refuse a log that begins anew without naming what a witness holds of it.
-
-    Parameters
-    ----------
-    shown : Recovery or None
-        What came with the checkpoint.
-    anew : Checkpoint
-        The first one under the new origin; its signature holds.
-    held : Checkpoint
-        What the witness has cosigned last, under an older origin.
-    key : Ed25519PublicKey
-        The log's.
-
-    Raises
-    ------
-    WardnetError
-        `RECOVERY_UNPROVEN`.
-    """
-    try:
-        if shown is None:
-            raise _unproven(anew, "it shows no entry that says so")
-        _check(shown, anew=anew, held=held, key=key)
-    except WardnetError as error:
-        if error.reason is Reason.RECOVERY_UNPROVEN:
-            raise
-        raise _unproven(anew, "what it shows does not hold") from error
-
-
-def _check(shown: Recovery, *, anew: Checkpoint, held: Checkpoint, key: Ed25519PublicKey) -> None:
-    data = shown.entry.encode()
-    # 1. The entry is one of the log that begins anew.
-    tree.verify_inclusion(
-        tree.leaf_hash(data),
-        index=shown.seq - 1,
-        size=anew.size,
-        proof=[bytes.fromhex(item) for item in shown.proof],
-        root=anew.root,
-    )
-    entry = entries.from_bytes(data)
-    # 2. It says that two stewards of this log's owner let it begin anew.
-    if (entry.type, entry.outcome) != (EventType.BREAK_GLASS, Outcome.DONE):
-        raise _unproven(anew, "its entry says something else")
-    if entry.node != anew.owner or len(set(entry.approvals)) < FEWEST_STEWARDS:
-        raise _unproven(anew, "two stewards of its owner have not signed")
-    statement = from_bytes((entry.statement or "").encode())
-    if statement.origin != anew.origin:
-        raise _unproven(anew, "its entry names another origin")
-    # 3. What the witness holds is named, or something that the log has signed later.
-    named = [_named(text, key=key) for text in statement.witnessed]
-    if not any(_covers(one, held) for one in named if one):
-        raise _unproven(anew, f"it does not name its checkpoint of {held.size} entries")
-
-
-def named(statement: BreakGlass, held: Checkpoint, *, key: Ed25519PublicKey) -> bool:
-    """Say whether the stewards have named a checkpoint, or one that the log has signed later."""
-    found = (_named(text, key=key) for text in statement.witnessed)
-    return any(_covers(one, held) for one in found if one)
-
-
-def _named(text: str, *, key: Ed25519PublicKey) -> Checkpoint | None:
-    """Return a named checkpoint that the log has signed; None for another."""
-    signed = note.parse(text)
-    checkpoint = checkpoints.parse(signed.text)
-    try:
-        note.verify(signed, name=checkpoint.origin, key=key)
-    except WardnetError:
-        return None
-    return checkpoint
-
-
-def _covers(named: Checkpoint, held: Checkpoint) -> bool:
-    if named.owner != held.owner or named.number < held.number:
-        return False
-    return named == held or named.number > held.number or named.size > held.size
-
-
-def _unproven(anew: Checkpoint, rule: str) -> WardnetError:
-    return WardnetError(Reason.RECOVERY_UNPROVEN, identity=anew.origin, rule=rule)

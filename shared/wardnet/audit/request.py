@@ -11,7 +11,6 @@ from pydantic import Field, StringConstraints, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from wardnet import canonical
-from wardnet.audit.recovery import Recovery
 from wardnet.audit.search import EVERYTHING, Place, Search
 from wardnet.clock import Moment
 from wardnet.question.dictionary import STRICT
@@ -130,8 +129,6 @@ class Reply:
         Keyed tag of the patient that was named; empty when none was.
     consistency : tuple of str
         Proof that this log continues the one of `seen` entries (RFC 9162, 2.1.4), hexadecimal.
-    recovery : Recovery or None
-        By which entry the log began anew last, where it did.
     """
 
     version: Literal[1]
@@ -144,7 +141,6 @@ class Reply:
     next: Place
     tag: Digest | Literal[""] = ""
     consistency: tuple[Digest, ...] = ()
-    recovery: Recovery | None = None
 
 
 _QUESTION: Final = TypeAdapter(Question)

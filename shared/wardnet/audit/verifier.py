@@ -113,7 +113,11 @@ def verify(
     key = _key(bundle, checkpoint.origin, pin)
     note.verify(signed, name=checkpoint.origin, key=key)
     # 2. Every cosignature of a pinned witness holds; what it is under is this log's beginning.
-    pinned = {name: pin for name, pin in witnesses.items() if name != checkpoint.owner}
+    pinned = {
+        name: pin
+        for name, pin in witnesses.items()
+        if name != checkpoint.owner and _role(name) is not Role.STEWARD
+    }
     cosigned = _cosigned(bundle, checkpoint, key=key, pinned=pinned)
     # 3. The log has signed what others have seen of it, too.
     others = [checkpoints.read(text, origin=checkpoint.origin, key=key) for text in seen]
@@ -163,7 +167,7 @@ def _cosigned(
 
 def _covered(pinned: Fingerprints, cosigned: Mapping[str, Cosigned]) -> int | None:
     """Return how much most of the pinned nodes have cosigned; the coordinator does not count."""
-    nodes = [name for name in pinned if _is_node(name)]
+    nodes = [name for name in pinned if _role(name) is Role.NODE]
     sizes = sorted((cosigned[name].size for name in nodes if name in cosigned), reverse=True)
     needed = needed_of(len(nodes))
     if not needed:
@@ -171,11 +175,11 @@ def _covered(pinned: Fingerprints, cosigned: Mapping[str, Cosigned]) -> int | No
     return sizes[needed - 1] if needed <= len(sizes) else 0
 
 
-def _is_node(name: str) -> bool:
+def _role(name: str) -> Role | None:
     try:
-        return Member.from_uri(name).role is Role.NODE
+        return Member.from_uri(name).role
     except WardnetError:
-        return False  # a pin may have any name; a log's origin after a recovery is no member
+        return None  # a pin may have any name; a log's origin after a recovery is no member
 
 
 def _key(bundle: Bundle, name: str, pin: str | None) -> Ed25519PublicKey:

@@ -17,10 +17,11 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from wardnet.audit import beginning, log, note, tree
 from wardnet.audit import checkpoint as checkpoints
-from wardnet.audit import log, note, recovery, tree
+from wardnet.audit.beginning import Approvers
 from wardnet.audit.checkpoint import Checkpoint
 from wardnet.audit.log import Connection
 from wardnet.audit.recovery import Recovery
@@ -56,6 +57,7 @@ STATUS: Final[Mapping[Reason, int]] = MappingProxyType(
         Reason.LOG_FORKED: 409,
         Reason.LOG_ROLLED_BACK: 409,
         Reason.RECOVERY_UNPROVEN: 422,
+        Reason.RECOVERY_UNSIGNED: 403,
         Reason.CONSISTENCY_REFUSED: 422,
     }
 )
@@ -173,6 +175,7 @@ def add_checkpoint(
     name: str,
     key: Ed25519PrivateKey,
     at: datetime,
+    approvers: Approvers,
     shown: Recovery | None = None,
 ) -> str | WardnetError:
     """Return the cosignature of a checkpoint, or why not.
@@ -191,6 +194,8 @@ def add_checkpoint(
         The witness's.
     at : datetime
         When, aware.
+    approvers : Approvers
+        Who may let this log begin anew.
     shown : Recovery or None
         By which entry the log began anew, where it did.
 
@@ -202,7 +207,8 @@ def add_checkpoint(
         `CHECKPOINT_OUTDATED` (409: the old size is not the held one, which is named), `LOG_FORKED`
         (409: the same size with another root) or `CONSISTENCY_REFUSED` (422). After a recovery
         also `LOG_ROLLED_BACK` (409: the log began anew, and this is an older beginning) and
-        `RECOVERY_UNPROVEN` (422: it does not name what is held here).
+        `RECOVERY_UNPROVEN` (422: it does not name what is held here) and `RECOVERY_UNSIGNED` (403:
+        two stewards have not signed that it may).
     """
     if not connection.in_transaction:
         message = "a witness compares and stores in one transaction"
@@ -212,7 +218,10 @@ def add_checkpoint(
         held = witnessed(connection, checkpoint.origin)
         before = _newest(connection, checkpoint.owner)
         if before is not None and before.origin != checkpoint.origin:
-            _check_beginning(checkpoint, before, shown=shown, key=logs[checkpoint.origin])
+            if checkpoint.number < before.number:
+                return WardnetError(Reason.LOG_ROLLED_BACK, size=before.size)
+            of_log = logs[checkpoint.origin]
+            beginning.check(shown, anew=checkpoint, held=before, key=of_log, approvers=approvers)
         _check(asked, checkpoint, held)
     except WardnetError as refusal:
         if refusal.reason in {Reason.LOG_FORKED, Reason.CONSISTENCY_REFUSED}:
@@ -254,15 +263,6 @@ def _known(asked: Submission, logs: note.Keys) -> Checkpoint:
     # 2. Its key has signed it (403).
     note.verify(signed, name=checkpoint.origin, key=key)
     return checkpoint
-
-
-def _check_beginning(
-    checkpoint: Checkpoint, before: Checkpoint, *, shown: Recovery | None, key: Ed25519PublicKey
-) -> None:
-    """Refuse an older beginning of a log, and a newer one that leaves out what is held here."""
-    if checkpoint.number < before.number:
-        raise WardnetError(Reason.LOG_ROLLED_BACK, size=before.size)
-    recovery.check(shown, anew=checkpoint, held=before, key=key)
 
 
 def _newest(connection: Connection, owner: str) -> Checkpoint | None:

@@ -97,7 +97,13 @@ ROWS: Final[Mapping[Reason, Row]] = {
     Reason.RECOVERY_UNPROVEN: Row(
         _S.DATA_LOSS,
         "The log {identity} has begun anew without telling what was lost: {rule}. Believe "
-        "nothing that rests on it, and call its owner.",
+        "nothing that rests on it, and call the hospital's stewards; an auditor to whom they "
+        "account for it goes on with `wardnet audit trust accept {identity} --reason TEXT`.",
+    ),
+    Reason.RECOVERY_UNSIGNED: Row(
+        _S.UNAUTHENTICATED,
+        "The log {identity} has begun anew, and two stewards of its hospital have not signed "
+        "that: {rule}. Believe nothing that rests on it, keep it as evidence, and call them.",
     ),
     Reason.PROMISE_MISSING: Row(
         _S.DATA_LOSS,

@@ -14,23 +14,20 @@ from datetime import timedelta
 from time import sleep
 from typing import Final, NoReturn
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from wardnet import canonical, clock
 from wardnet.audit import bundle as bundles
-from wardnet.audit import checkpoint, entry, note, recovery, tree, verifier
+from wardnet.audit import checkpoint, entry, note, verifier
 from wardnet.audit import grant as grants
 from wardnet.audit import request as requests
 from wardnet.audit.bundle import Bundle, Proved
-from wardnet.audit.checkpoint import Checkpoint
 from wardnet.audit.entry import Entry, EventType
 from wardnet.audit.grant import Grant
-from wardnet.audit.recovery import Recovery
 from wardnet.audit.request import MOST_ENTRIES, Action, Question, Reply, Request
 from wardnet.audit.search import EVERYTHING, Search
 from wardnet.audit.tree import leaf_hash, verify_inclusion
 from wardnet.audit.verifier import Verdict
 from wardnet.client.connection import Connection
+from wardnet.client.continuity import continued
 from wardnet.client.pins import Pins
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import verify
@@ -127,7 +124,8 @@ class Audit:
         ------
         WardnetError
             What the hospital refuses; what `verifier.verify` refuses; `CONSISTENCY_REFUSED` when
-            the log is not the one that was seen before.
+            the log is not the one that was seen before; `LOG_ROLLED_BACK`, `RECOVERY_UNSIGNED` or
+            `RECOVERY_UNPROVEN` when it is another beginning of it.
         """
         seen = self._pins.seen(self._node(hospital).uri)
         question = Question(
@@ -149,7 +147,10 @@ class Audit:
         whole = wanted == EVERYTHING and not patient and not reply.next
         words = describe(wanted, by_patient=bool(patient))
         found = self._found(hospital, part, taken, whole=whole, words=words)
-        verdict = _continued(found, seen=seen, reply=first)
+        trust, proof = self._connection.trust, first.consistency
+        verdict = continued(
+            found.bundle, found.verdict, seen=seen, proof=proof, pins=self._pins, trust=trust
+        )
         self._pins.see(self._node(hospital).uri, found.bundle.checkpoint)
         return replace(found, verdict=verdict, tag=first.tag, more=bool(reply.next))
 
@@ -324,48 +325,6 @@ def _name_changed(proved: Sequence[Proved], signed: str) -> None:
         more = f", or one up to entry {changed[-1]}," if len(changed) > 1 else ""
         rule = f"it{more} was changed after it was written"
         raise WardnetError(Reason.PROOF_REFUSED, line=changed[0], rule=rule)
-
-
-def _continued(found: Found, *, seen: str | None, reply: Reply) -> Verdict:
-    """Return what is proven, that the log is the one seen before included.
-
-    Raises
-    ------
-    WardnetError
-        `CONSISTENCY_REFUSED` when it is not; `LOG_ROLLED_BACK` or `RECOVERY_UNPROVEN` when it is
-        another beginning of it, which nobody has accounted for.
-    """
-    verdict = found.verdict
-    if seen is None:
-        return verdict
-    before = checkpoint.parse(note.parse(seen).text)
-    after = checkpoint.parse(note.parse(found.bundle.checkpoint).text)
-    if before.origin != after.origin:
-        return _begun_anew(found, before, after, shown=reply.recovery)
-    tree.verify_consistency(
-        old=before.size,
-        old_root=before.root,
-        new=after.size,
-        new_root=after.root,
-        proof=[bytes.fromhex(item) for item in reply.consistency],
-    )
-    told = f"The {before.size} entries that you saw before are its beginning, unchanged."
-    return replace(verdict, proven=(*verdict.proven, told))
-
-
-def _begun_anew(
-    found: Found, before: Checkpoint, after: Checkpoint, *, shown: Recovery | None
-) -> Verdict:
-    """Return what is proven of a log that stewards let begin anew since it was seen."""
-    if after.number < before.number:
-        raise WardnetError(Reason.LOG_ROLLED_BACK, size=before.size)
-    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(found.bundle.keys[after.origin]))
-    recovery.check(shown, anew=after, held=before, key=key)
-    what = f"the {before.size} entries that you saw before"
-    told = f"It began anew as {after.origin}, by an entry in which its stewards name {what}."
-    open_ = f"Whether it still tells {what}: its stewards vouch for that."
-    verdict = found.verdict
-    return replace(verdict, proven=(*verdict.proven, told), not_proven=(open_, *verdict.not_proven))
 
 
 def describe(wanted: Search, *, by_patient: bool) -> str:

@@ -18,9 +18,11 @@ from wardnet.audit.entry import EventType, Outcome
 from wardnet.audit.search import Search
 from wardnet.client import home
 from wardnet.client.audit import Audit, Found, read_entries
+from wardnet.client.continuity import begun_anew
 from wardnet.client.pins import Pins
 from wardnet.command import console
 from wardnet.errors import Reason, WardnetError
+from wardnet.identity.credentials import read_trust
 
 if TYPE_CHECKING:
     from wardnet.client.remote import RemoteNetwork
@@ -43,6 +45,16 @@ class Sources:
         self._passphrase_file = passphrase_file
         self._network: RemoteNetwork | None = None
 
+    def read(self, path: Path) -> Found:
+        """Return the verified entries of a bundle.
+
+        Raises
+        ------
+        WardnetError
+            What `read_bundle` refuses.
+        """
+        return read_bundle(self._folder, path)
+
     @property
     def audit(self) -> Audit:
         """Return the way to the hospitals."""
@@ -61,7 +73,7 @@ class Sources:
             What `Audit.search` and `read_bundle` refuse.
         """
         if Path(source).is_file():
-            return read_bundle(Path(source), self.pins)
+            return self.read(Path(source))
         with console(stderr=True).status(f"asking {source}"):
             return self.audit.search(source, wanted, patient=patient, limit=limit)
 
@@ -82,11 +94,15 @@ def sources() -> Iterator[Sources]:
         opened.close()
 
 
-def read_bundle(path: Path, pins: Pins, *, kept: Sequence[Path] = ()) -> Found:
+def read_bundle(folder: Path, path: Path, *, kept: Sequence[Path] = ()) -> Found:
     """Verify a bundle, and only then read its entries; nobody is asked.
 
     Parameters
     ----------
+    folder : Path
+        The auditor's home: what is pinned there, and whose network's stewards count.
+    path : Path
+        Of the bundle.
     kept : sequence of Path
         Bundles of the same log from before: what was shown then must still be its history, as must
         what the pins remember of it.
@@ -95,9 +111,10 @@ def read_bundle(path: Path, pins: Pins, *, kept: Sequence[Path] = ()) -> Found:
     ------
     WardnetError
         `FILE_UNREADABLE`, or what `bundle.read` and `verifier.verify` refuse; `PROOF_REFUSED`,
-        naming the first entry that is another one than in a bundle that was kept.
+        naming the first entry that is another one than in a bundle that was kept; what
+        `begun_anew` refuses.
     """
-    bundle = _read(path)
+    bundle, pins = _read(path), Pins(folder)
     origin = _origin(bundle.checkpoint)
     known = pins.seen(checkpoint.parse(note.parse(bundle.checkpoint).text).owner)
     seen = [known] if known is not None and _origin(known) == origin else []
@@ -107,6 +124,8 @@ def read_bundle(path: Path, pins: Pins, *, kept: Sequence[Path] = ()) -> Found:
             _compare(bundle, before)
         seen.append(before.checkpoint)
     verdict = verifier.verify(bundle, logs=pins.keys, witnesses=pins.keys, seen=seen)
+    trust = read_trust(folder)
+    verdict = begun_anew(bundle, verdict, seen=known, pins=pins, trust=trust)
     return Found(bundle=bundle, verdict=verdict, entries=read_entries(bundle.entries))
 
 

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import click
 
-from wardnet import canonical
+from wardnet import canonical, clock
 from wardnet.audit import bundle as bundles
 from wardnet.audit.entry import Entry
 from wardnet.audit.search import Search
@@ -122,7 +122,7 @@ def verify(
 
     The newest checkpoint of the log that was shown here is held against it, too.
     """
-    verdict = read_bundle(bundle, Pins(places[0]), kept=kept).verdict
+    verdict = read_bundle(places[0], bundle, kept=kept).verdict
     if as_json:
         print_json(_verdict(verdict))
     else:
@@ -207,10 +207,14 @@ def add_trust(places: tuple[Path, Path | None], *, origin: str, fingerprint: str
 @json_option
 @click.pass_obj
 def list_trust(places: tuple[Path, Path | None], *, as_json: bool) -> None:
-    """List the pinned keys."""
+    """List the pinned keys, and the beginnings of logs that were accepted."""
     pinned = sorted(Pins(places[0]).keys.items())
     records: list[Record] = [
         {"origin": name, "fingerprint": key if as_json else grouped(key)} for name, key in pinned
+    ]
+    records += [
+        {"origin": one.origin, "accepted": one.at, "reason": one.reason}
+        for one in Pins(places[0]).acceptances
     ]
     print_records(records, as_json=as_json)
 
@@ -221,6 +225,25 @@ def list_trust(places: tuple[Path, Path | None], *, as_json: bool) -> None:
 def remove_trust(places: tuple[Path, Path | None], *, origin: str) -> None:
     """Take the pin of ORIGIN away."""
     Pins(places[0]).remove(origin)
+
+
+@trust.command("accept")
+@click.argument("origin")
+@click.option(
+    "--reason",
+    required=True,
+    help="Whom you have asked on another way than the network, and what they said; it is kept.",
+)
+@click.pass_obj
+def accept_beginning(places: tuple[Path, Path | None], *, origin: str, reason: str) -> None:
+    """Believe a log that begins anew as ORIGIN.
+
+    Although it leaves out what I saw of it before: so it is after a disk was lost, with entries
+    that were shown to me and to no witness. Ask two stewards of the hospital by telephone first:
+    they have signed the beginning, and must account for what is missing. Their signatures are
+    checked as before; the verdict says that you accepted, and `trust list` when and why.
+    """
+    Pins(places[0]).accept(origin, reason=reason, at=clock.now())
 
 
 audit.add_command(report)

@@ -20,7 +20,7 @@ from wardnet.audit.export.syslog_sender import Carrier, Receiver, send
 from wardnet.audit.report import REPORTS, About
 from wardnet.audit.search import EVERYTHING, Search
 from wardnet.client.audit import Found
-from wardnet.client.audit_source import read_bundle, search_options, sources
+from wardnet.client.audit_source import search_options, sources
 from wardnet.client.audit_words import tabled
 from wardnet.command import json_option, print_json, print_records
 
@@ -51,15 +51,18 @@ zone_option = click.option(
 )
 
 
-@click.command()
-@click.argument("name", type=click.Choice(list(REPORTS)))
-@click.argument("named", metavar="SOURCE...", nargs=-1, required=True)
-@search_options
-@click.option(
+coordinator_option = click.option(
     "--coordinator",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Bundle of the coordinator's log, to hold the hospitals' against.",
 )
+
+
+@click.command()
+@click.argument("name", type=click.Choice(list(REPORTS)))
+@click.argument("named", metavar="SOURCE...", nargs=-1, required=True)
+@search_options
+@coordinator_option
 @zone_option
 @json_option
 def report(
@@ -107,6 +110,7 @@ def report(
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Certificates, PEM, that a receiver by TLS must lead to; the system's otherwise.",
 )
+@coordinator_option
 @zone_option
 def export(
     form: str,
@@ -117,11 +121,13 @@ def export(
     output: BinaryIO | None,
     receiver: Receiver | None,
     authority: Path | None,
+    coordinator: Path | None,
     zone: tzinfo,
 ) -> None:
     """Write the entries of every SOURCE in another form.
 
-    Only a bundle is evidence, and it is of one SOURCE.
+    Only a bundle is evidence, and it is of one SOURCE. A page in HTML holds every report that can
+    be made: an accounting of disclosures needs --patient, a reconciliation --coordinator.
     """
     if form == BUNDLE and len(named) != 1:
         message = "a bundle is of one log: name one SOURCE"
@@ -129,7 +135,10 @@ def export(
     if receiver is not None and form != SYSLOG:
         message = "--to is for syslog"
         raise click.UsageError(message)
-    found, about = _taken(named, wanted, patient=patient, coordinator=None)
+    if coordinator is not None and form != HTML:
+        message = "--coordinator is for html"
+        raise click.UsageError(message)
+    found, about = _taken(named, wanted, patient=patient, coordinator=coordinator)
     if receiver is not None:
         sent = send(_entries(found), replace(receiver, authority=authority))
         click.echo(f"{sent} entries handed over.", err=True)
@@ -166,7 +175,7 @@ def _taken(
         raise click.UsageError(message)
     with sources() as opened:
         found = [opened.take(source, wanted, patient=patient) for source in named]
-        told = read_bundle(coordinator, opened.pins).entries if coordinator else ()
+        told = opened.read(coordinator).entries if coordinator else ()
     about = About(
         at=clock.to_moment(clock.now()),
         patient=frozenset(each.tag for each in found if each.tag),

@@ -94,6 +94,20 @@ class Credentials(TlsIdentity):
         write_private(home / SIGNING_FILE, _pem(signing))
 
 
+def read_trust(home: Path) -> Trust | None:
+    """Return what the owner of `home` believes, which needs no passphrase; None before enrolment.
+
+    Raises
+    ------
+    WardnetError
+        `STATE_DAMAGED`.
+    """
+    if not (home / ROOT_FILE).exists():
+        return None
+    root = _read_chain(home / ROOT_FILE)[0]
+    return Trust(network_of(root), root)
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """Hold a member's two private keys: P-256 for TLS, Ed25519 for statements."""

@@ -1,6 +1,6 @@
-"""Signs about who may do what: glass that was broken, keys, stewards, readers, erased detail.
+"""Signs that entries are by themselves: what witnesses found, and changes of who may do what.
 
-All of it is allowed; none of it is everyday work, and each is where a takeover would begin.
+All changes are allowed; none is everyday work, and each is where a takeover would begin.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +12,18 @@ from wardnet.audit.report.finding import Finding, Sign
 
 CHANGES: Final[Mapping[EventType, tuple[Sign, str]]] = MappingProxyType(
     {
+        EventType.LOG_LOCKED: (
+            Sign.LOG_LOCKED,
+            "this member holds a history of this log that the log does not continue",
+        ),
+        EventType.FORK_FOUND: (
+            Sign.FORK_FOUND,
+            "this member's log has shown us what does not continue what it showed before",
+        ),
+        EventType.LOG_EXTENDED: (
+            Sign.EXTENDED,
+            "two stewards let the node answer although too few witnesses confirm its log",
+        ),
         EventType.BREAK_GLASS: (
             Sign.BREAK_GLASS,
             "a node that had locked itself serves again, on the word of its stewards",
