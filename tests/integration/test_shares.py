@@ -7,7 +7,7 @@ import pytest
 
 from support.hospital import Hospital
 from support.pki import TestNetwork
-from support.questions import DICTIONARY, study
+from support.questions import DICTIONARY, key, steward, study
 from support.sharing import (
     FETCH,
     PARCEL,
@@ -27,6 +27,7 @@ from wardnet.identity.member import Role
 from wardnet.sealing.hpke import public_key
 from wardnet.sharing.notice import Cause
 from wardnet.sharing.request import Basis
+from wardnet_node.desk.book import without_key
 from wardnet_node.desk.shares.describe import describe
 from wardnet_node.desk.shares.state import State
 from wardnet_node.desk.words import happened
@@ -236,6 +237,21 @@ def test_what_a_study_allows_is_asked_for_under_its_agreement(
     assert [error.reason for error in a.shares.concerns(strange.digest)] == [
         Reason.AGREEMENT_MISSING
     ]
+
+
+def test_nobody_is_asked_whose_stewards_are_not_known(
+    desks: list[Side], network: TestNetwork
+) -> None:
+    """No grant of theirs would count: it is said before anybody has done any work."""
+    _, b = desks
+    own, theirs = steward(network, "b"), steward(network, "a")
+    with b.hospital.decisions() as decisions:
+        decisions.change_book(lambda book: without_key(book, "a", key(theirs)), stewards=[own])
+    with pytest.raises(WardnetError) as caught:
+        b.request()
+    assert caught.value.reason is Reason.PARAMETER_INVALID
+    assert "one of whose stewards" in str(caught.value)
+    assert b.shares.list() == ()
 
 
 def test_only_stewards_ask_and_decide(desks: list[Side], network: TestNetwork) -> None:

@@ -35,7 +35,7 @@ def record(share: Share, spool: Spool) -> Record:
         "owned": share.owned,
         "dataset": share.request.dataset,
         "basis": share.request.basis.value,
-        "until": share.until,
+        "until": share.until if share.grant else None,
         "fetches": share.fetches,
         "undelivered": share.undelivered,
         "way": on_the_way(way) if way else "",
@@ -72,7 +72,7 @@ def print_done(share: Share, *, as_json: bool) -> None:
         "state": share.state.value,
         "hospital": share.other,
         "dataset": share.request.dataset,
-        "until": share.until,
+        "until": share.until if share.grant else None,
     }
     print_record(told, as_json=as_json)
     if as_json:

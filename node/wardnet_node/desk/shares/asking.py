@@ -74,7 +74,8 @@ class Asking(Office):
             key = HybridKey.generate()
             with self._scene() as scene:
                 known = scene.view.book.organisation(wish.owner)
-                if known is None or not known.nodes or wish.owner == self._member.id:
+                met = known is not None and bool(known.nodes and known.stewards)
+                if not met or wish.owner == self._member.id:
                     raise _no_such_owner()
                 request = self._written(wish, dictionary, key, at=clock.to_moment(scene.at))
                 for error in check_asked(request, dictionary):
@@ -285,6 +286,6 @@ def _no_such_owner() -> WardnetError:
         Reason.PARAMETER_INVALID,
         method="A request for records",
         parameter="the hospital",
-        rule="must be another one whose node's key stands in the address book: `wardnet-node book "
-        "add` writes it there",
+        rule="must be another one of whose node and of one of whose stewards the keys stand in the "
+        "address book: `wardnet-node book add` writes them there",
     )

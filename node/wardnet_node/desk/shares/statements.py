@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from wardnet import canonical, clock
-from wardnet.agreement.address_book import approval_missing, signing_keys
+from wardnet.agreement.address_book import signing_keys
 from wardnet.agreement.view import View
 from wardnet.audit import lending
 from wardnet.audit.entry import Actor, Event, EventType, Outcome
@@ -182,7 +182,8 @@ def check_signers(signed: Signed, view: View) -> None:
         raise WardnetError(Reason.KEY_REVOKED, identity=author)
     by_node = isinstance(statement, Notice) and not isinstance(statement.said, BY_STEWARD)
     if not by_node and not known.approvers(valid):
-        raise approval_missing(author, needed=1, requested=False)
+        rule = f"one steward of {author} whose key stands in the address book"
+        raise WardnetError(Reason.APPROVAL_MISSING, rule=rule)
 
 
 def about(event: Event, request: ShareRequest, signed: Signed | None = None) -> Event:
