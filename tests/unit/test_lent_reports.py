@@ -120,6 +120,14 @@ def test_a_share_that_was_taken_back_ends_then() -> None:
     assert row(both(_T.SHARE_REQUESTED, _T.SHARE_DECLINED))["standing"] == "declined"
 
 
+def test_a_search_that_shows_a_part_shows_no_sign() -> None:
+    """Who looks for a patient finds the release alone, in one log: nothing follows from that."""
+    released = [one for one in both(*ALL) if one.type is _T.SHARE_READY]
+    assert row(released, LONG_AFTER)["standing"] == "not told"
+    assert signs(released, LONG_AFTER) == []
+    assert signs([*released[:1], entry(1, node=SOUTH)], LONG_AFTER) == []
+
+
 def test_what_was_refused_is_no_step() -> None:
     """An attempt to open leaves a share where it was."""
     tried = told(_T.SHARE_OPENED, outcome=Outcome.REFUSED, reason=Reason.PARCEL_DAMAGED)

@@ -38,6 +38,8 @@ _ABOUT_SHARES: Final = {*STATEMENTS, EventType.SHARE_READ}
 class Standing(StrEnum):
     """Name how a share stands."""
 
+    UNTOLD = "not told"
+    """Its beginning is not among the entries, and so its end may be missing as well."""
     ASKED = "asked"
     DECLINED = "declined"
     GRANTED = "granted"
@@ -110,6 +112,8 @@ class Lent:
             return Standing.DESTROYED
         if self.of(EventType.SHARE_DECLINED):
             return Standing.DECLINED
+        if not self.of(EventType.SHARE_REQUESTED):
+            return Standing.UNTOLD
         if self.over and self.over <= at:
             late = clock.from_moment(at) - clock.from_moment(self.over) > GRACE
             return Standing.OVERDUE if late else Standing.ENDED
@@ -151,6 +155,9 @@ def one_sided(logs: Mapping[str, Sequence[Entry]], *, at: Moment) -> Iterator[Fi
         if not {share.owner, share.recipient} <= logs.keys():
             continue
         for node, other in ((share.owner, share.recipient), (share.recipient, share.owner)):
+            begun = share.of(EventType.SHARE_REQUESTED)
+            if node not in {entry.node for entry in begun}:
+                continue  # some of its entries were not given
             known = {entry.result_digest for entry in share.entries if entry.node == other}
             only = [
                 entry

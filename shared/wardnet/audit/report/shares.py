@@ -11,6 +11,7 @@ from wardnet.audit.report.logs import by_log, newest
 
 _TITLE: Final = "Records handed from hospital to hospital"
 _TONES: Final = {
+    Standing.UNTOLD: Tone.PLAIN,
     Standing.DECLINED: Tone.PLAIN,
     Standing.ENDED: Tone.WAIT,
     Standing.OVERDUE: Tone.BAD,
@@ -51,7 +52,8 @@ def shares(entries: Iterable[Entry], about: About) -> Report:
             "tell it. Patients are those whose rows the owner has released, 0 where its log is "
             "not given or its dataset has no patients' numbers. A receipt is the recipient's "
             "word: that records were destroyed cannot be seen from outside. Overdue is what ended "
-            "more than an hour before the report, without such a receipt."
+            "more than an hour before the report, without such a receipt; not told is how a "
+            "share stands whose request is not among the entries."
         ),
         columns=_COLUMNS,
         rows=tuple(_row(share, standing) for share, standing in standings),
