@@ -199,7 +199,7 @@ def send(place: Place, *, share_id: str, paths: Sequence[Path], again: bool, as_
         done = look()
     if stuck is not None:
         console(stderr=True).print(f"It is not there yet. {on_the_way(stuck)}")
-    _print_sent(done, as_json=as_json)
+    _print_sent(done, there=stuck is None, as_json=as_json)
 
 
 def _make(owner: Owner, share: Share, files: Sequence[Attachment]) -> Share:
@@ -207,14 +207,14 @@ def _make(owner: Owner, share: Share, files: Sequence[Attachment]) -> Share:
         return owner.make(share.digest, files, progress=progress)
 
 
-def _print_sent(share: Share, *, as_json: bool) -> None:
+def _print_sent(share: Share, *, there: bool, as_json: bool) -> None:
     ready = share.ready
-    direct = ready is not None and ready.place is Waiting.DIRECT
+    here = ready is not None and (ready.place is Waiting.DIRECT or not there)
     print_record(
         {
             "share": share.digest,
             "state": share.state.value,
-            "waits": None if ready is None else "here" if direct else "at the relay",
+            "waits": None if ready is None else "here" if here else "at the relay",
             "address": ready.address if ready else None,
             "bytes": ready.body if ready else None,
             "until": share.until,

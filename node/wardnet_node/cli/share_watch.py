@@ -13,6 +13,9 @@ LOOK_SECONDS: Final = 0.2
 PATIENCE: Final = 6.0
 """Seconds without a word after which the daemon is taken to be stopped."""
 
+MORE_PATIENCE: Final = 20.0
+"""Seconds for a daemon that is at it: whom it cannot reach it says after half of them."""
+
 
 def watch(
     spool: Spool, share: Callable[[], Share], *, under_way: Callable[[Share], bool], title: str
@@ -39,7 +42,8 @@ def watch(
             way = Way.read(spool, present.digest)
             if way != seen:
                 seen, since = way, time.monotonic()
-            if (way and way.problem) or time.monotonic() > since + PATIENCE:
+            patience = MORE_PATIENCE if way else PATIENCE
+            if (way and way.problem) or time.monotonic() > since + patience:
                 return way or Way("waiting for the node: start it with `wardnet-node serve`")
             if way:
                 progress(way.done, way.total)
