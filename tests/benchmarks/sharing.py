@@ -12,6 +12,11 @@ import numpy as np
 
 from benchmarks.figures import REPEATS, Figure, once, seconds
 from benchmarks.storage import DICTIONARY, QUICK_ROWS, ROWS, _columns
+from wardnet import clock
+from wardnet.audit import log
+from wardnet.audit.entry import EventType
+from wardnet.audit.tags import in_batches
+from wardnet.identity.member import Member, Role
 from wardnet.question.conditions import Compare
 from wardnet.sharing.deidentification import (
     Band,
@@ -20,6 +25,7 @@ from wardnet.sharing.deidentification import (
     Keep,
     Patient,
 )
+from wardnet_node.desk.events import by_operator
 from wardnet_node.sharing.deidentify import Deidentifier
 from wardnet_node.sharing.extract import Extract, Selection
 from wardnet_node.sharing.grant_secret import GrantSecret
@@ -27,13 +33,16 @@ from wardnet_node.sharing.make import make
 from wardnet_node.sharing.patients import present
 from wardnet_node.sharing.preview import preview
 from wardnet_node.vault import segments
+from wardnet_node.vault.catalog import FILE_NAME, Catalog
 from wardnet_node.vault.load import SEGMENT_ROWS
-from wardnet_node.vault.patients import StoredPatients
+from wardnet_node.vault.patients import StoredPatients, tags_of
 from wardnet_node.vault.snapshot import PATIENT, SegmentRef, Snapshot
 
 _PLACE: Final = "network|node|benchmark"
 _KEY: Final = bytes(32)
 _OBJECTED: Final = 1000
+TAGGED: Final = 100_000
+"""Patients whose rows leave at once."""
 
 _BANDS: Final = {"age": Band("5", high="90"), "lab_1": Band("1000")}
 RULES: Final = Deidentification(
@@ -73,6 +82,9 @@ def measure(folder: Path, *, quick: bool) -> Iterator[Figure]:
     yield Figure("preview of a share", taken, "s", 1, how)
     made = once(lambda: make(extract(folder), cast("BinaryIO", _Nowhere())))
     yield Figure("making a parcel's rows", made, "s", 60, f"{rows:,} rows, shuffled, unsealed")
+    named = tagged(folder, TAGGED)
+    how = f"{TAGGED:,} patients by their tags, the fifth such share of a log"
+    yield Figure("naming patients in the log", named, "s", 3, how)
     yield Figure(
         "memory of making",
         _memory(folder),
@@ -80,6 +92,25 @@ def measure(folder: Path, *, quick: bool) -> Iterator[Figure]:
         600,
         f"peak of a process that makes {rows:,} rows, interpreter included",
     )
+
+
+def tagged(folder: Path, patients: int) -> float:
+    """Return how long it takes to name patients in the log of a node that has done so before."""
+    random, key = np.random.default_rng(1), bytes(64)
+    member = Member("benchmark", Role.NODE, "a")
+    event = by_operator(member, EventType.SHARE_READY)
+    catalog = Catalog(folder / "tagged" / FILE_NAME, _KEY)
+
+    def run() -> None:
+        drawn = random.integers(0, 1 << 63, (patients, 2), dtype=np.uint64)
+        named = tags_of(drawn, key, tag_key=_KEY)
+        with catalog.transaction() as connection:
+            for each in in_batches(event, named):
+                log.append(connection, each, at=clock.now())
+
+    taken = [once(run) for _ in range(5)]
+    catalog.close()
+    return taken[-1]
 
 
 def write(folder: Path, *, rows: int) -> None:

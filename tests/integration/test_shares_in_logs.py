@@ -256,13 +256,13 @@ def test_two_honest_logs_fit_each_other(lent: Lending) -> None:
     ]
 
 
-def usage_of(hospital: Hospital, tmp_path: Path, *options: str) -> str:
-    """Return what the command prints."""
+def printed(hospital: Hospital, tmp_path: Path, *options: str) -> str:
+    """Return what a command prints."""
     secret = tmp_path / "passphrase"
     secret.touch(mode=0o600)
     secret.write_text(PASSPHRASE)
     place = ["--home", str(hospital.home), "--passphrase-file", str(secret)]
-    result = CliRunner().invoke(main, [*place, "usage", *options])
+    result = CliRunner().invoke(main, [*place, *options])
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -271,7 +271,7 @@ def test_usage_counts_shares_and_their_bytes_by_recipient(lent: Lending, tmp_pat
     """In tables, for programs and in a picture; at the recipient what it holds is stored."""
 
     def recipients(hospital: Hospital) -> dict[str, tuple[int, int]]:
-        shown = json.loads(usage_of(hospital, tmp_path, "--json"))
+        shown = json.loads(printed(hospital, tmp_path, "usage", "--json"))
         return {
             one["recipient"]: (one["shares"], one["sealed_bytes"]) for one in shown["recipients"]
         }
@@ -283,15 +283,30 @@ def test_usage_counts_shares_and_their_bytes_by_recipient(lent: Lending, tmp_pat
     assert ready is not None
     sealed = ready.header + ready.body
     assert recipients(hospital) == {"b": (shares + 1, size + sealed)}
-    assert "Recipients:" in usage_of(hospital, tmp_path, "--figure", str(tmp_path / "usage.svg"))
+    assert "Recipients:" in printed(
+        hospital, tmp_path, "usage", "--figure", str(tmp_path / "usage.svg")
+    )
     assert "Sealed for other hospitals" in (tmp_path / "usage.svg").read_text()
     assert recipients(lent.b.hospital) == {}
 
     def stored() -> dict[str, int]:
-        shown = json.loads(usage_of(lent.b.hospital, tmp_path, "--json"))
+        shown = json.loads(printed(lent.b.hospital, tmp_path, "usage", "--json"))
         return {one["dataset"]: one["stored_bytes"] for one in shown["stored"]}
 
     name = lent.recipient.open_parcel(share.digest)
     assert stored()[name] > 0
     lent.recipient.destroy(share.digest)
     assert name not in stored()
+
+
+def test_a_hospital_searches_its_own_log_for_a_share(lent: Lending, tmp_path: Path) -> None:
+    """By the request, or by who received something."""
+    share, found = lent.sent(patient=Patient.DROP), []
+    for wanted in (("--request", share.digest), ("--recipient", "node/b")):
+        text = printed(lent.a.hospital, tmp_path, "log", "search", *wanted, "--json")
+        entries = [one for one in json.loads(text) if one["request_digest"] == share.digest]
+        found.append([one["type"] for one in entries])
+    assert found[0][-3:] == ["share_ready", "share_granted", "share_requested"]
+    assert found[1] == found[0]
+    nobody = printed(lent.a.hospital, tmp_path, "log", "search", "--recipient", "x/b", "--json")
+    assert json.loads(nobody) == []
