@@ -50,7 +50,6 @@ def audit(
         hospitals = pool.submit(network.introduce_stewards, [each.name for each in granting[1:]])
         auditor = _introduced(network, granting)
         hospitals.result()
-    stage.tell(auditor, "audit", "granted", node.name)
     stage.title("She searches and reports; every entry is proven before she sees it")
     stage.tell(
         auditor, "audit", "search", node.name, "--researcher", researcher, "--outcome", "refused"
