@@ -185,7 +185,7 @@ def test_all_granted_files_go_along_and_no_others(
     north("send", link, *both, reason=Reason.ATTACHMENT_NOT_GRANTED)
     assert not list(Spool(desks.north.home).outgoing.iterdir())
     picture.write_bytes(b"DICM")
-    assert _send(north, link, *map(str, both))["waits"] == "at the relay"
+    assert _send(north, link, *map(str, both))["waits"] == "here"
 
 
 def test_a_parcel_that_was_not_fetched_is_made_again(desks: Desks, north: Run, south: Run) -> None:
@@ -194,7 +194,7 @@ def test_a_parcel_that_was_not_fetched_is_made_again(desks: Desks, north: Run, s
     north("grant", link, signed=True)
     first = _send(north, link)
     share = desks.newest(desks.north)
-    assert first["waits"] == "at the relay"
+    assert first["waits"] == "here"
     assert _send(north, link)["bytes"] == first["bytes"]
     assert desks.newest(desks.north).ready == share.ready
     _send(north, link, "--again")
