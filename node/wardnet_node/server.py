@@ -31,9 +31,9 @@ from wardnet_node.notify.notifier import Notifier
 from wardnet_node.rounds import Rounds
 from wardnet_node.settings import NodeSettings
 from wardnet_node.share_letters import ShareLetters
-from wardnet_node.sharing.expiry import Expiry
-from wardnet_node.sharing.recipient import Recipient
 from wardnet_node.sharing.running import carrying_parcels
+from wardnet_node.sharing.taking.expiry import Expiry
+from wardnet_node.sharing.taking.recipient import Recipient
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.vault import Vault
 from wardnet_node.witness import Witnesses

@@ -26,12 +26,12 @@ from wardnet.sharing.deidentification import (
     Patient,
 )
 from wardnet_node.desk.events import by_operator
-from wardnet_node.sharing.deidentify import Deidentifier
-from wardnet_node.sharing.extract import Extract, Selection
-from wardnet_node.sharing.grant_secret import GrantSecret
-from wardnet_node.sharing.make import make
-from wardnet_node.sharing.patients import present
-from wardnet_node.sharing.preview import preview
+from wardnet_node.sharing.giving.deidentify import Deidentifier
+from wardnet_node.sharing.giving.extract import Extract, Selection
+from wardnet_node.sharing.giving.grant_secret import GrantSecret
+from wardnet_node.sharing.giving.make import make
+from wardnet_node.sharing.giving.patients import present
+from wardnet_node.sharing.giving.preview import preview
 from wardnet_node.vault import segments
 from wardnet_node.vault.catalog import FILE_NAME, Catalog
 from wardnet_node.vault.load import SEGMENT_ROWS

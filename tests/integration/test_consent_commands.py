@@ -14,7 +14,7 @@ from wardnet.audit.entry import EventType
 from wardnet.errors import CATALOGUE, Reason
 from wardnet_node.cli import main
 from wardnet_node.intake.local_part import LocalPart
-from wardnet_node.sharing.consent import Consent
+from wardnet_node.sharing.giving.consent import Consent
 
 Run = Callable[..., Result]
 

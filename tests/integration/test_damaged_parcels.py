@@ -16,8 +16,8 @@ from wardnet.errors import CATALOGUE, Reason
 from wardnet_node.cli import main
 from wardnet_node.desk.shares.state import Share
 from wardnet_node.settings import NodeSettings
-from wardnet_node.sharing.carrier import Carrier
-from wardnet_node.sharing.owner import Owner
+from wardnet_node.sharing.carrying.carrier import Carrier
+from wardnet_node.sharing.giving.owner import Owner
 
 
 @pytest.fixture

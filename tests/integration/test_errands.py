@@ -14,13 +14,13 @@ from wardnet.sharing.request import Basis
 from wardnet_node.desk.shares.asking import Wish
 from wardnet_node.desk.shares.state import Share, State
 from wardnet_node.sharing import errands
-from wardnet_node.sharing.busy import only_here
-from wardnet_node.sharing.carrier import Carrier
+from wardnet_node.sharing.carrying.busy import only_here
+from wardnet_node.sharing.carrying.carrier import Carrier
+from wardnet_node.sharing.carrying.fetch import Progress
+from wardnet_node.sharing.carrying.spool import Sealed, Spool
+from wardnet_node.sharing.carrying.way import Telling, Way
 from wardnet_node.sharing.errands import Errands
-from wardnet_node.sharing.fetch import Progress
-from wardnet_node.sharing.owner import Owner
-from wardnet_node.sharing.spool import Sealed, Spool
-from wardnet_node.sharing.way import Telling, Way
+from wardnet_node.sharing.giving.owner import Owner
 
 COLUMNS = ("age", "diagnosis")
 AWAY = WardnetError(Reason.RELAY_AWAY, address="relay:7444", rule="nobody listens there")

@@ -23,8 +23,8 @@ from wardnet.sharing.request import Basis
 from wardnet_node.desk.shares.state import Share, State
 from wardnet_node.notify import queue
 from wardnet_node.notify.message import Kind
-from wardnet_node.sharing.expiry import Expiry
-from wardnet_node.sharing.recipient import Recipient
+from wardnet_node.sharing.taking.expiry import Expiry
+from wardnet_node.sharing.taking.recipient import Recipient
 
 FRAME = visits(400, seed=7, patients=90)
 NOISE = bytes(range(256)) * 9000
@@ -336,7 +336,7 @@ def test_reading_stops_when_it_is_taken_back_in_the_middle(
     lent: Lending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No batch is given out after the end."""
-    monkeypatch.setattr("wardnet_node.sharing.plain_rows.BATCH_ROWS", 100)
+    monkeypatch.setattr("wardnet_node.sharing.taking.plain_rows.BATCH_ROWS", 100)
     share, _ = opened(lent)
     batches = lent.recipient.read(share.digest)
     assert len(next(batches)) == 100
@@ -352,7 +352,7 @@ def test_reading_stops_when_it_is_taken_back_in_the_middle(
     [
         "wardnet_node.vault.store.Store.finish_drops",
         "wardnet_node.vault.keys.Keyring.destroy",
-        "wardnet_node.sharing.spool.Spool.discard",
+        "wardnet_node.sharing.carrying.spool.Spool.discard",
         "wardnet_node.desk.shares.shares.Shares.destroy",
     ],
 )

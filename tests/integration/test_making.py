@@ -17,9 +17,9 @@ from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.sealing.header import ROWS, ROWS_MEDIA_TYPE
 from wardnet.sharing.deidentification import Band, Keep, Patient, Period, Shift, Span
 from wardnet.sharing.result import result
-from wardnet_node.sharing.extract import Selection, open_extract
-from wardnet_node.sharing.make import make
-from wardnet_node.sharing.preview import Preview, preview
+from wardnet_node.sharing.giving.extract import Selection, open_extract
+from wardnet_node.sharing.giving.make import make
+from wardnet_node.sharing.giving.preview import Preview, preview
 from wardnet_node.vault import load as loads
 
 ROWS_LOADED, PATIENTS = 900, 250

@@ -14,8 +14,8 @@ from support.sharing import exchange
 from support.vaults import visits
 from wardnet.audit import log
 from wardnet_node.desk.shares.state import Share, State
-from wardnet_node.sharing import make
-from wardnet_node.sharing.recipient import Recipient
+from wardnet_node.sharing.giving import make
+from wardnet_node.sharing.taking.recipient import Recipient
 from wardnet_node.vault import tables
 
 KILLS = 8

@@ -18,7 +18,7 @@ from wardnet.sharing import consignment as consignments
 from wardnet.sharing.notice import Place
 from wardnet.transport.convert import envelope_to_bytes
 from wardnet_node.sharing import lines
-from wardnet_node.sharing.courier import bringing, carry, fetching
+from wardnet_node.sharing.carrying.courier import bringing, carry, fetching
 from wardnet_node.sharing.lines import Line
 
 SIZE = 24 << 20

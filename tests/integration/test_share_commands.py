@@ -15,9 +15,9 @@ from wardnet.errors import CATALOGUE, Reason
 from wardnet.sharing.deidentification import Band, Keep, Patient, Shift
 from wardnet_node.cli import main
 from wardnet_node.desk.shares.state import State
-from wardnet_node.sharing.busy import only_here
-from wardnet_node.sharing.owner import Owner
-from wardnet_node.sharing.spool import Spool
+from wardnet_node.sharing.carrying.busy import only_here
+from wardnet_node.sharing.carrying.spool import Spool
+from wardnet_node.sharing.giving.owner import Owner
 
 Run = Callable[..., Result]
 

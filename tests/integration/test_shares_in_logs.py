@@ -31,8 +31,8 @@ from wardnet.question.conditions import Compare
 from wardnet.sharing.deidentification import Patient
 from wardnet_node.cli import main
 from wardnet_node.desk.shares.state import Share
-from wardnet_node.sharing.attachments import attached
-from wardnet_node.sharing.spool import Spool
+from wardnet_node.sharing.carrying.spool import Spool
+from wardnet_node.sharing.giving.attachments import attached
 
 LONG = "a record number of more than 16 bytes"
 FRAME = visits(300, seed=11, patients=80).replace({"record": {"R000007": LONG}})

@@ -27,10 +27,10 @@ from wardnet.sharing.deidentification import (
     Shift,
     Span,
 )
-from wardnet_node.sharing import groups
-from wardnet_node.sharing.deidentify import Deidentifier
-from wardnet_node.sharing.grant_secret import GrantSecret
-from wardnet_node.sharing.groups import Combinations, GroupCount
+from wardnet_node.sharing.giving import groups
+from wardnet_node.sharing.giving.deidentify import Deidentifier
+from wardnet_node.sharing.giving.grant_secret import GrantSecret
+from wardnet_node.sharing.giving.groups import Combinations, GroupCount
 
 KEY = bytes(range(32))
 AGE = Column(name="age", type=ColumnType.INTEGER, minimum="18", maximum="120")

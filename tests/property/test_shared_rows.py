@@ -29,11 +29,11 @@ from wardnet.sharing.deidentification import (
     Shift,
     Span,
 )
-from wardnet_node.sharing.deidentify import Deidentifier
-from wardnet_node.sharing.extract import Extract, Selection
-from wardnet_node.sharing.grant_secret import GrantSecret
-from wardnet_node.sharing.make import make
-from wardnet_node.sharing.preview import preview
+from wardnet_node.sharing.giving.deidentify import Deidentifier
+from wardnet_node.sharing.giving.extract import Extract, Selection
+from wardnet_node.sharing.giving.grant_secret import GrantSecret
+from wardnet_node.sharing.giving.make import make
+from wardnet_node.sharing.giving.preview import preview
 from wardnet_node.vault import segments
 from wardnet_node.vault.patients import StoredPatients
 from wardnet_node.vault.snapshot import PATIENT, SegmentRef, Snapshot

@@ -16,8 +16,8 @@ from support.pki import TestNetwork
 from support.vaults import visits
 from wardnet.errors import Reason, WardnetError
 from wardnet_node.desk.shares.state import State
-from wardnet_node.sharing import rows_process
-from wardnet_node.sharing.rows_process import TOO_LARGE, TOO_MUCH_MEMORY, memory
+from wardnet_node.sharing.taking import rows_process
+from wardnet_node.sharing.taking.rows_process import TOO_LARGE, TOO_MUCH_MEMORY, memory
 
 FRAME = visits(60, seed=5, patients=20)
 

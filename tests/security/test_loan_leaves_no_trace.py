@@ -16,8 +16,8 @@ from support.vaults import visits
 from wardnet.errors import Reason, WardnetError
 from wardnet_node.desk.shares.state import State
 from wardnet_node.intake.batches import Batch
-from wardnet_node.sharing.incoming_rows import IncomingRows
-from wardnet_node.sharing.recipient import Recipient
+from wardnet_node.sharing.taking.incoming_rows import IncomingRows
+from wardnet_node.sharing.taking.recipient import Recipient
 from wardnet_node.vault import load as loads
 from wardnet_node.vault import segments
 
@@ -47,7 +47,7 @@ def lent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lending]:
     for variable in ("TMPDIR", "SQLITE_TMPDIR"):
         monkeypatch.setenv(variable, str(temporary))
     monkeypatch.setattr(loads, "SEGMENT_ROWS", 10_000)
-    monkeypatch.setattr("wardnet_node.sharing.make.GROUP_ROWS", 10_000)
+    monkeypatch.setattr("wardnet_node.sharing.giving.make.GROUP_ROWS", 10_000)
     with lending(network, hospitals) as opened:
         yield opened
 

@@ -15,9 +15,9 @@ from wardnet.identity.credentials import TlsIdentity
 from wardnet.sharing.notice import Place
 from wardnet.transport.parcels import attempts
 from wardnet.wire.v1.share_pb2 import FetchResponse, FetchStart
-from wardnet_node.sharing import fetch as fetching
-from wardnet_node.sharing.fetch import fetch
-from wardnet_node.sharing.spool import Spool
+from wardnet_node.sharing.carrying import fetch as fetching
+from wardnet_node.sharing.carrying.fetch import fetch
+from wardnet_node.sharing.carrying.spool import Spool
 
 NETWORK = TestNetwork()
 CHUNKS = [secrets.token_bytes(1000) for _ in range(4)]

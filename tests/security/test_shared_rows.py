@@ -16,8 +16,8 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.question.conditions import Compare
 from wardnet.sealing.header import ROWS, ROWS_MEDIA_TYPE
 from wardnet.sharing.deidentification import Keep, Patient, Shift
-from wardnet_node.sharing.make import make
-from wardnet_node.sharing.preview import preview
+from wardnet_node.sharing.giving.make import make
+from wardnet_node.sharing.giving.preview import preview
 
 RECORD = "QUACKENBUSH-77"
 RARE = "-7.331739182645"

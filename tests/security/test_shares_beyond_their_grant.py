@@ -38,8 +38,8 @@ from wardnet_node.desk.decision import sign_all
 from wardnet_node.desk.shares import receiving
 from wardnet_node.desk.shares.shares import Shares
 from wardnet_node.desk.shares.state import State
-from wardnet_node.sharing.attachments import Attachment, digests
-from wardnet_node.sharing.spool import Spool
+from wardnet_node.sharing.carrying.spool import Spool
+from wardnet_node.sharing.giving.attachments import Attachment, digests
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from support.vaults import visits
 from wardnet.jobs import Jobs
 from wardnet_node.desk.shares.state import Share, State
 from wardnet_node.settings import NodeSettings
-from wardnet_node.sharing.attachments import Attachment, digests
-from wardnet_node.sharing.carrier import Carrier
+from wardnet_node.sharing.carrying.carrier import Carrier
+from wardnet_node.sharing.carrying.spool import Spool
 from wardnet_node.sharing.errands import Errands
-from wardnet_node.sharing.owner import Owner
-from wardnet_node.sharing.spool import Spool
+from wardnet_node.sharing.giving.attachments import Attachment, digests
+from wardnet_node.sharing.giving.owner import Owner
 
 SIZE = 12 << 20
 SLOW = 0.5

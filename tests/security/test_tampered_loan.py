@@ -23,8 +23,8 @@ from wardnet.sealing.header import Label
 from wardnet.sealing.hpke import HybridKey, public_key
 from wardnet.sharing.deidentification import Patient
 from wardnet_node.desk.shares.state import Share
-from wardnet_node.sharing.spool import Sealed
-from wardnet_node.sharing.table import DICTIONARY_KEY, schema
+from wardnet_node.sharing.carrying.spool import Sealed
+from wardnet_node.sharing.giving.table import DICTIONARY_KEY, schema
 
 NOISE = np.random.default_rng(1).bytes(3 << 20)
 

@@ -12,10 +12,10 @@ from support.vaults import Home
 from wardnet.question.conditions import EVERYONE, Cohort
 from wardnet.question.dictionary import Dictionary, from_bytes
 from wardnet.sharing.deidentification import ColumnRule, Deidentification, Patient, Rule
-from wardnet_node.sharing.consent import Consent
-from wardnet_node.sharing.extract import Extract, Selection, open_extract
-from wardnet_node.sharing.make import PART_BYTES, make
-from wardnet_node.sharing.table import DICTIONARY_KEY
+from wardnet_node.sharing.giving.consent import Consent
+from wardnet_node.sharing.giving.extract import Extract, Selection, open_extract
+from wardnet_node.sharing.giving.make import PART_BYTES, make
+from wardnet_node.sharing.giving.table import DICTIONARY_KEY
 
 GRANT = "a" * 64
 

@@ -23,13 +23,13 @@ from wardnet_node.desk.shares.asking import Wish
 from wardnet_node.desk.shares.state import Share
 from wardnet_node.intake.local_part import LocalPart
 from wardnet_node.settings import NodeSettings
-from wardnet_node.sharing.attachments import Attachment, digests
-from wardnet_node.sharing.consent import Consent
-from wardnet_node.sharing.extract import Selection, open_extract
-from wardnet_node.sharing.make import make
-from wardnet_node.sharing.owner import Owner
-from wardnet_node.sharing.recipient import Recipient
-from wardnet_node.sharing.spool import Sealed, Spool
+from wardnet_node.sharing.carrying.spool import Sealed, Spool
+from wardnet_node.sharing.giving.attachments import Attachment, digests
+from wardnet_node.sharing.giving.consent import Consent
+from wardnet_node.sharing.giving.extract import Selection, open_extract
+from wardnet_node.sharing.giving.make import make
+from wardnet_node.sharing.giving.owner import Owner
+from wardnet_node.sharing.taking.recipient import Recipient
 
 COLUMNS: Final = ("age", "mass", "score", "seen", "sex")
 WANTED: Final = wish(columns=COLUMNS, identifiers=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from support.pki import PASSPHRASE
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
-from wardnet_node.sharing.recipient import Recipient
+from wardnet_node.sharing.taking.recipient import Recipient
 from wardnet_node.vault import load as loads
 
 

@@ -20,9 +20,9 @@ from wardnet.wire.v1 import share_pb2, share_pb2_grpc
 from wardnet_coordinator.relay import server
 from wardnet_coordinator.relay.door import ALLOWED
 from wardnet_coordinator.settings import CoordinatorSettings
-from wardnet_node.sharing.deposit import deposit, take_back
-from wardnet_node.sharing.fetch import fetch
-from wardnet_node.sharing.spool import Sealed, Spool
+from wardnet_node.sharing.carrying.deposit import deposit, take_back
+from wardnet_node.sharing.carrying.fetch import fetch
+from wardnet_node.sharing.carrying.spool import Sealed, Spool
 
 
 class Hospitals:

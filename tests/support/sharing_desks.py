@@ -21,8 +21,8 @@ from wardnet_node.desk.shares.state import Share
 from wardnet_node.intake.local_part import LocalPart
 from wardnet_node.published import Listed
 from wardnet_node.settings import NodeSettings
-from wardnet_node.sharing.owner import Owner
-from wardnet_node.sharing.spool import Spool
+from wardnet_node.sharing.carrying.spool import Spool
+from wardnet_node.sharing.giving.owner import Owner
 from wardnet_node.vault.vault import Vault
 
 SETTINGS: Final = NodeSettings(address=LINK.address)

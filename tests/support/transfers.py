@@ -37,10 +37,10 @@ from wardnet.sharing.notice import Place, Ready
 from wardnet.transport.parcels.door import Fetching
 from wardnet.transport.parcels.memory import keep_freed_memory
 from wardnet.transport.parcels.pace import Pace
-from wardnet_node.sharing.deposit import deposit
-from wardnet_node.sharing.fetch import fetch
-from wardnet_node.sharing.listening import Rules, listening
-from wardnet_node.sharing.spool import Spool
+from wardnet_node.sharing.carrying.deposit import deposit
+from wardnet_node.sharing.carrying.fetch import fetch
+from wardnet_node.sharing.carrying.listening import Rules, listening
+from wardnet_node.sharing.carrying.spool import Spool
 
 GRANT: Final = "1" * 64
 TESTS: Final = Path(__file__).resolve().parents[1]

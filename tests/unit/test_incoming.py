@@ -19,8 +19,8 @@ from wardnet.transport.parcels import incoming
 from wardnet.transport.parcels.incoming import Incoming, take_in
 from wardnet.transport.parcels.pace import Pace
 from wardnet_node.settings import NodeSettings
-from wardnet_node.sharing.serving import relay_address, waiting_place
-from wardnet_node.sharing.spool import Spool
+from wardnet_node.sharing.carrying.serving import relay_address, waiting_place
+from wardnet_node.sharing.carrying.spool import Spool
 
 BODY = bytes(range(256)) * 40
 DIGEST = hashlib.sha256(BODY).hexdigest()

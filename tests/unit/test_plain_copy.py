@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from wardnet.errors import Reason, WardnetError
-from wardnet_node.sharing.plain_copy import Form, pieces, plain_file
-from wardnet_node.sharing.plain_rows import Lines
+from wardnet_node.sharing.taking.plain_copy import Form, pieces, plain_file
+from wardnet_node.sharing.taking.plain_rows import Lines
 
 NAMES = ("record", "old", "age", "score")
 BATCHES: list[Lines] = [

@@ -15,9 +15,9 @@ from wardnet_node.desk.grants import Grants, question_key
 from wardnet_node.desk.shares.shares import Shares
 from wardnet_node.desk.stewards import Stewards
 from wardnet_node.settings import NodeSettings
-from wardnet_node.sharing.consent import Consent
-from wardnet_node.sharing.owner import Owner
-from wardnet_node.sharing.recipient import Recipient
+from wardnet_node.sharing.giving.consent import Consent
+from wardnet_node.sharing.giving.owner import Owner
+from wardnet_node.sharing.taking.recipient import Recipient
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.vault import Vault
 

@@ -13,7 +13,7 @@ from wardnet_node.cli.place import Place
 from wardnet_node.cli.share_record import SHORT, record, share_argument
 from wardnet_node.desk.shares.describe import describe, next_command
 from wardnet_node.desk.shares.state import Share, State
-from wardnet_node.sharing.spool import Spool
+from wardnet_node.sharing.carrying.spool import Spool
 
 LISTED: Final = ("id", "state", "records", "dataset", "until", "way", "why")
 

@@ -23,10 +23,10 @@ from wardnet_node.desk.shares.describe import granted
 from wardnet_node.desk.shares.state import Share, State
 from wardnet_node.desk.shares.terms import Terms
 from wardnet_node.desk.shares.terms_file import write_terms
-from wardnet_node.sharing.attachments import Attachment, attached, digests
-from wardnet_node.sharing.busy import only_here
-from wardnet_node.sharing.owner import Owner
-from wardnet_node.sharing.preview import Preview
+from wardnet_node.sharing.carrying.busy import only_here
+from wardnet_node.sharing.giving.attachments import Attachment, attached, digests
+from wardnet_node.sharing.giving.owner import Owner
+from wardnet_node.sharing.giving.preview import Preview
 
 COLUMNS: Final = ("name", "type", "values", "change")
 

@@ -8,8 +8,8 @@ from wardnet.command import Record, console, print_record
 from wardnet.sharing.link import PREFIX, ShareLink
 from wardnet_node.desk.shares.describe import next_command, stands
 from wardnet_node.desk.shares.state import Share
-from wardnet_node.sharing.spool import Spool
-from wardnet_node.sharing.way import Way
+from wardnet_node.sharing.carrying.spool import Spool
+from wardnet_node.sharing.carrying.way import Way
 
 SHORT: Final = 12
 """Digits of an id that people see."""

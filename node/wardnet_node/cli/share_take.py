@@ -21,10 +21,10 @@ from wardnet_node.cli.share_watch import watch
 from wardnet_node.cli.signing import signing_options, unlocked
 from wardnet_node.desk.shares.asking import Wish
 from wardnet_node.desk.shares.state import Share, State
-from wardnet_node.sharing.busy import only_here
-from wardnet_node.sharing.carrier import Carrier
-from wardnet_node.sharing.consent import read_ids
-from wardnet_node.sharing.spool import Spool
+from wardnet_node.sharing.carrying.busy import only_here
+from wardnet_node.sharing.carrying.carrier import Carrier
+from wardnet_node.sharing.carrying.spool import Spool
+from wardnet_node.sharing.giving.consent import read_ids
 
 
 @click.command()

@@ -11,8 +11,8 @@ from wardnet.command import console, json_option, print_record, print_records
 from wardnet_node.cli.place import Place
 from wardnet_node.cli.share_record import share_argument, under
 from wardnet_node.cli.signing import signing_options, unlocked
-from wardnet_node.sharing.plain_copy import Form, pieces, plain_file
-from wardnet_node.sharing.recipient import Recipient
+from wardnet_node.sharing.taking.plain_copy import Form, pieces, plain_file
+from wardnet_node.sharing.taking.recipient import Recipient
 
 SHOWN_ROWS = 20
 """Of a table, where nobody asks for another number."""

@@ -6,8 +6,8 @@ from typing import Final
 
 from wardnet_node.cli.progress import bar
 from wardnet_node.desk.shares.state import Share
-from wardnet_node.sharing.spool import Spool
-from wardnet_node.sharing.way import Way
+from wardnet_node.sharing.carrying.spool import Spool
+from wardnet_node.sharing.carrying.way import Way
 
 LOOK_SECONDS: Final = 0.2
 PATIENCE: Final = 6.0

@@ -11,12 +11,12 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.jobs import Jobs
 from wardnet.sharing.notice import Place
 from wardnet_node.desk.shares.state import Share, State
-from wardnet_node.sharing import way
-from wardnet_node.sharing.busy import only_here
-from wardnet_node.sharing.carrier import Carrier
-from wardnet_node.sharing.owner import ALIVE, Owner
-from wardnet_node.sharing.spool import Spool
-from wardnet_node.sharing.way import Telling
+from wardnet_node.sharing.carrying import way
+from wardnet_node.sharing.carrying.busy import only_here
+from wardnet_node.sharing.carrying.carrier import Carrier
+from wardnet_node.sharing.carrying.spool import Spool
+from wardnet_node.sharing.carrying.way import Telling
+from wardnet_node.sharing.giving.owner import ALIVE, Owner
 
 LOOK_SECONDS: Final = 1.0
 FIRST_PAUSE: Final = 2.0

@@ -9,11 +9,11 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
 from wardnet.jobs import Jobs
 from wardnet_node.settings import NodeSettings
-from wardnet_node.sharing.carrier import Carrier
+from wardnet_node.sharing.carrying.carrier import Carrier
+from wardnet_node.sharing.carrying.serving import serving_parcels
+from wardnet_node.sharing.carrying.spool import Spool
 from wardnet_node.sharing.errands import Errands
-from wardnet_node.sharing.owner import Owner
-from wardnet_node.sharing.serving import serving_parcels
-from wardnet_node.sharing.spool import Spool
+from wardnet_node.sharing.giving.owner import Owner
 
 
 @asynccontextmanager

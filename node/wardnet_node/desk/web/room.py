@@ -28,9 +28,9 @@ from wardnet_node.desk.stewards import Stewards
 from wardnet_node.desk.vouched import Vouched
 from wardnet_node.health import LinkState
 from wardnet_node.notify import queue as notifications
-from wardnet_node.sharing.preparing import Preparing
-from wardnet_node.sharing.recipient import Recipient
-from wardnet_node.sharing.spool import Spool
+from wardnet_node.sharing.carrying.spool import Spool
+from wardnet_node.sharing.giving.preparing import Preparing
+from wardnet_node.sharing.taking.recipient import Recipient
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.keys import Keyring
 from wardnet_node.vault.vault import Vault

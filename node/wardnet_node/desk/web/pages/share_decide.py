@@ -27,7 +27,7 @@ from wardnet_node.desk.web.share_forms import (
     whole_form,
 )
 from wardnet_node.desk.web.web import Form, Visit, Visitor, http_status, redirect, text
-from wardnet_node.sharing.preview import Preview
+from wardnet_node.sharing.giving.preview import Preview
 
 KINDS: Final = ("decline", "revoke", "destroy")
 

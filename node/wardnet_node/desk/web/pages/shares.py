@@ -13,9 +13,9 @@ from wardnet_node.desk.shares.describe import describe, stands
 from wardnet_node.desk.shares.state import Share, State
 from wardnet_node.desk.web.room import Room
 from wardnet_node.desk.web.web import Form, Visitor, redirect
-from wardnet_node.sharing.owner import ALIVE
-from wardnet_node.sharing.recipient import Recipient
-from wardnet_node.sharing.way import Way
+from wardnet_node.sharing.carrying.way import Way
+from wardnet_node.sharing.giving.owner import ALIVE
+from wardnet_node.sharing.taking.recipient import Recipient
 
 router = APIRouter()
 

@@ -6,9 +6,9 @@ from wardnet.sharing.grant import Grant
 from wardnet_node.desk.shares.shares import Shares
 from wardnet_node.desk.shares.state import Share
 from wardnet_node.desk.shares.terms import Terms, deidentification, narrowed
-from wardnet_node.sharing.consent import Consent
-from wardnet_node.sharing.extract import Selection, open_extract
-from wardnet_node.sharing.preview import Preview, preview
+from wardnet_node.sharing.giving.consent import Consent
+from wardnet_node.sharing.giving.extract import Selection, open_extract
+from wardnet_node.sharing.giving.preview import Preview, preview
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.vault import Vault
 

@@ -17,13 +17,13 @@ from wardnet_node.desk.shares.shares import Shares
 from wardnet_node.desk.shares.state import Share, State
 from wardnet_node.intake.blocks import Progress
 from wardnet_node.settings import NodeSettings
-from wardnet_node.sharing import attachments
-from wardnet_node.sharing.attachments import Attachment
-from wardnet_node.sharing.extract import Selection, open_extract
-from wardnet_node.sharing.make import make
-from wardnet_node.sharing.preparing import Preparing
-from wardnet_node.sharing.serving import waiting_place
-from wardnet_node.sharing.spool import Spool
+from wardnet_node.sharing.carrying.serving import waiting_place
+from wardnet_node.sharing.carrying.spool import Spool
+from wardnet_node.sharing.giving import attachments
+from wardnet_node.sharing.giving.attachments import Attachment
+from wardnet_node.sharing.giving.extract import Selection, open_extract
+from wardnet_node.sharing.giving.make import make
+from wardnet_node.sharing.giving.preparing import Preparing
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.keys import Keyring
 from wardnet_node.vault.vault import Vault

@@ -1,6 +1,6 @@
 """The process in which a node listens for other hospitals that fetch parcels from it.
 
-    python -m wardnet_node.sharing.listener DESCRIPTOR
+    python -m wardnet_node.sharing.carrying.listener DESCRIPTOR
 
 Only the daemon starts it, and speaks with it over one inherited socket, a line of JSON at a time.
 It has the certificate that it shows and the sealed files, and no key of the vault: the daemon

@@ -14,12 +14,12 @@ from wardnet.sharing.notice import Place, Ready
 from wardnet.transport.convert import envelope_from_bytes
 from wardnet.transport.parcels.pace import Pace
 from wardnet_node.sharing import lines
-from wardnet_node.sharing.deposit import bring
-from wardnet_node.sharing.fetch import Progress, fetch
+from wardnet_node.sharing.carrying.deposit import bring
+from wardnet_node.sharing.carrying.fetch import Progress, fetch
+from wardnet_node.sharing.carrying.spool import Spool
 from wardnet_node.sharing.lines import Line
-from wardnet_node.sharing.spool import Spool
 
-_MODULE: Final = "wardnet_node.sharing.courier"
+_MODULE: Final = "wardnet_node.sharing.carrying.courier"
 
 PATIENCE: Final = 10.0
 """Seconds without a byte. People are then told why, and the daemon tries again by itself."""

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wardnet_node.sharing.extract import Extract, Mask, chosen
-from wardnet_node.sharing.groups import Combinations, GroupCount
+from wardnet_node.sharing.giving.extract import Extract, Mask, chosen
+from wardnet_node.sharing.giving.groups import Combinations, GroupCount
 
 
 @dataclass(frozen=True, slots=True)

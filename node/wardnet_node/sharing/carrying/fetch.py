@@ -20,7 +20,7 @@ from wardnet.transport.parcels.pace import Pace
 from wardnet.transport.status import BROKEN
 from wardnet.wire.v1.share_pb2 import FetchRequest, FetchResponse, FetchStart, FinishRequest
 from wardnet.wire.v1.share_pb2_grpc import TransferServiceStub
-from wardnet_node.sharing.spool import Sealed, Spool
+from wardnet_node.sharing.carrying.spool import Sealed, Spool
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Is told how many bytes are there, and how many there will be."""

@@ -18,7 +18,7 @@ from wardnet.audit.entry import Actor, Event, EventType, Outcome
 from wardnet.clock import Moment
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.member import Member
-from wardnet_node.sharing.patients import of_ids, present
+from wardnet_node.sharing.giving.patients import of_ids, present
 from wardnet_node.vault import consent as table
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.consent import ConsentRecord

@@ -23,8 +23,8 @@ from wardnet.wire.v1.share_pb2 import (
     RemoveRequest,
 )
 from wardnet.wire.v1.share_pb2_grpc import TransferServiceStub
-from wardnet_node.sharing.fetch import Progress
-from wardnet_node.sharing.spool import Spool
+from wardnet_node.sharing.carrying.fetch import Progress
+from wardnet_node.sharing.carrying.spool import Spool
 
 Call: TypeAlias = grpc.aio.StreamStreamCall[DepositRequest, DepositResponse]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final, Self
 
-from wardnet_node.sharing.spool import Spool
+from wardnet_node.sharing.carrying.spool import Spool
 
 TELL_SECONDS: Final = 0.25
 _ENDING: Final = ".way"

@@ -6,7 +6,7 @@ from typing import Final
 from wardnet import logs
 from wardnet.errors import WardnetError
 from wardnet.jobs import Jobs
-from wardnet_node.sharing.recipient import Recipient
+from wardnet_node.sharing.taking.recipient import Recipient
 
 LOOK_SECONDS: Final = 1.0
 

@@ -15,13 +15,13 @@ from wardnet.identity.member import Member
 from wardnet.transport.parcels.door import Fetching
 from wardnet_node.public import public
 from wardnet_node.sharing import lines
+from wardnet_node.sharing.carrying.spool import Spool
 from wardnet_node.sharing.lines import Line, error_from_line, error_to_line
-from wardnet_node.sharing.spool import Spool
 
 Decide: TypeAlias = Callable[[Fetching, Member], Awaitable[None]]
 """Raises when a hospital may not; see `Gate` of `wardnet.transport.parcels.door`."""
 
-_MODULE: Final = "wardnet_node.sharing.listener"
+_MODULE: Final = "wardnet_node.sharing.carrying.listener"
 _AGAIN_SECONDS: Final = 1.0
 
 

@@ -7,10 +7,11 @@ from wardnet.sharing.consignment import Consignment
 from wardnet.transport.convert import envelope_to_bytes
 from wardnet_node.desk.shares.state import Share
 from wardnet_node.settings import NodeSettings
-from wardnet_node.sharing import deposit, lines
-from wardnet_node.sharing.courier import bringing, carry, fetching
-from wardnet_node.sharing.fetch import Progress
-from wardnet_node.sharing.spool import Sealed, Spool
+from wardnet_node.sharing import lines
+from wardnet_node.sharing.carrying import deposit
+from wardnet_node.sharing.carrying.courier import bringing, carry, fetching
+from wardnet_node.sharing.carrying.fetch import Progress
+from wardnet_node.sharing.carrying.spool import Sealed, Spool
 
 
 class Carrier:

@@ -17,8 +17,8 @@ from wardnet.sealing.hpke import HybridKey
 from wardnet.sealing.parcel import Parcel, open_parcel
 from wardnet.sharing.grant import Grant
 from wardnet_node.desk.shares.state import Share
-from wardnet_node.sharing.incoming_rows import IncomingRows
-from wardnet_node.sharing.spool import Sealed
+from wardnet_node.sharing.carrying.spool import Sealed
+from wardnet_node.sharing.taking.incoming_rows import IncomingRows
 from wardnet_node.vault.receive import Arrival, Lent, Received
 
 

@@ -18,7 +18,7 @@ from typing import BinaryIO
 from wardnet.audit.export.csv import guarded
 from wardnet.canonical import Json
 from wardnet.errors import Reason, WardnetError
-from wardnet_node.sharing.plain_rows import Lines
+from wardnet_node.sharing.taking.plain_rows import Lines
 from wardnet_node.vault.disk import disk_errors
 
 

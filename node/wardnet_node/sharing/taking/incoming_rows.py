@@ -21,8 +21,8 @@ from wardnet.sharing.deidentification import Patient
 from wardnet.sharing.grant import Grant
 from wardnet.sharing.request import ShareRequest
 from wardnet_node.intake.batches import Batch
-from wardnet_node.sharing.rows_process import NOT_PARQUET, DecodedRows, Unusable
-from wardnet_node.sharing.table import DICTIONARY_KEY, schema
+from wardnet_node.sharing.giving.table import DICTIONARY_KEY, schema
+from wardnet_node.sharing.taking.rows_process import NOT_PARQUET, DecodedRows, Unusable
 
 MAXIMUM_ID_BYTES: Final = 16
 """Of a patient's number or pseudonym: a longer one could not be shown again."""

@@ -26,7 +26,7 @@ from wardnet.sharing.deidentification import (
     Span,
 )
 from wardnet.sharing.result import DAY, result
-from wardnet_node.sharing.grant_secret import GrantSecret
+from wardnet_node.sharing.giving.grant_secret import GrantSecret
 
 Values: TypeAlias = NDArray[Any]
 _Integers: TypeAlias = NDArray[np.int64]

@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import Dictionary
 from wardnet_node.intake.blocks import Progress
-from wardnet_node.sharing.extract import Extract, Mask, chosen
-from wardnet_node.sharing.grant_secret import GrantSecret
-from wardnet_node.sharing.survey import survey
-from wardnet_node.sharing.table import LeavingTable, to_arrow
+from wardnet_node.sharing.giving.extract import Extract, Mask, chosen
+from wardnet_node.sharing.giving.grant_secret import GrantSecret
+from wardnet_node.sharing.giving.survey import survey
+from wardnet_node.sharing.giving.table import LeavingTable, to_arrow
 
 PART_BYTES: Final = 64 << 20
 """Rows that are held at once; about three times as much memory is taken."""

@@ -30,9 +30,9 @@ from wardnet_node.desk.shares.state import Share, State
 from wardnet_node.desk.shares.statements import about
 from wardnet_node.notify.message import Kind
 from wardnet_node.notify.queue import enqueue
-from wardnet_node.sharing.open import Sender, take_in, verified
-from wardnet_node.sharing.plain_rows import Chosen, Lines, lines, readable
-from wardnet_node.sharing.spool import Spool
+from wardnet_node.sharing.carrying.spool import Spool
+from wardnet_node.sharing.taking.open import Sender, take_in, verified
+from wardnet_node.sharing.taking.plain_rows import Chosen, Lines, lines, readable
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.keys import Keyring
 from wardnet_node.vault.received import ReceivedRecord

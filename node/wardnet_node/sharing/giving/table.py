@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from wardnet.question.dictionary import NEVER_SHARED, Column, Dictionary, to_bytes
 from wardnet.question.values import code_type
 from wardnet.sharing.deidentification import Patient
-from wardnet_node.sharing.extract import Chosen, Extract
-from wardnet_node.sharing.patients import PatientIds
-from wardnet_node.sharing.survey import Survey
+from wardnet_node.sharing.giving.extract import Chosen, Extract
+from wardnet_node.sharing.giving.patients import PatientIds
+from wardnet_node.sharing.giving.survey import Survey
 
 DICTIONARY_KEY: Final = b"wardnet.dictionary"
 """Where the Parquet file says, in canonical bytes, what its columns mean."""

@@ -14,10 +14,10 @@ from wardnet.question.rows import Rows
 from wardnet.sharing.deidentification import Deidentification
 from wardnet.sharing.grant import Grant
 from wardnet.sharing.request import ShareRequest
-from wardnet_node.sharing.consent import Consent, ConsentList
-from wardnet_node.sharing.deidentify import Deidentifier
-from wardnet_node.sharing.grant_secret import GrantSecret
-from wardnet_node.sharing.patients import of_ids, present
+from wardnet_node.sharing.giving.consent import Consent, ConsentList
+from wardnet_node.sharing.giving.deidentify import Deidentifier
+from wardnet_node.sharing.giving.grant_secret import GrantSecret
+from wardnet_node.sharing.giving.patients import of_ids, present
 from wardnet_node.vault.patients import StoredPatients
 from wardnet_node.vault.scan import BATCH_ROWS, scan
 from wardnet_node.vault.snapshot import Snapshot

@@ -31,7 +31,7 @@ ROW_BYTES: Final = 24
 GROUP_BYTES: Final = 1 << 16
 """What pages and their headers add to a column of a row group."""
 
-_MODULE: Final = "wardnet_node.sharing.rows_process"
+_MODULE: Final = "wardnet_node.sharing.taking.rows_process"
 _LEAST_MEMORY: Final = 256 << 20
 _COPIES: Final = 4
 """Of a row group: packed, unpacked, as a table, and as it is handed over."""

@@ -9,10 +9,10 @@ from wardnet.question.conditions import columns_of
 from wardnet.question.dictionary import NEVER_SHARED, Column, Dictionary
 from wardnet.sharing.deidentification import Keep, Patient
 from wardnet.sharing.result import in_words
-from wardnet_node.sharing.consent import ConsentList
-from wardnet_node.sharing.extract import Extract, chosen
-from wardnet_node.sharing.survey import Survey, survey
-from wardnet_node.sharing.table import LeavingTable
+from wardnet_node.sharing.giving.consent import ConsentList
+from wardnet_node.sharing.giving.extract import Extract, chosen
+from wardnet_node.sharing.giving.survey import Survey, survey
+from wardnet_node.sharing.giving.table import LeavingTable
 
 SAMPLE_ROWS = 3
 _SAMPLE_BATCH = 1 << 14

@@ -19,8 +19,8 @@ from wardnet.transport.listen import check_listen
 from wardnet.transport.parcels.door import Fetching
 from wardnet_node.desk.shares.shares import Shares
 from wardnet_node.settings import NodeSettings
-from wardnet_node.sharing.listening import Rules, listening
-from wardnet_node.sharing.spool import Spool
+from wardnet_node.sharing.carrying.listening import Rules, listening
+from wardnet_node.sharing.carrying.spool import Spool
 
 ADDRESS_FILE: Final = "listen.address"
 """Where the address stands that the node listens on, while it does and after."""
