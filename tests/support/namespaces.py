@@ -90,7 +90,7 @@ class Islands:
     def _keep(self, name: str, words: tuple[str, ...]) -> None:
         """Start the process that a namespace lives with, and wait until it is in it."""
         keeper = subprocess.Popen(
-            [*words, "sh", "-c", "echo in; exec sleep infinity"],
+            [*words, "sh", "-c", "echo in; exec sleep 3600"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
