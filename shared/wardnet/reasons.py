@@ -152,6 +152,7 @@ class Reason(StrEnum):
     ATTACHMENT_NOT_GRANTED = "attachment_not_granted"
     ATTACHMENT_MISSING = "attachment_missing"
     ATTACHMENT_UNKNOWN = "attachment_unknown"
+    SHARE_COLUMN_UNKNOWN = "share_column_unknown"
     RELAY_AWAY = "relay_away"
     NODE_AWAY = "node_away"
     PARCEL_UNKNOWN = "parcel_unknown"

@@ -131,7 +131,7 @@ def test_some_columns_and_the_first_rows_are_read(lent: Lending) -> None:
     assert {line[0] for batch in found for line in batch} <= {"female", "male"}
     with pytest.raises(WardnetError) as error:
         lent.recipient.read(share.digest, names=["note"])
-    assert error.value.reason is Reason.COLUMN_UNAVAILABLE
+    assert error.value.reason is Reason.SHARE_COLUMN_UNKNOWN
     with pytest.raises(WardnetError) as error:
         lent.recipient.attachment(share.digest, "scan.dcm")
     assert error.value.reason is Reason.ATTACHMENT_UNKNOWN

@@ -132,6 +132,11 @@ ROWS: Final[Mapping[Reason, Row]] = {
         "The share {share} has no such attachment. `wardnet-node share read {share} "
         "--attachments` lists those that it has.",
     ),
+    Reason.SHARE_COLUMN_UNKNOWN: Row(
+        _S.NOT_FOUND,
+        "The records of the share {share} have no column {column}. `wardnet-node share show "
+        "{share}` lists those that were granted.",
+    ),
     Reason.RELAY_AWAY: Row(
         _S.UNAVAILABLE,
         "The relay at {address} cannot be reached: {rule}. Check the address, the network and "

@@ -200,14 +200,15 @@ class Recipient:
         WardnetError
             `SHARE_UNKNOWN`; `SHARE_DECIDED` before it was opened; `SHARE_ENDED` and
             `SHARE_REVOKED`, also while it is read: what is left is destroyed then;
-            `COLUMN_UNAVAILABLE`; `VAULT_DAMAGED`.
+            `SHARE_COLUMN_UNKNOWN`; `VAULT_DAMAGED`.
         """
         share, kept = self._usable(prefix)
         snapshot = self._received.pin(kept)
         known = readable(snapshot.dictionary)
         for name in names:
             if name not in known:
-                raise WardnetError(Reason.COLUMN_UNAVAILABLE, column=name, dataset=kept.dataset)
+                short = share.digest[:12]
+                raise WardnetError(Reason.SHARE_COLUMN_UNKNOWN, column=name, share=short)
         chosen = Chosen(tuple(names) or known, first)
         self._log_use(share, kept, f"rows: {', '.join(chosen.names)}")
         return self._while_usable(share, lines(snapshot, self._received.patients(kept), chosen))
