@@ -64,7 +64,7 @@ class Auditing:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """Bring a hospital what another member says about an access log.
+    """Bring a hospital what another member says.
 
     Parameters
     ----------

@@ -67,7 +67,7 @@ def _address(_: click.Context, __: click.Parameter, value: str) -> str:
 @click.group(
     cls=Command,
     sections={
-        "Begin and serve": ("init", "serve", "config"),
+        "Begin and serve": ("init", "serve", "relay", "config"),
         "Members": ("invite", "members"),
         "Look back": ("log", "witnesses", "usage"),
     },
@@ -192,6 +192,23 @@ def serve(options: _Options) -> None:
         issuing=founding.load_issuing(options.home, keystore),
         settings=settings,
     )
+
+
+@main.command()
+@click.pass_obj
+def relay(options: _Options) -> None:
+    """Keep sealed parcels on their way between hospitals.
+
+    For hospitals that cannot reach each other, until Ctrl-C or SIGTERM. A process of its own beside
+    `serve`, with the same home and certificate.
+    """
+    from wardnet_coordinator.relay import server as relaying  # noqa: PLC0415 - pays for itself
+
+    settings = options.settings()
+    check_listen(settings, "relay_listen", options.home)
+    credentials = Credentials.load(options.home, options.unlock())
+    logs.configure("wardnet-coordinator")
+    relaying.run(options.home, credentials=credentials, settings=settings)
 
 
 @main.command()

@@ -1,8 +1,8 @@
-"""The post: letters about access logs between members, and the coordinator's own as a witness.
+"""The post: letters between members, and the coordinator's own as a witness of access logs.
 
-Letters pass through unread and unstored. The coordinator cosigns the logs of all nodes, which is
-evidence of what was shown to it and counts for no majority; and every node that is attached
-cosigns the coordinator's log.
+Letters pass through unread and unstored; those about shares are sealed besides. The coordinator
+cosigns the logs of all nodes, which is evidence of what was shown to it and counts for no majority;
+and every node that is attached cosigns the coordinator's log.
 """
 
 import asyncio

@@ -16,8 +16,9 @@ from wardnet.identity.authority import Authority
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.files import write_private
 from wardnet.lock import only_one
-from wardnet.transport.channel import SERVER, server_credentials
+from wardnet.transport.channel import SERVER
 from wardnet.transport.interceptors import Guard
+from wardnet.transport.listen import bind
 from wardnet.wire.v1 import (
     audit_pb2_grpc,
     catalog_pb2_grpc,
@@ -90,7 +91,7 @@ async def serve(
             interceptors=[Guard(network=credentials.member.network, allowed=ALLOWED)],
             options=SERVER,
         )
-        address = _bind(server, settings.listen, credentials)
+        address = bind(server, settings.listen, credentials)
         database = Database(home)
         stack.push_async_callback(database.close)
         broker = Broker()
@@ -163,12 +164,3 @@ def public_address(home: Path, settings: CoordinatorSettings) -> str:
             raise WardnetError(Reason.NOT_INITIALISED, path=str(home), rule=rule) from None
     host = f"[{settings.server_name}]" if ":" in settings.server_name else settings.server_name
     return f"{host}:{listen.rpartition(':')[2]}"
-
-
-def _bind(server: grpc.aio.Server, listen: str, credentials: Credentials) -> str:
-    """Take the port and return the address with its number."""
-    try:
-        port = server.add_secure_port(listen, server_credentials(credentials))
-    except RuntimeError as error:
-        raise WardnetError(Reason.IN_USE, path=listen, rule="the port is taken") from error
-    return f"{listen.rpartition(':')[0]}:{port}"

@@ -11,6 +11,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
@@ -77,39 +78,66 @@ SCHEMA: Final = (
     ) WITHOUT ROWID""",
     *log.SCHEMA,
     *search.SCHEMA,
+    *search.BY_RECIPIENT,
     *witness.SCHEMA,
     *cosigned.SCHEMA,
 )
-VERSION: Final = 5
+VERSION: Final = 6
 """Of the schema."""
 
 
-def create(home: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Tell the databases of a folder apart.
+
+    Parameters
+    ----------
+    file : str
+        Name of the file.
+    schema : tuple of str
+        Statements that make it.
+    version : int
+        Of the schema.
+    """
+
+    file: str
+    schema: tuple[str, ...]
+    version: int
+
+
+COORDINATOR: Final = Kind(FILE, SCHEMA, VERSION)
+
+
+def create(home: Path, kind: Kind = COORDINATOR) -> None:
     """Make an empty database of mode 0600; nothing happens when there is one.
 
     Parameters
     ----------
     home : Path
         The coordinator's folder.
+    kind : Kind
+        Which of its databases.
     """
-    os.close(os.open(home / FILE, os.O_CREAT | os.O_RDWR, 0o600))
-    connect(home).close()
+    os.close(os.open(home / kind.file, os.O_CREAT | os.O_RDWR, 0o600))
+    connect(home, kind).close()
 
 
-def connect(home: Path) -> sqlite3.Connection:
-    """Open the database of a coordinator.
+def connect(home: Path, kind: Kind = COORDINATOR) -> sqlite3.Connection:
+    """Open a database of a coordinator.
 
     Parameters
     ----------
     home : Path
         The coordinator's folder.
+    kind : Kind
+        Which of its databases.
 
     Raises
     ------
     WardnetError
         `NOT_INITIALISED`, `STATE_DAMAGED` or `DISK_FULL`.
     """
-    path = home / FILE
+    path = home / kind.file
     if not path.exists():
         rule = "`wardnet-coordinator init`"
         raise WardnetError(Reason.NOT_INITIALISED, path=str(home), rule=rule)
@@ -122,9 +150,9 @@ def connect(home: Path) -> sqlite3.Connection:
         with Transactions(connection).transaction():
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version == 0:
-                for statement in (*SCHEMA, f"PRAGMA user_version = {VERSION}"):
+                for statement in (*kind.schema, f"PRAGMA user_version = {kind.version}"):
                     connection.execute(statement)
-            elif version != VERSION:
+            elif version != kind.version:
                 rule = "another version of this program made it"
                 raise WardnetError(Reason.STATE_DAMAGED, path=str(path), rule=rule)
     return connection
@@ -150,12 +178,14 @@ class Database:
     ----------
     home : Path
         The coordinator's folder.
+    kind : Kind
+        Which of its databases.
     """
 
-    def __init__(self, home: Path) -> None:
-        self._writing, self._reading = connect(home), connect(home)
+    def __init__(self, home: Path, kind: Kind = COORDINATOR) -> None:
+        self._writing, self._reading = connect(home, kind), connect(home, kind)
         self._reading.execute("PRAGMA query_only = ON")
-        transactions = Transactions(self._writing, explained=partial(_explained, home / FILE))
+        transactions = Transactions(self._writing, explained=partial(_explained, home / kind.file))
         self._writer = Jobs(lambda: transactions, together=Transactions.together)
         self._reader = Jobs(lambda: self._reading)
 

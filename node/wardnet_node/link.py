@@ -34,6 +34,7 @@ from wardnet_node import messages, newer
 from wardnet_node.desk.auditors import Auditors
 from wardnet_node.desk.desk import Desk
 from wardnet_node.health import warn_of_certificate, warn_of_clock
+from wardnet_node.letters import Letters
 from wardnet_node.messages import Held
 from wardnet_node.outbox import Result
 from wardnet_node.rounds import Rounds
@@ -82,6 +83,8 @@ class Link:
         Does the work.
     witnesses : Witnesses
         Keep the log cosigned.
+    letters : Letters
+        Of the witnesses and of all others who write to members.
     """
 
     def __init__(
@@ -94,6 +97,7 @@ class Link:
         auditors: Jobs[Auditors],
         rounds: Rounds,
         witnesses: Witnesses,
+        letters: Letters,
     ) -> None:
         self._credentials = credentials
         self._settings = settings
@@ -102,6 +106,7 @@ class Link:
         self._auditors = auditors
         self._rounds = rounds
         self._witnesses = witnesses
+        self._letters = letters
         self._stream: Stream | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
@@ -175,7 +180,7 @@ class Link:
                         tasks.create_task(self._beat(stream)),
                         tasks.create_task(self._watch(stream, held)),
                         tasks.create_task(newer.watch(channel, self._desk)),
-                        tasks.create_task(self._witnesses.run(stream)),
+                        tasks.create_task(self._letters.run(stream)),
                     ]
                     await self._read(stream)
                     for task in others:
@@ -263,10 +268,10 @@ class Link:
                 await stream.send(messages.receipt(message.id, made))
 
     async def _letter(self, letter: Letter) -> None:
-        """Take what another member says about an access log."""
+        """Take what another member says."""
         with _logged_errors("letter"):
             envelope = None if letter.away else envelope_from_wire(letter.letter)
-            await self._witnesses.receive(letter.member, envelope)
+            await self._letters.receive(letter.member, envelope)
 
     async def _explain(self, stream: Stream, message: ExplainWork) -> None:
         """Say what would be done with a query; whoever asked waits only as long as the stream."""

@@ -125,7 +125,7 @@ def revocations(listed: Envelope) -> AttachRequest:
 
 
 def letter(member: str, envelope: Envelope) -> AttachRequest:
-    """Carry what is said to another member about an access log."""
+    """Carry what is said to another member."""
     return AttachRequest(letter=Letter(member=member, letter=envelope_to_wire(envelope)))
 
 

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -21,10 +22,18 @@ from wardnet_node.compute.pool import WorkerPool
 from wardnet_node.desk.auditors import Auditors
 from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.gate import damage
+from wardnet_node.desk.shares.mail import Mail
 from wardnet_node.health import ClockWatch, LinkState, warn_of_damage, warn_of_lock
+from wardnet_node.letters import Letters
 from wardnet_node.link import WATCH_SECONDS, Link
+from wardnet_node.notify.channels import ways
+from wardnet_node.notify.notifier import Notifier
 from wardnet_node.rounds import Rounds
 from wardnet_node.settings import NodeSettings
+from wardnet_node.share_letters import ShareLetters
+from wardnet_node.sharing.running import carrying_parcels
+from wardnet_node.sharing.taking.expiry import Expiry
+from wardnet_node.sharing.taking.recipient import Recipient
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.vault import Vault
 from wardnet_node.witness import Witnesses
@@ -53,15 +62,27 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     credentials = Credentials.load(home, keystore)
+    ways_to_stewards = ways(settings, home)
     desk = Jobs(lambda: _desk(home, keystore, credentials), together=Desk.together)
     auditors = Jobs(lambda: Auditors.open(home, keystore, credentials))
     catalog = Jobs(lambda: Catalog.open(home, keystore), together=Catalog.together)
+    mail = Jobs(lambda: Mail.open(home, keystore, credentials))
+    recipient = Jobs(lambda: Recipient.open(home, keystore, credentials))
+    expiry = Expiry(recipient)
+    witnesses = Witnesses(credentials=credentials, settings=settings, catalog=catalog)
     pool = WorkerPool(workers=settings.workers, memory=settings.worker_memory << 20)
     try:
+        await expiry.look()  # what ended while nobody served goes before anything else is done
         epoch = await desk.do(Desk.start)
         warn_of_lock(await desk.do(Desk.locked))
         warn_of_damage(await desk.do(Desk.datasets))
         await desk.do(partial(Desk.expire, years=settings.log_retention))
+        notifier = Notifier(
+            member=credentials.member,
+            ways=ways_to_stewards,
+            catalog=catalog,
+            give_up=timedelta(days=settings.notify_days),
+        )
         async with pool:
             link = Link(
                 credentials=credentials,
@@ -75,7 +96,8 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
                     credentials=credentials,
                     log_key=keystore.derive("log"),
                 ),
-                witnesses=Witnesses(credentials=credentials, settings=settings, catalog=catalog),
+                witnesses=witnesses,
+                letters=Letters(witnesses, ShareLetters(mail)),
             )
             async with AsyncExitStack() as stack:
                 for watching in (
@@ -85,8 +107,18 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
                         years=settings.log_retention,
                         damage=partial(_damage, home, keystore, credentials),
                     ),
+                    notifier.run(),
+                    expiry.run(),
                 ):
                     stack.callback(asyncio.create_task(watching).cancel)
+                parcels = carrying_parcels(
+                    home,
+                    keystore=keystore,
+                    settings=settings,
+                    credentials=credentials,
+                    proven=witnesses.wait_until_proven,
+                )
+                await stack.enter_async_context(parcels)
                 if settings.desk_listen:
                     # Only who has the page pays for its framework: 0.5 s of every start.
                     from wardnet_node.desk.web.serve import serving_desk  # noqa: PLC0415
@@ -106,6 +138,8 @@ async def _serve(home: Path, *, keystore: Keystore, settings: NodeSettings) -> N
         await desk.close(Desk.stop)
         await auditors.close(Auditors.close)
         await catalog.close(Catalog.close)
+        await mail.close(Mail.close)
+        await recipient.close(Recipient.close)
 
 
 async def _watch_clock(desk: Jobs[Desk]) -> None:

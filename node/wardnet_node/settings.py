@@ -1,13 +1,15 @@
 """The node's settings: `settings.toml` in its home and `WARDNET_NODE_*`."""
 
 import os
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from wardnet.audit.tags import RETENTION_YEARS, Years
 from wardnet.settings import Settings
+
+_MAILBOX: Final = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}"
 
 
 class NodeSettings(Settings):
@@ -55,3 +57,47 @@ class NodeSettings(Settings):
 
     desk_key: str = ""
     """File with the private key of `desk_certificate`, PEM, readable by its owner only."""
+
+    listen: Annotated[str, Field(pattern=r"^(\S+:[0-9]{1,5})?$")] = ""
+    """Where other hospitals fetch parcels directly, `host:port`; empty: by way of the relay."""
+
+    listen_address: Annotated[str, Field(pattern=r"^(\S+:[0-9]{1,5})?$")] = ""
+    """What others dial to get to `listen`, `host:port`; the same when empty."""
+
+    relay: Annotated[str, Field(pattern=r"^(\S+:[0-9]{1,5})?$")] = ""
+    """Where the relay of parcels is, `host:port`; empty: the coordinator's host, port 7444."""
+
+    bandwidth: Annotated[float, Field(ge=0, le=1 << 20)] = 0.0
+    """MiB per second for all that others fetch here, and for each parcel on its way; 0: all."""
+
+    notify_mail_server: Annotated[str, Field(pattern=r"^(\S+:[0-9]{1,5})?$")] = ""
+    """Mail server that tells the stewards what waits, `host:port`; empty for no mail."""
+
+    notify_mail_security: Literal["starttls", "tls", "plain"] = "starttls"
+    """`starttls` (port 587 by custom), `tls` (465), or `plain`, to `localhost` only."""
+
+    notify_mail_from: Annotated[str, Field(pattern=rf"^({_MAILBOX})?$")] = ""
+    """Address that the mail comes from."""
+
+    notify_mail_to: Annotated[
+        tuple[Annotated[str, Field(pattern=rf"^{_MAILBOX}$")], ...], Field(max_length=50)
+    ] = ()
+    """Addresses of the stewards, `["anna@hospital.example"]`."""
+
+    notify_mail_user: str = ""
+    """Name for the mail server's login; empty for none."""
+
+    notify_mail_password_file: str = ""
+    """File whose first line is the password of that login, readable by its owner only."""
+
+    notify_webhook: Annotated[str, Field(pattern=r"^(https://\S+)?$")] = ""
+    """Address to which a signed message is posted, `https://host/path`; empty for no webhook."""
+
+    notify_webhook_secret_file: str = ""
+    """File whose first line is the webhook's secret, `whsec_...`, readable by its owner only."""
+
+    notify_authority: str = ""
+    """File with whose word counts for mail server and webhook, PEM; empty: the system's."""
+
+    notify_days: Annotated[float, Field(ge=0.01, le=30)] = 3.0
+    """Days after which a message that cannot be sent is given up."""

@@ -12,11 +12,12 @@ from wardnet.audit.entry import Event, EventType, Outcome
 from wardnet.audit.log import Connection
 from wardnet.clock import Moment
 from wardnet.question.query import Query
-from wardnet.usage.table import Spent, Stored, Usage
+from wardnet.usage.table import Shared, Spent, Stored, Usage
 
 CLOCKED: Final = "wall-clock time of the local half, all rounds together"
-KEPT: Final = "the rows of each dataset, as columns on this disk"
+KEPT: Final = "the rows of each dataset, those received among them, as columns on this disk"
 COUNTED: Final = "answers that were released; a refusal is none"
+SEALED: Final = "parcels that were made for other hospitals, with header and attachments, as sealed"
 
 SCHEMA: Final = (
     "ALTER TABLE segments ADD COLUMN plain INTEGER",
@@ -52,6 +53,19 @@ SCHEMA: Final = (
 )
 """Statements for the catalog's migrations."""
 
+SHARED: Final = (
+    """
+    CREATE TABLE shared (
+        position INTEGER PRIMARY KEY,
+        time TEXT NOT NULL,
+        share TEXT NOT NULL,
+        recipient TEXT NOT NULL,
+        size INTEGER NOT NULL
+    ) STRICT
+    """,
+)
+"""Statements for a later migration; what was shared before it is not counted."""
+
 
 def note_stored(connection: Connection, dataset: str, *, at: Moment) -> None:
     """Note what a dataset takes now: all segments that some snapshot holds; 0 when dropped."""
@@ -64,6 +78,14 @@ def note_stored(connection: Connection, dataset: str, *, at: Moment) -> None:
         WHERE name = ? AND dropped = 0
         """,
         (at, dataset, dataset),
+    )
+
+
+def note_shared(connection: Connection, shared: Shared) -> None:
+    """Note that a parcel was made for another hospital."""
+    connection.execute(
+        "INSERT INTO shared (time, share, recipient, size) VALUES (?, ?, ?, ?)",
+        (shared.time, shared.share, shared.recipient, shared.size),
     )
 
 
@@ -109,6 +131,7 @@ def read(connection: Connection) -> Usage:
         "SELECT query, method, dataset, begun, microseconds, results FROM spent ORDER BY begun"
     )
     stored = connection.execute("SELECT time, dataset, plain, size FROM stored ORDER BY position")
+    shared = connection.execute("SELECT time, share, recipient, size FROM shared ORDER BY position")
     return Usage(
         clocked=CLOCKED,
         kept=KEPT,
@@ -127,5 +150,10 @@ def read(connection: Connection) -> Usage:
         stored=tuple(
             Stored(time=time, dataset=dataset, uncompressed=plain, compressed=size)
             for time, dataset, plain, size in stored
+        ),
+        sealed=SEALED,
+        shared=tuple(
+            Shared(time=time, share=share, recipient=recipient, size=size)
+            for time, share, recipient, size in shared
         ),
     )

@@ -87,6 +87,8 @@ class Witnesses:
         waits for it.
     """
 
+    kinds = frozenset({letters.REQUEST, letters.REPLY})
+
     def __init__(
         self,
         *,
@@ -120,9 +122,13 @@ class Witnesses:
         finally:
             self._stream = None
 
-    async def receive(self, sender: str, envelope: Envelope | None) -> None:
-        """Take a letter; None tells that ours was lost."""
+    async def receive(self, sender: str, envelope: Envelope) -> None:
+        """Take a letter."""
         await self._correspondence.receive(sender, envelope)
+
+    async def lost(self, member: str) -> None:
+        """Count a member as away for now."""
+        await self._correspondence.receive(member, None)
 
     async def receipt(self, promised: Envelope) -> Receipt:
         """Return what keeps a promise of this log.

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -24,10 +24,11 @@ from rich.table import Table as Grid
 from demonstration.auditing import AUDITOR, Edit, audit, mend
 from demonstration.questions import Question, beyond, choose
 from demonstration.reference import Line, Pooled
+from demonstration.sharing import Loan, lend
 from demonstration.stage import Stage
 from demonstration.table import PATIENT, Table, bundled, from_csv
 from support.member import CommandError, Member
-from support.network import SHORT, Network, at_once, describe
+from support.network import ADDRESS, SHORT, Network, at_once, describe
 
 RESEARCHER: Final = "ada"
 STOP: Final = """#!/bin/sh
@@ -88,10 +89,19 @@ class Demonstration:
         self._revoke(researcher, study, questions[0])
         self.stage.title("What a hospital's access log says")
         self.stage.tell(self._first, "log", "show", last=6)
-        self.stage.tell(self._first, "log", "witnesses")
+        granting = [self._first, *self._lending]
         self.edit = audit(
-            self.network, self.stage, self._first, researcher=RESEARCHER, dataset=self.table.name
+            self.network, self.stage, granting, researcher=RESEARCHER, dataset=self.table.name
         )
+        if self._lending:
+            self._lend(pooled)
+
+    def _lend(self, pooled: Pooled) -> None:
+        """Let the last hospital borrow records."""
+        columns = [*(pooled.measured or list(map(str, pooled.numbers)))[:3], *pooled.grouping[:2]]
+        owner, recipient = self._lending
+        loan = Loan(owner, recipient, self.table, columns)
+        lend(self.network, self.stage, loan, auditor=self.network.auditors[AUDITOR])
 
     def stop(self) -> None:
         """Stop every daemon in order, and leave nothing behind."""
@@ -153,6 +163,12 @@ To stop and delete everything: {stop}""")
     def _last(self) -> Member:
         return list(self.network.nodes.values())[-1]
 
+    @property
+    def _lending(self) -> Sequence[Member]:
+        """Return two hospitals whose logs nobody edits; none where there are fewer."""
+        others = list(self.network.nodes.values())[1:3]
+        return others if len(others) == 2 else []
+
     def _load(self) -> Path:
         """Enrol all hospitals; the first publishes the dictionary, all adopt it and load."""
         pooled, parts = self.table.write(self.folder)
@@ -160,6 +176,7 @@ To stop and delete everything: {stop}""")
         self.network.enrol_nodes(parts)
         for node in self.network.nodes.values():
             node.settings["CHECKPOINT_SECONDS"] = "3"  # a day passes in a minute here
+            node.settings["LISTEN"] = f"{ADDRESS}:0"  # parcels go directly
         first = self._first
         local = describe(first, pooled, dataset=dataset, patient=PATIENT)
         self.stage.tell(first, "dataset", "publish", local.with_name(f"{dataset}.dictionary.toml"))

@@ -1,7 +1,8 @@
-"""The demonstration's end: an auditor proves a hospital's log, then its owner rewrites one byte."""
+"""An auditor proves a hospital's log, then its owner rewrites one byte."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -36,14 +37,19 @@ class Edit:
     after: bytes
 
 
-def audit(network: Network, stage: Stage, node: Member, *, researcher: str, dataset: str) -> Edit:
-    """Let an auditor search, report, take along and prove; then let the owner cheat her."""
-    stage.title("An auditor is granted a log; she compares keys by telephone, too")
-    auditor = network.enrol_auditor(AUDITOR, hospitals=[node.name])
-    for name, key in network.keys.items():
-        origin = f"wardnet://{network.name}/node/{name}"
-        auditor.run("audit", "trust", "add", origin, "--fingerprint", key)
-    stage.tell(auditor, "audit", "granted", node.name)
+def audit(
+    network: Network, stage: Stage, granting: Sequence[Member], *, researcher: str, dataset: str
+) -> Edit:
+    """Let an auditor search, report, take along and prove the log of the first hospital.
+
+    Then its owner cheats her.
+    """
+    node = granting[0]
+    stage.title("An auditor is granted logs; she and stewards compare keys by telephone")
+    with ThreadPoolExecutor() as pool:
+        hospitals = pool.submit(network.introduce_stewards, [each.name for each in granting[1:]])
+        auditor = _introduced(network, granting)
+        hospitals.result()
     stage.title("She searches and reports; every entry is proven before she sees it")
     stage.tell(
         auditor, "audit", "search", node.name, "--researcher", researcher, "--outcome", "refused"
@@ -52,7 +58,6 @@ def audit(network: Network, stage: Stage, node: Member, *, researcher: str, data
     stage.title("She takes the whole log along, and proves it without asking anybody")
     bundle = network.folder / f"{node.name}.bundle"
     auditor.run("audit", "export", "bundle", node.name, "-o", bundle)
-    auditor.run("audit", "export", "csv", bundle, "-o", bundle.with_suffix(".csv"))
     stage.tell(auditor, "audit", "verify", bundle)
 
     stage.title(f"{node.name} is stopped, and whoever owns it edits one byte of its database")
@@ -73,6 +78,15 @@ def audit(network: Network, stage: Stage, node: Member, *, researcher: str, data
     stage.title("What she took along still proves what the entry said")
     stage.tell(auditor, "audit", "show", bundle, str(edit.seq), until="")
     return edit
+
+
+def _introduced(network: Network, granting: Sequence[Member]) -> Member:
+    """Enrol an auditor who may read some logs, and knows the keys of all."""
+    auditor = network.enrol_auditor(AUDITOR, hospitals=[each.name for each in granting])
+    for name, key in network.keys.items():
+        origin = f"wardnet://{network.name}/node/{name}"
+        auditor.run("audit", "trust", "add", origin, "--fingerprint", key)
+    return auditor
 
 
 def mend(network: Network, stage: Stage, edit: Edit) -> None:

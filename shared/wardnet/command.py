@@ -6,6 +6,8 @@
 - `@json_option`: the parameter `as_json`, for `print_records` and `print_record`.
 """
 
+import atexit
+import gc
 import json
 import re
 import secrets
@@ -23,6 +25,8 @@ from rich.table import Table
 
 from wardnet.canonical import Json
 from wardnet.errors import Reason, WardnetError
+
+atexit.register(gc.freeze)  # a command that ends need not look for garbage in all it has imported
 
 F = TypeVar("F", bound=Callable[..., object])
 

@@ -125,6 +125,41 @@ class Reason(StrEnum):
     SUPERSEDED = "superseded"
     LEASE_ENDED = "lease_ended"
     WORK_LIMIT = "work_limit"
+    # sharing: records that one hospital hands to another
+    DATASET_RECEIVED = "dataset_received"
+    LINK_MALFORMED = "link_malformed"
+    SHARE_UNKNOWN = "share_unknown"
+    SHARE_DECIDED = "share_decided"
+    SHARE_NOT_FOR_US = "share_not_for_us"
+    SHARE_IDENTIFIERS = "share_identifiers"
+    SHARE_TOO_WIDE = "share_too_wide"
+    SHARE_REPLAYED = "share_replayed"
+    SHARE_ENDED = "share_ended"
+    SHARE_REVOKED = "share_revoked"
+    SHARE_USED_UP = "share_used_up"
+    GRANT_INVALID = "grant_invalid"
+    DEIDENTIFICATION_INVALID = "deidentification_invalid"
+    PATIENT_ID_TOO_LONG = "patient_id_too_long"
+    PATIENTS_NOT_NAMED = "patients_not_named"
+    SNAPSHOT_GONE = "snapshot_gone"
+    NOTHING_TO_SHARE = "nothing_to_share"
+    CONSENT_MISSING = "consent_missing"
+    LIST_ENCODING = "list_encoding"
+    PARCEL_DAMAGED = "parcel_damaged"
+    PARCEL_REFUSED = "parcel_refused"
+    PARCEL_TOO_LARGE = "parcel_too_large"
+    ATTACHMENT_NAME = "attachment_name"
+    ATTACHMENT_NOT_GRANTED = "attachment_not_granted"
+    ATTACHMENT_MISSING = "attachment_missing"
+    ATTACHMENT_UNKNOWN = "attachment_unknown"
+    SHARE_COLUMN_UNKNOWN = "share_column_unknown"
+    RELAY_AWAY = "relay_away"
+    NODE_AWAY = "node_away"
+    PARCEL_UNKNOWN = "parcel_unknown"
+    PARCEL_INCOMPLETE = "parcel_incomplete"
+    PARCEL_OVERSIZE = "parcel_oversize"
+    TRANSFER_ALTERED = "transfer_altered"
+    RELAY_FULL = "relay_full"
     # log: the access log and its proofs
     LOG_DAMAGED = "log_damaged"
     NODE_LOCKED = "node_locked"
@@ -153,6 +188,11 @@ class Reason(StrEnum):
     COORDINATOR_AWAY = "coordinator_away"
     HOSPITAL_AWAY = "hospital_away"
     SYSLOG_AWAY = "syslog_away"
+    NOTIFICATION_AWAY = "notification_away"
+    NOTIFICATION_UNTRUSTED = "notification_untrusted"
+    NOTIFICATION_LOGIN = "notification_login"
+    NOTIFICATION_REFUSED = "notification_refused"
+    NOTIFICATION_OFF = "notification_off"
     WAIT_TOO_LONG = "wait_too_long"
     IN_USE = "in_use"
     DISK_FULL = "disk_full"
@@ -213,6 +253,7 @@ DETAIL_NAMES: Final = frozenset(
         "address",
         "version",
         "query",
+        "share",
         "incident",
         "seconds",
         "setting",

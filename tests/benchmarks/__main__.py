@@ -15,7 +15,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import desk, explain, log, permission, rounds, storage, summary
+from benchmarks import desk, explain, log, parcels, permission, rounds, sharing, storage, summary
 from benchmarks.figures import REPEATS, Figure
 
 LATEST: Final = Path(__file__).resolve().parents[2] / "benchmarks" / "latest.json"
@@ -28,6 +28,8 @@ SUITES: Final[Mapping[str, Callable[..., Iterator[Figure]]]] = {
     "explain": explain.measure,
     "desk": desk.measure,
     "log": log.measure,
+    "sharing": sharing.measure,
+    "parcels": parcels.measure,
 }
 
 

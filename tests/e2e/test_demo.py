@@ -71,8 +71,27 @@ def told_of_the_edit(output: str) -> None:
     assert "researcher/ada" in shown
 
 
+def told_of_the_loan(output: str) -> None:
+    """Fail unless records were lent, read, seen in two proven logs, and gone at the end."""
+    end = output.partition("and asks for their records")[2]
+    assert "Rows: 40, of 40 patients." in end
+    granted = re.search(r"^(\S+)\$ wardnet-node share grant", end, re.MULTILINE)
+    opened = re.search(r"^(\S+)\$ wardnet-node share open", end, re.MULTILINE)
+    assert granted is not None
+    assert opened is not None
+    read, _, audited = end.partition(f"{opened[1]}$ wardnet-node share read")[2].partition("==")
+    assert len(read.splitlines()) == 2 + 3 + 1  # the command, the names, the rows, an empty line
+    for kind in ("share_requested", "share_granted", "share_opened", "share_read"):
+        assert kind in audited
+    for hospital in (granted[1], opened[1]):
+        assert re.search(rf"one of the \d+ of wardnet://demo/node/{hospital}\.", audited)
+    assert audited.count("No entry of the log is missing up to its checkpoint.") == 2
+    assert "Error: The time of this share is over, and its keys are destroyed." in audited
+    assert f"{opened[1]} has said that it destroyed what it had, and every key to it." in audited
+
+
 def test_the_bundled_table_agrees_with_pandas() -> None:
-    """All methods agree, a small cell is withheld, two questions are refused, an edit is named."""
+    """All methods agree, refusals and an edit are named, and lent records are gone in the end."""
     output = demonstrate()
     told_of_permission(output)
     for method in ("count", "summary", "quantiles", "histogram", "crosstab"):
@@ -80,6 +99,7 @@ def test_the_bundled_table_agrees_with_pandas() -> None:
     assert "withheld: fewer than 10 patients" in output
     assert re.search(r"^passed in \d+ s$", output, re.MULTILINE)
     told_of_the_edit(output)
+    told_of_the_loan(output)
     nothing_is_left(output)
 
 
@@ -92,6 +112,7 @@ def test_any_other_table_agrees_with_pandas() -> None:
     assert "withheld: fewer than 10 patients" in output
     assert re.search(r"^passed in \d+ s$", output, re.MULTILINE)
     told_of_the_edit(output)
+    told_of_the_loan(output)
     nothing_is_left(output)
 
 

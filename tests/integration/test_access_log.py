@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from wardnet import canonical
+from wardnet.audit import search
 from wardnet.audit.entry import (
     Actor,
     Budget,
@@ -20,6 +21,7 @@ from wardnet.audit.entry import (
     to_bytes,
 )
 from wardnet.audit.log import SCHEMA, Connection, append, entries, head, head_at, verify
+from wardnet.audit.search import Search, scan
 from wardnet.audit.tree import EMPTY, Frontier, leaf_hash
 from wardnet.errors import Reason, WardnetError
 
@@ -207,3 +209,18 @@ def test_full_entry_comes_back_as_it_was() -> None:
     for name in Event.__dataclass_fields__:
         assert getattr(entry, name) == getattr(event, name)
         assert getattr(entry, name) not in (None, ())
+
+
+def test_entries_of_an_older_log_are_found_by_recipient(connection: sqlite3.Connection) -> None:
+    """What was written before the log could be searched so is found as well, and what follows."""
+    for statement in search.SCHEMA:
+        connection.execute(statement)
+    received = replace(EVENT, recipient="wardnet://heartnet/node/south")
+    _append(connection, EVENT, received)
+    for statement in search.BY_RECIPIENT:
+        connection.execute(statement)
+    _append(connection, received, EVENT, replace(received, patient_tags=("ab" * 32,)))
+    wanted = Search(recipient="node/south")
+    assert [entry.seq for entry in scan(connection, wanted)] == [5, 3, 2]
+    assert [entry.seq for entry in scan(connection, replace(wanted, tag="ab" * 32))] == [5]
+    assert list(scan(connection, Search(recipient="north"))) == []

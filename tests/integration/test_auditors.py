@@ -10,13 +10,18 @@ from support.coordinator import run
 from support.hospital import Hospital
 from support.pki import TestNetwork
 from support.questions import key
+from wardnet import clock
 from wardnet.audit import bundle as bundles
 from wardnet.audit import verifier
 from wardnet.audit.entry import EventType, Outcome
+from wardnet.audit.log import append
 from wardnet.audit.scope import Scope
-from wardnet.audit.search import EVERYTHING, Search
+from wardnet.audit.search import EVERYTHING, Search, scan
+from wardnet.audit.tags import in_batches
 from wardnet.client import audit as client
 from wardnet.errors import Reason, WardnetError
+from wardnet_node.desk import auditors
+from wardnet_node.desk.events import by_operator
 
 KINDS = Scope(kinds=(EventType.AGREEMENT_SIGNED, EventType.DATASET_LOADED))
 
@@ -92,6 +97,30 @@ def test_a_search_in_parts_gives_what_one_gives(
             assert [item.seq for item in newest.entries] == list(
                 range(newest.verdict.size - 5, newest.verdict.size + 1)
             )
+
+    run(scenario())
+
+
+def test_a_reply_holds_only_so_many_tags_and_the_next_one_goes_on(
+    network: TestNetwork, hospital: Hospital, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records of very many patients that left at once do not make one reply endless."""
+    grant(network, hospital)
+    monkeypatch.setattr(auditors, "MOST_TAGGED", 100)
+    event = by_operator(hospital.credentials.member, EventType.SHARE_READY)
+    with hospital.catalog() as catalog, catalog.transaction() as connection:
+        for named in in_batches(event, (f"{number:064x}" for number in range(2600))):
+            append(connection, named, at=clock.now())
+
+    async def scenario() -> None:
+        async with audited(network, hospital, tmp_path) as olga:
+            found = await olga.do(lambda audit: audit.search("a", EVERYTHING))
+            assert found.bundle.complete
+            assert [item.seq for item in found.entries] == list(range(1, found.verdict.size + 1))
+            assert sum(len(item.patient_tags) for item in found.entries) == 2600
+            with hospital.catalog() as catalog, catalog.reading() as connection:
+                reads = list(scan(connection, Search(type=EventType.LOG_READ)))
+            assert len(reads) == 1 + 6 + 1  # the grant, six with tags, and what is before them
 
     run(scenario())
 

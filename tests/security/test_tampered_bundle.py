@@ -185,7 +185,7 @@ def test_a_log_that_was_rewritten_whole_shows_against_a_kept_bundle(
         later = saved(connection, tmp_path / "later.bundle")
     assert verify(tmp_path, later).exit_code == 0
     same = verify(tmp_path, honest, "--against", kept)
-    assert "Of the same history are the checkpoints that others hold: 1." in same.output
+    assert "1 checkpoint is held by others, of this same history." in same.output
     assert_refused(verify(tmp_path, later, "--against", kept), Reason.PROOF_REFUSED, "ntry 3")
 
 

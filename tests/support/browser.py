@@ -47,18 +47,29 @@ def browsing(address: str) -> Iterator[Page]:
 
 
 class Camera:
-    """Take numbered pictures of whole pages."""
+    """Take numbered pictures of whole pages.
 
-    def __init__(self, page: Page, folder: Path) -> None:
+    Parameters
+    ----------
+    page : Page
+        Of the browser.
+    folder : Path
+        Where they are kept.
+    start : str
+        What their names begin with, where several cameras share a folder.
+    """
+
+    def __init__(self, page: Page, folder: Path, *, start: str = "") -> None:
         self._page = page
         self._folder = folder
+        self._start = f"{start}-" if start else ""
         self._number = 0
 
     def take(self, name: str) -> None:
         """Take one."""
         self._number += 1
         self._page.wait_for_load_state()
-        path = self._folder / f"{self._number:02}-{name}.png"
+        path = self._folder / f"{self._start}{self._number:02}-{name}.png"
         self._page.screenshot(path=path, full_page=True)
 
 

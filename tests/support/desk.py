@@ -28,7 +28,8 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import sign
 from wardnet.identity.member import Role
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
-from wardnet_node.desk import door, stewards
+from wardnet_node.desk import door
+from wardnet_node.desk import stewards as enrolled
 from wardnet_node.desk.decide import Decisions
 from wardnet_node.desk.web.certificate import FILE_NAME
 from wardnet_node.desk.web.room import Room
@@ -98,23 +99,34 @@ class DeskHome:
         That it belongs to.
     home : Path
         A new folder.
+    name : str
+        Of the hospital.
+    stewards : tuple of str
+        Two names; the first founds the address book.
     """
 
-    name: Final = "northside"
-
-    def __init__(self, network: TestNetwork, home: Path) -> None:
+    def __init__(
+        self,
+        network: TestNetwork,
+        home: Path,
+        *,
+        name: str = "northside",
+        stewards: tuple[str, str] = ("anna", "ben"),
+    ) -> None:
         self.network = network
         self.home = home
+        self.name = name
+        self.people = stewards
         self.keystore = network.found(home, self.name)
         self.credentials = network.node(self.name)
         self.study = self._study()
-        for steward in ("anna", "ben"):
+        for steward in stewards:
             self._enrol(steward)
         with self.catalog() as catalog:
             self._load(Vault(home, self.keystore, catalog, member=self.credentials.member))
             decisions = Decisions(catalog, credentials=self.credentials)
-            decisions.found_book(self.steward("anna"))
-            decisions.change_book(lambda _: self._book(), stewards=[self.steward("anna")])
+            decisions.found_book(self.steward(stewards[0]))
+            decisions.change_book(lambda _: self._book(), stewards=[self.steward(stewards[0])])
             self.propose(decisions, self.study)
 
     def steward(self, name: str) -> Credentials:
@@ -194,7 +206,7 @@ class DeskHome:
         return Room(self.home, self.keystore, self.credentials, link=lambda: LINK)
 
     def _enrol(self, name: str) -> None:
-        home = self.home / stewards.FOLDER / name
+        home = self.home / enrolled.FOLDER / name
         self.network.settle(home, Role.STEWARD, name).seal("totp", SECRET)
 
     def _load(self, vault: Vault) -> None:
@@ -229,7 +241,7 @@ class DeskHome:
             ),
             setting=Setting(
                 "clear",
-                hospitals=("eastgate", self.name, "southport", "westfield"),
+                hospitals=("eastgate", "northside", "southport", "westfield"),
                 minimum_hospitals=2,
             ),
             output=Output(tuple(Method(name, 1) for name in names), 10, 300),
@@ -239,8 +251,8 @@ class DeskHome:
     def _book(self) -> AddressBook:
         own = Organisation(
             self.name,
-            name="Northside Hospital",
-            stewards=tuple(Steward(name, (key(self.steward(name)),)) for name in ("anna", "ben")),
+            name=f"{self.name.capitalize()} Hospital",
+            stewards=tuple(Steward(name, (key(self.steward(name)),)) for name in self.people),
             nodes=(key(self.credentials),),
             researchers=(),
         )

@@ -18,10 +18,13 @@ from wardnet_node.compute.pool import WorkerPool
 from wardnet_node.desk.auditors import Auditors
 from wardnet_node.desk.decide import Decisions
 from wardnet_node.desk.desk import Desk
+from wardnet_node.desk.shares.mail import Mail
 from wardnet_node.intake.local_part import LocalPart
+from wardnet_node.letters import Letters
 from wardnet_node.link import Link
 from wardnet_node.rounds import Rounds
 from wardnet_node.settings import NodeSettings
+from wardnet_node.share_letters import ShareLetters
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.vault import Vault
 from wardnet_node.witness import Witnesses
@@ -123,6 +126,8 @@ class Hospital:
         desk = Jobs(self._desk, together=Desk.together)
         auditors = Jobs(lambda: Auditors.open(self.home, self.keystore, self.credentials))
         catalog = Jobs(lambda: Catalog.open(self.home, self.keystore), together=Catalog.together)
+        mail = Jobs(lambda: Mail.open(self.home, self.keystore, self.credentials))
+        witnesses = Witnesses(credentials=self.credentials, settings=settings, catalog=catalog)
         pool = WorkerPool(workers=settings.workers, memory=1 << 20)
         async with pool:
             link = Link(
@@ -137,9 +142,8 @@ class Hospital:
                     credentials=self.credentials,
                     log_key=self.keystore.derive("log"),
                 ),
-                witnesses=Witnesses(
-                    credentials=self.credentials, settings=settings, catalog=catalog
-                ),
+                witnesses=witnesses,
+                letters=Letters(witnesses, ShareLetters(mail, again=0.5)),
             )
             running = asyncio.create_task(link.run())
             try:
@@ -152,6 +156,7 @@ class Hospital:
                 await desk.close(Desk.stop)
                 await auditors.close(Auditors.close)
                 await catalog.close(Catalog.close)
+                await mail.close(Mail.close)
 
     def _desk(self) -> Desk:
         catalog = Catalog.open(self.home, self.keystore)

@@ -32,7 +32,7 @@ EVENT = Event(
 def empty() -> sqlite3.Connection:
     """Return a database in memory with an empty log."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    for statement in (*log.SCHEMA, *search.SCHEMA):
+    for statement in (*log.SCHEMA, *search.SCHEMA, *search.BY_RECIPIENT):
         connection.execute(statement)
     return connection
 

@@ -46,12 +46,21 @@ class Member:
         Where its home, passphrase file and daemon log lie.
     watch : Watch, optional
         Told of every command.
+    within : Sequence of str
+        Words before each command: of another program that runs it elsewhere.
     """
 
     def __init__(
-        self, name: str, program: str, folder: Path, *, watch: Watch | None = None
+        self,
+        name: str,
+        program: str,
+        folder: Path,
+        *,
+        watch: Watch | None = None,
+        within: Sequence[str] = (),
     ) -> None:
         self.name = name
+        self.within = within
         self.program = program
         self.home = folder / name
         self.log = folder / f"{name}.log"
@@ -85,7 +94,7 @@ class Member:
         if self._watch:
             self._watch(self, words)
         done = subprocess.run(
-            [self.command, *words],
+            [*self.within, self.command, *words],
             env=self._environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -103,7 +112,7 @@ class Member:
     def start(self, *arguments: str | Path) -> subprocess.Popen[bytes]:
         """Start the command and return at once; its output is lost."""
         return subprocess.Popen(
-            [self.command, *map(str, arguments)],
+            [*self.within, self.command, *map(str, arguments)],
             env=self._environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -120,7 +129,7 @@ class Member:
             self._watch(self, ["serve"])
         with self.log.open("ab") as log:
             self.daemon = subprocess.Popen(
-                [self.command, "serve"],
+                [*self.within, self.command, "serve"],
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -190,7 +199,8 @@ class Member:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
         if kept.pop("PYTHONDONTWRITEBYTECODE", None):
             kept["PYTHONPYCACHEPREFIX"] = str(BYTECODE)
-        return kept | dict(self.variables)
+        # Many processes share this machine: numpy's threads would only wait for each other.
+        return {"OPENBLAS_NUM_THREADS": "1"} | kept | dict(self.variables)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -16,11 +16,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from support.member import READY_SECONDS, CommandError, Member, Watch, count, write_private
+from support.member import (
+    READY_SECONDS,
+    CommandError,
+    Member,
+    Watch,
+    count,
+    wait_until,
+    write_private,
+)
 from wardnet import clock
 from wardnet.agreement.purpose import Permission
+
+if TYPE_CHECKING:
+    import subprocess
 
 ADDRESS: Final = "127.0.0.1"
 
@@ -43,18 +54,41 @@ class Network:
         Id of the network.
     watch : Watch, optional
         Told of every command before it runs.
+    address : str
+        Where the coordinator and its relay listen.
+    within : Mapping of str to Sequence of str
+        By name of the coordinator or a hospital: see `Member`.
     """
 
-    def __init__(self, folder: Path, *, name: str = "demo", watch: Watch | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str = "demo",
+        watch: Watch | None = None,
+        address: str = ADDRESS,
+        within: Mapping[str, Sequence[str]] = NOTHING,
+    ) -> None:
         self.folder = folder
         self.name = name
-        self.coordinator = Member("coordinator", "wardnet-coordinator", folder, watch=watch)
+        self.address = address
+        self.coordinator = Member(
+            "coordinator",
+            "wardnet-coordinator",
+            folder,
+            watch=watch,
+            within=within.get("coordinator", ()),
+        )
+        self.relay: subprocess.Popen[bytes] | None = None
+        self.relay_address = ""
         self.nodes: dict[str, Member] = {}
         self.researchers: dict[str, Member] = {}
         self.auditors: dict[str, Member] = {}
         self.keys: dict[str, str] = {}
+        self.stewards: dict[str, dict[str, str]] = {}
         self.fingerprint = ""
         self._watch = watch
+        self._within = within
 
     def __enter__(self) -> Self:
         """Return the network."""
@@ -69,6 +103,9 @@ class Network:
         """Kill whatever still runs."""
         for member in self.members:
             member.kill()
+        if self.relay is not None:
+            self.relay.kill()
+            self.relay.wait()
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -78,9 +115,9 @@ class Network:
 
     def start_coordinator(self) -> None:
         """Found the network and serve it on a free port."""
-        listen = f"{ADDRESS}:0"
+        listen = f"{self.address}:0"
         self.fingerprint = self.coordinator.json(
-            "init", "--network", self.name, "--server-name", ADDRESS, "--listen", listen
+            "init", "--network", self.name, "--server-name", self.address, "--listen", listen
         )["fingerprint"]
         self.serve_coordinator()
         # Members remember the address: after a restart it must be the same.
@@ -93,6 +130,16 @@ class Network:
         before = count(self.coordinator.log, "serving")
         self.coordinator.serve()
         self.coordinator.wait_for("serving", times=before + 1)
+
+    def start_relay(self) -> None:
+        """Start the relay of parcels on a free port; nodes that start later know where it is."""
+        address = self.coordinator.home / "relay.address"
+        self.coordinator.settings["RELAY_LISTEN"] = f"{self.address}:0"
+        self.relay = self.coordinator.start("relay")
+        if not wait_until(address.exists, seconds=READY_SECONDS):
+            message = "the relay did not start"
+            raise CommandError(message)
+        self.relay_address = address.read_text().strip()
 
     def serve_node(self, hospital: str) -> None:
         """Start a node's daemon (again) and wait until the coordinator has welcomed it."""
@@ -117,8 +164,11 @@ class Network:
     def enrol_nodes(self, hospitals: Iterable[str]) -> None:
         """Invite and enrol hospitals and a steward of each; let all know each other's nodes."""
         for hospital in hospitals:
-            node = Member(hospital, "wardnet-node", self.folder, watch=self._watch)
+            within = self._within.get(hospital, ())
+            node = Member(hospital, "wardnet-node", self.folder, watch=self._watch, within=within)
             node.settings["WORKERS"] = "1"  # all hospitals share this machine
+            if self.relay_address:
+                node.settings["RELAY"] = self.relay_address
             self.nodes[hospital] = node
         at_once(self._enrol_node, self.nodes)
         self._introduce_nodes()
@@ -129,7 +179,8 @@ class Network:
         self.keys[hospital] = node.json("init", invitation, *self._compared)["key"]
         write_private(self._password(hospital), secrets.token_urlsafe(24) + "\n")
         invitation = self._invite("steward", steward)
-        node.run("steward", "add", invitation, *self._compared, *self._signs(hospital))
+        added = node.json("steward", "add", invitation, *self._compared, *self.signs(hospital))
+        self.stewards[hospital] = {steward: added["fingerprint"]}
 
     def enrol_steward(self, steward: str, *, hospital: str) -> None:
         """Invite another steward of a hospital; the first one writes her into its book."""
@@ -138,8 +189,9 @@ class Network:
         invitation = self._invite("steward", steward)
         own = ("--password-file", password)
         key = node.json("steward", "add", invitation, *self._compared, *own)["fingerprint"]
+        self.stewards[hospital][steward] = key
         named = ("--steward", steward, "--fingerprint", key, "--by", steward_of(hospital))
-        node.run("book", "add", hospital, *named, *self._signs(hospital))
+        node.run("book", "add", hospital, *named, *self.signs(hospital))
 
     def _introduce_nodes(self) -> None:
         """Let every hospital write the others' nodes, compared by telephone, into its book.
@@ -150,7 +202,7 @@ class Network:
         def add(hospital: str) -> None:
             for other in self.nodes.keys() - {hospital}:
                 named = (other, "--node", "--fingerprint", self.keys[other])
-                self.nodes[hospital].run("book", "add", *named, *self._signs(hospital))
+                self.nodes[hospital].run("book", "add", *named, *self.signs(hospital))
 
         at_once(add, self.nodes)
 
@@ -185,7 +237,7 @@ class Network:
 
         def grant(hospital: str) -> None:
             named = (person, "--fingerprint", key, "--until", until, *parts)
-            self.nodes[hospital].run("auditor", "grant", *named, *self._signs(hospital))
+            self.nodes[hospital].run("auditor", "grant", *named, *self.signs(hospital))
 
         at_once(grant, self.nodes if hospitals is None else hospitals)
         return auditor
@@ -212,9 +264,27 @@ class Network:
 
         def add(hospital: str) -> None:
             named = ("--researcher", researcher.name, "--fingerprint", key)
-            self.nodes[hospital].run("book", "add", ORGANISATION, *named, *self._signs(hospital))
+            self.nodes[hospital].run("book", "add", ORGANISATION, *named, *self.signs(hospital))
 
         at_once(add, self.nodes)
+
+    def introduce_stewards(self, hospitals: Iterable[str] | None = None) -> None:
+        """Let hospitals write the keys of each other's stewards, too, into their books.
+
+        Parameters
+        ----------
+        hospitals : iterable of str or None
+            Which; None for all.
+        """
+        chosen = list(self.nodes if hospitals is None else hospitals)
+
+        def add(hospital: str) -> None:
+            for other in (each for each in chosen if each != hospital):
+                for steward, key in self.stewards[other].items():
+                    named = (other, "--steward", steward, "--fingerprint", key)
+                    self.nodes[hospital].run("book", "add", *named, *self.signs(hospital))
+
+        at_once(add, chosen)
 
     def propose(
         self, researcher: Member, dataset: str, *, minimum_hospitals: int | None = None
@@ -239,7 +309,7 @@ class Network:
         """
 
         def accept(hospital: str) -> None:
-            options = (*narrower.get(hospital, ()), *self._signs(hospital))
+            options = (*narrower.get(hospital, ()), *self.signs(hospital))
             end = time.monotonic() + READY_SECONDS
             while True:
                 try:
@@ -254,7 +324,7 @@ class Network:
 
     def revoke(self, hospital: str, study: str, *, reason: str) -> None:
         """Let a hospital take its agreement back."""
-        options = ("--reason", reason, *self._signs(hospital))
+        options = ("--reason", reason, *self.signs(hospital))
         self.nodes[hospital].run("study", "revoke", study[:SHORT], *options)
 
     def wait_for_decisions(self, researcher: Member, study: str) -> str:
@@ -342,7 +412,7 @@ class Network:
         """Return the option by which a member says what the operator told on another way."""
         return "--fingerprint", self.fingerprint
 
-    def _signs(self, hospital: str) -> tuple[str | Path, ...]:
+    def signs(self, hospital: str) -> tuple[str | Path, ...]:
         """Return the option by which a hospital's steward signs."""
         return "--password-file", self._password(hospital)
 

@@ -18,6 +18,7 @@ PAGES = (
     "/agreements",
     "/datasets",
     "/datasets/cardiology",
+    "/shares",
     "/log",
     "/log/1",
     "/reports",

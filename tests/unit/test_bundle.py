@@ -299,7 +299,7 @@ def test_what_others_have_seen_is_held_against_the_whole_log() -> None:
     assert "same history (1)" in " ".join(verdict.not_proven)
     assert "same history (1)" in " ".join(beyond.not_proven)
     verdict = verifier.verify(kept, logs=LOGS, witnesses={}, seen=(mine, later))
-    assert "Of the same history are the checkpoints that others hold: 2." in verdict.proven
+    assert "2 checkpoints are held by others, of this same history." in verdict.proven
     with pytest.raises(WardnetError) as caught:
         verifier.verify(kept, logs=LOGS, witnesses={}, seen=(mine, theirs))
     assert caught.value.reason is Reason.LOG_FORKED

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from support.pki import TestNetwork
 from wardnet.errors import Reason, WardnetError
@@ -65,9 +66,9 @@ def test_authorities_are_what_they_should_be(network: TestNetwork) -> None:
 
 def test_leaf_carries_one_uri_and_no_server_name(network: TestNetwork) -> None:
     """Only the coordinator may answer under a host's name."""
-    leaf = read_certificate(_issue(network, Usage.TLS)[0])
-    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert [str(name.value) for name in names] == [MEMBER.uri]
+    ada = network.researcher("ada")
+    leaf = x509.load_pem_x509_certificates(ada.tls_chain_pem)[0]
+    assert _names(leaf.public_bytes(Encoding.DER)) == [ada.member.uri]
     with pytest.raises(ValueError, match="only the coordinator"):
         issue(
             Keys.generate().tls_request,
@@ -77,6 +78,28 @@ def test_leaf_carries_one_uri_and_no_server_name(network: TestNetwork) -> None:
             at=NOW,
             server_names=["localhost"],
         )
+
+
+def test_node_answers_under_the_name_of_its_own_uri_only(network: TestNetwork) -> None:
+    """Two nodes never share it, whatever their ids look like, and no host's name is one."""
+    members = [
+        Member(name, Role.NODE, hospital)
+        for name in ("heartnet", "h")
+        for hospital in ("a", "a.", "b")
+    ]
+    assert len({member.server_name for member in members}) == len(members)
+    node = network.node("a")
+    leaf = x509.load_pem_x509_certificates(node.tls_chain_pem)[0]
+    assert _names(leaf.public_bytes(Encoding.DER)) == [node.member.uri, node.member.server_name]
+    assert node.member.server_name.endswith(".node.wardnet.invalid")
+    assert _names(node.signer.certificates[0]) == [node.member.uri]
+
+
+def _names(leaf: bytes) -> list[str]:
+    """Return every name in a leaf."""
+    extensions = read_certificate(leaf).extensions
+    names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return [str(name.value) for name in names]
 
 
 def test_coordinator_carries_its_server_names(network: TestNetwork) -> None:

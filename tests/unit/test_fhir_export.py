@@ -30,6 +30,8 @@ PROFILES: Final[dict[str, tuple[str, str, str, tuple[str, str], tuple[tuple[str,
     "PatientQuery": ("rest", "E", "search", ("110153", "110152"), (("2", "24"), ("1", "1"))),
     "Create": ("rest", "C", "create", ("110153", "110152"), (("2", "4"),)),
     "PatientCreate": ("rest", "C", "create", ("110153", "110152"), (("2", "4"), ("1", "1"))),
+    "Read": ("rest", "R", "read", ("110152", "110153"), (("2", "4"),)),
+    "PatientRead": ("rest", "R", "read", ("110152", "110153"), (("2", "4"), ("1", "1"))),
     "PrivacyDisclosure.Source": (
         "110106", "R", "disclose", ("110153", "110152"), (("1", "1"), ("2", "3")),
     ),

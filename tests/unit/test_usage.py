@@ -9,12 +9,15 @@ import pytest
 from wardnet.usage.command import _cell
 from wardnet.usage.figure import draw
 from wardnet.usage.table import (
+    Handed,
+    Shared,
     Spent,
     Step,
     Stored,
     Usage,
     Work,
     by_method,
+    by_recipient,
     over_time,
     present,
     total,
@@ -43,6 +46,11 @@ def stored(day: str, compressed: int, *, dataset: str = "heart", plain: bool = T
         uncompressed=2 * compressed if plain else None,
         compressed=compressed,
     )
+
+
+def shared(day: str, share: str, size: int, *, to: str = "west") -> Shared:
+    """Return a parcel that was made on a day."""
+    return Shared(time=f"{day}T08:00:00.000Z", share=share, recipient=to, size=size)
 
 
 USAGE = Usage(
@@ -162,6 +170,47 @@ def bars(drawn: str) -> list[float]:
     """Return the heights of all bars, in the order in which they are drawn."""
     groups = ET.fromstring(drawn).findall(f"{SVG}g")
     return [float(bar.attrib["height"]) for group in groups for bar in group.iter(f"{SVG}rect")]
+
+
+SHARING = replace(
+    USAGE,
+    sealed="parcels",
+    shared=(
+        shared("2026-01-31", "one", 100),
+        shared("2026-02-01", "one", 30),
+        shared("2026-02-02", "two", 7, to="south"),
+        shared("2026-04-02", "three", 900),
+    ),
+)
+
+
+def test_shares_are_counted_once_and_all_their_bytes() -> None:
+    """A parcel that is made anew is the same share, and was sealed twice."""
+    assert by_recipient(SHARING.shared) == (
+        Handed(name="south", shares=1, size=7),
+        Handed(name="west", shares=2, size=1030),
+    )
+    found = [item.handed for item in over_time(SHARING, Step.MONTH)]
+    assert [(item.name, item.shares, item.size) for item in found] == [
+        ("2026-01", 1, 100),
+        ("2026-02", 2, 37),
+        ("2026-03", 0, 0),
+        ("2026-04", 1, 900),
+    ]
+    later = SHARING.between("2026-02-01T08:00:00.000Z", "2026-04-01T00:00:00.000Z")
+    assert sum(item.size for item in later.shared) == 37
+
+
+def test_shares_are_drawn_where_there_are_some() -> None:
+    """Two panels more: how many, and how large; the picture grows by them."""
+    title = {"title": "Usage", "clocked": "time"}
+    before = draw(over_time(USAGE, Step.MONTH), **title)
+    after = draw(over_time(SHARING, Step.MONTH), **title)
+    more = bars(after)[len(bars(before)) :]
+    assert [high / more[0] for high in more[:3]] == pytest.approx([1, 2, 1], abs=1e-3)
+    assert [high / more[3] for high in more[3:]] == pytest.approx([1, 0.37, 9], abs=1e-2)
+    heights = [float(ET.fromstring(drawn).attrib["height"]) for drawn in (before, after)]
+    assert heights == [660, 1060]
 
 
 @pytest.mark.parametrize(

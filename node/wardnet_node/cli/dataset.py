@@ -1,13 +1,11 @@
 """`wardnet-node dataset`: describe, publish, adopt, load, list and drop datasets."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 from pydantic import TypeAdapter, ValidationError
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from wardnet.command import (
     Record,
@@ -21,6 +19,9 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import NAME_IN_WORDS, Name
 from wardnet_node import newer, published
 from wardnet_node.cli.place import Place
+from wardnet_node.cli.progress import bar
+from wardnet_node.cli.share_record import under
+from wardnet_node.desk.shares.state import Share
 from wardnet_node.intake import dictionary_file, local_part, quality
 from wardnet_node.intake.local_part import LocalPart
 from wardnet_node.vault.summary import DatasetSummary
@@ -80,7 +81,7 @@ def describe(
             raise WardnetError(Reason.ALREADY_EXISTS, path=str(path))
     from wardnet_node.intake import describe as drafts  # noqa: PLC0415 - it imports pandas
 
-    with _progress(f"Reading {file.name}") as progress:
+    with bar(f"Reading {file.name}") as progress:
         made = drafts.describe(
             file,
             name,
@@ -198,7 +199,7 @@ def load(
     """Load FILE (CSV) as the rows of NAME: all of it, or nothing."""
     with place.vault() as vault:
         _look_for_newer(place, [item for item in vault.datasets() if item.name == name])
-    with place.vault() as vault, _progress(f"Loading {name}") as progress:
+    with place.vault() as vault, bar(f"Loading {name}") as progress:
         report = vault.load(
             name,
             file,
@@ -230,11 +231,15 @@ def load(
 @json_option
 @click.pass_obj
 def list_datasets(place: Place, *, as_json: bool) -> None:
-    """List the datasets that were adopted."""
+    """List the datasets that were adopted, and those that were lent."""
     with place.vault() as vault:
         found = vault.datasets()
-    shown = ("name", "version", "adopted", "snapshot", "rows", "patients", "bytes", "loaded")
-    print_records([asdict(summary) for summary in found], as_json=as_json, columns=shown)
+    lent = _lent(place, found)
+    shown = ["name", "version", "adopted", "snapshot", "rows", "patients", "bytes", "loaded"]
+    records = [{**asdict(item), **_grant(lent.get(item.name))} for item in found]
+    if lent:
+        shown += ["from", "basis", "until"]
+    print_records(records, as_json=as_json, columns=shown)
     for summary in found:
         if summary.damage:
             console(stderr=True).print(f"{summary.name} cannot be asked: {summary.damage}")
@@ -246,9 +251,14 @@ def list_datasets(place: Place, *, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show(place: Place, *, name: str, as_json: bool) -> None:
-    """Show the columns of NAME, and where the file has them."""
+    """Show the columns of NAME, and where the file has them.
+
+    Of a dataset that another hospital has lent, its grant is shown too; JSON is an object then, of
+    `grant` and `columns`.
+    """
     with place.vault() as vault:
         adopted = vault.adopted(name)
+        grant = _lent(place, vault.datasets()).get(name)
     records: list[Record] = [
         {
             **asdict(column),
@@ -259,8 +269,15 @@ def show(place: Place, *, name: str, as_json: bool) -> None:
         }
         for column in adopted.dictionary.columns
     ]
-    shown = ("name", "type", "unit", "minimum", "maximum", "resolution", "levels", "source")
-    print_records(records, as_json=as_json, columns=shown)
+    shown = ["name", "type", "unit", "minimum", "maximum", "resolution", "levels"]
+    if grant is None:
+        print_records(records, as_json=as_json, columns=[*shown, "source"])
+    elif as_json:
+        print_json({"grant": dict(_grant(grant)), "columns": [dict(record) for record in records]})
+    else:
+        print_record(_grant(grant), as_json=False)
+        click.echo()
+        print_records(records, as_json=False, columns=shown)
 
 
 @dataset.command()
@@ -302,6 +319,21 @@ def drop(place: Place, *, name: str, yes: bool, as_json: bool) -> None:
     print_record({"destroyed": name}, as_json=as_json)
 
 
+def _lent(place: Place, found: Sequence[DatasetSummary]) -> Mapping[str, Share]:
+    """Return the grants of the datasets that other hospitals have lent, by their names."""
+    if not any(item.share for item in found):
+        return {}
+    with place.recipient() as recipient:
+        return recipient.granted()
+
+
+def _grant(lent: Share | None) -> Record:
+    """Return what a grant says; nothing for a dataset of our own."""
+    if lent is None:
+        return dict.fromkeys(("share", "from", "basis", "purpose", "obligations", "until"), "")
+    return {name: value for name, value in under(lent).items() if name != "columns"}
+
+
 def _look_for_newer(place: Place, found: Sequence[DatasetSummary]) -> None:
     """Say which datasets the network has in a newer version, where it can be reached."""
     if not found:
@@ -315,13 +347,3 @@ def _look_for_newer(place: Place, found: Sequence[DatasetSummary]) -> None:
     versions = {name: item.version for name, item in listed.items()}
     for sentence in newer.behind(found, versions).values():
         console(stderr=True).print(sentence)
-
-
-@contextmanager
-def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on a terminal."""
-    columns = (TextColumn(title), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    output = console(stderr=True)
-    with Progress(*columns, console=output, transient=True, disable=not output.is_terminal) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -68,6 +68,8 @@ def show(place: Place, *, start: int, limit: int | None, as_json: bool) -> None:
 )
 @click.option("--subject", default="", help="Part of who acted.")
 @click.option("--dataset", default="", help="About which one.")
+@click.option("--request", default="", help="SHA-256 of a signed query or request for records.")
+@click.option("--recipient", default="", help="Part of who received something.")
 @click.option(
     "--limit", type=click.IntRange(1), default=50, show_default=True, help="Most entries."
 )
@@ -84,6 +86,8 @@ def search(
     kind: str | None,
     subject: str,
     dataset: str,
+    request: str,
+    recipient: str,
     limit: int,
     before: int,
     as_json: bool,
@@ -95,6 +99,8 @@ def search(
         type=EventType(kind) if kind else None,
         subject=subject,
         dataset=dataset,
+        request=request,
+        recipient=recipient,
         before=before,
     )
     with place.catalog() as catalog, _reading(place, catalog, "search") as connection:

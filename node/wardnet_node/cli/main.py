@@ -23,11 +23,14 @@ from wardnet.transport.enrol import check_invitation, read_invitation
 from wardnet_node import enrol
 from wardnet_node.cli.auditor import auditor
 from wardnet_node.cli.book import book
+from wardnet_node.cli.consent import consent
 from wardnet_node.cli.dataset import dataset
 from wardnet_node.cli.desk import desk
 from wardnet_node.cli.key import keys
 from wardnet_node.cli.log import log
+from wardnet_node.cli.notify import notify
 from wardnet_node.cli.place import Place
+from wardnet_node.cli.share import share
 from wardnet_node.cli.steward import steward
 from wardnet_node.cli.study import study
 from wardnet_node.cli.unlock import unlock
@@ -42,8 +45,8 @@ RECOVERY: Final = (
 @click.group(
     cls=Command,
     sections={
-        "Begin and serve": ("init", "serve", "config"),
-        "Data": ("dataset", "vault"),
+        "Begin and serve": ("init", "serve", "config", "notify"),
+        "Data": ("dataset", "consent", "share", "vault"),
         "Decide": ("steward", "book", "study", "auditor", "desk"),
         "Look back and take back": ("log", "usage", "key", "unlock"),
     },
@@ -134,6 +137,8 @@ def recover(place: Place, *, key_file: TextIO | None) -> None:
 
 
 main.add_command(dataset)
+main.add_command(consent)
+main.add_command(share)
 main.add_command(log)
 main.add_command(steward)
 main.add_command(book)
@@ -143,3 +148,4 @@ main.add_command(desk)
 main.add_command(auditor)
 main.add_command(usage)
 main.add_command(unlock)
+main.add_command(notify)

@@ -12,8 +12,12 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import FILE_NAME, Keystore, read_passphrase
 from wardnet_node.desk.decide import Decisions
 from wardnet_node.desk.grants import Grants, question_key
+from wardnet_node.desk.shares.shares import Shares
 from wardnet_node.desk.stewards import Stewards
 from wardnet_node.settings import NodeSettings
+from wardnet_node.sharing.giving.consent import Consent
+from wardnet_node.sharing.giving.owner import Owner
+from wardnet_node.sharing.taking.recipient import Recipient
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.vault import Vault
 
@@ -105,3 +109,38 @@ class Place:
         """Open the vault."""
         with self.catalog() as catalog:
             yield Vault(self.home, self.keystore, catalog, member=self.credentials.member)
+
+    @contextmanager
+    def consent(self) -> Iterator[Consent]:
+        """Open the lists of patients who agreed or objected."""
+        member = self.credentials.member
+        with self.catalog() as catalog:
+            vault = Vault(self.home, self.keystore, catalog, member=member)
+            yield Consent(catalog, vault, member=member)
+
+    @contextmanager
+    def shares(self) -> Iterator[Shares]:
+        """Open what is shared with other hospitals."""
+        shares = Shares.open(self.home, self.keystore, self.credentials)
+        try:
+            yield shares
+        finally:
+            shares.close()
+
+    @contextmanager
+    def owner(self) -> Iterator[Owner]:
+        """Open what this hospital hands over."""
+        owner = Owner.open(self.home, self.keystore, self.credentials, self.settings)
+        try:
+            yield owner
+        finally:
+            owner.close()
+
+    @contextmanager
+    def recipient(self) -> Iterator[Recipient]:
+        """Open what other hospitals have lent."""
+        recipient = Recipient.open(self.home, self.keystore, self.credentials)
+        try:
+            yield recipient
+        finally:
+            recipient.close()

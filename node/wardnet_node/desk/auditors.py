@@ -5,7 +5,7 @@ Every request is itself an entry of the log, the refused ones too.
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ from wardnet.agreement.address_book import key_of
 from wardnet.audit import bundle as bundles
 from wardnet.audit import checkpoint, cosigned, log, note, tags
 from wardnet.audit import request as requests
-from wardnet.audit.entry import Actor, Event, EventType, Outcome
+from wardnet.audit.entry import Actor, Entry, Event, EventType, Outcome
 from wardnet.audit.log import Connection
 from wardnet.audit.request import Action, Question, Reply, Request
 from wardnet.audit.scope import Scope
@@ -39,6 +39,9 @@ from wardnet_node.desk.grants import Granted, Grants, question_key
 from wardnet_node.vault.catalog import Catalog
 
 PAGE_BYTES: Final = 1 << 20
+
+MOST_TAGGED: Final = 100_000
+"""Patients whom the entries of one reply name together: seven megabytes of tags."""
 LONGEST: Final = timedelta(hours=1)
 """How long a request may count."""
 
@@ -245,7 +248,7 @@ class Auditors:
         ends = min(question.search.before or size + 1, size + 1)
         wanted = replace(question.search, before=ends)
         found = scan(connection, wanted, within=asked.scope, limit=question.limit)
-        seqs = [entry.seq for entry in found]
+        seqs, more = _in_one_reply(found, limit=question.limit)
         key = self._credentials.signer.key.public_key()
         bundle = cosigned.gather(connection, seqs, key=key, size=size)
         stream = io.BytesIO()
@@ -253,7 +256,7 @@ class Auditors:
         return _Body(
             stream.getvalue(),
             size=size,
-            next=seqs[-1] if len(seqs) == question.limit and seqs[-1] > 1 else 0,
+            next=seqs[-1] if more and seqs[-1] > 1 else 0,
             consistency=_consistency(connection, old=question.seen, new=size),
         )
 
@@ -316,6 +319,17 @@ class Auditors:
 
     def _not_kept(self, query: str) -> WardnetError:
         return WardnetError(Reason.ANSWER_NOT_KEPT, hospital=self._member.id, query=query[:64])
+
+
+def _in_one_reply(found: Iterable[Entry], *, limit: int) -> tuple[list[int], bool]:
+    """Return the numbers of entries that a reply can hold, and whether it was cut there."""
+    seqs, tagged = list[int](), 0
+    for entry in found:
+        seqs.append(entry.seq)
+        tagged += len(entry.patient_tags)
+        if len(seqs) >= limit or tagged >= MOST_TAGGED:
+            return seqs, True
+    return seqs, False
 
 
 def _about(event: Event, asked: _Asked) -> Event:

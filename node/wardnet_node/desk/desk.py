@@ -121,11 +121,11 @@ class Desk:
         self._catalog.close()
 
     def held(self) -> tuple[Held, ...]:
-        """Return the datasets that can be asked here: loaded, and not damaged."""
+        """Return the datasets that can be asked here: loaded, not damaged, and our own."""
         return tuple(
             Held(summary.name, summary.dictionary)
             for summary in self.datasets()
-            if summary.snapshot and not summary.damage
+            if summary.snapshot and not summary.damage and not summary.share
         )
 
     def datasets(self) -> tuple[DatasetSummary, ...]:

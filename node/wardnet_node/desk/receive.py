@@ -20,6 +20,8 @@ from wardnet_node.desk.knowledge import Known
 from wardnet_node.desk.ledger import Ledger
 from wardnet_node.desk.steward_events import about_study, by_coordinator
 from wardnet_node.desk.taken_back import Listed
+from wardnet_node.notify.message import Kind
+from wardnet_node.notify.queue import enqueue
 from wardnet_node.vault.catalog import Catalog
 
 MAXIMUM_UNDECIDED: Final = 1000
@@ -76,6 +78,8 @@ class Received(Ledger):
                     raise WardnetError(Reason.WORK_LIMIT, rule=rule)
                 studies.put_study(connection, study.digest, envelope, at=at)
                 log.append(connection, about_study(event, study, envelope), at=at)
+                if before is None:
+                    enqueue(connection, Kind.STUDY_RECEIVED, at=at)
 
     def _check_joined(self, envelope: Envelope, *, at: datetime) -> None:
         """Refuse signatures that would spoil what is held: all of them must hold together."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Toml: TypeAlias = (
-    "bool | int | str | Sequence[str] | Mapping[str, Toml] | Sequence[Mapping[str, Toml]]"
+    "bool | float | str | Sequence[str] | Mapping[str, Toml] | Sequence[Mapping[str, Toml]]"
 )
 
 
@@ -24,6 +24,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "unexpected_keyword_argument": "there is no such field; look at its spelling",
     "string_type": "it must be text in quotes",
     "int_type": "it must be a whole number without quotes",
+    "float_type": "it must be a number without quotes",
     "bool_type": "it must be true or false, without quotes",
     "tuple_type": 'it must be a list such as ["a", "b"]',
     "dict_type": "it must be a section with fields of its own",
@@ -31,7 +32,13 @@ _WORDS: Final[Mapping[str, str]] = {
 }
 
 
-def read(adapter: TypeAdapter[T], path: Path, *, patterns: Mapping[str, str]) -> T:
+def read(
+    adapter: TypeAdapter[T],
+    path: Path,
+    *,
+    patterns: Mapping[str, str],
+    invalid: Reason = Reason.DICTIONARY_INVALID,
+) -> T:
     """Read a file into a typed value, refusing unknown fields.
 
     Parameters
@@ -42,11 +49,13 @@ def read(adapter: TypeAdapter[T], path: Path, *, patterns: Mapping[str, str]) ->
         Of the file.
     patterns : Mapping of str to str
         What a text of a certain pattern must look like, in words.
+    invalid : Reason
+        What is raised for a mistake; its sentence names `path`, `field` and `rule`.
 
     Raises
     ------
     WardnetError
-        `FILE_UNREADABLE`, or `DICTIONARY_INVALID` naming the file, the field and the rule.
+        `FILE_UNREADABLE`, or `invalid` naming the file, the field and the rule.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -55,14 +64,15 @@ def read(adapter: TypeAdapter[T], path: Path, *, patterns: Mapping[str, str]) ->
             Reason.FILE_UNREADABLE, file=str(path), rule=error.strerror or "it cannot be opened"
         ) from error
     except UnicodeDecodeError:
-        raise _invalid(path, "the document", "it is not UTF-8") from None
+        raise _invalid(invalid, path, "the document", "it is not UTF-8") from None
     except tomllib.TOMLDecodeError as error:
-        raise _invalid(path, "the document", str(error)) from None
+        raise _invalid(invalid, path, "the document", str(error)) from None
     try:
         return adapter.validate_json(json.dumps(document, default=str), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise _invalid(path, _field(document, first["loc"]), _rule(first, patterns)) from None
+        field = _field(document, first["loc"])
+        raise _invalid(invalid, path, field, _rule(first, patterns)) from None
 
 
 def _rule(error: "ErrorDetails", patterns: Mapping[str, str]) -> str:
@@ -100,7 +110,7 @@ def _lines(table: Mapping[str, Toml], place: tuple[str, ...]) -> Iterator[str]:
 
 
 def _is_section(value: Toml) -> bool:
-    if isinstance(value, str | bool | int):
+    if isinstance(value, str | bool | int | float):
         return False
     return isinstance(value, Mapping) or any(isinstance(entry, Mapping) for entry in value)
 
@@ -125,5 +135,5 @@ def _field(document: Mapping[str, object], place: Sequence[int | str]) -> str:
     return ".".join(map(str, place)) or "the document"
 
 
-def _invalid(path: Path, field: str, rule: str) -> WardnetError:
-    return WardnetError(Reason.DICTIONARY_INVALID, path=str(path), field=field, rule=rule)
+def _invalid(reason: Reason, path: Path, field: str, rule: str) -> WardnetError:
+    return WardnetError(reason, path=str(path), field=field, rule=rule)

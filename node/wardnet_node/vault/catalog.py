@@ -19,6 +19,10 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.keystore import Keystore
 from wardnet.transactions import Transactions
 from wardnet_node import usage
+from wardnet_node.desk.shares import moments
+from wardnet_node.desk.shares import store as shares
+from wardnet_node.notify import queue as notifications
+from wardnet_node.vault import consent, received
 from wardnet_node.vault.disk import disk_errors
 
 if TYPE_CHECKING:
@@ -202,6 +206,12 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
         """,
     ),
     (*witness.SCHEMA, *cosigned.SCHEMA),
+    notifications.SCHEMA,
+    consent.SCHEMA,
+    shares.SCHEMA,
+    (*received.SCHEMA, *moments.SCHEMA),
+    search.BY_RECIPIENT,
+    usage.SHARED,
 )
 """Each brings a catalog from one version to the next; they are only ever added to."""
 

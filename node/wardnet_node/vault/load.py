@@ -96,6 +96,19 @@ class Load:
             raise WardnetError(Reason.FILE_EMPTY, file=str(file), rule="rows that fit")
         self._finish()
 
+    def take_whole(self, batches: Iterable[Batch]) -> None:
+        """Write batches that nothing was left out of; durable when the call returns.
+
+        Raises
+        ------
+        WardnetError
+            `DISK_FULL`, and whatever `batches` raises.
+        """
+        for batch in batches:
+            self.tally.add(batch)
+            self._add(batch)
+        self._finish()
+
     def keep(self) -> None:
         """Leave the segments where they are: a snapshot holds them now."""
         self._kept = True

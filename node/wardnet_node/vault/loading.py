@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Final
 
 from wardnet.audit.entry import EventType
@@ -13,7 +14,7 @@ from wardnet_node.vault.keys import DatasetKey
 from wardnet_node.vault.load import Load
 from wardnet_node.vault.patients import PatientIndex
 from wardnet_node.vault.scan import scan
-from wardnet_node.vault.store import Store, held
+from wardnet_node.vault.store import Store, own
 from wardnet_node.vault.tables import (
     PATIENTS,
     ROWS,
@@ -60,11 +61,11 @@ def begin(store: Store, name: str, *, append: bool) -> Base:
     Raises
     ------
     WardnetError
-        `NOT_ADOPTED`; `DICTIONARY_MISMATCH` when rows would be appended under another
-        dictionary; `VAULT_DAMAGED`.
+        `NOT_ADOPTED`; `DATASET_RECEIVED`; `DICTIONARY_MISMATCH` when rows would be appended under
+        another dictionary; `VAULT_DAMAGED`.
     """
     with store.catalog.reading() as connection:
-        record = held(connection, name)
+        record = own(connection, name)
         last = tables.snapshot(connection, record.id, number=record.head)
         stored = tables.segments(connection, record.id, number=record.head)
     if append and last is not None and last.dictionary != record.dictionary:
@@ -121,48 +122,67 @@ def commit(
     WardnetError
         `IN_USE` when something changed since the load began; `DISK_FULL`.
     """
+    with store.catalog.transaction() as connection:
+        # Nothing may have changed since the load began.
+        if tables.dataset(connection, base.dataset.name) != base.dataset:
+            raise WardnetError(
+                Reason.IN_USE,
+                path=base.dataset.name,
+                rule="it was loaded, adopted or dropped meanwhile",
+            )
+        operation = "append" if base.append else "replace"
+        return settle(
+            store, connection, base, load, rejects=rejects, loaded=loaded, operation=operation
+        )
+
+
+def settle(
+    store: Store,
+    connection: Connection,
+    base: Base,
+    load: Load,
+    *,
+    rejects: Mapping[str, int],
+    loaded: str,
+    operation: str,
+) -> SnapshotRecord:
+    """Make durable segments the next snapshot of a dataset, inside the caller's transaction."""
     name, dataset_id, number = base.dataset.name, base.dataset.id, base.dataset.head + 1
     rows = load.tally.stored + sum(segment.rows for segment in base.earlier)
     patients = rows if base.patients is None else base.patients.seen
     last = None if base.last is None else base.last.quality
     quality = load.tally.quality(rejects=rejects, patients=patients, last=last)
     digest = base.dataset.dictionary.digest
-    with store.catalog.transaction() as connection:
-        # 1. Nothing may have changed since the load began.
-        if tables.dataset(connection, name) != base.dataset:
-            raise WardnetError(
-                Reason.IN_USE, path=name, rule="it was loaded, adopted or dropped meanwhile"
+    # 1. The new segments live from this snapshot on.
+    if not base.append:
+        tables.end_rows(connection, dataset_id, number=number)
+    for kind, made in ((ROWS, load.rows), (PATIENTS, load.new_patients)):
+        for written in made:
+            key = base.key.wrap(written.key, written.aad)
+            tables.put_segment(
+                connection, written, dataset_id=dataset_id, kind=kind, key=key, born=number
             )
-        # 2. The new segments live from this snapshot on.
-        if not base.append:
-            tables.end_rows(connection, dataset_id, number=number)
-        for kind, made in ((ROWS, load.rows), (PATIENTS, load.new_patients)):
-            for written in made:
-                key = base.key.wrap(written.key, written.aad)
-                tables.put_segment(
-                    connection, written, dataset_id=dataset_id, kind=kind, key=key, born=number
-                )
-        # 3. The snapshot names them all.
-        found = tables.segments(connection, dataset_id, number=number)
-        snapshot = SnapshotRecord(
-            number=number,
-            manifest=tables.manifest(name, number, found, dictionary=digest),
-            dictionary=base.dataset.dictionary,
-            rows=rows,
-            patients=patients,
-            loaded=loaded,
-            quality=quality,
-        )
-        tables.put_snapshot(connection, dataset_id, snapshot)
-        # 4. Queries under way may still read the snapshot before; older ones are forgotten.
-        tables.forget_before(connection, dataset_id, number=number - 1)
-        usage.note_stored(connection, name, at=loaded)
-        store.log(
-            connection,
-            EventType.DATASET_LOADED,
-            name,
-            operation="append" if base.append else "replace",
-            snapshot=snapshot.id,
-            dictionary=digest,
-        )
+    # 2. The snapshot names them all.
+    found = tables.segments(connection, dataset_id, number=number)
+    snapshot = SnapshotRecord(
+        number=number,
+        manifest=tables.manifest(name, number, found, dictionary=digest),
+        dictionary=base.dataset.dictionary,
+        rows=rows,
+        patients=patients,
+        loaded=loaded,
+        quality=quality,
+    )
+    tables.put_snapshot(connection, dataset_id, snapshot)
+    # 3. Queries under way may still read the snapshot before; older ones are forgotten.
+    tables.forget_before(connection, dataset_id, number=number - 1)
+    usage.note_stored(connection, name, at=loaded)
+    store.log(
+        connection,
+        EventType.DATASET_LOADED,
+        name,
+        operation=operation,
+        snapshot=snapshot.id,
+        dictionary=digest,
+    )
     return snapshot

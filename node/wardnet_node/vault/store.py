@@ -8,20 +8,22 @@ from sqlite3 import Connection
 from typing import Final
 
 from wardnet import clock
-from wardnet.audit import log
+from wardnet.audit import log, tags
 from wardnet.audit.entry import Actor, Event, EventType, Outcome
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.keystore import Keystore
 from wardnet.identity.member import Member
 from wardnet.question.dictionary import Dictionary
+from wardnet_node import usage
 from wardnet_node.intake.local_part import LocalPart
+from wardnet_node.vault import received, tables
 from wardnet_node.vault import segments as files
-from wardnet_node.vault import tables
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.disk import exclusive_lock
 from wardnet_node.vault.keys import KEY_BYTES, DatasetKey, Keyring
-from wardnet_node.vault.snapshot import SegmentRef
-from wardnet_node.vault.tables import DatasetRecord, SegmentRecord
+from wardnet_node.vault.patients import StoredPatients
+from wardnet_node.vault.snapshot import SegmentRef, Snapshot
+from wardnet_node.vault.tables import DatasetRecord, SegmentRecord, SnapshotRecord
 
 _AT_THE_MACHINE: Final = Actor(subject="operator")
 _PSEUDONYMS: Final = "v1|pseudonym key"
@@ -36,19 +38,35 @@ class Store:
         self.member = member
         self.folder = home / "vault" / "seg"
         self.reports = home / "reports"
+        self._shortening = tags.shortening_key(keystore.derive(tags.PURPOSE))
         self.lock = home / "vault" / "lock"
         """Shared while a load is under way, exclusive while files are removed."""
         for folder in (self.folder.parent, self.folder):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def new_dataset(self, dictionary: Dictionary, local: LocalPart) -> DatasetRecord:
-        """Make the keys of a new dataset, inside the caller's transaction."""
+    def new_dataset(
+        self,
+        dictionary: Dictionary,
+        local: LocalPart,
+        *,
+        name: str = "",
+        pseudonyms: bytes | None = None,
+    ) -> DatasetRecord:
+        """Make the keys of a new dataset, inside the caller's transaction.
+
+        Parameters
+        ----------
+        name : str
+            Here; the dictionary's own when empty.
+        pseudonyms : bytes or None
+            The key that the patients' pseudonyms were made with, 32 bytes; None for a new one.
+        """
         dataset_id = str(uuid.uuid4())
         self.keyring.create(dataset_id)
-        pseudonyms = secrets.token_bytes(KEY_BYTES)
+        pseudonyms = pseudonyms or secrets.token_bytes(KEY_BYTES)
         return DatasetRecord(
             id=dataset_id,
-            name=dictionary.name,
+            name=name or dictionary.name,
             dictionary=dictionary,
             local=local,
             pseudonyms=self.keyring.key(dataset_id).wrap(pseudonyms, _PSEUDONYMS),
@@ -57,7 +75,8 @@ class Store:
 
     def pseudonym_key(self, record: DatasetRecord) -> bytes:
         """Return the key that a dataset's patients get their pseudonyms under."""
-        return self.keyring.key(record.id).unwrap(record.pseudonyms, _PSEUDONYMS)
+        own = self.keyring.key(record.id).unwrap(record.pseudonyms, _PSEUDONYMS)
+        return own + self._shortening
 
     def refs(self, stored: Iterable[SegmentRecord], key: DatasetKey) -> tuple[SegmentRef, ...]:
         """Return what opens the segments."""
@@ -70,6 +89,42 @@ class Store:
             )
             for segment in stored
         )
+
+    def pin(self, record: DatasetRecord, found: SnapshotRecord) -> Snapshot:
+        """Return a snapshot with the keys of its segments.
+
+        Raises
+        ------
+        WardnetError
+            `VAULT_DAMAGED`.
+        """
+        with self.catalog.reading() as connection:
+            stored = tables.segments(connection, record.id, number=found.number)
+        self.check_files(stored)
+        rows = [segment for segment in stored if segment.kind == tables.ROWS]
+        return Snapshot(
+            dataset=record.name,
+            number=found.number,
+            id=found.id,
+            dictionary=found.dictionary,
+            segments=self.refs(rows, self.keyring.key(record.id)),
+            rows=found.rows,
+            patients=found.patients,
+        )
+
+    def patients(self, record: DatasetRecord) -> StoredPatients:
+        """Return what reads the patients of a dataset.
+
+        Raises
+        ------
+        WardnetError
+            `VAULT_DAMAGED`.
+        """
+        with self.catalog.reading() as connection:
+            stored = tables.segments(connection, record.id, number=record.head)
+        known = [segment for segment in stored if segment.kind == tables.PATIENTS]
+        key = self.keyring.key(record.id)
+        return StoredPatients(record.id, self.pseudonym_key(record), self.refs(known, key))
 
     def check_keys(self, records: Iterable[DatasetRecord]) -> None:
         """Check that the keyring has the keys of datasets, and that they open.
@@ -160,3 +215,40 @@ def held(connection: Connection, name: str) -> DatasetRecord:
     if record is None:
         raise WardnetError(Reason.NOT_ADOPTED, dataset=name)
     return record
+
+
+def own(connection: Connection, name: str) -> DatasetRecord:
+    """Return an adopted dataset that is this hospital's own, for somebody at the machine.
+
+    Raises
+    ------
+    WardnetError
+        `NOT_ADOPTED`, or `DATASET_RECEIVED` when another hospital has lent it.
+    """
+    record = held(connection, name)
+    check_own(connection, record)
+    return record
+
+
+def check_own(connection: Connection, record: DatasetRecord) -> None:
+    """Refuse a dataset that another hospital has lent: it is read under its grant, and only so.
+
+    Raises
+    ------
+    WardnetError
+        `DATASET_RECEIVED`.
+    """
+    if received.share_of(connection, record.id):
+        raise WardnetError(Reason.DATASET_RECEIVED, dataset=record.name)
+
+
+def begin_drop(store: Store, connection: Connection, record: DatasetRecord) -> None:
+    """Log that a dataset is dropped and hide it; `finish_drops` destroys it, whatever happens."""
+    tables.mark_dropped(connection, record.id)
+    usage.note_stored(connection, record.name, at=clock.to_moment(clock.now()))
+    store.log(
+        connection,
+        EventType.DATASET_DROPPED,
+        record.name,
+        operation="destroyed the key: only a backup of the whole home still opens",
+    )

@@ -6,7 +6,7 @@ from sqlite3 import Connection
 
 from wardnet.question.dictionary import Dictionary
 from wardnet_node.intake.local_part import LocalPart
-from wardnet_node.vault import tables
+from wardnet_node.vault import received, tables
 from wardnet_node.vault.store import Store
 from wardnet_node.vault.tables import DatasetRecord, SnapshotRecord
 
@@ -44,6 +44,8 @@ class DatasetSummary:
         Moment; empty while there is no snapshot.
     adopted : int
         Version of the dictionary that was adopted last; rows loaded before keep theirs.
+    share : str
+        Digest of the request that it was received by; empty for a dataset of our own.
     damage : str
         Why the present rows cannot be read, in words; empty when nothing is seen to be wrong.
     """
@@ -57,6 +59,7 @@ class DatasetSummary:
     bytes: int = 0
     loaded: str = ""
     adopted: int = 0
+    share: str = ""
     damage: str = ""
 
 
@@ -99,5 +102,6 @@ def summarise(connection: Connection, record: DatasetRecord, *, store: Store) ->
         bytes=sum(segment.size for segment in stored),
         loaded=present.loaded,
         adopted=adopted,
+        share=received.share_of(connection, record.id),
         damage=damage,
     )

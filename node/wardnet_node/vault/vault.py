@@ -10,7 +10,9 @@ what a crash leaves behind is in no snapshot and is removed when the vault is op
 """
 
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
+from sqlite3 import Connection
 
 from wardnet import clock
 from wardnet.audit.entry import EventType
@@ -18,7 +20,6 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.keystore import Keystore
 from wardnet.identity.member import Member
 from wardnet.question.dictionary import Dictionary
-from wardnet_node import usage
 from wardnet_node.intake import batches, local_part
 from wardnet_node.intake.blocks import Progress
 from wardnet_node.intake.local_part import LocalPart
@@ -26,10 +27,12 @@ from wardnet_node.intake.rejects import RejectsReport
 from wardnet_node.vault import loading, tables
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.disk import disk_errors, shared_lock
+from wardnet_node.vault.patients import StoredPatients
+from wardnet_node.vault.receive import Received
 from wardnet_node.vault.snapshot import Snapshot
-from wardnet_node.vault.store import Store, held
+from wardnet_node.vault.store import Store, begin_drop, check_own, held, own
 from wardnet_node.vault.summary import Adopted, DatasetSummary, LoadReport, summarise
-from wardnet_node.vault.tables import ROWS, SnapshotRecord
+from wardnet_node.vault.tables import DatasetRecord, SnapshotRecord
 
 
 class Vault:
@@ -53,6 +56,11 @@ class Vault:
         self._store = Store(home, keystore, catalog, member=member)
         self._catalog = catalog
         self._store.recover()
+
+    @cached_property
+    def received(self) -> Received:
+        """Return the datasets that other hospitals have lent."""
+        return Received(self._store)
 
     def adopt(self, dictionary: Dictionary, local: LocalPart) -> None:
         """Take up a dataset's shared part, with the hospital's own part; rows stay as they are.
@@ -208,28 +216,27 @@ class Vault:
         Raises
         ------
         WardnetError
-            `DATASET_UNAVAILABLE`, also for a number that is not kept; `VAULT_DAMAGED`.
+            `DATASET_UNAVAILABLE`, also for a number that is not kept; `DATASET_RECEIVED`;
+            `VAULT_DAMAGED`.
         """
         with self._catalog.reading() as connection:
-            record = tables.dataset(connection, name)
-            if record is None:
-                raise WardnetError(Reason.DATASET_UNAVAILABLE, dataset=name)
+            record = self._asked(connection, name)
             number = record.head if number is None else number
             found = tables.snapshot(connection, record.id, number=number)
-            stored = tables.segments(connection, record.id, number=number)
-        if found is None:
-            raise WardnetError(Reason.DATASET_UNAVAILABLE, dataset=name)
-        self._store.check_files(stored)
-        rows = [segment for segment in stored if segment.kind == ROWS]
-        return Snapshot(
-            dataset=name,
-            number=number,
-            id=found.id,
-            dictionary=found.dictionary,
-            segments=self._store.refs(rows, self._store.keyring.key(record.id)),
-            rows=found.rows,
-            patients=found.patients,
-        )
+            if found is None:
+                raise WardnetError(Reason.DATASET_UNAVAILABLE, dataset=name)
+            return self._store.pin(record, found)
+
+    def patients(self, name: str) -> StoredPatients:
+        """Return what reads the patients of a dataset, over all its snapshots.
+
+        Raises
+        ------
+        WardnetError
+            `DATASET_UNAVAILABLE`; `DATASET_RECEIVED`; `VAULT_DAMAGED`.
+        """
+        with self._catalog.reading() as connection:
+            return self._store.patients(self._asked(connection, name))
 
     def drop(self, name: str) -> None:
         """Destroy a dataset's key, and with it every copy of its rows; then remove what is left.
@@ -237,19 +244,18 @@ class Vault:
         Raises
         ------
         WardnetError
-            `NOT_ADOPTED`.
+            `NOT_ADOPTED`, `DATASET_RECEIVED`.
         """
         # 1. Log first. From here on the drop will be finished, whatever happens.
         with self._catalog.transaction() as connection:
-            record = held(connection, name)
-            tables.mark_dropped(connection, record.id)
-            usage.note_stored(connection, name, at=clock.to_moment(clock.now()))
-            self._store.log(
-                connection,
-                EventType.DATASET_DROPPED,
-                name,
-                operation="destroyed the key: only a backup of the whole home still opens",
-            )
+            begin_drop(self._store, connection, own(connection, name))
         # 2. Then destroy, and remove the files.
         self._store.finish_drops()
         self._store.recover()
+
+    def _asked(self, connection: Connection, name: str) -> DatasetRecord:
+        record = tables.dataset(connection, name)
+        if record is None:
+            raise WardnetError(Reason.DATASET_UNAVAILABLE, dataset=name)
+        check_own(connection, record)
+        return record

@@ -5,24 +5,34 @@ by another way than the network: on the telephone, on paper, face to face. All k
 of a signing key (SubjectPublicKeyInfo), hexadecimal.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from functools import cached_property
 from typing import Final, Literal, Self
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
 from wardnet import canonical
 from wardnet.errors import Reason, WardnetError
-from wardnet.identity.certificates import read_certificate
-from wardnet.identity.envelope import Envelope
+from wardnet.identity.envelope import key_of, signing_keys
 from wardnet.question.dictionary import STRICT
 from wardnet.question.fields import InOrder, Layout, Line, SomeInOrder
 from wardnet.question.query import Digest, Id
+
+__all__ = [
+    "NOBODY",
+    "AddressBook",
+    "Organisation",
+    "Steward",
+    "approval_missing",
+    "check_approved",
+    "from_bytes",
+    "key_of",
+    "signing_keys",
+    "to_bytes",
+]
 
 NOBODY: Final[frozenset[str]] = frozenset()
 
@@ -184,29 +194,6 @@ def approval_missing(
     rule = f"{_HOW_MANY[needed]} of {organisation}"
     rule += " who did not request it" if requested else ""
     return WardnetError(Reason.APPROVAL_MISSING, rule=rule)
-
-
-def key_of(certificate: bytes) -> str:
-    """Return the fingerprint of a certificate's key: SHA-256 of SubjectPublicKeyInfo, hexadecimal.
-
-    Parameters
-    ----------
-    certificate : bytes
-        DER.
-
-    Raises
-    ------
-    WardnetError
-        `CERTIFICATE_REFUSED` when it cannot be read.
-    """
-    key = read_certificate(certificate).public_key()
-    info = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(info).hexdigest()
-
-
-def signing_keys(envelope: Envelope) -> frozenset[str]:
-    """Return the fingerprints of all keys that have signed an envelope; `verify` it before."""
-    return frozenset(key_of(signature.certificates[0]) for signature in envelope.signatures)
 
 
 _ADAPTER: Final = TypeAdapter(AddressBook)

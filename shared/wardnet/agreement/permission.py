@@ -21,7 +21,7 @@ from wardnet.agreement.purpose import Purpose, excess
 from wardnet.agreement.study import Researcher
 from wardnet.agreement.view import Held, View
 from wardnet.errors import Reason, WardnetError
-from wardnet.question.cohort import And, Cohort, Everyone, columns_of
+from wardnet.question.cohort import columns_of, joined_by_and
 from wardnet.question.grammar import write
 from wardnet.question.query import Query
 
@@ -110,7 +110,7 @@ def _hospitals(query: Query, view: View, at: datetime) -> Iterator[WardnetError]
         known = view.book.organisation(name)
         if known is not None and known.nodes and view.revoked_by(name).issuperset(known.nodes):
             yield WardnetError(Reason.KEY_REVOKED, identity=name)
-        if not _told(name, view, at):
+        if not is_told(name, view, at):
             yield WardnetError(Reason.REVOCATIONS_STALE, hospital=view.hospital, identity=name)
 
 
@@ -146,7 +146,7 @@ def _researcher(request: Request, held: Held, view: View, at: datetime) -> Itera
             yield WardnetError(
                 Reason.RESEARCHER_NOT_VOUCHED, hospital=view.hospital, identity=person.id
             )
-        if not _told(person.organisation, view, at):
+        if not is_told(person.organisation, view, at):
             yield WardnetError(
                 Reason.REVOCATIONS_STALE, hospital=view.hospital, identity=person.organisation
             )
@@ -163,7 +163,7 @@ def _vouched(person: Researcher, held: Held, view: View) -> bool:
     )
 
 
-def _told(name: str, view: View, at: datetime) -> bool:
+def is_told(name: str, view: View, at: datetime) -> bool:
     """Say whether the hospital knows what an organisation, if it can sign, has taken back."""
     organisation = view.book.organisation(name)
     if name == view.hospital or organisation is None:
@@ -182,7 +182,7 @@ def _data(request: Request, held: Held) -> Iterator[WardnetError]:
     if query.dictionary != data.dictionary:
         yield WardnetError(Reason.DICTIONARY_OUTDATED, dataset=query.dataset)
     agreement = held.agreement
-    own = _conditions(query.cohort) - _conditions(agreement.cohort)
+    own = joined_by_and(query.cohort) - joined_by_and(agreement.cohort)
     looked_at = frozenset[str]().union(*map(columns_of, own))
     beyond = (request.columns - set(agreement.columns)) | (
         looked_at - set(agreement.cohort_columns)
@@ -206,7 +206,7 @@ def _limits(request: Request, held: Held) -> Iterator[tuple[str, str]]:
     methods = {(method.name, method.version) for method in agreement.methods}
     if (query.method, query.method_version) not in methods:
         yield "methods", f"{query.method} version {query.method_version} was not agreed on"
-    if not _conditions(agreement.cohort) <= _conditions(query.cohort):
+    if not joined_by_and(agreement.cohort) <= joined_by_and(query.cohort):
         yield "cohort", f"the cohort must hold the condition {write(agreement.cohort)}"
     if not set(query.hospitals) <= set(held.study.setting.hospitals):
         yield "hospitals", "the study does not name all of them"
@@ -214,14 +214,3 @@ def _limits(request: Request, held: Held) -> Iterator[tuple[str, str]]:
         yield "minimum_hospitals", f"at least {agreement.minimum_hospitals} must take part"
     if query.minimum_patients < agreement.minimum_patients:
         yield "minimum_patients", f"at least {agreement.minimum_patients} must be described"
-
-
-def _conditions(cohort: Cohort) -> frozenset[Cohort]:
-    """Return the conditions that a cohort joins by `and`."""
-    match cohort:
-        case Everyone():
-            return frozenset()
-        case And(of=parts):
-            return frozenset[Cohort]().union(*(_conditions(part) for part in parts))
-        case _:
-            return frozenset({cohort})

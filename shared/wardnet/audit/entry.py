@@ -67,6 +67,16 @@ class EventType(StrEnum):
     AUDITOR_REVOKED = "auditor_revoked"
     AUDITOR_INVITED = "auditor_invited"
     AUDITOR_LOGIN = "auditor_login"
+    CONSENT_CHANGED = "consent_changed"
+    SHARE_REQUESTED = "share_requested"
+    SHARE_DECLINED = "share_declined"
+    SHARE_GRANTED = "share_granted"
+    SHARE_REVOKED = "share_revoked"
+    SHARE_READY = "share_ready"
+    SHARE_FETCHED = "share_fetched"
+    SHARE_OPENED = "share_opened"
+    SHARE_READ = "share_read"
+    SHARE_DESTROYED = "share_destroyed"
 
 
 class Outcome(StrEnum):

@@ -5,7 +5,7 @@ transaction of the entry itself. They only find: what is shown is read from the 
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import Field, StringConstraints
@@ -33,16 +33,27 @@ _PATHS: Final = {
     "dataset": "$.dataset",
     "request_digest": "$.request_digest",
 }
-_FIELDS: Final = ", ".join(_PATHS)
+_RECIPIENT: Final = {"recipient": "$.recipient"}
 
 
-def _read_from(row: str) -> str:
+def _read_from(row: str, paths: Mapping[str, str] = _PATHS) -> str:
     text = f"CAST({row}.entry AS TEXT)"
-    return ", ".join(f"json_extract({text}, '{path}')" for path in _PATHS.values())
+    return ", ".join(f"json_extract({text}, '{path}')" for path in paths.values())
 
 
 def _tags_of(row: str) -> str:
     return f"json_each(CAST({row}.entry AS TEXT), '$.patient_tags')"
+
+
+def _trigger(paths: Mapping[str, str]) -> str:
+    return f"""
+    CREATE TRIGGER access_log_is_searched AFTER INSERT ON access_log BEGIN
+        INSERT OR REPLACE INTO access_log_fields (seq, {", ".join(paths)})
+        VALUES (new.seq, {_read_from("new", paths)});
+        INSERT OR IGNORE INTO access_log_tags (tag, seq)
+        SELECT value, new.seq FROM {_tags_of("new")};
+    END
+    """  # noqa: S608 - constants
 
 
 SCHEMA: Final = (
@@ -60,23 +71,29 @@ SCHEMA: Final = (
     ) STRICT, WITHOUT ROWID
     """,
     f"""
-    INSERT INTO access_log_fields (seq, {_FIELDS})
+    INSERT INTO access_log_fields (seq, {", ".join(_PATHS)})
     SELECT seq, {_read_from("access_log")} FROM access_log
     """,  # noqa: S608 - constants
     f"""
     INSERT OR IGNORE INTO access_log_tags (tag, seq)
     SELECT value, seq FROM access_log, {_tags_of("access_log")}
     """,  # noqa: S608 - constants
-    f"""
-    CREATE TRIGGER access_log_is_searched AFTER INSERT ON access_log BEGIN
-        INSERT OR REPLACE INTO access_log_fields (seq, {_FIELDS})
-        VALUES (new.seq, {_read_from("new")});
-        INSERT OR IGNORE INTO access_log_tags (tag, seq)
-        SELECT value, new.seq FROM {_tags_of("new")};
-    END
-    """,  # noqa: S608 - constants
+    _trigger(_PATHS),
 )
 """Statements for the owner's migrations, after the log's own."""
+
+BY_RECIPIENT: Final = (
+    "ALTER TABLE access_log_fields ADD COLUMN recipient TEXT",
+    f"""
+    UPDATE access_log_fields SET recipient = (
+        SELECT {_read_from("access_log", _RECIPIENT)} FROM access_log
+        WHERE access_log.seq = access_log_fields.seq
+    )
+    """,  # noqa: S608 - constants
+    "DROP TRIGGER access_log_is_searched",
+    _trigger(_PATHS | _RECIPIENT),
+)
+"""Statements for a later migration."""
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -101,6 +118,8 @@ class Search:
         About which one; by which one.
     request : str
         SHA-256 of a signed request, hexadecimal.
+    recipient : str
+        Part of who received something, e.g. a hospital's id.
     tag : str
         Keyed tag of a patient.
     after, before : int
@@ -118,6 +137,7 @@ class Search:
     dataset: Text = ""
     method: Text = ""
     request: Text = ""
+    recipient: Text = ""
     tag: Text = ""
     after: Place = 0
     before: Place = 0
@@ -174,6 +194,7 @@ def scan(
         ("dataset = ?", wanted.dataset),
         ("instr(operation, ?) = 1", f"{wanted.method} " if wanted.method else ""),
         ("request_digest = ?", wanted.request),
+        ("instr(recipient, ?) > 0", wanted.recipient),
         ("seq > ?", wanted.after),
         ("seq < ?", wanted.before),
         ("time >= ?", within.since),

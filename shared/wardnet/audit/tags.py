@@ -11,14 +11,17 @@ import binascii
 import hmac
 import secrets
 import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated, Final, TypeAlias
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import Field
 
-from wardnet.audit.entry import Entry
+from wardnet.audit.entry import Entry, Event
 from wardnet.audit.log import Connection
 from wardnet.errors import Reason, WardnetError
 
@@ -43,6 +46,12 @@ RETENTION_YEARS: Final = 6
 Years: TypeAlias = Annotated[int, Field(ge=1, le=100)]
 """Type of such a setting."""
 
+LONGEST: Final = 16
+"""Bytes of a patient's number; a longer one is shortened to as many, with a key."""
+
+MOST_TAGS: Final = 500
+"""Of one entry: who looks for one patient is not shown a megabyte of others' tags."""
+
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 
@@ -62,7 +71,39 @@ def tag(key: bytes, patient: str) -> str:
     str
         64 hexadecimal characters.
     """
-    return hmac.digest(key, unicodedata.normalize("NFC", patient.strip()).encode(), "sha256").hex()
+    number = unicodedata.normalize("NFC", patient.strip()).encode()
+    if len(number) > LONGEST:
+        return tag_of_shortened(key, shortened(number, shortening_key(key)))
+    return hmac.digest(key, number, "sha256").hex()
+
+
+def tag_of_shortened(key: bytes, number: bytes) -> str:
+    """Return the tag of a patient whose long number is known in its shortened form only."""
+    return hmac.digest(key, b"\0" + number, "sha256").hex()
+
+
+def shortened(number: bytes, key: bytes) -> bytes:
+    """Return 16 bytes in the place of a longer number: the same in all datasets of a hospital.
+
+    Parameters
+    ----------
+    key : bytes
+        Of `shortening_key`.
+    """
+    return hmac.digest(key, number, "sha256")[:LONGEST]
+
+
+def shortening_key(key: bytes) -> bytes:
+    """Return the key that long numbers are shortened with; `key` is as for `tag`."""
+    return hmac.digest(key, b"shortening of long numbers", "sha256")
+
+
+def in_batches(event: Event, patients: Iterable[str]) -> Iterator[Event]:
+    """Yield an event as often as it takes to name all patients by their tags, at least once."""
+    left = iter(patients)
+    yield replace(event, patient_tags=tuple(islice(left, MOST_TAGS)))
+    while named := tuple(islice(left, MOST_TAGS)):
+        yield replace(event, patient_tags=named)
 
 
 def seal(connection: Connection, detail: bytes, *, tag: str, at: datetime) -> str:

@@ -271,7 +271,8 @@ def _verdict(
     if cosigned:
         proven += _witnesses(checkpoint, pinned, cosigned)
     if fitting[0]:
-        proven.append(f"Of the same history are the checkpoints that others hold: {fitting[0]}.")
+        held = "1 checkpoint is" if fitting[0] == 1 else f"{fitting[0]} checkpoints are"
+        proven.append(f"{held} held by others, of this same history.")
     if fitting[1]:
         not_proven.append(
             f"Whether other checkpoints are of the same history ({fitting[1]}): only a complete "

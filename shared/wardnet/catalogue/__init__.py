@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from wardnet.catalogue import identity, intake, log, machines, permission, requests, rounds
+from wardnet.catalogue import (
+    identity,
+    intake,
+    log,
+    machines,
+    permission,
+    requests,
+    rounds,
+    sharing,
+)
 from wardnet.reasons import Reason, Row
 
 CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
@@ -17,6 +26,7 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         **identity.ROWS,
         **permission.ROWS,
         **rounds.ROWS,
+        **sharing.ROWS,
         **log.ROWS,
         **machines.ROWS,
     }

@@ -26,6 +26,34 @@ ROWS: Final[Mapping[Reason, Row]] = {
         "listens, and for TLS the authority that vouches for it; then send again.",
         retry=True,
     ),
+    Reason.NOTIFICATION_AWAY: Row(
+        _S.UNAVAILABLE,
+        "Nobody can be notified through {address}: {rule}. Check {setting}, that the service "
+        "runs, and that a firewall lets the node out to it; then `wardnet-node notify test`.",
+        retry=True,
+    ),
+    Reason.NOTIFICATION_UNTRUSTED: Row(
+        _S.UNAUTHENTICATED,
+        "Nobody is notified through {address}, for there is no trusted TLS: {rule}. Name the "
+        "file of the authority that vouches for it in notify_authority, or correct {setting}; "
+        "then `wardnet-node notify test`.",
+    ),
+    Reason.NOTIFICATION_LOGIN: Row(
+        _S.UNAUTHENTICATED,
+        "The mail server {address} does not let the node in: {rule}. Correct notify_mail_user "
+        "and the file that notify_mail_password_file names, then `wardnet-node notify test`.",
+    ),
+    Reason.NOTIFICATION_REFUSED: Row(
+        _S.FAILED_PRECONDITION,
+        "{address} was reached and does not take the notification: {rule}. Correct {setting}, "
+        "then `wardnet-node notify test`.",
+        retry=True,
+    ),
+    Reason.NOTIFICATION_OFF: Row(
+        _S.FAILED_PRECONDITION,
+        "Notifications are off. Set notify_mail_server or notify_webhook, as "
+        "docs/hospital.md shows, and try again.",
+    ),
     Reason.WAIT_TOO_LONG: Row(
         _S.DEADLINE_EXCEEDED,
         "No answer within {seconds} seconds. The query goes on; `wardnet query wait {query}` "

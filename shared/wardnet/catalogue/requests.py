@@ -73,7 +73,7 @@ ROWS: Final[Mapping[Reason, Row]] = {
     ),
     Reason.DICTIONARY_OUTDATED: Row(
         _S.FAILED_PRECONDITION,
-        "The query is for another version of the dictionary of {dataset}. Fetch the current "
+        "This is for another version of the dictionary of {dataset}. Fetch the current "
         "one with `wardnet dictionary {dataset}` and ask again.",
     ),
 }

@@ -175,7 +175,16 @@ def search_options(function: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-_FILTERS: Final = ("subject", "organisation", "study", "purpose", "dataset", "method", "request")
+_FILTERS: Final = (
+    "subject",
+    "organisation",
+    "study",
+    "purpose",
+    "dataset",
+    "method",
+    "request",
+    "recipient",
+)
 
 _OPTIONS: Final = (
     click.option("--researcher", "subject", help="Part of who acted."),
@@ -184,7 +193,8 @@ _OPTIONS: Final = (
     click.option("--purpose", help="Part of the purpose, e.g. DUO:0000006."),
     click.option("--dataset", help="About which one."),
     click.option("--method", help="By which one, e.g. count."),
-    click.option("--request", help="SHA-256 of the signed query."),
+    click.option("--request", help="SHA-256 of the signed query, or of a request for records."),
+    click.option("--recipient", help="Part of who received something, e.g. a hospital's id."),
     click.option(
         "--type",
         "kind",

@@ -1,7 +1,8 @@
 """The authorities of a network: make the root and the issuing one, and issue leaves.
 
-Only the coordinator's TLS leaf carries server names and may act as a TLS server, so whoever passes
-a client's server name check *is* the network's coordinator.
+Only the coordinator's TLS leaf carries server names that people choose, so whoever passes a
+client's check of such a name *is* the network's coordinator. A node's carries one name that is made
+of its own URI (`Member.server_name`), so whoever passes the check of that name is that node.
 """
 
 import ipaddress
@@ -116,11 +117,13 @@ def issue(
     """
     # 1. The requester holds the key, and it is of the kind that the usage wants.
     public_key = _requested_key(request_der, usage)
-    # 2. Only the coordinator serves; see the top of this module.
+    # 2. Only the coordinator and nodes serve; see the top of this module.
     names = list(server_names)
     if names and (member.role is not Role.COORDINATOR or usage is not Usage.TLS):
-        message = "only the coordinator's TLS certificate carries server names"
+        message = "only the coordinator's TLS certificate carries server names of one's choice"
         raise ValueError(message)
+    if member.role is Role.NODE and usage is Usage.TLS:
+        names = [member.server_name]
     # 3. Everything else comes from the issuer, nothing from the request.
     builder = _builder(
         x509.Name([]),

@@ -5,6 +5,7 @@ References
 DSSE protocol v1.0.2, https://github.com/secure-systems-lab/dsse/blob/v1.0.2/protocol.md; RFC 8032.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,7 @@ from typing import Final, NoReturn, cast
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from wardnet.canonical import MAXIMUM_BYTES
 from wardnet.errors import Reason, WardnetError
@@ -145,6 +147,29 @@ def verify(
     if len(set(members)) != len(members):
         _refuse("somebody signed twice")
     return members
+
+
+def key_of(certificate: bytes) -> str:
+    """Return the fingerprint of a certificate's key: SHA-256 of SubjectPublicKeyInfo, hexadecimal.
+
+    Parameters
+    ----------
+    certificate : bytes
+        DER.
+
+    Raises
+    ------
+    WardnetError
+        `CERTIFICATE_REFUSED` when it cannot be read.
+    """
+    key = read_certificate(certificate).public_key()
+    info = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(info).hexdigest()
+
+
+def signing_keys(envelope: Envelope) -> frozenset[str]:
+    """Return the fingerprints of all keys that have signed an envelope; `verify` it before."""
+    return frozenset(key_of(signature.certificates[0]) for signature in envelope.signatures)
 
 
 def merge(envelopes: Sequence[Envelope]) -> Envelope:

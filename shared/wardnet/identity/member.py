@@ -1,5 +1,6 @@
 """Members: who somebody is in a network, written as the URI in their certificates."""
 
+import hashlib
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -66,6 +67,15 @@ class Member:
     def uri(self) -> str:
         """Return the name that the member's certificates carry."""
         return f"wardnet://{self.network}/{self.role}/{self.id}"
+
+    @property
+    def server_name(self) -> str:
+        """Return the DNS name that a node's TLS certificate carries, for hospitals that dial it.
+
+        No name server knows it (RFC 2606, section 2): it says who answers, not where. A digest,
+        because an id may be written in ways that no DNS name is.
+        """
+        return f"{hashlib.sha256(self.uri.encode()).hexdigest()[:40]}.{self.role}.wardnet.invalid"
 
     @classmethod
     def from_uri(cls, text: str) -> Self:

@@ -28,6 +28,7 @@ from wardnet.question.conditions import (
     Operator,
     Or,
     columns_of,
+    joined_by_and,
     size,
 )
 from wardnet.question.dictionary import NUMBERS, TIMES, Column, ColumnType, Dictionary, number
@@ -52,6 +53,7 @@ __all__ = [
     "check",
     "col",
     "columns_of",
+    "joined_by_and",
     "literal",
     "select",
     "size",

@@ -115,3 +115,20 @@ def columns_of(cohort: Cohort) -> frozenset[str]:
             return frozenset[str]().union(*(columns_of(part) for part in parts))
         case Compare(column=name) | In(column=name) | Between(column=name) | Missing(column=name):
             return frozenset({name})
+
+
+def joined_by_and(cohort: Cohort) -> frozenset[Cohort]:
+    """Return the conditions that a cohort joins by `and`; those of a narrower one are among them.
+
+    Examples
+    --------
+    >>> joined_by_and(And(of=(EVERYONE, Missing(column="age")))) == {Missing(column="age")}
+    True
+    """
+    match cohort:
+        case Everyone():
+            return frozenset()
+        case And(of=parts):
+            return frozenset[Cohort]().union(*(joined_by_and(part) for part in parts))
+        case _:
+            return frozenset({cohort})

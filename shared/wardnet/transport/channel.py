@@ -1,8 +1,9 @@
 """How both ends of a connection are set up: mutual TLS under one root, and every option's reason.
 
 A client believes only the network's root and checks that the server's certificate carries the host
-it dialled. Only the coordinator's certificate carries server names (see `identity.authority`), so
-the server that answers is the coordinator of this network. The server's own checks are in
+it dialled. Only the coordinator's certificate carries such names (see `identity.authority`), so the
+server that answers is the coordinator of this network. Who dials another hospital's node checks the
+name that only that node's certificate carries, wherever it listens. The server's own checks are in
 `interceptors`.
 """
 
@@ -14,8 +15,12 @@ import grpc.aio
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from wardnet.identity.credentials import TlsIdentity
+from wardnet.identity.member import Member
 
 Options: TypeAlias = tuple[tuple[str, int], ...]
+
+RELAY_PORT: Final = 7444
+"""Where the relay of parcels listens, on the coordinator's machine, unless settings say more."""
 
 MESSAGE_BYTES: Final = 4 << 20
 """Largest message either side accepts or sends; more goes in chunks."""
@@ -48,6 +53,13 @@ SERVER: Final[Options] = (
     ("grpc.so_reuseport", 0),  # else two coordinators would share a port unnoticed
 )
 
+BULK: Final[Options] = (
+    ("grpc.http2.lookahead_bytes", 8 << 20),  # what may be under way; 400 MB/s over 20 ms
+    ("grpc.http2.max_frame_size", 1 << 20),  # by default 64 frames carry one chunk: 10 % slower
+    ("grpc.http2.bdp_probe", 0),  # by default it grows until the reader's memory is full of it
+)
+"""Besides the above, where parcels pass; the one who receives sets the window."""
+
 
 def server_credentials(credentials: TlsIdentity) -> grpc.ServerCredentials:
     """Return mutual TLS for a server: a client needs a certificate under the same root."""
@@ -58,7 +70,13 @@ def server_credentials(credentials: TlsIdentity) -> grpc.ServerCredentials:
     )
 
 
-def open_channel(credentials: TlsIdentity, address: str) -> grpc.aio.Channel:
+def open_channel(
+    credentials: TlsIdentity,
+    address: str,
+    *,
+    server: Member | None = None,
+    more: Options = (),
+) -> grpc.aio.Channel:
     """Open a channel for asyncio.
 
     Parameters
@@ -66,10 +84,15 @@ def open_channel(credentials: TlsIdentity, address: str) -> grpc.aio.Channel:
     credentials : TlsIdentity
         Of an enrolled member, or of an invitation.
     address : str
-        `host:port`; the server's certificate must carry the host.
+        `host:port`; the server's certificate must carry the host, unless `server` is given.
+    server : Member, optional
+        The node that must answer there.
+    more : Options
+        `BULK` where parcels pass.
     """
+    named = () if server is None else (("grpc.ssl_target_name_override", server.server_name),)
     return grpc.aio.secure_channel(
-        address, _client_credentials(credentials), options=client_options(address)
+        address, _client_credentials(credentials), options=(*client_options(address), *more, *named)
     )
 
 

@@ -4,9 +4,13 @@ import errno
 import socket
 from pathlib import Path
 
+import grpc.aio
+
 from wardnet import settings
 from wardnet.errors import Reason, WardnetError
+from wardnet.identity.credentials import TlsIdentity
 from wardnet.settings import Settings
+from wardnet.transport.channel import server_credentials
 
 
 def check_listen(effective: Settings, name: str, home: Path) -> None:
@@ -40,6 +44,21 @@ def check_listen(effective: Settings, name: str, home: Path) -> None:
         if rule:
             place = settings.where(effective, name, home)
             raise WardnetError(Reason.WRONG_SETTING, setting=name, path=place, rule=rule) from error
+
+
+def bind(server: grpc.aio.Server, listen: str, credentials: TlsIdentity) -> str:
+    """Take a port for a server and return the address with its number.
+
+    Raises
+    ------
+    WardnetError
+        `IN_USE` when the port is taken.
+    """
+    try:
+        port = server.add_secure_port(listen, server_credentials(credentials))
+    except RuntimeError as error:
+        raise WardnetError(Reason.IN_USE, path=listen, rule="the port is taken") from error
+    return f"{listen.rpartition(':')[0]}:{port}"
 
 
 def _why_not(error: Exception) -> str:

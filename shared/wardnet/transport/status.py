@@ -22,6 +22,8 @@ from wardnet.errors import DETAIL_NAMES, Reason, WardnetError
 METADATA_KEY: Final = "grpc-status-details-bin"
 DOMAIN: Final = "wardnet"
 
+BROKEN: Final = "the connection broke"
+
 _MAXIMUM_DETAIL: Final = 1000
 
 
@@ -56,7 +58,9 @@ def error_from_reason(reason: str, details: Mapping[str, str]) -> WardnetError:
         raise WardnetError(Reason.MALFORMED, field="reason", rule="it is not known here") from error
 
 
-def error_from_rpc(error: grpc.RpcError, address: str) -> WardnetError:
+def error_from_rpc(
+    error: grpc.RpcError, address: str, *, away: Reason = Reason.COORDINATOR_AWAY
+) -> WardnetError:
     """Return the error behind a failed call.
 
     Parameters
@@ -65,13 +69,16 @@ def error_from_rpc(error: grpc.RpcError, address: str) -> WardnetError:
         From a blocking or an asyncio call.
     address : str
         That was called, for the message.
+    away : Reason
+        What it means when nobody answers there; its sentence takes `address` and `rule`.
     """
     if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
-        return _away(address, "the connection broke")
+        return WardnetError(away, address=address, rule=BROKEN)
     named = _from_metadata(error.trailing_metadata() or ())
     if named is not None:
         return named
-    return _from_grpc(error.code(), error.details() or "", address)
+    told = _from_grpc(error.code(), error.details() or "")
+    return WardnetError(away, address=address, rule=told) if isinstance(told, str) else told
 
 
 def _from_metadata(metadata: Iterable[tuple[str, str | bytes]]) -> WardnetError | None:
@@ -94,19 +101,19 @@ def _from_status(data: bytes) -> WardnetError | None:
     return None
 
 
-def _from_grpc(code: grpc.StatusCode, text: str, address: str) -> WardnetError:
+def _from_grpc(code: grpc.StatusCode, text: str) -> WardnetError | str:
     """Put gRPC's own statuses into words; a killed peer may show as any of the last group."""
     match code:
         case grpc.StatusCode.UNAVAILABLE:
-            return _away(address, _why_unavailable(text))
+            return _why_unavailable(text)
         case grpc.StatusCode.DEADLINE_EXCEEDED:
-            return _away(address, "it did not answer in time")
+            return "it did not answer in time"
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
             return WardnetError(Reason.MESSAGE_TOO_LARGE, rule="4 MiB")
         case grpc.StatusCode.UNIMPLEMENTED:
             return WardnetError(Reason.MALFORMED, field="method", rule="it is not known there")
         case _:
-            return _away(address, "the connection broke")
+            return BROKEN
 
 
 def _why_unavailable(text: str) -> str:
@@ -117,11 +124,9 @@ def _why_unavailable(text: str) -> str:
         return "its name is not known"
     if "refused" in lower:
         return "nothing listens there"
-    return "the connection broke"
-
-
-def _away(address: str, rule: str) -> WardnetError:
-    return WardnetError(Reason.COORDINATOR_AWAY, address=address, rule=rule)
+    if "unreachable" in lower or "no route" in lower:
+        return "there is no way to it from here"
+    return BROKEN
 
 
 def _harmless(text: str) -> str:

@@ -13,6 +13,7 @@ from wardnet.canonical import Json
 from wardnet.command import Record, json_option, print_json, print_records
 from wardnet.usage.figure import BYTES, draw
 from wardnet.usage.table import (
+    Handed,
     Period,
     Spent,
     Step,
@@ -20,6 +21,7 @@ from wardnet.usage.table import (
     Usage,
     Work,
     by_method,
+    by_recipient,
     over_time,
     present,
     total,
@@ -70,7 +72,8 @@ def prints_usage(function: Callable[[T], tuple[str, Usage]]) -> Callable[..., No
         if as_json:
             lists: dict[str, Json] = {name: [*records] for name, records in tables.items()}
             told = {"clocked": usage.clocked, "kept": usage.kept, "counted": usage.counted}
-            print_json({**told, **lists})
+            sealed = {"sealed": usage.sealed} if usage.sealed else {}
+            print_json({**told, **sealed, **lists})
         else:
             _print(tables, queries=queries)
             for note in _notes(usage):
@@ -81,10 +84,13 @@ def prints_usage(function: Callable[[T], tuple[str, Usage]]) -> Callable[..., No
 
 def _tables(usage: Usage, step: Step) -> dict[str, list[dict[str, Json]]]:
     stored = present(usage.stored)
+    sealed = bool(usage.sealed)
+    recipients = [_handed("recipient", item) for item in by_recipient(usage.shared)]
     return {
         "stored": [_stored(item) for item in (*stored, total(stored))],
         "methods": [_work("method", item) for item in by_method(usage.spent)],
-        "periods": [_period(step, item) for item in over_time(usage, step)],
+        **({"recipients": recipients} if sealed else {}),
+        "periods": [_period(step, item, sealed=sealed) for item in over_time(usage, step)],
         "queries": [_spent(item) for item in usage.spent],
     }
 
@@ -101,6 +107,8 @@ def _notes(usage: Usage) -> Iterator[str]:
     """Say what the numbers are: a hospital's are not the coordinator's."""
     yield f"Stored: {usage.kept}."
     yield f"Results: {usage.counted}."
+    if usage.sealed:
+        yield f"Shares: {usage.sealed}."
     yield f"Milliseconds: {usage.clocked}."
 
 
@@ -148,11 +156,17 @@ def _work(kind: str, item: Work) -> dict[str, Json]:
     }
 
 
-def _period(kind: str, item: Period) -> dict[str, Json]:
+def _handed(kind: str, item: Handed) -> dict[str, Json]:
+    return {kind: item.name, "shares": item.shares, "sealed_bytes": item.size}
+
+
+def _period(kind: str, item: Period, *, sealed: bool) -> dict[str, Json]:
+    handed = _handed(kind, item.handed) if sealed else {}
     return {
         **_work(kind, item.work),
         "uncompressed_bytes": item.stored.uncompressed,
         "stored_bytes": item.stored.compressed,
+        **handed,
     }
 
 

@@ -1,4 +1,4 @@
-"""Usage as a figure: three panels over the same periods, as SVG that stands for itself."""
+"""Usage as a figure: panels over the same periods, as SVG that stands for itself."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _TIME: Final[Units] = (("ms", 1), ("s", 1e3), ("min", 6e4), ("h", 3.6e6))
 _NUMBER: Final[Units] = (("", 1),)
 
 _LIGHT, _DARK = "#a6cee3", "#1f5a94"  # told apart without colours, too
-_WIDTH, _HEIGHT, _PANEL, _LEFT, _TOP = 760, 660, 200, 70, 60
+_WIDTH, _PANEL, _LEFT, _TOP = 760, 200, 70, 60
 _PLOT_WIDTH, _PLOT_HEIGHT = _WIDTH - _LEFT - 30, 130
 _LABELS: Final = 12
 """Most periods that are named under a panel."""
@@ -31,7 +31,7 @@ class _Bars:
 
 
 def draw(periods: Sequence[Period], *, title: str, clocked: str, notes: Sequence[str] = ()) -> str:
-    """Return a figure of what was stored, spent and answered in each period.
+    """Return a figure of what was stored, spent, answered and handed over in each period.
 
     Parameters
     ----------
@@ -55,7 +55,9 @@ def draw(periods: Sequence[Period], *, title: str, clocked: str, notes: Sequence
     time = [period.work.milliseconds for period in periods]
     queries = [period.work.queries for period in periods]
     results = [period.work.results for period in periods]
-    panels = (
+    shares = [period.handed.shares for period in periods]
+    sealed = [period.handed.size for period in periods]
+    panels: tuple[str, ...] = (
         _panel(
             "Stored at the end of the period",
             BYTES,
@@ -70,6 +72,12 @@ def draw(periods: Sequence[Period], *, title: str, clocked: str, notes: Sequence
             _Bars("results", _DARK, results),
         ),
     )
+    if any(shares):
+        panels += (
+            _panel("Shares made", _NUMBER, _Bars("shares", _DARK, shares)),
+            _panel("Sealed for other hospitals", BYTES, _Bars("sealed bytes", _DARK, sealed)),
+        )
+    height = _TOP + len(panels) * _PANEL
     told = (
         f'<text x="{_LEFT}" y="{50 + 15 * number}" fill="#555555">{escape(note)}</text>'
         for number, note in enumerate(notes)
@@ -79,11 +87,11 @@ def draw(periods: Sequence[Period], *, title: str, clocked: str, notes: Sequence
         for number, panel in enumerate(panels)
     )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}"'
-        f' width="{_WIDTH}" height="{_HEIGHT}" role="img"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}"'
+        f' width="{_WIDTH}" height="{height}" role="img"'
         ' shape-rendering="crispEdges" font-family="sans-serif" font-size="12">'
         f"<title>{escape(title)}</title>"
-        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>'
+        f'<rect width="{_WIDTH}" height="{height}" fill="white"/>'
         f'<text x="{_LEFT}" y="32" font-size="17" font-weight="bold">{escape(title)}</text>'
         f"{''.join(told)}{''.join(places)}</svg>\n"
     )

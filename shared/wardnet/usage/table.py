@@ -91,6 +91,45 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """State what was sealed for another hospital.
+
+    Parameters
+    ----------
+    time : Moment
+        When.
+    share : str
+        Which one; what is sealed for it anew is the same share.
+    recipient : str
+        Id of the hospital.
+    size : int
+        Sealed bytes.
+    """
+
+    time: Moment
+    share: str
+    recipient: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """Add up what was sealed: for one hospital, or in a period.
+
+    Parameters
+    ----------
+    name : str
+        What it has in common.
+    shares, size : int
+        How many shares, and sealed bytes.
+    """
+
+    name: str
+    shares: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """Add up what several queries took.
 
@@ -120,10 +159,13 @@ class Period:
         Under the name of the period.
     stored : Stored
         All datasets together.
+    handed : Handed
+        What was sealed for all hospitals together.
     """
 
     work: Work
     stored: Stored
+    handed: Handed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +182,10 @@ class Usage:
         By beginning.
     stored : tuple of Stored
         By time.
+    sealed : str
+        What the bytes of shares are, for people; empty where nobody makes any.
+    shared : tuple of Shared
+        By time.
     """
 
     clocked: str
@@ -147,6 +193,8 @@ class Usage:
     counted: str
     spent: tuple[Spent, ...]
     stored: tuple[Stored, ...]
+    sealed: str = ""
+    shared: tuple[Shared, ...] = ()
 
     def between(self, since: Moment, until: Moment) -> "Usage":
         """Return the usage from one moment on and before another; an empty one sets no bound.
@@ -165,6 +213,11 @@ class Usage:
             stored=(
                 *(replace(item, time=since) for item in earlier),
                 *(item for item in seen if item.time >= since),
+            ),
+            shared=tuple(
+                item
+                for item in self.shared
+                if since <= item.time and (not until or item.time < until)
             ),
         )
 
@@ -192,6 +245,13 @@ def by_method(spent: Iterable[Spent]) -> tuple[Work, ...]:
     return tuple(_work(name, group) for name, group in groupby(ordered, lambda item: item.method))
 
 
+def by_recipient(shared: Iterable[Shared]) -> tuple[Handed, ...]:
+    """Add up what was sealed for each hospital, by its id."""
+    ordered = sorted(shared, key=lambda item: item.recipient)
+    groups = groupby(ordered, lambda item: item.recipient)
+    return tuple(_handed(name, group) for name, group in groups)
+
+
 def over_time(usage: Usage, step: Step) -> tuple[Period, ...]:
     """Return every period from the first to the last in which something happened."""
     spent: defaultdict[date, list[Spent]] = defaultdict(list)
@@ -200,10 +260,14 @@ def over_time(usage: Usage, step: Step) -> tuple[Period, ...]:
         spent[step.start(_day(each.begun))].append(each)
     for item in usage.stored:
         stored[step.start(_day(item.time))].append(item)
-    starts = spent.keys() | stored.keys()
+    shared: defaultdict[date, list[Shared]] = defaultdict(list)
+    for one in usage.shared:
+        shared[step.start(_day(one.time))].append(one)
+    starts = spent.keys() | stored.keys() | shared.keys()
     if not starts:
         return ()
-    return tuple(_periods(step, min(starts), max(starts), spent=spent, stored=stored))
+    first, last = min(starts), max(starts)
+    return tuple(_periods(step, first, last, spent=spent, stored=stored, shared=shared))
 
 
 def _periods(
@@ -213,12 +277,17 @@ def _periods(
     *,
     spent: Mapping[date, list[Spent]],
     stored: Mapping[date, list[Stored]],
+    shared: Mapping[date, list[Shared]],
 ) -> Iterator[Period]:
     held: tuple[Stored, ...] = ()
     while start <= last:
         held = present((*held, *stored.get(start, ())))
-        work = _work(step.label(start), spent.get(start, ()))
-        yield Period(work=work, stored=total(held))
+        label = step.label(start)
+        yield Period(
+            work=_work(label, spent.get(start, ())),
+            stored=total(held),
+            handed=_handed(label, shared.get(start, ())),
+        )
         start = step.after(start)
 
 
@@ -230,6 +299,12 @@ def _work(name: str, spent: Iterable[Spent]) -> Work:
         results=sum(item.results for item in items),
         milliseconds=sum(item.milliseconds for item in items),
     )
+
+
+def _handed(name: str, shared: Iterable[Shared]) -> Handed:
+    items = tuple(shared)
+    shares = len({item.share for item in items})
+    return Handed(name=name, shares=shares, size=sum(item.size for item in items))
 
 
 def _day(moment: Moment) -> date:

@@ -22,6 +22,9 @@ from wardnet_node.desk.web.pages import (
     log,
     login,
     reports,
+    share_ask,
+    share_decide,
+    shares,
     studies,
 )
 from wardnet_node.desk.web.web import (
@@ -49,6 +52,8 @@ def make(web: Web) -> Guard:
     app.state.web = web
     app.mount("/static", StaticFiles(directory=HERE / "static"))
     for pages in (login, studies, decide, agreements, datasets, log, reports, auditors, keys):
+        app.include_router(pages.router)
+    for pages in (share_ask, shares, share_decide):
         app.include_router(pages.router)
     app.include_router(health.router)
     app.add_exception_handler(SignedOut, _signed_out)

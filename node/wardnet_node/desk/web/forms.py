@@ -168,7 +168,7 @@ def _cohort(filled: Narrowed, dictionary: Dictionary | None) -> Cohort:
         if dictionary is not None:
             cohorts.check(cohort, dictionary)
     except WardnetError as error:
-        _wrong(filled, "cohort", _bare(error))
+        _wrong(filled, "cohort", bare(error))
         return EVERYONE
     return cohort
 
@@ -192,7 +192,8 @@ def _wrong(filled: Narrowed, name: str, rule: str) -> None:
     filled.errors.setdefault(name, rule[:1].upper() + rule[1:].removesuffix(".") + ".")
 
 
-def _bare(error: WardnetError) -> str:
+def bare(error: WardnetError) -> str:
+    """Return what is wrong with a condition, to stand at its field."""
     if error.reason is Reason.COHORT_SYNTAX:
         place, rule = error.details["position"], error.details["rule"]
         return f"this cannot be understood from its character {place} on: {rule}"

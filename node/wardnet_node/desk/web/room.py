@@ -23,10 +23,16 @@ from wardnet_node.desk.accounts import Accounts
 from wardnet_node.desk.decide import Decisions
 from wardnet_node.desk.grants import Grants, question_key
 from wardnet_node.desk.reading import Reading
+from wardnet_node.desk.shares.shares import Shares
 from wardnet_node.desk.stewards import Stewards
 from wardnet_node.desk.vouched import Vouched
 from wardnet_node.health import LinkState
+from wardnet_node.notify import queue as notifications
+from wardnet_node.sharing.carrying.spool import Spool
+from wardnet_node.sharing.giving.preparing import Preparing
+from wardnet_node.sharing.taking.recipient import Recipient
 from wardnet_node.vault.catalog import Catalog
+from wardnet_node.vault.keys import Keyring
 from wardnet_node.vault.vault import Vault
 
 
@@ -46,6 +52,8 @@ class Health:
         Who vouches for it.
     disk_free, disk_size : int
         Bytes, of the disk that the vault lies on.
+    not_notified : str
+        Why the stewards were not told of something; empty where they were.
     """
 
     link: LinkState
@@ -54,6 +62,7 @@ class Health:
     vouched: Vouched
     disk_free: int
     disk_size: int
+    not_notified: str
 
     @property
     def certificate_left(self) -> timedelta:
@@ -90,11 +99,20 @@ class Room:
         link: Callable[[], LinkState],
     ) -> None:
         self._home = home
+        self._keystore = keystore
         self._link = link
-        self._credentials = credentials
+        self.credentials = credentials
         self._catalog = Catalog.open(home, keystore)
         self.member = credentials.member
         self.vault = Vault(home, keystore, self._catalog, member=self.member)
+        self.spool = Spool(home)
+        self.shares = Shares(
+            self._catalog, keyring=Keyring(home, keystore), credentials=credentials
+        )
+        self.preparing = Preparing(
+            self._catalog, vault=self.vault, shares=self.shares, member=self.member
+        )
+        self.recipient = self.recipient_of_its_own()
         self.decisions = Decisions(self._catalog, credentials=credentials)
         self.stewards = Stewards(
             home, catalog=self._catalog, decisions=self.decisions, member=self.member
@@ -114,8 +132,18 @@ class Room:
         )
 
     def close(self) -> None:
-        """Close the catalog."""
+        """Close the catalogs."""
+        self.recipient.close()
         self._catalog.close()
+
+    @property
+    def coordinator(self) -> str:
+        """Return the coordinator's address, `host:port`."""
+        return self._link().address
+
+    def recipient_of_its_own(self) -> Recipient:
+        """Open what was lent, with a catalog of its own; whoever asks for it closes it."""
+        return Recipient.open(self._home, self._keystore, self.credentials)
 
     def dictionary(self, dataset: str) -> Dictionary | None:
         """Return what a dataset's columns mean here, or None when we do not have it."""
@@ -145,10 +173,11 @@ class Room:
         """Return how the node is now."""
         with self._catalog.reading() as connection:
             head, found = log.head(connection), vouched.read(connection)
+            standings = notifications.standings(connection)
         disk = shutil.disk_usage(self._home)
         leaves = (
-            x509.load_pem_x509_certificate(self._credentials.tls_chain_pem),
-            x509.load_der_x509_certificate(self._credentials.signer.certificates[0]),
+            x509.load_pem_x509_certificate(self.credentials.tls_chain_pem),
+            x509.load_der_x509_certificate(self.credentials.signer.certificates[0]),
         )
         return Health(
             link=self._link(),
@@ -157,4 +186,5 @@ class Room:
             vouched=found,
             disk_free=disk.free,
             disk_size=disk.total,
+            not_notified=next((one.error for one in standings if one.error), ""),
         )

@@ -16,7 +16,10 @@ from wardnet.agreement.agreement import Agreement
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.member import Role
+from wardnet.question.dictionary import Dictionary
+from wardnet.sharing.grant import Grant
 from wardnet_node.desk.accounts import Auditor
+from wardnet_node.desk.shares.asking import Wish
 
 IDLE_SECONDS: Final = 15 * 60
 LONGEST_SECONDS: Final = 8 * 3600
@@ -54,6 +57,34 @@ class Draft:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareDraft:
+    """Hold a decision about a share that is shown before it is signed.
+
+    Parameters
+    ----------
+    kind : str
+        `request`, `grant`, `decline`, `revoke` or `destroy`.
+    share : str
+        Its id; empty for a request.
+    grant : Grant or None
+        What will be granted.
+    wish : Wish or None
+        What will be asked for.
+    dictionary : Dictionary or None
+        Of the dataset that is asked for.
+    reason : str
+        In the steward's words.
+    """
+
+    kind: str
+    share: str = ""
+    grant: Grant | None = None
+    wish: Wish | None = None
+    dictionary: Dictionary | None = None
+    reason: str = ""
+
+
 @dataclass(slots=True)
 class Session:
     """Hold one signed-in steward or auditor.
@@ -69,7 +100,7 @@ class Session:
         Seconds of the monotonic clock.
     form_token : str
         Stands in every form, so that no other page can send one.
-    drafts : dict of str to Draft
+    drafts : dict of str to Draft or ShareDraft
         By random id.
     notice : str
         What the next page says first.
@@ -80,7 +111,7 @@ class Session:
     begun: float
     seen: float
     form_token: str = field(repr=False, default_factory=new_token)
-    drafts: dict[str, Draft] = field(default_factory=dict)
+    drafts: dict[str, Draft | ShareDraft] = field(default_factory=dict)
     notice: str = ""
 
     @property
@@ -111,7 +142,7 @@ class Session:
             raise WardnetError(Reason.ROLE_REFUSED, role=self.role)
         return self.person
 
-    def keep(self, draft: Draft) -> str:
+    def keep(self, draft: Draft | ShareDraft) -> str:
         """Remember a draft and return its id."""
         while len(self.drafts) >= MAXIMUM_DRAFTS:
             del self.drafts[next(iter(self.drafts))]

@@ -3,8 +3,9 @@
 An event names a BALP profile only when it fulfils it. BALP describes successes, so a refused or
 failed event has the same shape and names none. An entry about patients becomes one event for each
 of them, named by the keyed tag; a release of patients' records is a privacy disclosure, at the
-source or, in the log of who received it, at the recipient. What a profile has no place for stands
-in a last entity, field by field; salt, sealed detail and the tags of other patients do not.
+source or, in the log of who received and opened it, at the recipient. What a profile has no place
+for stands in a last entity, field by field; salt, sealed detail and the tags of other patients do
+not.
 
 A network's question is no REST search: the `query` of an event holds what the log knows of it, its
 digests, as canonical JSON. A member dials out and has no address of its own, so where no address
@@ -19,7 +20,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import BinaryIO, Final, TypeAlias
 
 from wardnet import canonical
-from wardnet.audit.entry import Entry, Outcome
+from wardnet.audit import lending
+from wardnet.audit.entry import Entry, EventType, Outcome
 from wardnet.audit.export.fhir_patterns import (
     BALP,
     DCM,
@@ -46,6 +48,7 @@ _PARTICIPATION: Final = f"{TERMINOLOGY}v3-ParticipationType"
 _USERS: Final = {
     Shape.QUERY: Coding(_PARTICIPATION, "IRCP", "information recipient"),
     Shape.CREATE: Coding(_PARTICIPATION, "AUT", "author (originator)"),
+    Shape.READ: Coding(_PARTICIPATION, "IRCP", "information recipient"),
 }
 _USER: Final = Coding(f"{TERMINOLOGY}extra-security-role-type", "humanuser", "human user")
 _KINDS: Final = f"{TERMINOLOGY}audit-entity-type"
@@ -83,7 +86,8 @@ def audit_events(entry: Entry) -> Iterator[Object]:
 
 def _pattern(entry: Entry) -> Pattern:
     released = entry.outcome in (Outcome.RELEASED, None)
-    if entry.patient_tags and entry.recipient and released:
+    opened = entry.type is EventType.SHARE_OPENED and entry.outcome is Outcome.DONE
+    if entry.patient_tags and entry.recipient and (released or opened):
         return RECEIVED if entry.recipient == entry.node else DISCLOSED
     return PATTERNS.get(entry.type, OTHER)
 
@@ -121,7 +125,7 @@ def _event(entry: Entry, pattern: Pattern, tag: str | None) -> Object:
 
 
 def _profile(shape: Shape, tag: str | None) -> str:
-    patient = "Patient" if tag and shape in (Shape.QUERY, Shape.CREATE) else ""
+    patient = "Patient" if tag and shape in (Shape.QUERY, Shape.CREATE, Shape.READ) else ""
     return f"{BALP}{patient}{shape}"
 
 
@@ -132,11 +136,15 @@ def _agents(entry: Entry, shape: Shape) -> Iterator[Object]:
         case Shape.QUERY | Shape.CREATE:
             yield _machine(_SOURCE, subject, entry.peer_address)
             yield _machine(_DESTINATION, entry.node, None)
+        case Shape.READ:  # the data flow the other way
+            yield _machine(_DESTINATION, subject, entry.peer_address)
+            yield _machine(_SOURCE, entry.node, None)
         case Shape.SOURCE:
             yield _machine(_SOURCE, entry.node, None)
             yield _machine(_DESTINATION, entry.recipient or subject, entry.peer_address)
         case Shape.RECIPIENT:
-            yield _machine(_SOURCE, subject, entry.peer_address)
+            lent = lending.read(entry)
+            yield _machine(_SOURCE, lent.owner if lent else subject, entry.peer_address)
             yield _machine(_DESTINATION, entry.node, None)
         case Shape.PLAIN:
             pass
@@ -173,7 +181,7 @@ def _entities(entry: Entry, shape: Shape, tag: str | None) -> Iterator[Object]:
             asked = {name: value for name, value in known.items() if value}
             query = base64.b64encode(canonical.encode(asked)).decode()
             yield _entity("2", "24", {"query": query})
-        case Shape.CREATE:
+        case Shape.CREATE | Shape.READ:
             yield _entity("2", "4", {"what": _data(entry)})
         case Shape.SOURCE | Shape.RECIPIENT:
             yield _entity("2", "3", {"what": _data(entry)})
@@ -209,9 +217,10 @@ def _entity(kind: str, role: str | None, more: Object) -> Object:
 
 
 def _purpose(purpose: str, vocabulary: str | None) -> Object:
-    """Write a purpose by its codes of the Data Use Ontology; every use here is research."""
-    research = Coding(f"{TERMINOLOGY}v3-ActReason", "HRESCH", "healthcare research")
-    codings: list[Json] = [_coding(research)]
+    """Write a purpose by its codes of the Data Use Ontology; but for treatment it is research."""
+    treatment, research = ("TREAT", "treatment"), ("HRESCH", "healthcare research")
+    reason = treatment if purpose == treatment[1] else research
+    codings: list[Json] = [_coding(Coding(f"{TERMINOLOGY}v3-ActReason", *reason))]
     for code in dict.fromkeys(re.findall(r"DUO:[0-9]{7}", purpose)):
         coding: Object = {"system": "http://purl.obolibrary.org/obo/duo.owl", "code": code}
         codings.append(coding | ({"version": vocabulary} if vocabulary else {}))

@@ -35,6 +35,7 @@ class Shape(StrEnum):
 
     QUERY = "Query"
     CREATE = "Create"
+    READ = "Read"
     SOURCE = "PrivacyDisclosure.Source"
     RECIPIENT = "PrivacyDisclosure.Recipient"
     PLAIN = ""
@@ -74,6 +75,7 @@ _USER_CHANGED = Coding(DCM, "110137", "User security Attributes Changed")
 
 QUERY: Final = Pattern(Shape.QUERY, _REST, Coding(_INTERACTION, "search", "search"), "E")
 CREATE: Final = Pattern(Shape.CREATE, _REST, Coding(_INTERACTION, "create", "create"), "C")
+READ: Final = Pattern(Shape.READ, _REST, Coding(_INTERACTION, "read", "read"), "R")
 DISCLOSED: Final = Pattern(Shape.SOURCE, Coding(DCM, "110106", "Export"), _DISCLOSE, "R")
 RECEIVED: Final = Pattern(Shape.RECIPIENT, Coding(DCM, "110107", "Import"), _DISCLOSE, "C")
 OTHER: Final = Pattern(Shape.PLAIN, _APPLICATION, None, "E")
@@ -124,6 +126,13 @@ PATTERNS: Final[Mapping[EventType, Pattern]] = MappingProxyType(
         EventType.REVOCATIONS_RECEIVED: CREATE,
         EventType.AUDITOR_GRANTED: CREATE,
         EventType.AUDITOR_REVOKED: CREATE,
+        EventType.CONSENT_CHANGED: CREATE,
+        EventType.SHARE_REQUESTED: CREATE,
+        EventType.SHARE_DECLINED: CREATE,
+        EventType.SHARE_GRANTED: CREATE,
+        EventType.SHARE_REVOKED: CREATE,
+        EventType.SHARE_READ: READ,
+        EventType.SHARE_DESTROYED: _DELETE,
         EventType.QUERY_EXPLAINED: QUERY,
         EventType.QUERY_SUBMITTED: QUERY,
         EventType.QUERY_ACCEPTED: QUERY,

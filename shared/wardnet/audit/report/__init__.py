@@ -14,6 +14,7 @@ from wardnet.audit.report import (
     readers,
     reconcile,
     refusals,
+    shares,
     studies,
 )
 from wardnet.audit.report.kind import About, Report, ReportKind
@@ -29,6 +30,7 @@ REPORTS: Final[Mapping[str, ReportKind]] = MappingProxyType(
             budget.KIND,
             readers.KIND,
             disclosures.KIND,
+            shares.KIND,
             anomalies.KIND,
             reconcile.KIND,
         )

@@ -11,6 +11,7 @@ from wardnet.audit.report.figure import Bars, Hours, Series, Tone
 from wardnet.audit.report.finding import COLUMNS, Finding, Sign
 from wardnet.audit.report.integrity import integrity
 from wardnet.audit.report.kind import About, Report, ReportKind
+from wardnet.audit.report.lent import one_sided, overdue
 from wardnet.audit.report.logs import by_log, newest
 from wardnet.audit.report.power import power
 from wardnet.audit.report.reconcile import reconcile
@@ -28,6 +29,8 @@ def anomalies(entries: Iterable[Entry], about: About) -> Report:
         found += integrity(log, about, at=at)
         found += power(log)
         found += behaviour(log, about)
+        found += overdue(log, at=at)
+    found += one_sided(logs, at=at)
     if about.coordinator:
         found += reconcile(every, about.coordinator)
     order = list(Sign)

@@ -33,6 +33,11 @@ SMALL_CELL_COUNT: Final = 3
 SMALL_CELL_WINDOW: Final = timedelta(hours=1)
 SMALL_CELL_REASONS: Final = {Reason.COHORT_TOO_SMALL, Reason.COMPLEMENT_TOO_SMALL}
 
+FETCH_COUNT: Final = 3
+"""A grant that has run out is noticed once; who tries several fetches looks for an open door."""
+
+FETCH_WINDOW: Final = timedelta(hours=1)
+
 OFFICE_DAYS: Final = range(5)
 """Monday to Friday."""
 
@@ -62,6 +67,7 @@ def behaviour(log: Sequence[Entry], about: About) -> Iterator[Finding]:
     yield from _near_identical(log)
     yield from _reworded(log)
     yield from _small_cells(log)
+    yield from _refused_fetches(log)
     yield from _off_hours(log, about.zone)
     yield from _new_keys(log)
 
@@ -123,6 +129,20 @@ def _small_cells(log: Iterable[Entry]) -> Iterator[Finding]:
         for burst in _bursts(each, SMALL_CELL_COUNT, SMALL_CELL_WINDOW):
             what = f"{len(burst)} questions about too few patients"
             yield _of(Sign.SMALL_CELLS, burst, what)
+
+
+def _refused_fetches(log: Iterable[Entry]) -> Iterator[Finding]:
+    refused = (
+        entry
+        for entry in log
+        if entry.type is EventType.SHARE_FETCHED and entry.outcome is Outcome.REFUSED
+    )
+    for found in _grouped(refused, lambda entry: entry.actor.subject):
+        # One fetch can be tried again and again.
+        first = {(entry.agreement, entry.request_id): entry for entry in reversed(found)}
+        each = sorted(first.values(), key=lambda entry: entry.seq)
+        for burst in _bursts(each, FETCH_COUNT, FETCH_WINDOW):
+            yield _of(Sign.FETCHES, burst, f"{len(burst)} fetches of sealed records refused")
 
 
 def _off_hours(log: Iterable[Entry], zone: tzinfo) -> Iterator[Finding]:

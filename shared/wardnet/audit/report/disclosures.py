@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from wardnet import clock
+from wardnet.audit import lending
 from wardnet.audit.entry import Entry
 from wardnet.audit.report.figure import Tone, timeline
 from wardnet.audit.report.kind import About, Report, ReportKind
@@ -61,8 +62,10 @@ def disclosures(entries: Iterable[Entry], about: About) -> Report:
         title=_TITLE,
         explanation=(
             "Every release of records about this patient in the six years before the report (45 "
-            "CFR 164.528), for whatever purpose, treatment included. Answers of the network are "
-            "totals over at least ten patients, name none, and are not listed."
+            "CFR 164.528), for whatever purpose, treatment included. Records that were sealed for "
+            "another hospital count from the moment on from which it could fetch them. Answers of "
+            "the network are totals over at least ten patients, name none, and are not listed; "
+            "nor are records of a dataset that has no patients' numbers."
         ),
         columns=_COLUMNS,
         rows=tuple(
@@ -85,7 +88,9 @@ def disclosures(entries: Iterable[Entry], about: About) -> Report:
 
 def _what(entry: Entry) -> str:
     parts = (entry.operation or entry.type.value, entry.dataset, entry.snapshot)
-    return " ".join(part for part in parts if part)
+    named = " ".join(part for part in parts if part)
+    lent = lending.read(entry)
+    return named if lent is None else f"{named}: {lent}"
 
 
 def _years_before(moment: Moment) -> Moment:

@@ -31,9 +31,12 @@ class Sign(StrEnum):
     ONLY_AT_COORDINATOR = "not in any hospital's log"
     CONTRADICTION = "logs contradict each other"
     HELD_BACK = "query held back"
+    ONE_SIDED = "share told on one side only"
+    NOT_DESTROYED = "no receipt of destruction"
     NEAR_IDENTICAL = "near-identical questions"
     REWORDED = "refused, then reworded"
     SMALL_CELLS = "burst of small-cell refusals"
+    FETCHES = "burst of refused fetches"
     OFF_HOURS = "outside office hours"
     NEW_KEY = "new key"
 

@@ -9,7 +9,8 @@ from wardnet.audit.entry import Entry, EventType
 from wardnet.audit.report.figure import Bars, Series
 from wardnet.audit.report.finding import COLUMNS, Finding, Sign
 from wardnet.audit.report.kind import About, Report, ReportKind
-from wardnet.audit.report.logs import Asked, Ending, asked, by_log
+from wardnet.audit.report.lent import one_sided
+from wardnet.audit.report.logs import Asked, Ending, asked, by_log, newest
 from wardnet.errors import Reason, WardnetError
 
 HELD_BACK_AFTER: Final = timedelta(minutes=5)
@@ -108,7 +109,7 @@ def _of(sign: Sign, query: Asked, what: str) -> Finding:
 
 
 def reconciliation(entries: Iterable[Entry], about: About) -> Report:
-    """Return one row for each query that does not fit.
+    """Return one row for each query that does not fit, then for each share.
 
     Raises
     ------
@@ -123,9 +124,10 @@ def reconciliation(entries: Iterable[Entry], about: About) -> Report:
             rule="must give entries of the coordinator's log of the same time",
         )
     every = list(entries)
-    findings = tuple(reconcile(every, about.coordinator))
-    told = by_log(about.coordinator)
     logs = by_log(every)
+    at = about.at or newest(every)
+    findings = (*reconcile(every, about.coordinator), *one_sided(logs, at=at))
+    told = by_log(about.coordinator)
     office = {query.digest for log in told.values() for query in asked(log)}
     named = {query.digest for node, log in logs.items() if node not in told for query in asked(log)}
     labels = ("in both", "at hospitals only", "at the coordinator only")
@@ -136,7 +138,8 @@ def reconciliation(entries: Iterable[Entry], about: About) -> Report:
         explanation=(
             "Queries that the logs of hospitals and coordinator tell differently. The coordinator "
             "does not log which hospitals a query was for: what only it names was either for "
-            "others or hidden from these."
+            "others or hidden from these. And what only one of two hospitals' logs tells of "
+            "records that one has handed to the other; the coordinator knows nothing of them."
         ),
         columns=COLUMNS,
         rows=tuple(finding.as_row() for finding in findings),

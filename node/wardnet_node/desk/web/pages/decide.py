@@ -226,7 +226,7 @@ def _sign(room: Room, draft: Draft, stewards: Sequence[Credentials]) -> None:
 
 def _draft(visitor: Visit, name: str) -> Draft:
     draft = visitor.session.drafts.get(name)
-    if draft is None:
+    if not isinstance(draft, Draft):
         raise WardnetError(Reason.FORM_OUTDATED)
     return draft
 

@@ -79,6 +79,11 @@ def checks(health: Health) -> tuple[Check, ...]:
             health.vouched.is_well(clock.now()),
             health.vouched.words(clock.now()),
         ),
+        Check(
+            "Notifications",
+            not health.not_notified,
+            health.not_notified or "No message to the stewards has failed.",
+        ),
     )
 
 

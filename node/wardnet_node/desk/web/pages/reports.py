@@ -72,6 +72,7 @@ ABOUT: Final = {
     "budget": "How much of each agreement's questions and privacy budget is used up.",
     "readers": "Who has read this log, and how often.",
     "disclosures": "To whom records about one patient went, in the last six years.",
+    "shares": "Who received records from whom, until when, and whether they were destroyed.",
     "anomalies": "What an auditor should look at: near-identical cohorts, refusals that were "
     "reworded, work at night, gaps.",
 }

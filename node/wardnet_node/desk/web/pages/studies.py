@@ -60,7 +60,14 @@ async def inbox(visitor: Visitor, page: int = 1) -> Response:
     """Show the studies that wait for a decision."""
     states = await visitor.web.do(lambda room: room.decisions.studies())
     waiting = [state for state in states if state.state in {State.NEW, State.DAMAGED}]
-    return visitor.page("inbox.html", waiting=_part(waiting, page), total=len(waiting), page=page)
+    requests = len(await visitor.web.do(lambda room: room.shares.inbox()))
+    return visitor.page(
+        "inbox.html",
+        waiting=_part(waiting, page),
+        total=len(waiting),
+        page=page,
+        requests=requests,
+    )
 
 
 @router.get("/studies")

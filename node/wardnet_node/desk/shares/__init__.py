@@ -1,0 +1,1 @@
+"""Shares: records that this hospital asks others for, and that others ask of it."""

@@ -1,0 +1,1 @@
+"""The recipient's side of a share: open it, use it under its grant, destroy it in time."""
