@@ -113,9 +113,13 @@ def test_directly_is_refused_in_words(network: Network, islands: Islands) -> Non
     share = granted(network)
     unreached = f"The hospital's node at {address} cannot be reached"
     until(lambda: unreached in south.json("share", "show", share)["way"])
-    told = south.run("share", "list").stdout
-    assert unreached in told
-    assert "ask the hospital to send it by way of the relay" in told
+
+    def told() -> bool:
+        """Say whether the list does: not while the node is at its next try."""
+        listed = south.run("share", "list").stdout
+        return unreached in listed and "ask the hospital to send it by way of the relay" in listed
+
+    until(told)
     assert state(south, share) == "ready"
     serve_anew(network, LISTEN="")
     assert north.json("share", "send", share, "--again")["waits"] == "at the relay"
