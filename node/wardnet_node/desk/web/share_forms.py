@@ -1,24 +1,20 @@
 """What a steward fills in about a share: the terms of a grant, with a sentence at each field."""
 
 import math
-import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.datastructures import FormData
 
 from wardnet.errors import Reason, WardnetError
-from wardnet.question import cohort as cohorts
-from wardnet.question.cohort import EVERYONE, Cohort
 from wardnet.question.dictionary import NUMBERS, TIMES, Column, ColumnType, Dictionary
-from wardnet.question.grammar import parse
 from wardnet.sharing.deidentification import Patient, Rule
 from wardnet.sharing.grant import MOST_FETCHES
 from wardnet.sharing.request import ShareRequest
 from wardnet_node.desk.shares.terms import Terms, rule_of
-from wardnet_node.desk.web.forms import bare
+from wardnet_node.desk.web.fields import Fields
 from wardnet_node.desk.web.web import text, texts
 
 LABELS: Final[Mapping[str, str]] = {
@@ -39,29 +35,22 @@ _SPANS: Final = (
     ("shift", "shifted by up to … days"),
 )
 _CAP: Final = ("cap", "what is far out counts as a limit")
-_NUMBER: Final = re.compile(r"[0-9]{1,7}")
 
 
 @dataclass(slots=True)
-class TermsForm:
-    """Hold the form as it is shown: filled in, and what is wrong with it.
+class TermsForm(Fields):
+    """Hold the form of a grant's terms; `errors` by field or column.
 
     Parameters
     ----------
-    values : dict of str to str
-        Of the fields that take text.
     rules : dict of str to (str, str)
         By column: the rule that is chosen, and what is written beside it.
     quasi : frozenset of str
         Columns that are ticked.
-    errors : dict of str to str
-        By field or column, what is wrong.
     """
 
-    values: dict[str, str]
     rules: dict[str, tuple[str, str]]
     quasi: frozenset[str] = frozenset()
-    errors: dict[str, str] = field(default_factory=dict)
 
 
 def of_column(name: str) -> str:
@@ -110,19 +99,18 @@ def terms_from(
     )
     rules = {name: _rule(form, name) for name in request.columns}
     patient = form.values["patient"]
-    lines = form.values["obligations"].split("\n")
-    group = _whole(form, "group", most=1_000_000) if form.values["group"] else None
+    group = form.whole("group", most=1_000_000) if form.values["group"] else None
     if group and group > 1 and not form.quasi:
-        _wrong(form, "group", "tick the columns that the groups are formed by")
+        form.wrong("group", "tick the columns that the groups are formed by")
     return form, Terms(
         rules=rules,
         patient=Patient(patient) if patient in set(Patient) else None,
         quasi_identifiers=sorted(form.quasi),
         minimum_group=group or 1,
         hours=_hours(form, request),
-        fetches=_whole(form, "fetches", most=MOST_FETCHES) or 1,
-        cohort=_cohort(form, dictionary),
-        obligations=tuple(line.strip() for line in lines if line.strip()),
+        fetches=form.whole("fetches", most=MOST_FETCHES) or 1,
+        cohort=form.cohort("where", dictionary),
+        obligations=form.lines("obligations"),
     )
 
 
@@ -132,15 +120,15 @@ def blame(form: TermsForm, error: WardnetError) -> None:
     match error.reason:
         case Reason.DEIDENTIFICATION_INVALID:
             name = details["column"]
-            _wrong(form, of_column(name) if name in form.rules else "group", details["rule"])
+            form.wrong(of_column(name) if name in form.rules else "group", details["rule"])
         case Reason.SHARE_TOO_WIDE:
             fields = {"until": "hours", "cohort": "where"}
             name = fields.get(details["field"], details["field"])
-            _wrong(form, name if name in LABELS else "columns", details["rule"])
+            form.wrong(name if name in LABELS else "columns", details["rule"])
         case Reason.SHARE_IDENTIFIERS:
-            _wrong(form, "patient", str(error))
+            form.wrong("patient", str(error))
         case Reason.MALFORMED:
-            _wrong(form, "obligations", "characters that are not shown cannot stand here")
+            form.wrong("obligations", "characters that are not shown cannot stand here")
         case _:
             raise error
 
@@ -156,7 +144,7 @@ def _rule(form: TermsForm, name: str) -> Rule | None:
         }
         asked |= {"shift": "write how many days, for example 30"}
         asked |= {"cap": "write limits, for example 18..90 or ..90"}
-        _wrong(form, of_column(name), asked.get(word, error.details["rule"]))
+        form.wrong(of_column(name), asked.get(word, error.details["rule"]))
         return None
 
 
@@ -165,29 +153,5 @@ def _hours(form: TermsForm, request: ShareRequest) -> float | None:
         hours = float(form.values["hours"].replace(",", "."))
         if math.isfinite(hours) and 0 < hours <= request.hours:
             return hours
-    _wrong(form, "hours", f"a number above 0, at most {request.hours} as was asked for")
+    form.wrong("hours", f"a number above 0, at most {request.hours} as was asked for")
     return None
-
-
-def _whole(form: TermsForm, name: str, *, most: int) -> int | None:
-    written = form.values[name]
-    if _NUMBER.fullmatch(written) and 1 <= int(written) <= most:
-        return int(written)
-    _wrong(form, name, f"a whole number from 1 to {most:,} is needed")
-    return None
-
-
-def _cohort(form: TermsForm, dictionary: Dictionary | None) -> Cohort:
-    written = form.values["where"]
-    try:
-        cohort = parse(written) if written else EVERYONE
-        if dictionary is not None:
-            cohorts.check(cohort, dictionary)
-    except WardnetError as error:
-        _wrong(form, "where", bare(error))
-        return EVERYONE
-    return cohort
-
-
-def _wrong(form: TermsForm, name: str, rule: str) -> None:
-    form.errors.setdefault(name, rule[:1].upper() + rule[1:].removesuffix(".") + ".")

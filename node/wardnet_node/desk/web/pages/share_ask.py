@@ -1,9 +1,8 @@
 """Ask another hospital for records: which dataset, then which columns, patients, what for."""
 
 import asyncio
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Final
 
@@ -11,15 +10,11 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from starlette.datastructures import FormData
 
-from wardnet.errors import WardnetError
-from wardnet.question import cohort as cohorts
-from wardnet.question.cohort import EVERYONE, Cohort
 from wardnet.question.dictionary import NEVER_SHARED, Dictionary
-from wardnet.question.grammar import parse
 from wardnet.sharing.request import MOST_HOURS, MOST_PATIENTS, Basis
 from wardnet_node import published
 from wardnet_node.desk.shares.asking import Wish
-from wardnet_node.desk.web.forms import bare
+from wardnet_node.desk.web.fields import Fields
 from wardnet_node.desk.web.room import Room
 from wardnet_node.desk.web.session import ShareDraft
 from wardnet_node.desk.web.web import Form, Visit, Visitor, redirect, text, texts
@@ -35,32 +30,25 @@ LABELS: Final = {
 """What the fields are called on the page."""
 
 TREATMENT: Final = "treatment"
-_DIGITS: Final = re.compile(r"[0-9]{1,5}")
 _LONGEST_PURPOSE: Final = 4000
 
 router = APIRouter()
 
 
 @dataclass(slots=True)
-class Asked:
-    """Hold the form as it is shown: filled in, and what is wrong with it.
+class Asked(Fields):
+    """Hold the form of a request.
 
     Parameters
     ----------
-    values : Mapping of str to str
-        Of the fields that take text.
     columns : frozenset of str
         What is ticked.
     identifiers : bool
         Whether the patients' numbers are asked for.
-    errors : dict of str to str
-        By field, what is wrong.
     """
 
-    values: Mapping[str, str]
     columns: frozenset[str] = frozenset()
     identifiers: bool = False
-    errors: dict[str, str] = field(default_factory=dict)
 
 
 @router.get("/shares/new")
@@ -97,53 +85,33 @@ def read_wish(form: FormData, owner: str, dictionary: Dictionary) -> tuple[Asked
     )
     basis, purpose = asked.values["basis"], asked.values["purpose"]
     treats = basis == TREATMENT
-    ids = sorted({line.strip() for line in asked.values["patients"].split("\n") if line.strip()})
-    wrong = asked.errors
+    ids = sorted(set(asked.lines("patients")))
     if not asked.columns:
-        wrong["columns"] = "At least one is needed."
+        asked.wrong("columns", "At least one is needed.")
     if not basis:
-        wrong["basis"] = "Choose the treatment, or a study."
+        asked.wrong("basis", "Choose the treatment, or a study.")
     if len(purpose) > _LONGEST_PURPOSE or (treats and not purpose):
-        wrong["purpose"] = f"Say so in 1 to {_LONGEST_PURPOSE} characters."
+        asked.wrong("purpose", f"Say so in 1 to {_LONGEST_PURPOSE} characters.")
     if asked.identifiers and not treats:
-        wrong["patients"] = "Numbers of patients are handed over for treatment only."
+        asked.wrong("patients", "Numbers of patients are handed over for treatment only.")
     if len(ids) > MOST_PATIENTS:
-        wrong["patients"] = f"At most {MOST_PATIENTS}; describe more by a condition."
+        asked.wrong("patients", f"At most {MOST_PATIENTS}; describe more by a condition.")
     return asked, Wish(
         owner=owner,
         basis=Basis.TREATMENT if treats else Basis.STUDY,
         study=None if treats else basis,
         purpose=purpose,
         columns=sorted(asked.columns),
-        cohort=_cohort(asked, dictionary),
+        cohort=asked.cohort("where", dictionary),
         patients=ids,
         identifiers=asked.identifiers,
-        hours=_hours(asked),
+        hours=asked.whole("hours", most=MOST_HOURS) or 1,
     )
 
 
 def _named(room: Room, wish: Wish) -> Wish:
     """Return a wish whose words are the title of its study."""
     return replace(wish, purpose=room.decisions.study(wish.study or "").study.project.title)
-
-
-def _cohort(asked: Asked, dictionary: Dictionary) -> Cohort:
-    written = asked.values["where"]
-    try:
-        cohort = parse(written) if written else EVERYONE
-        cohorts.check(cohort, dictionary)
-    except WardnetError as error:
-        asked.errors["where"] = bare(error)
-        return EVERYONE
-    return cohort
-
-
-def _hours(asked: Asked) -> int:
-    written = asked.values["hours"]
-    if _DIGITS.fullmatch(written) and 1 <= int(written) <= MOST_HOURS:
-        return int(written)
-    asked.errors["hours"] = f"A whole number from 1 to {MOST_HOURS} is needed."
-    return 1
 
 
 async def _choices(visitor: Visit) -> Sequence[tuple[str, str]]:
