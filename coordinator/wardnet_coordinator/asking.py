@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 from typing import Final, Generic, TypeVar
@@ -34,7 +34,36 @@ class Asking(Generic[T]):
         self._waiting: dict[tuple[str, int], asyncio.Future[T]] = {}
         self._open: Counter[str] = Counter()
 
-    async def ask(self, hospital: str, make: Callable[[int], Inquiry | Reminder]) -> T | None:
+    async def ask(
+        self, asked: Mapping[str, Callable[[int], Inquiry | Reminder]], *, researcher: str
+    ) -> AsyncGenerator[tuple[str, T | None], None]:
+        """Yield each hospital and what it says, None when it is away, in the order of answering.
+
+        Raises
+        ------
+        WardnetError
+            `WORK_LIMIT` when the researcher asks about too much at once.
+        """
+
+        async def told(hospital: str) -> tuple[str, T | None]:
+            return hospital, await self._ask(hospital, asked[hospital])
+
+        with self._place(researcher):
+            asking = [asyncio.ensure_future(told(hospital)) for hospital in asked]
+            try:
+                for answered in asyncio.as_completed(asking):
+                    yield await answered
+            finally:
+                for task in asking:
+                    task.cancel()
+
+    def receive(self, hospital: str, number: int, said: T) -> None:
+        """Take what a hospital says; what nobody waits for any more is dropped."""
+        waiting = self._waiting.get((hospital, number))
+        if waiting is not None and not waiting.done():
+            waiting.set_result(said)
+
+    async def _ask(self, hospital: str, make: Callable[[int], Inquiry | Reminder]) -> T | None:
         """Return what a hospital says, or None when it is away."""
         attachment = self._broker.find(hospital)
         if attachment is None:
@@ -50,14 +79,8 @@ class Asking(Generic[T]):
         finally:
             del self._waiting[key]
 
-    def receive(self, hospital: str, number: int, said: T) -> None:
-        """Take what a hospital says; what nobody waits for any more is dropped."""
-        waiting = self._waiting.get((hospital, number))
-        if waiting is not None and not waiting.done():
-            waiting.set_result(said)
-
     @contextmanager
-    def place(self, researcher: str) -> Iterator[None]:
+    def _place(self, researcher: str) -> Iterator[None]:
         """Hold one of the places that a researcher may take at once."""
         if self._open[researcher] >= MAXIMUM_OPEN:
             rule = f"you are asking about {MAXIMUM_OPEN} queries"

@@ -4,8 +4,8 @@ Nothing is stored: neither the query nor its nonce is used up, and a hospital th
 at once counts as away.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 
@@ -64,19 +64,11 @@ class Inquiries:
         at = clock.now()
         query = queries.check(envelope, caller=caller, trust=self._trust, at=at).query
         await self._database.read(partial(queries.check_usable, query=query, at=at))
-        with self._asking.place(caller.id):
-            asking = [asyncio.ensure_future(self._ask(name, envelope)) for name in query.hospitals]
-            try:
-                for answered in asyncio.as_completed(asking):
-                    yield await answered
-            finally:
-                for task in asking:
-                    task.cancel()
+        asked = dict.fromkeys(query.hospitals, lambda number: Inquiry(number, envelope))
+        async with aclosing(self._asking.ask(asked, researcher=caller.id)) as answers:
+            async for hospital, causes in answers:
+                yield Explained(hospital, causes)
 
     def receive(self, hospital: str, number: int, causes: tuple[WardnetError, ...]) -> None:
         """Take a hospital's answer; one that nobody waits for any more is dropped."""
         self._asking.receive(hospital, number, causes)
-
-    async def _ask(self, hospital: str, envelope: Envelope) -> Explained:
-        causes = await self._asking.ask(hospital, lambda number: Inquiry(number, envelope))
-        return Explained(hospital, causes)

@@ -1,8 +1,9 @@
 """Reminders: hospitals are asked to keep the promises that came with their answers."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
@@ -72,19 +73,13 @@ class Reminders:
         if len(promises) > MAXIMUM_HOSPITALS:
             rule = f"a query has at most {MAXIMUM_HOSPITALS} hospitals"
             raise WardnetError(Reason.WORK_LIMIT, rule=rule)
-        with self._asking.place(caller.id):
-            asking = [asyncio.ensure_future(self._remind(*one)) for one in promises.items()]
-            try:
-                for answered in asyncio.as_completed(asking):
-                    yield await answered
-            finally:
-                for task in asking:
-                    task.cancel()
+        asked = {
+            hospital: partial(Reminder, promise=promise) for hospital, promise in promises.items()
+        }
+        async with aclosing(self._asking.ask(asked, researcher=caller.id)) as answers:
+            async for hospital, told in answers:
+                yield Reminded(hospital, told)
 
     def receive(self, hospital: str, number: int, told: Told) -> None:
         """Take a receipt; one that nobody waits for any more is dropped."""
         self._asking.receive(hospital, number, told)
-
-    async def _remind(self, hospital: str, promise: Envelope) -> Reminded:
-        told = await self._asking.ask(hospital, lambda number: Reminder(number, promise))
-        return Reminded(hospital, told)
