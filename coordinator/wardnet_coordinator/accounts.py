@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wardnet import clock
-from wardnet.audit import cosigned, log
-from wardnet.audit.cosigned import Evidence
+from wardnet.audit import cosigned, disputes, log
+from wardnet.audit.disputes import Evidence
 from wardnet.audit.entry import Actor, Event, EventType, Outcome
 from wardnet.identity.credentials import read_trust
 from wardnet.transactions import Transactions
@@ -80,7 +80,7 @@ def witnesses(connection: sqlite3.Connection) -> tuple[Witness, ...]:
     """Return who has cosigned the log or speaks against it, by name."""
     held = {one.name: one for one in cosigned.standings(connection)}
     shown: dict[str, list[str]] = {}
-    for item in cosigned.evidence(connection):
+    for item in disputes.evidence(connection):
         shown.setdefault(item.witness, []).append(item.note)
     return tuple(
         Witness(

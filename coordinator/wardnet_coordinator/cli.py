@@ -13,7 +13,7 @@ import click
 from wardnet import clock, logs
 from wardnet import settings as sources
 from wardnet.audit import bundle as bundles
-from wardnet.audit import cosigned
+from wardnet.audit import cosigned, disputes
 from wardnet.audit import log as access_log
 from wardnet.audit.log import Connection
 from wardnet.command import (
@@ -291,7 +291,7 @@ def witnesses(options: _Options, *, as_json: bool) -> None:
 
 
 def _tell_disputes(connection: Connection) -> None:
-    for evidence in cosigned.evidence(connection):
+    for evidence in disputes.evidence(connection):
         click.echo(f"Disputed: {accounts.dispute(evidence)}", err=True)
 
 

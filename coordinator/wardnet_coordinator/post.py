@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from wardnet import logs
-from wardnet.audit import cosigned
+from wardnet.audit import disputes
 from wardnet.audit.beginning import Approvers
 from wardnet.audit.correspondence import Correspondence, Peers, Said
 from wardnet.audit.letters import MAXIMUM_BYTES
@@ -58,7 +58,7 @@ class Post:
     async def run(self, *, seconds: float) -> None:
         """Have the coordinator's log cosigned by whoever is attached, for ever."""
         told: Mapping[str, Said] = {}
-        for evidence in await self._database.read(cosigned.evidence):
+        for evidence in await self._database.read(disputes.evidence):
             logs.logger().error(
                 "log_disputed", identity=evidence.witness, error=accounts.dispute(evidence)
             )

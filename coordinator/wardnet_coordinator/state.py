@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 
-from wardnet.audit import cosigned, log, search, witness
+from wardnet.audit import cosigned, disputes, log, search, witness
 from wardnet.errors import Reason, WardnetError
 from wardnet.jobs import Jobs
 from wardnet.transactions import Transactions
@@ -81,6 +81,7 @@ SCHEMA: Final = (
     *search.BY_RECIPIENT,
     *witness.SCHEMA,
     *cosigned.SCHEMA,
+    *disputes.SCHEMA,
 )
 VERSION: Final = 6
 """Of the schema."""

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from support.pki import CHEAP, PASSPHRASE
 from wardnet import clock
-from wardnet.audit import bundle, cosigned, note, verifier
+from wardnet.audit import bundle, disputes, note, verifier
 from wardnet.audit.checkpoint import Checkpoint
 from wardnet.errors import CATALOGUE, Reason
 from wardnet.identity import keystore
@@ -155,7 +155,7 @@ def test_a_disputed_log_is_called_so_and_its_evidence_is_kept(run: Run, tmp_path
     history = Checkpoint(owner, 9, bytes(32)).text
     seen = str(note.sign(history, name=owner, key=credentials.signer.key))
     with state.writing(home) as connection:
-        assert cosigned.dispute(connection, seen, name=north, at=clock.now())
+        assert disputes.dispute(connection, seen, name=north, at=clock.now())
     for words in (("log",), ("witnesses",), ("log", "--bundle", str(file))):
         told = run(*words)
         assert told.exit_code == 0

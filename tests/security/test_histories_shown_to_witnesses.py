@@ -31,7 +31,7 @@ from support.witnessing import (
     uri,
 )
 from wardnet import canonical
-from wardnet.audit import cosigned, letters, note
+from wardnet.audit import disputes, letters, note
 from wardnet.audit.checkpoint import Checkpoint
 from wardnet.audit.correspondence import Said
 from wardnet.audit.entry import Entry, EventType
@@ -68,7 +68,7 @@ def why_shut(network: TestNetwork, hospital: Hospital) -> list[Reason]:
 def is_locked(hospital: Hospital) -> bool:
     """Say whether a witness has locked a hospital."""
     with hospital.catalog() as catalog, catalog.reading() as connection:
-        return cosigned.is_disputed(connection)
+        return disputes.is_disputed(connection)
 
 
 def unlock(network: TestNetwork, hospital: Hospital) -> None:

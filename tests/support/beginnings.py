@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from support.hospital import Hospital
 from support.questions import key
 from wardnet import canonical, clock
-from wardnet.audit import checkpoint, cosigned, log, note, recovery
+from wardnet.audit import checkpoint, cosigned, disputes, log, note, recovery
 from wardnet.audit.checkpoint import Checkpoint, origin_of
 from wardnet.audit.entry import EventType
 from wardnet.audit.log import Connection
@@ -54,7 +54,7 @@ def begin(
             hospital=member.id,
             anchored=None,
             present=log.head(connection),
-            witnessed=cosigned.lost(connection),
+            witnessed=disputes.lost(connection),
             origin=origin_of(member.uri, number),
             at=clock.to_moment(clock.now()),
             reason="The disk failed.",

@@ -15,8 +15,8 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from wardnet import canonical
-from wardnet.audit import cosigned, log
-from wardnet.audit.cosigned import Evidence
+from wardnet.audit import disputes, log
+from wardnet.audit.disputes import Evidence
 from wardnet.audit.log import Connection, Head
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.files import read_private, write_private
@@ -97,7 +97,7 @@ class Anchor:
         WardnetError
             `FILE_MODE` when others could have written the file.
         """
-        present, shown = log.head(connection), cosigned.evidence(connection)
+        present, shown = log.head(connection), disputes.evidence(connection)
         try:
             anchored = canonical.read(_ADAPTER, read_private(self._path))
         except FileNotFoundError:

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from wardnet import clock
 from wardnet.agreement.permission import judge
-from wardnet.audit import checkpoint, cosigned
+from wardnet.audit import checkpoint, cosigned, disputes
 from wardnet.audit.entry import Event
 from wardnet.audit.log import Connection
 from wardnet.errors import Reason, WardnetError
@@ -169,7 +169,7 @@ class Gate:
         """Return why no question at all may be answered: because of the access log."""
         with self._catalog.reading() as connection:
             # 1. The log is whole; once that is certain, only witnesses can know better.
-            if not self._whole or cosigned.is_disputed(connection):
+            if not self._whole or disputes.is_disputed(connection):
                 broken = self._broken(connection)
                 self._whole = broken is None
                 if broken is not None:

@@ -15,7 +15,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from wardnet import canonical, clock
-from wardnet.audit import checkpoint, cosigned, log, recovery
+from wardnet.audit import checkpoint, cosigned, disputes, log, recovery
 from wardnet.audit.checkpoint import origin_of
 from wardnet.audit.entry import EventType
 from wardnet.audit.log import Connection
@@ -71,7 +71,7 @@ class Unlocking(Ledger):
                 number = cosigned.next_number(connection)
                 statement = self._statement(
                     gap,
-                    lost=cosigned.lost(connection),
+                    lost=disputes.lost(connection),
                     number=number,
                     at=clock.to_moment(at),
                     reason=reason,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from wardnet import clock
-from wardnet.audit import cosigned
+from wardnet.audit import cosigned, disputes
 from wardnet.audit.cosigned import Coverage
 from wardnet.audit.log import Connection
 from wardnet_node.desk import words
@@ -68,7 +68,7 @@ def read(connection: Connection) -> Vouched:
     """Return who vouches for the log now."""
     counting = cosigned.pinned(connection)
     held = {one.name: one for one in cosigned.standings(connection)}
-    disputed = {item.witness for item in cosigned.evidence(connection)}
+    disputed = {item.witness for item in disputes.evidence(connection)}
     return Vouched(
         cosigned.coverage(connection),
         tuple(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Self, cast
 
 import sqlcipher3
 
-from wardnet.audit import cosigned, log, search, tags, witness
+from wardnet.audit import cosigned, disputes, log, search, tags, witness
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.keystore import Keystore
 from wardnet.transactions import Transactions
@@ -205,7 +205,7 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
         ) STRICT
         """,
     ),
-    (*witness.SCHEMA, *cosigned.SCHEMA),
+    (*witness.SCHEMA, *cosigned.SCHEMA, *disputes.SCHEMA),
     notifications.SCHEMA,
     consent.SCHEMA,
     shares.SCHEMA,

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from wardnet import canonical, clock, logs
 from wardnet.audit import checkpoint as checkpoints
-from wardnet.audit import cosigned, letters, log, note, witness
+from wardnet.audit import cosigned, disputes, letters, log, note, witness
 from wardnet.audit.beginning import Approvers
 from wardnet.audit.entry import Actor, Event, EventType, Outcome
 from wardnet.audit.letters import Reply, Request
@@ -192,13 +192,15 @@ class Correspondence:
             unknown = reply.refusal == Reason.LOG_UNKNOWN
             return Said.UNKNOWN if unknown else Said.REFUSED
         ours = self._credentials.signer.key.public_key()
-        held, wrong = cosigned.judge(connection, reply.held, owner=self._uri, key=ours)
+        held, wrong = disputes.judge(
+            connection, reply.held, number=cosigned.number(connection), owner=self._uri, key=ours
+        )
         if wrong is not None:
-            if cosigned.dispute(connection, reply.held, name=name, at=at):
+            if disputes.dispute(connection, reply.held, name=name, at=at):
                 event = _event(self._uri, EventType.LOG_LOCKED, name, reply.held, wrong)
                 log.append(connection, event, at=at)
             return Said.DISPUTED
-        if cosigned.is_disputed(connection):
+        if disputes.is_disputed(connection):
             return Said.DISPUTED
         is_current = held.origin == cosigned.origin(connection, self._uri)
         self._held[name] = held.size if is_current else 0

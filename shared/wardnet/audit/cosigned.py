@@ -1,4 +1,4 @@
-"""What a log's owner keeps of its witnesses: who has cosigned how much, and what speaks against it.
+"""What a log's owner keeps of its witnesses: who has cosigned how much of it.
 
 The owner asks a witness first what it holds, with a checkpoint of no entries, which commits to
 nothing. What comes back the owner has signed itself. If the log does not continue it, it has been
@@ -15,12 +15,11 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from wardnet import clock
-from wardnet.audit import beginning, bundle, log, note, recovery, tree, witness
+from wardnet.audit import bundle, disputes, log, note, recovery, tree, witness
 from wardnet.audit import checkpoint as checkpoints
 from wardnet.audit.bundle import Bundle
 from wardnet.audit.checkpoint import Checkpoint, origin_of
 from wardnet.audit.log import Connection
-from wardnet.audit.note import SignedNote
 from wardnet.audit.recovery import Recovery
 from wardnet.audit.witness import Submission
 from wardnet.errors import Reason, WardnetError
@@ -35,14 +34,6 @@ SCHEMA: Final = (
         at TEXT NOT NULL
     ) STRICT, WITHOUT ROWID
     """,
-    # Checkpoints that the log has signed and does not continue, and who has shown them.
-    """
-    CREATE TABLE log_evidence (
-        note TEXT PRIMARY KEY,
-        witness TEXT NOT NULL,
-        found TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID
-    """,
     # number: of the origin; began: by which entry; signed: by whom; covered: entries that a
     # majority has cosigned; peers: who counts; since: when one of them was added last; extended:
     # until when.
@@ -52,30 +43,6 @@ SCHEMA: Final = (
 
 STALE_AFTER: Final = timedelta(hours=24)
 EXTENSION: Final = timedelta(hours=72)
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Hold a checkpoint that the log has signed and does not continue.
-
-    Parameters
-    ----------
-    witness : str
-        URI of who holds it.
-    note : str
-        Signed by the log.
-    found : str
-        When it was shown.
-    """
-
-    witness: str
-    note: str
-    found: str
-
-    @property
-    def checkpoint(self) -> Checkpoint:
-        """Return what it says."""
-        return checkpoints.parse(note.parse(self.note).text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +98,7 @@ class Coverage:
 
 def origin(connection: Connection, owner: str) -> str:
     """Return under which origin the log goes on."""
-    return origin_of(owner, _number(connection))
+    return origin_of(owner, number(connection))
 
 
 def sign(connection: Connection, *, owner: str, key: Ed25519PrivateKey, at: datetime) -> None:
@@ -139,7 +106,7 @@ def sign(connection: Connection, *, owner: str, key: Ed25519PrivateKey, at: date
 
     A log that has lost its end must not sign another one beside what others have seen.
     """
-    if not is_disputed(connection):
+    if not disputes.is_disputed(connection):
         checkpoints.make(connection, key=key, origin=origin(connection, owner), at=at)
 
 
@@ -182,7 +149,7 @@ def begin_anew(
     for size in checkpoints.unfit(connection):
         connection.execute("DELETE FROM checkpoints WHERE size = ?", (size,))
     connection.execute("DELETE FROM witnesses")
-    connection.execute("DELETE FROM log_evidence")
+    disputes.settle(connection)
     _put(
         connection,
         number=str(number),
@@ -195,8 +162,8 @@ def begin_anew(
 
 def next_number(connection: Connection) -> int:
     """Return the number of the next origin: above ours, and above all that witnesses showed."""
-    shown = [item.checkpoint.number for item in evidence(connection)]
-    return max([_number(connection), *shown]) + 1
+    shown = [item.checkpoint.number for item in disputes.evidence(connection)]
+    return max([number(connection), *shown]) + 1
 
 
 def compose(
@@ -220,7 +187,7 @@ def compose(
         The log's.
     """
     name = origin(connection, owner)
-    if held is None or is_disputed(connection):
+    if held is None or disputes.is_disputed(connection):
         empty = Checkpoint(name, 0, tree.EMPTY).text
         return Submission(0, (), str(note.sign(empty, name=name, key=key))), None
     newest = _latest(connection)
@@ -229,61 +196,6 @@ def compose(
     asked = witness.submission(connection, old=held)
     size = checkpoints.parse(note.parse(asked.note).text).size
     return asked, None if held else recovery.show(connection, size=size)
-
-
-def judge(
-    connection: Connection, held: str, *, owner: str, key: Ed25519PublicKey
-) -> tuple[Checkpoint, WardnetError | None]:
-    """Return the checkpoint that a witness holds, and what it proves against the log.
-
-    Raises
-    ------
-    WardnetError
-        `CHECKPOINT_MALFORMED` or `CHECKPOINT_UNSIGNED`: then it proves nothing.
-    """
-    # 1. The log itself has signed it.
-    signed = note.parse(held)
-    checkpoint = checkpoints.parse(signed.text)
-    note.verify(signed, name=checkpoint.origin, key=key)
-    if checkpoint.owner != owner:
-        raise WardnetError(
-            Reason.CHECKPOINT_UNSIGNED, identity=owner, rule="it speaks of another log"
-        )
-    # 2. The log as it is now begins with it.
-    head = log.head_at(connection, checkpoint.size)
-    ours = _number(connection)
-    if head == checkpoint.head and checkpoint.number <= ours:
-        return checkpoint, None
-    # 3. Or stewards have told everybody that it is lost.
-    began = recovery.last(connection)
-    if began and checkpoint.number < ours and beginning.names(began[1], checkpoint, key=key):
-        return checkpoint, None
-    if head is None or checkpoint.number > ours:
-        return checkpoint, WardnetError(Reason.LOG_ROLLED_BACK, size=checkpoint.size)
-    return checkpoint, WardnetError(Reason.LOG_FORKED, identity=owner)
-
-
-def dispute(connection: Connection, held: str, *, name: str, at: datetime) -> bool:
-    """Keep what speaks against the log; say whether it is new. From then on the log is locked."""
-    done = connection.execute(
-        "INSERT OR IGNORE INTO log_evidence (note, witness, found) VALUES (?, ?, ?)",
-        (_alone(held), name, clock.to_moment(at)),
-    )
-    return bool(done.rowcount)
-
-
-def is_disputed(connection: Connection) -> bool:
-    """Say whether a witness has shown what the log does not continue."""
-    return connection.execute("SELECT 1 FROM log_evidence LIMIT 1").fetchone() is not None
-
-
-def evidence(connection: Connection) -> tuple[Evidence, ...]:
-    """Return what witnesses have shown, the longest history first."""
-    rows = connection.execute("SELECT witness, note, found FROM log_evidence")
-    found = [Evidence(*row) for row in rows]
-    return tuple(
-        sorted(found, key=lambda item: (-item.checkpoint.number, -item.checkpoint.size, item.note))
-    )
 
 
 def keep(
@@ -365,21 +277,6 @@ def coverage(connection: Connection) -> Coverage:
     return Coverage(size, covered, peers, needed_of(peers), until)
 
 
-def lost(connection: Connection) -> tuple[str, ...]:
-    """Return what a log that begins anew must name: its newest checkpoint, and what was shown."""
-    own = checkpoints.latest(connection)
-    shown = [item.note for item in evidence(connection)]
-    return tuple(dict.fromkeys([*shown, *([_alone(own)] if own else [])]))
-
-
-def _alone(text: str) -> str:
-    """Return a checkpoint with nothing but its log's own signature."""
-    signed = note.parse(text)
-    origin = checkpoints.parse(signed.text).origin
-    own = tuple(item for item in signed.signatures if item.name == origin)
-    return str(SignedNote(signed.text, own))
-
-
 def extend(connection: Connection, *, until: datetime) -> None:
     """Let the log be served although witnesses are missing, until a moment."""
     _put(connection, extended=clock.to_moment(until))
@@ -408,7 +305,8 @@ def is_due(connection: Connection, *, most: int) -> bool:
     return log.size(connection) - (newest.size if newest else 0) >= most
 
 
-def _number(connection: Connection) -> int:
+def number(connection: Connection) -> int:
+    """Return the number of the origin under which the log goes on."""
     return int(_state(connection).get("number", "1"))
 
 
