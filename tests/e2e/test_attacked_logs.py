@@ -176,6 +176,8 @@ def test_a_coordinator_that_hides_or_reorders_queries_is_found(
     assert named == {("not in the coordinator's log", hidden), ("query held back", late)}
     coordinator.wait_for("log_disputed")
     assert any(row["evidence"] for row in coordinator.json("witnesses") if row["disputes"])
+    # What only the auditor has seen, no recovery of a later test could name.
+    assert wait_until(bench.is_covered, seconds=20)
 
 
 def _entry(connection: Connection) -> None:

@@ -136,6 +136,7 @@ def test_a_steward_narrows_signs_and_takes_back(
 def test_a_steward_needs_no_mouse(page: Page, home: DeskHome) -> None:
     """Signing in, reading, declining and signing that: by the keyboard alone."""
     keyboard = page.keyboard
+    expect(page.get_by_label("Your name in the network")).to_be_focused()
     for text in ("anna", PASSPHRASE, code()):
         keyboard.type(text)
         keyboard.press("Tab")
