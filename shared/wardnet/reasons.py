@@ -46,6 +46,7 @@ class Reason(StrEnum):
     DICTIONARY_INVALID = "dictionary_invalid"
     STUDY_INVALID = "study_invalid"
     PARAMETER_INVALID = "parameter_invalid"
+    NO_MODEL = "no_model"
     MESSAGE_TOO_LARGE = "message_too_large"
     FORM_OUTDATED = "form_outdated"
     DEADLINE_MISSING = "deadline_missing"

@@ -51,7 +51,8 @@ class WorkerPool:
         query : str
             The query's digest; its decoded rows are kept until `forget`.
         snapshot : Snapshot
-            The pinned rows; segment i goes to worker i modulo the number of workers.
+            The pinned rows; segment i goes to worker i modulo the number of workers, or all to one
+            where the method needs them together.
         tally : Tally
             What to compute.
 
@@ -65,10 +66,11 @@ class WorkerPool:
         WardnetError
             `VAULT_DAMAGED`; `INTERNAL` when a worker failed, which is then replaced.
         """
+        workers = self._workers[:1] if tally.whole else self._workers
         tasks = {
             worker: Task(query, replace(snapshot, segments=dealt), tally)
-            for first, worker in enumerate(self._workers)
-            if (dealt := snapshot.segments[first :: len(self._workers)])
+            for first, worker in enumerate(workers)
+            if (dealt := snapshot.segments[first :: len(workers)])
         }
         parts = await asyncio.gather(
             *(worker.run(partial(worker.part, task)) for worker, task in tasks.items())

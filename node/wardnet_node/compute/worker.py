@@ -120,7 +120,7 @@ def _rows(task: Task, cache: RowsCache) -> Iterable[Rows]:
     snapshot, columns = task.snapshot, task.tally.columns
     return cache.rows(
         task.query,
-        content=(snapshot.id, columns),
+        content=(snapshot.id, len(snapshot.segments), columns),
         scan=lambda: scan(
             snapshot.segments,
             columns,

@@ -17,10 +17,10 @@ from wardnet.question.dictionary import NEVER_SHARED, TIMES, Column, ColumnType,
 
 METHODS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "boosting": "Rules by which a characteristic can be predicted from others, improved step by step.",
+        "boosting": "Rules that predict a characteristic from others, improved step by step.",
         "count": "How many patients there are, also by sex, age group and the like.",
         "crosstab": "How many patients have each combination of two characteristics.",
-        "forest": "Rules by which a characteristic can be predicted from others, by a vote of many.",
+        "forest": "Rules that predict a characteristic from others, by a vote of many.",
         "glm": "How other characteristics go along with yes or no, or with a count.",
         "histogram": "How many patients fall into each range of a measurement.",
         "linear": "How other characteristics go along with a measurement.",

@@ -31,6 +31,11 @@ ROWS: Final[Mapping[Reason, Row]] = {
     Reason.PARAMETER_INVALID: Row(
         _S.INVALID_ARGUMENT, "{method} cannot be asked this way: {parameter} {rule}."
     ),
+    Reason.NO_MODEL: Row(
+        _S.INVALID_ARGUMENT,
+        "An answer of {method} like this one holds no model that predicts. Its table says why "
+        "where it is a model's; else ask for one, such as `wardnet query boosting`.",
+    ),
     Reason.MESSAGE_TOO_LARGE: Row(
         _S.INVALID_ARGUMENT, "The message is larger than {rule}. Ask for fewer cells at once."
     ),

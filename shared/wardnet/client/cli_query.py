@@ -228,7 +228,7 @@ def linear(formula: str, penalty: float, lasso_share: float) -> Parameters:
 @penalty_option
 @lasso_share_option
 def glm(formula: str, family: str, penalty: float, lasso_share: float) -> Parameters:
-    """Explain one of two levels, or a count, by other columns of DATASET.
+    """Explain yes or no, or a count, by other columns of DATASET.
 
     FORMULA is such as 'died ~ age + sex'; C(stage) takes whole numbers by their levels.
     """

@@ -1,11 +1,18 @@
 """The answer: a table, what was withheld from it, and on whose data it rests."""
 
-from typing import Final, Literal, TypeAlias
+from base64 import b64decode, b64encode
+from binascii import Error as NotBase64
+from math import prod
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import TypeAdapter
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from wardnet import canonical
+from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import STRICT
 from wardnet.question.query import Digest, Id
 
@@ -33,6 +40,58 @@ class Withheld:
     rule: str
 
 
+_TYPES: Final = MappingProxyType({"float64": "<f8", "int32": "<i4"})
+
+
+@dataclass(frozen=True, config=STRICT)
+class Tensor:
+    """Hold an array of a model, too long for a table.
+
+    Parameters
+    ----------
+    name : str
+        What it is called in its model.
+    shape : tuple of int
+        As many entries as it has in each direction.
+    type : str
+        `float64` or `int32`.
+    data : str
+        The entries in C order, little-endian, as Base64.
+    """
+
+    name: str
+    shape: tuple[Annotated[int, Field(ge=0)], ...]
+    type: Literal["float64", "int32"]
+    data: str
+
+    def array(self) -> NDArray[Any]:
+        """Return the entries, shape `shape`.
+
+        Raises
+        ------
+        WardnetError
+            `MALFORMED` for another length than the shape's, or an entry that is not finite.
+        """
+        try:
+            data = b64decode(self.data, validate=True)
+        except (NotBase64, ValueError) as error:
+            raise WardnetError(Reason.MALFORMED, field=self.name, rule="no Base64") from error
+        kind = np.dtype(_TYPES[self.type])
+        if len(data) != prod(self.shape) * kind.itemsize:
+            raise WardnetError(Reason.MALFORMED, field=self.name, rule="wrong length")
+        array = np.frombuffer(data, kind).reshape(self.shape)
+        if not np.isfinite(array).all():
+            raise WardnetError(Reason.MALFORMED, field=self.name, rule="not finite")
+        return array.astype(kind.newbyteorder("="))
+
+
+def tensor(name: str, array: NDArray[Any]) -> Tensor:
+    """Return an array of doubles, or of whole numbers below `2**31`, as an answer holds it."""
+    kind: Literal["float64", "int32"] = "float64" if array.dtype.kind == "f" else "int32"
+    data = np.ascontiguousarray(array, np.dtype(_TYPES[kind])).tobytes()
+    return Tensor(name, array.shape, kind, b64encode(data).decode())
+
+
 @dataclass(frozen=True, config=STRICT)
 class Table:
     """Hold a result: key columns first, then statistics.
@@ -47,12 +106,15 @@ class Table:
         `len(keys) + len(values)` entries each; None where withheld or undefined.
     withheld : tuple of Withheld
         Why the withheld entries are empty.
+    tensors : tuple of Tensor
+        What a model predicts with, where that is more than the rows tell.
     """
 
     keys: tuple[str, ...]
     values: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     withheld: tuple[Withheld, ...] = ()
+    tensors: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -1,6 +1,6 @@
 """Rows as every computation sees them: numpy columns of one batch, missing values explicit."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,3 +46,19 @@ def is_missing(column: Column, values: NDArray[np.generic]) -> NDArray[np.bool_]
     missing: NDArray[np.bool_]
     missing = np.isnan(values) if column.cells is None else np.less(values, 0)
     return missing
+
+
+def concatenate(batches: Iterable[Rows]) -> Rows:
+    """Return several batches, at least one, as one; all name their patients, or none does."""
+    parts = list(batches)
+    if len(parts) == 1:
+        return parts[0]
+    patients = [part.patient for part in parts if part.patient is not None]
+    return Rows(
+        size=sum(part.size for part in parts),
+        columns={
+            name: np.concatenate([part.columns[name] for part in parts])
+            for name in parts[0].columns
+        },
+        patient=np.concatenate(patients) if patients else None,
+    )

@@ -8,6 +8,7 @@
     local(state, rows)           -> Part           at a hospital, per batch; parts only ever add
     finish(state, part)          -> Sums           once per hospital
     step(state, total)           -> State | Table  the total is all it ever sees
+    model(parameters, table)     -> Model          what predicts, where the answer is a model
 
 `start` and `step` run at every hospital on the same totals and must give the same bits: they use
 integers, Fraction or elementwise IEEE operations only. The first round is always the guard round,
@@ -23,11 +24,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals, Output
 from wardnet.question.answer import Table
 from wardnet.question.cohort import Cohort
 from wardnet.question.dictionary import Dictionary
 from wardnet.question.rows import Rows
+from wardnet.statistics.model import Model
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import Index, Members
 
@@ -68,6 +71,8 @@ class Method(ABC, Generic[P, S]):
     maximum_rounds: ClassVar[int]
     """Most rounds after the guard round."""
     output: ClassVar[Output]
+    whole: ClassVar[bool] = False
+    """Whether `local` needs all rows of a hospital at once, in their order, and not in batches."""
 
     @abstractmethod
     def bind(self, parameters: Mapping[str, JsonValue], dictionary: Dictionary) -> P:
@@ -115,6 +120,18 @@ class Method(ABC, Generic[P, S]):
     @abstractmethod
     def step(self, state: S, total: Sums) -> S | Table:
         """Return the next state, or the result."""
+
+    def model(self, parameters: P, table: Table) -> Model:
+        """Return what predicts, as an answer states it.
+
+        Raises
+        ------
+        WardnetError
+            `NO_MODEL` where the method, or this answer of it, gives none; `MALFORMED` for a table
+            that the method did not make.
+        """
+        del parameters, table
+        raise WardnetError(Reason.NO_MODEL, method=self.name)
 
 
 def join(left: Part, right: Part) -> Part:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from wardnet.privacy.rules import Guard
 from wardnet.question.cohort import Everyone, columns_of, select
 from wardnet.question.dictionary import Dictionary
-from wardnet.question.rows import Rows
+from wardnet.question.rows import Rows, concatenate
 from wardnet.statistics.method import Method, Part, Question, join, settle
 from wardnet.sums import arrays
 from wardnet.sums.accumulate import MAXIMUM_ROWS
@@ -57,6 +57,11 @@ class Tally:
         return self._own_columns | columns_of(self.question.cohort)
 
     @property
+    def whole(self) -> bool:
+        """Say whether the rows of a hospital must come together, in one process."""
+        return self.method.whole and self.state is not None
+
+    @property
     def with_patient(self) -> bool:
         """Say whether rows must name their patients (where a patient may have several rows)."""
         return self.question.dictionary.patient is not None
@@ -75,7 +80,9 @@ class Tally:
     def part(self, batches: Iterable[Rows]) -> Part:
         """Return the part of any number of batches, of any sizes."""
         none = _no_rows(self.question.dictionary, self.columns)
-        return self.merge(self._local(rows) for rows in chain([none], batches))
+        if not self.whole:
+            return self.merge(self._local(rows) for rows in chain([none], batches))
+        return self._local(concatenate(list(batches) or [none]))
 
     def merge(self, parts: Iterable[Part]) -> Part:
         """Return several parts of this hospital as one; the order does not matter."""
