@@ -5,7 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 from math import isfinite, nan
 from operator import index
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypedDict
 
 from pydantic import JsonValue
 
@@ -41,6 +41,20 @@ Parameters: TypeAlias = dict[str, JsonValue]
 
 Names: TypeAlias = str | Sequence[str]
 """One name, or several."""
+
+
+class Whose(TypedDict, total=False):
+    """Name the keywords that every question takes: whose rows it is about, and who is asked."""
+
+    where: Where
+    """A condition such as `col("age") >= 40`, a line such as `"age >= 40"`; None for everyone."""
+    hospitals: Names | None
+    """Ids; None for all that hold the dataset and have agreed to the study."""
+    min_hospitals: int | None
+    """Fewest that the answer may rest on; None for all that are asked."""
+    study: str | None
+    """Beginning of the id of the study that the question belongs to; None where only one comes
+    into question. A simulation needs none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Unpack
 
-from wardnet.client.ask import Ask, Names, Parameters, Where, names, numbers, to_bins
+from wardnet.client.ask import Ask, Names, Parameters, Whose, names, numbers, to_bins
 from wardnet.client.listing import Columns, Dataset, Hospital, Listing
 from wardnet.client.result import Result
 from wardnet.question.formula import parse
@@ -12,12 +13,12 @@ from wardnet.question.formula import parse
 class Network(ABC):
     """Ask hospitals; every statistic is one method.
 
-    All statistics take the same keywords: `where` (a condition such as `col("age") >= 40`, a line
-    such as `"age >= 40"`, or None for everyone), `hospitals` (ids; None for all that hold the
-    dataset and have agreed to the study), `min_hospitals` (fewest that the answer may rest on; None
-    for all that are asked) and `study` (beginning of the id of the study that the question belongs
-    to; None where only one comes into question; a simulation needs none). A single name may stand
-    where several are meant.
+    All take the keywords of `Whose` besides their own: `where` (a condition such as
+    `col("age") >= 40`, a line such as `"age >= 40"`, or None for everyone), `hospitals` (ids; None
+    for all that hold the dataset and have agreed to the study), `min_hospitals` (fewest that the
+    answer may rest on; None for all that are asked) and `study` (beginning of the id of the study
+    that the question belongs to; None where only one comes into question; a simulation needs none).
+    A single name may stand where several are meant.
 
     All raise `WardnetError`: `COLUMN_UNAVAILABLE` and `DATASET_UNAVAILABLE` for what does not exist
     or is not shared, `PARAMETER_INVALID` and `COHORT_SYNTAX` for what cannot be asked, and
@@ -46,10 +47,7 @@ class Network(ABC):
         dataset: str,
         *,
         by: Names | None = None,
-        where: Where = None,
-        hospitals: Names | None = None,
-        min_hospitals: int | None = None,
-        study: str | None = None,
+        **whose: Unpack[Whose],
     ) -> Result:
         """Count patients and rows.
 
@@ -58,17 +56,7 @@ class Network(ABC):
         by : str or sequence of str
             Up to three columns with levels; one row per combination.
         """
-        return self.ask(
-            Ask(
-                "count",
-                dataset,
-                {"by": names(by)},
-                where=where,
-                hospitals=hospitals,
-                min_hospitals=min_hospitals,
-                study=study,
-            )
-        )
+        return self.ask(Ask("count", dataset, {"by": names(by)}, **whose))
 
     def summary(
         self,
@@ -76,10 +64,7 @@ class Network(ABC):
         columns: Names,
         *,
         by: Names | None = None,
-        where: Where = None,
-        hospitals: Names | None = None,
-        min_hospitals: int | None = None,
-        study: str | None = None,
+        **whose: Unpack[Whose],
     ) -> Result:
         """Describe columns: n, missing, mean, variance (ddof 1), sd, skewness, kurtosis.
 
@@ -91,17 +76,7 @@ class Network(ABC):
             Up to two columns with levels.
         """
         parameters: Parameters = {"columns": names(columns), "by": names(by)}
-        return self.ask(
-            Ask(
-                "summary",
-                dataset,
-                parameters,
-                where=where,
-                hospitals=hospitals,
-                min_hospitals=min_hospitals,
-                study=study,
-            )
-        )
+        return self.ask(Ask("summary", dataset, parameters, **whose))
 
     def quantiles(
         self,
@@ -110,10 +85,7 @@ class Network(ABC):
         *,
         probabilities: float | Sequence[float] = (0.25, 0.5, 0.75),
         by: Names | None = None,
-        where: Where = None,
-        hospitals: Names | None = None,
-        min_hospitals: int | None = None,
-        study: str | None = None,
+        **whose: Unpack[Whose],
     ) -> Result:
         """Find quantiles of columns (type 7, as numpy's default).
 
@@ -131,17 +103,7 @@ class Network(ABC):
             "probabilities": numbers(probabilities, method="quantiles", parameter="probabilities"),
             "by": names(by),
         }
-        return self.ask(
-            Ask(
-                "quantiles",
-                dataset,
-                parameters,
-                where=where,
-                hospitals=hospitals,
-                min_hospitals=min_hospitals,
-                study=study,
-            )
-        )
+        return self.ask(Ask("quantiles", dataset, parameters, **whose))
 
     def histogram(
         self,
@@ -151,10 +113,7 @@ class Network(ABC):
         bins: int | None = None,
         edges: Sequence[float] | None = None,
         by: Names | None = None,
-        where: Where = None,
-        hospitals: Names | None = None,
-        min_hospitals: int | None = None,
-        study: str | None = None,
+        **whose: Unpack[Whose],
     ) -> Result:
         """Count the values of a column in bins.
 
@@ -172,28 +131,14 @@ class Network(ABC):
             "bins": to_bins(bins=bins, edges=edges),
             "by": names(by),
         }
-        return self.ask(
-            Ask(
-                "histogram",
-                dataset,
-                parameters,
-                where=where,
-                hospitals=hospitals,
-                min_hospitals=min_hospitals,
-                study=study,
-            )
-        )
+        return self.ask(Ask("histogram", dataset, parameters, **whose))
 
     def crosstab(
         self,
         dataset: str,
         rows: str,
         columns: str,
-        *,
-        where: Where = None,
-        hospitals: Names | None = None,
-        min_hospitals: int | None = None,
-        study: str | None = None,
+        **whose: Unpack[Whose],
     ) -> Result:
         """Count patients in every combination of the levels of two columns.
 
@@ -203,17 +148,7 @@ class Network(ABC):
             Columns with levels: down and across.
         """
         parameters: Parameters = {"rows": rows, "columns": columns}
-        return self.ask(
-            Ask(
-                "crosstab",
-                dataset,
-                parameters,
-                where=where,
-                hospitals=hospitals,
-                min_hospitals=min_hospitals,
-                study=study,
-            )
-        )
+        return self.ask(Ask("crosstab", dataset, parameters, **whose))
 
     def linear(
         self,
@@ -222,10 +157,7 @@ class Network(ABC):
         *,
         penalty: float = 0.0,
         lasso_share: float = 0.0,
-        where: Where = None,
-        hospitals: Names | None = None,
-        min_hospitals: int | None = None,
-        study: str | None = None,
+        **whose: Unpack[Whose],
     ) -> Result:
         """Explain a number by other columns: least squares, ridge, lasso or elastic net.
 
@@ -244,17 +176,7 @@ class Network(ABC):
             "penalty": penalty,
             "lasso_share": lasso_share,
         }
-        return self.ask(
-            Ask(
-                "linear",
-                dataset,
-                parameters,
-                where=where,
-                hospitals=hospitals,
-                min_hospitals=min_hospitals,
-                study=study,
-            )
-        )
+        return self.ask(Ask("linear", dataset, parameters, **whose))
 
     def glm(
         self,
@@ -264,10 +186,7 @@ class Network(ABC):
         family: str = "logistic",
         penalty: float = 0.0,
         lasso_share: float = 0.0,
-        where: Where = None,
-        hospitals: Names | None = None,
-        min_hospitals: int | None = None,
-        study: str | None = None,
+        **whose: Unpack[Whose],
     ) -> Result:
         """Explain yes or no, or a count, by other columns, also with ridge, lasso or elastic net.
 
@@ -286,14 +205,4 @@ class Network(ABC):
             "penalty": penalty,
             "lasso_share": lasso_share,
         }
-        return self.ask(
-            Ask(
-                "glm",
-                dataset,
-                parameters,
-                where=where,
-                hospitals=hospitals,
-                min_hospitals=min_hospitals,
-                study=study,
-            )
-        )
+        return self.ask(Ask("glm", dataset, parameters, **whose))
