@@ -282,6 +282,22 @@ def _few(column: Column) -> bool:
     return 1 <= len(column.labels) <= EQUATIONS
 
 
+def predictor(scaled: Sequence[float], entries: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the linear predictor, column by column: a matrix product depends on the machine.
+
+    Parameters
+    ----------
+    scaled : sequence of float
+        The coefficients of the scaled columns.
+    entries : ndarray of float64, shape (columns, rows)
+        Their t.
+    """
+    eta = np.zeros(entries.shape[1])
+    for coefficient, column in zip(scaled, entries, strict=True):
+        eta += coefficient * column
+    return eta
+
+
 def outcome_number(method: str, name: str, dictionary: Dictionary) -> Regressor:
     """Return a column of numbers as an outcome.
 

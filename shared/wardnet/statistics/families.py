@@ -83,6 +83,15 @@ class Family(ABC):
             The linear predictor and the outcome.
         """
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Return the levels whose probabilities are predicted; none where a rate is."""
+        return ()
+
+    @abstractmethod
+    def response(self, eta: Numbers) -> Numbers:
+        """Return what is predicted, shape (rows, outputs)."""
+
     @abstractmethod
     def link(self, mean: Decimal) -> Decimal | None:
         """Return the predictor that gives a mean; None where none does."""
@@ -125,6 +134,16 @@ class Logistic(Family):
         against = np.where(y > 0, -eta, eta)
         missed = np.maximum(against, 0.0) + log(1.0 + exp(-np.abs(eta)))
         return mean * (1.0 - mean), y - mean, -missed[np.newaxis]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Return both levels."""
+        return self.column.labels
+
+    def response(self, eta: Numbers) -> Numbers:
+        """Return the probability of each level."""
+        second = sigmoid(eta)
+        return np.column_stack([1.0 - second, second])
 
     def link(self, mean: Decimal) -> Decimal | None:
         """Return the logarithm of the odds."""
@@ -181,6 +200,10 @@ class Poisson(Family):
         known = np.maximum(y, 1.0)
         facts = (y * eta - mean, y * log(known) - y, self._log_factorials[y.astype(np.intp)])
         return mean, y - mean, np.stack(facts)
+
+    def response(self, eta: Numbers) -> Numbers:
+        """Return the rate."""
+        return exp(np.minimum(eta, HIGHEST))[:, np.newaxis]
 
     def link(self, mean: Decimal) -> Decimal | None:
         """Return the logarithm."""

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import JsonValue, TypeAdapter
 from pydantic.dataclasses import dataclass as checked
 
@@ -14,10 +13,11 @@ from wardnet.question.dictionary import STRICT, Dictionary
 from wardnet.question.rows import Rows
 from wardnet.statistics import estimates as answers
 from wardnet.statistics import parameters as read
-from wardnet.statistics.design import COMPLETE, design
+from wardnet.statistics.design import COMPLETE, design, predictor
 from wardnet.statistics.families import FAMILIES
 from wardnet.statistics.linear import Parameters as LinearParameters
 from wardnet.statistics.method import Method, Part, Question, settle
+from wardnet.statistics.model import Model
 from wardnet.statistics.newton import (
     INFORMATION,
     LIKELIHOOD,
@@ -27,6 +27,7 @@ from wardnet.statistics.newton import (
     begin,
     step,
 )
+from wardnet.statistics.regression import regression
 from wardnet.sums.accumulate import MAXIMUM_ROWS
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import Index
@@ -120,7 +121,7 @@ class Glm(Method[Asked, State]):
         (factor,) = asked.family.outcome.factors
         for _, entries in asked.design.blocks(rows):
             x, y = entries[:size], entries[size] * float(factor.scale) + float(factor.origin)
-            weight, residual, facts = asked.family.terms(_predictor(state.scaled, x), y)
+            weight, residual, facts = asked.family.terms(predictor(state.scaled, x), y)
             weighted = np.vstack([x * (weight / float(scales.weight)), residual[np.newaxis]])
             weighted[size] /= float(scales.residual)
             facts /= np.array([[float(scale)] for scale in scales.facts])
@@ -138,10 +139,13 @@ class Glm(Method[Asked, State]):
         """Take a step of Newton's, or end."""
         return step(state, total)
 
-
-def _predictor(scaled: Sequence[float], x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the linear predictor, column by column: a matrix product depends on the machine."""
-    eta = np.zeros(x.shape[1])
-    for coefficient, column in zip(scaled, x, strict=True):
-        eta += coefficient * column
-    return eta
+    def model(self, parameters: Asked, table: Table) -> Model:
+        """Return what predicts the probabilities of both levels, or a rate."""
+        family = parameters.family
+        return regression(
+            self.name,
+            parameters.design,
+            table,
+            response=family.response,
+            classes=family.classes,
+        )

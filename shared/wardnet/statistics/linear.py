@@ -22,6 +22,8 @@ from wardnet.statistics.design import COMPLETE, Design, Terms, design, outcome_n
 from wardnet.statistics.distributions import f_tail
 from wardnet.statistics.estimates import Estimates, fitted, without_estimates
 from wardnet.statistics.method import Method, Part, Question, settle
+from wardnet.statistics.model import Model
+from wardnet.statistics.regression import regression
 from wardnet.statistics.shrinkage import minimise, penalty
 from wardnet.statistics.solve import PRECISE, TOLERANCE, Matrix, decimals, solve
 from wardnet.sums.accumulate import MAXIMUM_ROWS
@@ -171,6 +173,15 @@ class Linear(Method[Asked, State]):
             if state.asked.penalty:
                 return _penalised(state.asked, joined, n)
             return _least_squares(columns, joined, n)
+
+    def model(self, parameters: Asked, table: Table) -> Model:
+        """Return what predicts the number."""
+        return regression(self.name, parameters.design, table, response=_itself)
+
+
+def _itself(predictor: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the linear predictor as the one output."""
+    return predictor[:, np.newaxis]
 
 
 def units(columns: Design, total: NDArray[Any], guards: GuardTotals) -> Matrix:
