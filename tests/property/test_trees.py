@@ -22,7 +22,7 @@ from wardnet.question.answer import Table
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.question.rows import Rows
 from wardnet.statistics.session import run
-from wardnet.statistics.tree_table import scores
+from wardnet.statistics.trees.table import scores
 
 FEATURES = tuple(f"x{place}" for place in range(6))
 PLANE = Dictionary(

@@ -26,11 +26,12 @@ from wardnet.question import answer as answers
 from wardnet.question.answer import Participant, Table
 from wardnet.question.dictionary import Column, Dictionary
 from wardnet.question.rows import Rows
-from wardnet.statistics import binned
-from wardnet.statistics.binning import cells
 from wardnet.statistics.features import Feature
-from wardnet.statistics.sampling import draw_bag, draw_features, draw_share, row_keys
+from wardnet.question.drawing import row_keys
+from wardnet.statistics.sampling import draw_bag, draw_features, draw_share
 from wardnet.statistics.session import Session, run
+from wardnet.statistics.trees import binned
+from wardnet.statistics.trees.binning import cells
 
 PARTICIPANTS = tuple(Participant(hospital, "1") for hospital in HOSPITALS)
 

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from wardnet.statistics.boosting import Boosting
 from wardnet.statistics.count import Count
 from wardnet.statistics.crosstab import Crosstab
-from wardnet.statistics.forest import Forest
 from wardnet.statistics.glm import Glm
 from wardnet.statistics.histogram import Histogram
 from wardnet.statistics.linear import Linear
 from wardnet.statistics.method import Method
 from wardnet.statistics.quantiles import Quantiles
 from wardnet.statistics.summary import Summary
+from wardnet.statistics.trees.boosting import Boosting
+from wardnet.statistics.trees.forest import Forest
 
 METHODS: Final[Mapping[str, Method[Any, Any]]] = MappingProxyType(
     {

@@ -14,16 +14,16 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import DisclosureRules
 from wardnet.question.answer import Table
 from wardnet.question.rows import Rows
-from wardnet.statistics.binned import Binned, Bins, binned, histograms, walk
-from wardnet.statistics.growth import Growth, Node, Shape, plant, reachable
 from wardnet.statistics.method import Part
 from wardnet.statistics.outcomes import GRID, on_grid
-from wardnet.statistics.plan import Plan
 from wardnet.statistics.sampling import draw_features
-from wardnet.statistics.splitting import ROWS, Limits, Scale
 from wardnet.statistics.tally import COHORT
-from wardnet.statistics.terms import add_trees, start, terms
-from wardnet.statistics.tree_table import Tree, model_table
+from wardnet.statistics.trees.binned import Binned, Bins, binned, histograms, walk
+from wardnet.statistics.trees.growth import Growth, Node, Shape, plant, reachable
+from wardnet.statistics.trees.plan import Plan
+from wardnet.statistics.trees.splitting import ROWS, Limits, Scale
+from wardnet.statistics.trees.table import Tree, model_table
+from wardnet.statistics.trees.terms import add_trees, start, terms
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import members
 

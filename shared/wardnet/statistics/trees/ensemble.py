@@ -9,14 +9,14 @@ import numpy as np
 from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals, Output
 from wardnet.question.answer import Table, Withheld
 from wardnet.question.rows import Rows
-from wardnet.statistics.binned import Bins
-from wardnet.statistics.binning import Cells, cells
-from wardnet.statistics.forestry import ROUND_NUMBERS, Growing, begin
 from wardnet.statistics.method import Method, Part, Question
 from wardnet.statistics.outcomes import GRID, GUARD
-from wardnet.statistics.plan import Plan
 from wardnet.statistics.tally import COHORT
-from wardnet.statistics.tree_table import KEYS, VALUES
+from wardnet.statistics.trees.binned import Bins
+from wardnet.statistics.trees.binning import Cells, cells
+from wardnet.statistics.trees.growing import ROUND_NUMBERS, Growing, begin
+from wardnet.statistics.trees.plan import Plan
+from wardnet.statistics.trees.table import KEYS, VALUES
 from wardnet.sums.accumulate import MAXIMUM_ROWS
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import Index, count

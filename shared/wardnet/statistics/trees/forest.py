@@ -9,11 +9,11 @@ from pydantic.dataclasses import dataclass as checked
 
 from wardnet.question.dictionary import STRICT, Dictionary, Name
 from wardnet.statistics import parameters as read
-from wardnet.statistics.ensemble import Ensemble
 from wardnet.statistics.features import features
 from wardnet.statistics.outcomes import outcome
-from wardnet.statistics.plan import Plan
-from wardnet.statistics.tree_table import check_size
+from wardnet.statistics.trees.ensemble import Ensemble
+from wardnet.statistics.trees.plan import Plan
+from wardnet.statistics.trees.table import check_size
 
 
 @checked(frozen=True, config=STRICT)

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wardnet.statistics.binned import Binned, walk
-from wardnet.statistics.growth import Node
 from wardnet.statistics.outcomes import GRID, Outcome, log_ratio, on_grid
-from wardnet.statistics.plan import Plan
 from wardnet.statistics.sampling import draw_bag, draw_share
-from wardnet.statistics.tree_table import Tree
+from wardnet.statistics.trees.binned import Binned, walk
+from wardnet.statistics.trees.growth import Node
+from wardnet.statistics.trees.plan import Plan
+from wardnet.statistics.trees.table import Tree
 from wardnet.sums.elementary import sigmoid, softmax
 
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from wardnet import canonical
 from wardnet.question.answer import Cell, Table
 from wardnet.statistics import parameters as read
-from wardnet.statistics.binned import Bins
 from wardnet.statistics.features import Feature
-from wardnet.statistics.growth import Node
 from wardnet.statistics.outcomes import Outcome
 from wardnet.statistics.rounding import nearest
+from wardnet.statistics.trees.binned import Bins
+from wardnet.statistics.trees.growth import Node
 
 KEYS: Final = ("output", "tree", "node")
 VALUES: Final = ("feature", "below", "missing", "gain", "left", "right")

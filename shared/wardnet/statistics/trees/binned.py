@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from wardnet.question.rows import Rows
 from wardnet.statistics.features import Feature
-from wardnet.statistics.growth import Node
-from wardnet.statistics.sampling import row_keys
+from wardnet.question.drawing import row_keys
+from wardnet.statistics.trees.growth import Node
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wardnet.errors import Reason, WardnetError
-from wardnet.statistics.splitting import ROWS, Limits, Scale, Split, best_splits
+from wardnet.statistics.trees.splitting import ROWS, Limits, Scale, Split, best_splits
 
 Allowed = Callable[[int, int], NDArray[np.bool_]]
 """Which features a tree's node may ask, shape (features,)."""

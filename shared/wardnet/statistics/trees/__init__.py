@@ -1,0 +1,1 @@
+"""Trees: boosting and random forests, with common bins and exact sums."""
