@@ -10,6 +10,7 @@ from wardnet.question.cohort import (
     Between,
     Cohort,
     Compare,
+    Fold,
     In,
     Missing,
     Not,
@@ -37,6 +38,15 @@ leaves: st.SearchStrategy[Cohort] = st.one_of(
     st.builds(In, column=names, values=st.lists(values, min_size=1, max_size=3).map(tuple)),
     st.builds(Between, column=names, low=values, high=values),
     st.builds(Missing, column=names),
+    st.integers(2, 100).flatmap(
+        lambda of: st.builds(
+            Fold,
+            part=st.integers(1, of),
+            of=st.just(of),
+            seed=st.integers(0, (1 << 32) - 1),
+            by=st.lists(names, max_size=2).map(tuple),
+        )
+    ),
 )
 
 
@@ -57,7 +67,22 @@ def test_what_is_written_is_read_back(cohort: Cohort) -> None:
 
 
 fragments = st.sampled_from(
-    ["age", "40", "and", "or", "not", "in", "between", "missing", ">=", '"x"', *"(),'`"]
+    [
+        "age",
+        "40",
+        "and",
+        "or",
+        "not",
+        "in",
+        "between",
+        "missing",
+        "fold",
+        "of",
+        "=",
+        ">=",
+        '"x"',
+        *"(),'`",
+    ]
 )
 
 

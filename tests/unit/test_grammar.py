@@ -6,7 +6,7 @@ from wardnet import canonical
 from wardnet.errors import Reason, WardnetError
 from wardnet.question import cohort as cohorts
 from wardnet.question import query as queries
-from wardnet.question.cohort import And, Between, Compare, Everyone, In, Missing, Not, Or
+from wardnet.question.cohort import And, Between, Compare, Everyone, Fold, In, Missing, Not, Or
 from wardnet.question.grammar import MAXIMUM_LENGTH, MAXIMUM_NESTING, parse, write
 from wardnet.question.query import Query
 
@@ -39,6 +39,8 @@ def compare(column: str, operator: cohorts.Operator, value: str) -> Compare:
         ("age between 18.5 and 30", Between(column="age", low="18.5", high="30")),
         ("age not between 1 and 2", Not(of=Between(column="age", low="1", high="2"))),
         ("missing(chol)", Missing(column="chol")),
+        ("fold(2, of=5, seed=7)", Fold(part=2, of=5, seed=7)),
+        ("FOLD (1, by=(age, `in`), of=3)", Fold(part=1, of=3, seed=0, by=("age", "in"))),
         ("`missing` = 1", compare("missing", "==", "1")),
         ("trueish = true", compare("trueish", "==", "true")),
         ("((a = 1))", compare("a", "==", "1")),
@@ -67,6 +69,10 @@ def test_between_takes_the_first_and_for_itself() -> None:
     ("text", "position", "words"),
     [
         ("", 1, "a condition"),
+        ("fold(1)", 5, "2 to 100 parts"),
+        ("fold(1, of=5, of=6)", 15, "seed= or by="),
+        ("fold(1.5, of=5)", 6, "a whole number"),
+        ("fold(1, of=5, by=age)", 18, "an opening parenthesis"),
         ("   ", 4, "a condition"),
         ("age", 4, ">="),
         ("age >", 6, "a value"),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
 from math import ceil, floor
-from typing import Final, TypeAlias
+from typing import Final, NoReturn, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from wardnet.question.conditions import (
     Cohort,
     Compare,
     Everyone,
+    Fold,
     In,
     Missing,
     Not,
@@ -32,8 +33,9 @@ from wardnet.question.conditions import (
     size,
 )
 from wardnet.question.dictionary import NUMBERS, TIMES, Column, ColumnType, Dictionary, number
-from wardnet.question.rows import Rows, is_missing
-from wardnet.question.terms import Term, Value, col, literal
+from wardnet.question.drawing import row_keys, scatter
+from wardnet.question.rows import Rows, is_missing, no_patients
+from wardnet.question.terms import Term, Value, col, fold, literal
 
 __all__ = [
     "EVERYONE",
@@ -43,6 +45,7 @@ __all__ = [
     "Cohort",
     "Compare",
     "Everyone",
+    "Fold",
     "In",
     "Missing",
     "Not",
@@ -53,6 +56,7 @@ __all__ = [
     "check",
     "col",
     "columns_of",
+    "fold",
     "joined_by_and",
     "literal",
     "select",
@@ -91,7 +95,7 @@ def select(cohort: Cohort, dictionary: Dictionary, rows: Rows) -> Mask:
     Parameters
     ----------
     rows : Rows
-        Holds at least `columns_of(cohort)`.
+        Holds at least `columns_of(cohort)`, and the patients where the dictionary names them.
     """
     true, _ = _truth(cohort, dictionary, rows)
     return true
@@ -113,6 +117,9 @@ def _truth(cohort: Cohort, dictionary: Dictionary, rows: Rows) -> _Truth:
         case Missing(column=name):
             missing = is_missing(dictionary.column(name), rows.columns[name])
             return missing, ~missing
+        case Fold():
+            drawn = _part(cohort, dictionary, rows) == cohort.part
+            return drawn, ~drawn
         case Compare() | In() | Between():
             column = dictionary.column(cohort.column)
             values = rows.columns[column.name]
@@ -136,6 +143,41 @@ def _both(left: _Truth, right: _Truth) -> _Truth:
 
 def _either(left: _Truth, right: _Truth) -> _Truth:
     return left[0] | right[0], left[1] & right[1]
+
+
+def _part(fold: Fold, dictionary: Dictionary, rows: Rows) -> NDArray[np.uint64]:
+    """Return which part each row is in, from 1, shape (rows.size,).
+
+    Raises
+    ------
+    WardnetError
+        `PARAMETER_INVALID` for a part that there is not, or where it cannot be drawn so.
+    """
+    if fold.part > fold.of:
+        _refuse_fold(f"has the parts 1 to {fold.of}")
+    if len(set(fold.by)) != len(fold.by):
+        _refuse_fold("names a column twice")
+    if dictionary.patient is None and not fold.by:
+        _refuse_fold("needs columns to draw rows by, as no row names its patient: by=(age, sex)")
+    if dictionary.patient is not None and fold.by:
+        _refuse_fold("draws whole patients here: name no columns")
+    if dictionary.patient is None:
+        keys = row_keys(rows, (dictionary.column(name).name for name in sorted(fold.by)))
+    else:
+        keys = scatter(_patients(rows).astype(np.uint64))
+    seed = scatter(np.array([fold.seed], np.uint64))
+    return np.asarray(scatter(keys ^ seed) % np.uint64(fold.of) + np.uint64(1))
+
+
+def _patients(rows: Rows) -> NDArray[np.uint32]:
+    if rows.patient is None:
+        message = "rows were read without their patients"
+        raise TypeError(message)
+    return rows.patient
+
+
+def _refuse_fold(rule: str) -> NoReturn:
+    raise WardnetError(Reason.PARAMETER_INVALID, method="cohort", parameter="fold", rule=rule)
 
 
 def _holds(condition: Compare | In | Between, column: Column, values: NDArray[np.generic]) -> Mask:
@@ -216,4 +258,5 @@ def _no_rows(cohort: Cohort, dictionary: Dictionary) -> Rows:
     return Rows(
         0,
         {name: np.zeros(0, float if cells is None else np.int32) for name, cells in kinds.items()},
+        no_patients(dictionary),
     )

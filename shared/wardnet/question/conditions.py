@@ -2,12 +2,18 @@
 
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import Discriminator
+from pydantic import Discriminator, Field
 from pydantic.dataclasses import dataclass
 
 from wardnet.question.dictionary import STRICT, Name
 
 Operator: TypeAlias = Literal["==", "!=", "<", "<=", ">", ">="]
+
+MOST_FOLDS: Final = 100
+
+FOLD_RULE: Final = (
+    f"needs whole numbers: a part from 1, 2 to {MOST_FOLDS} parts, and a seed below 2**32"
+)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -55,6 +61,30 @@ class Missing:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Fold:
+    """Select one of several parts of about the same size, drawn by a seed.
+
+    Parameters
+    ----------
+    part : int
+        Which one, from 1.
+    of : int
+        How many there are, 2 to `MOST_FOLDS`.
+    seed : int
+        Another one draws other parts.
+    by : tuple of str
+        Where rows name no patients: the columns by whose values a row is drawn. Where they do, a
+        patient is drawn with all rows, and no columns are named.
+    """
+
+    part: Annotated[int, Field(ge=1)]
+    of: Annotated[int, Field(ge=2, le=MOST_FOLDS)]
+    seed: Annotated[int, Field(ge=0, lt=1 << 32)] = 0
+    by: tuple[Name, ...] = ()
+    kind: Literal["fold"] = "fold"
+
+
+@dataclass(frozen=True, config=STRICT)
 class Not:
     """Select the rows for which a condition is false (not those for which it is unknown)."""
 
@@ -79,7 +109,7 @@ class Or:
 
 
 Cohort: TypeAlias = Annotated[
-    Everyone | Compare | In | Between | Missing | Not | And | Or, Discriminator("kind")
+    Everyone | Compare | In | Between | Missing | Fold | Not | And | Or, Discriminator("kind")
 ]
 
 EVERYONE: Final = Everyone()
@@ -98,7 +128,7 @@ def size(cohort: Cohort) -> int:
             return 1 + size(inner)
         case And(of=parts) | Or(of=parts):
             return 1 + sum(map(size, parts))
-        case In(values=values):
+        case In(values=values) | Fold(by=values):
             return 1 + len(values)
         case _:
             return 1
@@ -115,6 +145,8 @@ def columns_of(cohort: Cohort) -> frozenset[str]:
             return frozenset[str]().union(*(columns_of(part) for part in parts))
         case Compare(column=name) | In(column=name) | Between(column=name) | Missing(column=name):
             return frozenset({name})
+        case Fold(by=names):
+            return frozenset(names)
 
 
 def joined_by_and(cohort: Cohort) -> frozenset[Cohort]:

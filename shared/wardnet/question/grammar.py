@@ -4,6 +4,8 @@
     both       = negation { "and" negation }
     negation   = "not" negation | "(" cohort ")" | condition
     condition  = "everyone" | "missing" "(" column ")" | column relation
+               | "fold" "(" number "," "of" "=" number [ "," "seed" "=" number ]
+                 [ "," "by" "=" "(" column { "," column } ")" ] ")"
     relation   = ( "==" | "=" | "!=" | "<" | "<=" | ">" | ">=" ) value
                | [ "not" ] "in" "(" value { "," value } ")"
                | [ "not" ] "between" value "and" value
@@ -17,14 +19,18 @@ and `40` are the same.
 import re
 from typing import Final, NamedTuple, NoReturn, cast
 
+from pydantic import ValidationError
+
 from wardnet.errors import Reason, WardnetError
-from wardnet.question.cohort import (
+from wardnet.question.conditions import (
     EVERYONE,
+    FOLD_RULE,
     And,
     Between,
     Cohort,
     Compare,
     Everyone,
+    Fold,
     In,
     Missing,
     Not,
@@ -39,7 +45,7 @@ MAXIMUM_NESTING: Final = 6
 """Most parentheses and negations inside each other; a signed query stays within canonical JSON."""
 
 WORDS: Final = frozenset(
-    {"and", "or", "not", "in", "between", "missing", "everyone", "true", "false"}
+    {"and", "or", "not", "in", "between", "missing", "fold", "everyone", "true", "false"}
 )
 
 _TOKEN: Final = re.compile(
@@ -50,7 +56,7 @@ _TOKEN: Final = re.compile(
         | (?i:true|false)\b
       )
     | (?P<text>"(?:[^"]|"")*" | '(?:[^']|'')*')
-    | (?P<word>(?i:and|or|not|in|between|missing|everyone)\b)
+    | (?P<word>(?i:and|or|not|in|between|missing|fold|everyone)\b)
     | (?P<column>[A-Za-z][A-Za-z0-9_]* | `[A-Za-z][A-Za-z0-9_]*`)
     | (?P<sign>==|!=|<=|>=|[<>=(),])
     | (?P<end>\Z)
@@ -59,6 +65,9 @@ _TOKEN: Final = re.compile(
 )
 _SPACE: Final = re.compile(r"\s*")
 _LONGEST_NAME: Final = 63
+
+_FOLD: Final = "fold(1, of=5, seed=7)"
+_LONGEST_WHOLE: Final = 10
 
 _COLUMN: Final = "expected a column, as in age >= 40"
 _RELATION: Final = "expected ==, !=, <, <=, >, >=, in or between after the column"
@@ -110,6 +119,18 @@ def write(cohort: Cohort) -> str:
     'not missing(chol)'
     """
     match cohort:
+        case Not(of=inner):
+            return f"not {_inner(inner, And, Or)}"
+        case And(of=parts):
+            return " and ".join(_inner(part, And, Or) for part in parts)
+        case Or(of=parts):
+            return " or ".join(_inner(part, Or) for part in parts)
+        case _:
+            return _condition(cohort)
+
+
+def _condition(cohort: Everyone | Compare | In | Between | Missing | Fold) -> str:
+    match cohort:
         case Everyone():
             return "everyone"
         case Compare(column=name, operator=operator, value=value):
@@ -120,12 +141,9 @@ def write(cohort: Cohort) -> str:
             return f"{_name(name)} between {_value(low)} and {_value(high)}"
         case Missing(column=name):
             return f"missing({_name(name)})"
-        case Not(of=inner):
-            return f"not {_inner(inner, And, Or)}"
-        case And(of=parts):
-            return " and ".join(_inner(part, And, Or) for part in parts)
-        case Or(of=parts):
-            return " or ".join(_inner(part, Or) for part in parts)
+        case Fold(part=part, of=of, seed=seed, by=names):
+            by = f", by=({', '.join(map(_name, names))})" if names else ""
+            return f"fold({part}, of={of}, seed={seed}{by})"
 
 
 def _inner(cohort: Cohort, *bracketed: type[And] | type[Or]) -> str:
@@ -231,7 +249,41 @@ class _Parser:
             name = self._column()
             self._expect(")", "expected a closing parenthesis")
             return Missing(column=name)
+        if self._accept("fold"):
+            return self._fold()
         return self._relation(self._column())
+
+    def _fold(self) -> Fold:
+        opening = self._token
+        self._expect("(", f"expected an opening parenthesis, as in {_FOLD}")
+        given: dict[str, int | tuple[str, ...]] = {"part": self._whole_number()}
+        while self._accept(","):
+            name = self._token
+            if name.text not in {"of", "seed", "by"} - given.keys():
+                _refuse(name.position, f"expected of=, seed= or by=, as in {_FOLD}")
+            self._next += 1
+            self._expect("=", f"expected an equals sign, as in {_FOLD}")
+            given[name.text] = self._columns() if name.text == "by" else self._whole_number()
+        self._expect(")", f"expected a comma or a closing parenthesis, as in {_FOLD}")
+        try:
+            return Fold(**given)  # type: ignore[arg-type]  # which is what it checks
+        except ValidationError:
+            _refuse(opening.position, FOLD_RULE)
+
+    def _columns(self) -> tuple[str, ...]:
+        self._expect("(", "expected an opening parenthesis, as in by=(age, sex)")
+        columns = [self._column()]
+        while self._accept(","):
+            columns.append(self._column())
+        self._expect(")", "expected a comma or a closing parenthesis")
+        return tuple(columns)
+
+    def _whole_number(self) -> int:
+        token = self._token
+        if not token.text.isdecimal() or len(token.text) > _LONGEST_WHOLE:
+            _refuse(token.position, f"expected a whole number, as in {_FOLD}")
+        self._next += 1
+        return int(token.text)
 
     def _relation(self, name: str) -> Cohort:
         negated = self._accept("not")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wardnet.question.dictionary import Column
+from wardnet.question.dictionary import Column, Dictionary
 
 MISSING_CODE = -1
 """The code of a missing value in an on-grid column; off-grid columns use NaN."""
@@ -39,6 +39,11 @@ class Rows:
             columns={name: values[mask] for name, values in self.columns.items()},
             patient=None if self.patient is None else self.patient[mask],
         )
+
+
+def no_patients(dictionary: Dictionary) -> NDArray[np.uint32] | None:
+    """Return what names the patients of no rows; None where rows name none."""
+    return None if dictionary.patient is None else np.zeros(0, np.uint32)
 
 
 def is_missing(column: Column, values: NDArray[np.generic]) -> NDArray[np.bool_]:

@@ -6,14 +6,17 @@ from decimal import Decimal
 from typing import TypeAlias
 
 import numpy as np
+from pydantic import ValidationError
 from pydantic.dataclasses import dataclass
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.conditions import (
+    FOLD_RULE,
     And,
     Between,
     Cohort,
     Compare,
+    Fold,
     In,
     Missing,
     Not,
@@ -119,6 +122,34 @@ class col:  # noqa: N801 - reads as a word in `where=col("age") >= 40`
 
     def _term(self, operator: Operator, value: Value) -> Term:
         return Term(Compare(column=self._name, operator=operator, value=literal(value)))
+
+
+def fold(part: int, *, of: int, seed: int = 0, by: Iterable[str] = ()) -> Term:
+    """Select one of several parts of about the same size, drawn by a seed.
+
+    Parameters
+    ----------
+    part : int
+        Which one, from 1.
+    of : int
+        How many there are, 2 to 100.
+    seed : int
+        Another one draws other parts.
+    by : iterable of str
+        Where rows name no patients: the columns by whose values a row is drawn. Rows that are alike
+        in them fall into one part. Where rows name patients, each is drawn whole, and `by` is left
+        out.
+
+    Examples
+    --------
+    >>> train, test = ~fold(1, of=5), fold(1, of=5)
+    """
+    try:
+        return Term(Fold(part=part, of=of, seed=seed, by=tuple(by)))
+    except ValidationError as error:
+        raise WardnetError(
+            Reason.PARAMETER_INVALID, method="cohort", parameter="fold", rule=FOLD_RULE
+        ) from error
 
 
 def literal(value: Value | None) -> str:

@@ -1,20 +1,11 @@
-"""Draw rows and features by a seed, the same wherever a row is kept.
+"""Draw the rows and features of a tree by a seed, the same wherever a row is kept."""
 
-A row has no name that two hospitals share, and its place depends on the split; so what is drawn
-depends on what the row holds. Rows that are alike in all columns of the model are drawn together.
-"""
-
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wardnet.question.rows import Rows
-
-_STEP: Final = np.uint64(0x9E3779B97F4A7C15)
-_FIRST: Final = np.uint64(0xBF58476D1CE4E5B9)
-_SECOND: Final = np.uint64(0x94D049BB133111EB)
+from wardnet.question.drawing import scatter
 
 _POISSON: Final = (
     6786177901268885274,
@@ -27,19 +18,6 @@ _POISSON: Final = (
     18446555009401533385,
 )
 """`floor(2**64 * P(N <= k))` for N of Poisson's distribution with mean 1 and k = 0 ... 7."""
-
-
-def row_keys(rows: Rows, names: Sequence[str]) -> NDArray[np.uint64]:
-    """Return a number for each row's content, shape (rows.size,)."""
-    keys = np.zeros(rows.size, np.uint64)
-    for name in names:
-        values = rows.columns[name]
-        if values.dtype == np.float64:
-            known = np.where(np.isnan(values), np.inf, values) + 0.0  # one zero, one missing value
-            keys = _mix(keys ^ known.view(np.uint64))
-        else:
-            keys = _mix(keys ^ values.astype(np.int64).view(np.uint64))
-    return keys
 
 
 def draw_share(
@@ -72,20 +50,12 @@ def draw_features(
 ) -> NDArray[np.bool_]:
     """Return which features a node may ask, exactly `some` of them, shape (features,)."""
     places = np.arange(features, dtype=np.uint64) + np.uint64(node << 16)
-    rank = np.argsort(_keyed(_mix(places), seed, tree), kind="stable")
+    rank = np.argsort(_keyed(scatter(places), seed, tree), kind="stable")
     drawn = np.zeros(features, np.bool_)
     drawn[rank[:some]] = True
     return drawn
 
 
 def _keyed(keys: NDArray[np.uint64], seed: int, tree: int) -> NDArray[np.uint64]:
-    key = _mix(_mix(np.array([seed], np.uint64)) ^ np.uint64(tree))
-    return _mix(keys ^ key)
-
-
-def _mix(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Scatter numbers over all 64 bits (Steele, Lea, Flood 2014, SplitMix64)."""
-    keys = keys + _STEP
-    keys = (keys ^ (keys >> np.uint64(30))) * _FIRST
-    keys = (keys ^ (keys >> np.uint64(27))) * _SECOND
-    return keys ^ (keys >> np.uint64(31))
+    key = scatter(scatter(np.array([seed], np.uint64)) ^ np.uint64(tree))
+    return scatter(keys ^ key)

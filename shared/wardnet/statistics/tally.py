@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from wardnet.privacy.rules import Guard
 from wardnet.question.cohort import Everyone, columns_of, select
 from wardnet.question.dictionary import Dictionary
-from wardnet.question.rows import Rows, concatenate
+from wardnet.question.rows import Rows, concatenate, no_patients
 from wardnet.statistics.method import Method, Part, Question, join, settle
 from wardnet.sums import arrays
 from wardnet.sums.accumulate import MAXIMUM_ROWS
@@ -165,4 +165,5 @@ def _everybody(rows: Rows) -> Members:
 def _no_rows(dictionary: Dictionary, columns: Iterable[str]) -> Rows:
     cells = {name: dictionary.column(name).cells for name in columns}
     types = {name: np.float64 if size is None else np.int32 for name, size in cells.items()}
-    return Rows(0, {name: np.zeros(0, dtype) for name, dtype in types.items()})
+    none = {name: np.zeros(0, dtype) for name, dtype in types.items()}
+    return Rows(0, none, no_patients(dictionary))
