@@ -101,8 +101,8 @@ def test_models_equal_the_reference(
     reference = expected(method)[model]
     hospitals = network(table(path, sites))
     family = {"family": "poisson"} if "poisson" in model else {}
-    ask = getattr(hospitals, method)
-    found = by_term(ask("table", reference["formula"], **family).to_dict())
+    asked = Ask(method, "table", {"formula": reference["formula"], **family})
+    found = by_term(hospitals.ask(asked).to_dict())
     for term, entries in reference["params"].items():
         row = found[ours(term)]
         for name, other in ENTRIES.items():
@@ -126,7 +126,7 @@ def ours(term: str) -> str:
 
 def test_the_null_model_has_the_likelihood_of_its_mean() -> None:
     """By definition; the file holds eight digits of it."""
-    found = by_term(network(table(HEART)).glm("table", "y ~ age").to_dict())
+    found = by_term(network(table(HEART)).learn.logistic("y ~ age", "table").to_dict())
     y = table(HEART)["y"]
     events, n = int(y.sum()), len(y)
     null = events * log(events / n) + (n - events) * log(1 - events / n)

@@ -131,6 +131,19 @@ def test_an_answer_is_printed_as_json(wardnet: Run) -> None:
             "crosstab",
             {"rows": "sex", "columns": "smoker"},
         ),
+    ],
+)
+def test_words_become_the_parameters_that_are_signed(
+    wardnet: Run, words: list[str], method: str, parameters: object
+) -> None:
+    """Every statistic has its command."""
+    answer = json.loads(wardnet("query", *words, "--json").stdout)
+    assert (answer["method"], answer["parameters"]) == (method, parameters)
+
+
+@pytest.mark.parametrize(
+    ("words", "method", "parameters"),
+    [
         (
             ["linear", "heart", "age ~ sex * smoker", "--penalty", "2.5"],
             "linear",
@@ -143,7 +156,7 @@ def test_an_answer_is_printed_as_json(wardnet: Run) -> None:
             },
         ),
         (
-            ["glm", "heart", "smoker ~ age"],
+            ["logistic", "heart", "smoker ~ . - sex"],
             "glm",
             {
                 "outcome": "smoker",
@@ -156,11 +169,11 @@ def test_an_answer_is_printed_as_json(wardnet: Run) -> None:
         ),
     ],
 )
-def test_words_become_the_parameters_that_are_signed(
+def test_a_formula_becomes_the_columns_that_are_signed(
     wardnet: Run, words: list[str], method: str, parameters: object
 ) -> None:
-    """Every statistic has its command."""
-    answer = json.loads(wardnet("query", *words, "--json").stdout)
+    """Every model has its command, and no formula is ever signed."""
+    answer = json.loads(wardnet("learn", *words, "--json").stdout)
     assert (answer["method"], answer["parameters"]) == (method, parameters)
 
 

@@ -12,6 +12,7 @@ from support.examples import DIGEST, ROWS_ARE_PATIENTS, made_up, without_patient
 from support.examples import ask as ask_query
 from support.models import by_term
 from wardnet import simulate
+from wardnet.client.ask import Ask, Parameters
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.answer import Participant
 from wardnet.statistics.newton import (
@@ -57,7 +58,13 @@ def ask(
 ) -> Mapping[str, Mapping[str, Any]]:
     """Ask three hospitals, one of them with a single row; return the rows by their terms."""
     network = simulate([table[:1], table[1:100], table[100:]], rules=rules)
-    answer = network.glm("data", formula, family=family, penalty=penalty, lasso_share=lasso_share)
+    parameters: Parameters = {
+        "formula": formula,
+        "family": family,
+        "penalty": penalty,
+        "lasso_share": lasso_share,
+    }
+    answer = network.ask(Ask("glm", "data", parameters))
     return by_term(answer.to_dict())
 
 

@@ -23,7 +23,7 @@ def ask(
 ) -> Mapping[str, Mapping[str, Any]]:
     """Ask three hospitals, one of them with a single row; return the rows by their terms."""
     network = simulate([table[:1], table[1:9], table[9:]], rules=rules)
-    return by_term(network.linear("data", formula, penalty=penalty).to_dict())
+    return by_term(network.learn.linear(formula, "data", penalty=penalty).to_dict())
 
 
 LONGLEY = """

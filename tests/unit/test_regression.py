@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from support.models import by_term
 from wardnet import simulate
+from wardnet.client.ask import Ask, Parameters
 from wardnet.client.result import Result
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.rows import Rows
@@ -67,7 +68,7 @@ def by_hand(answer: Result) -> NDArray[np.float64]:
 def test_a_linear_model_predicts_the_number() -> None:
     """Coefficients in units times the columns in units, also of interactions."""
     hospitals = network()
-    answer = hospitals.linear("data", f"visits ~ {FORMULA}")
+    answer = hospitals.learn.linear(f"visits ~ {FORMULA}", "data")
     found = model(hospitals, answer)
     assert (found.columns, found.outcome, found.classes) == (["age", "group", "x"], "visits", ())
     assert found.predict(rows(hospitals))[:, 0] == pytest.approx(by_hand(answer), rel=1e-9)
@@ -76,7 +77,7 @@ def test_a_linear_model_predicts_the_number() -> None:
 def test_a_logistic_model_predicts_both_probabilities() -> None:
     """In the order of the levels; together 1."""
     hospitals = network()
-    answer = hospitals.glm("data", f"coin ~ {FORMULA}")
+    answer = hospitals.learn.logistic(f"coin ~ {FORMULA}", "data")
     found = model(hospitals, answer)
     shares = found.predict(rows(hospitals))
     second = [1 / (1 + exp(-eta)) for eta in by_hand(answer)]
@@ -88,7 +89,7 @@ def test_a_logistic_model_predicts_both_probabilities() -> None:
 def test_a_poisson_model_predicts_the_rate() -> None:
     """The exponential of the predictor."""
     hospitals = network()
-    answer = hospitals.glm("data", f"visits ~ {FORMULA}", family="poisson")
+    answer = hospitals.learn.poisson(f"visits ~ {FORMULA}", "data")
     rate = model(hospitals, answer).predict(rows(hospitals))[:, 0]
     assert rate == pytest.approx([exp(eta) for eta in by_hand(answer)], rel=1e-8)
 
@@ -96,7 +97,7 @@ def test_a_poisson_model_predicts_the_rate() -> None:
 def test_a_row_predicts_the_same_bits_in_any_company() -> None:
     """Alone as among others, and whatever the machine's vector units are."""
     hospitals = network()
-    found = model(hospitals, hospitals.glm("data", f"coin ~ {FORMULA}"))
+    found = model(hospitals, hospitals.learn.logistic(f"coin ~ {FORMULA}", "data"))
     together = rows(hospitals)
     alone = together.take(np.arange(together.size) == 7)
     assert found.predict(alone).tobytes() == found.predict(together)[7].tobytes()
@@ -105,7 +106,7 @@ def test_a_row_predicts_the_same_bits_in_any_company() -> None:
 def test_a_missing_value_predicts_nothing() -> None:
     """Not a number, whichever column misses it; the outcome is not looked at."""
     hospitals = network()
-    found = model(hospitals, hospitals.linear("data", "visits ~ x + age + group"))
+    found = model(hospitals, hospitals.learn.linear("visits ~ x + age + group", "data"))
     given = rows(hospitals)
     columns = {name: given.columns[name].copy() for name in found.columns}
     columns["x"][0], columns["age"][1], columns["group"][2] = np.nan, -1, -1
@@ -116,8 +117,8 @@ def test_a_missing_value_predicts_nothing() -> None:
 def test_a_column_that_others_make_up_adds_nothing() -> None:
     """As if it had not been named."""
     hospitals = network()
-    with_it = model(hospitals, hospitals.linear("data", "visits ~ age + twice"))
-    without = model(hospitals, hospitals.linear("data", "visits ~ age"))
+    with_it = model(hospitals, hospitals.learn.linear("visits ~ age + twice", "data"))
+    without = model(hospitals, hospitals.learn.linear("visits ~ age", "data"))
     given = rows(hospitals)
     assert with_it.predict(given).tobytes() == without.predict(given).tobytes()
     assert with_it.importance() == {"age": 1.0, "twice": 0.0}
@@ -126,7 +127,7 @@ def test_a_column_that_others_make_up_adds_nothing() -> None:
 def test_importance_is_in_standard_errors() -> None:
     """The shares of |z|; an interaction counts for both its columns."""
     hospitals = network()
-    answer = hospitals.glm("data", "coin ~ age + group + x")
+    answer = hospitals.learn.logistic("coin ~ age + group + x", "data")
     z = {term: row["statistic"] for term, row in by_term(answer.to_dict()).items()}
     sizes = {
         "age": abs(z["age"]),
@@ -141,9 +142,9 @@ def test_importance_is_in_standard_errors() -> None:
 def test_importance_under_a_penalty_is_by_the_bounds() -> None:
     """There is no standard error; what a lasso leaves out has none."""
     hospitals = network()
-    ridge = model(hospitals, hospitals.linear("data", "line ~ age + x", penalty=1.0))
+    ridge = model(hospitals, hospitals.learn.linear("line ~ age + x", "data", penalty=1.0))
     assert sum(ridge.importance().values()) == pytest.approx(1)
-    lasso = hospitals.linear("data", "line ~ age + x", penalty=1e9, lasso_share=1.0)
+    lasso = hospitals.learn.linear("line ~ age + x", "data", penalty=1e9, lasso_share=1.0)
     assert model(hospitals, lasso).importance() == {"age": 0.0, "x": 0.0}
 
 
@@ -151,16 +152,19 @@ def test_an_answer_without_estimates_is_no_model() -> None:
     """It is told that there is none, and that the table says why."""
     hospitals = network()
     with pytest.raises(WardnetError) as error:
-        model(hospitals, hospitals.glm("data", "above ~ line"))
+        model(hospitals, hospitals.learn.logistic("above ~ line", "data"))
     assert error.value.reason is Reason.NO_MODEL
 
 
-@pytest.mark.parametrize(("method", "formula"), [("linear", "visits ~ x"), ("summary", "visits")])
-def test_a_table_of_another_question_is_no_model(method: str, formula: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [("linear", {"formula": "visits ~ x"}), ("summary", {"columns": ["visits"], "by": []})],
+)
+def test_a_table_of_another_question_is_no_model(method: str, parameters: Parameters) -> None:
     """The terms must be those of the question."""
     hospitals = network()
-    asked = hospitals.linear("data", "visits ~ age")
-    other = getattr(hospitals, method)("data", formula)
+    asked = hospitals.learn.linear("visits ~ age", "data")
+    other = hospitals.ask(Ask(method, "data", parameters))
     with pytest.raises(WardnetError) as error:
         model(hospitals, replace(asked, table=other.table))
     assert error.value.reason is Reason.MALFORMED

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias, TypedDict
 from pydantic import JsonValue
 
 from wardnet import canonical
+from wardnet.client.formulas import spelled_out
 from wardnet.client.grant import Grant, strictest, to_json
 from wardnet.clock import to_moment
 from wardnet.errors import Reason, WardnetError
@@ -68,7 +69,8 @@ class Ask:
     dataset : str
         Which table.
     parameters : Mapping of str to JSON
-        The method's own parameters.
+        The method's own parameters. A model's `formula` stands for its outcome and what explains
+        it; what is signed are the columns.
     where : Term, str or None
         Whose rows; None for everyone.
     hospitals : str, sequence of str, or None
@@ -131,7 +133,8 @@ def to_query(ask: Ask, *, asker: Asker, dictionary: Dictionary, grant: Grant) ->
         raise WardnetError(Reason.METHOD_UNKNOWN, method=ask.method, version="any")
     cohort = to_cohort(ask.where)
     check_cohort(cohort, dictionary)
-    method.bind(ask.parameters, dictionary)
+    parameters = spelled_out(method.name, ask.parameters, dictionary)
+    method.bind(parameters, dictionary)
     hospitals = _hospitals(ask, list(grant.permits))
     minimum = _minimum(ask, hospitals)
     permits = {name: grant.permits[name] for name in hospitals}
@@ -144,7 +147,7 @@ def to_query(ask: Ask, *, asker: Asker, dictionary: Dictionary, grant: Grant) ->
             dictionary=dictionary.digest,
             method=method.name,
             method_version=method.version,
-            parameters=dict(ask.parameters),
+            parameters=parameters,
             cohort=cohort,
             hospitals=hospitals,
             minimum_hospitals=minimum,
@@ -205,7 +208,7 @@ def describe(query: Query) -> str:
     given = query.parameters
     crossed = "rows" in given
     about = _listed(given, "rows") if crossed else _listed(given, "column", "columns", "outcome")
-    by = _listed(given, "columns") if crossed else _listed(given, "by", "terms")
+    by = _listed(given, "columns") if crossed else _listed(given, "by", "terms", "features")
     where = where_of(query)
     return (
         f"{query.method} of {query.dataset}"

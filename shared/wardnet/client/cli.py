@@ -8,6 +8,7 @@ import click
 from wardnet.client import display, home
 from wardnet.client.cli_audit import audit
 from wardnet.client.cli_connect import connected, show_listing
+from wardnet.client.cli_learn import learn
 from wardnet.client.cli_query import query
 from wardnet.client.cli_study import study
 from wardnet.client.remote import RemoteNetwork
@@ -29,7 +30,7 @@ from wardnet.transport.enrol import check_invitation, read_invitation
     sections={
         "Begin": ("login", "whoami", "config"),
         "Look around": ("hospitals", "datasets", "dictionary"),
-        "Ask": ("study", "query"),
+        "Ask": ("study", "query", "learn"),
         "Look back": ("audit",),
     },
 )
@@ -128,4 +129,5 @@ def config(places: tuple[Path, Path | None], *, as_json: bool) -> None:
 
 main.add_command(study)
 main.add_command(query)
+main.add_command(learn)
 main.add_command(audit)

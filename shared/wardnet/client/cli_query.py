@@ -14,7 +14,6 @@ from wardnet.client.remote import RemoteNetwork
 from wardnet.client.result import Result
 from wardnet.command import json_option, print_json
 from wardnet.question.cohort import Term
-from wardnet.question.formula import parse
 
 
 def _names(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> list[str]:
@@ -45,8 +44,14 @@ def query() -> None:
     """Ask, or look after what was asked."""
 
 
-def asking(describe: Callable[..., Parameters]) -> Callable[..., None]:
-    """Add what all questions have in common, and ask the one that a command describes."""
+def asking(describe: Callable[..., Parameters], *, method: str = "") -> Callable[..., None]:
+    """Add what all questions have in common, and ask the one that a command describes.
+
+    Parameters
+    ----------
+    method : str
+        What answers it; the command's name when nothing is said.
+    """
 
     @click.argument("dataset")
     @click.option("--where", callback=_condition, help="Whose rows, e.g. 'age >= 40'.")
@@ -86,7 +91,7 @@ def asking(describe: Callable[..., Parameters]) -> Callable[..., None]:
         **own: object,
     ) -> None:
         ask = Ask(
-            describe.__name__,
+            method or describe.__name__,
             dataset,
             describe(**own),
             where=where,
@@ -182,58 +187,6 @@ def crosstab(rows: str, columns: str) -> Parameters:
     ROWS is the column whose levels go down, COLUMNS the one whose levels go across.
     """
     return {"rows": rows, "columns": columns}
-
-
-formula_argument: Final = click.argument("formula")
-penalty_option: Final = click.option(
-    "--penalty",
-    type=float,
-    default=0.0,
-    show_default=True,
-    help="Strength of the penalty on standardised coefficients.",
-)
-lasso_share_option: Final = click.option(
-    "--lasso-share",
-    type=float,
-    default=0.0,
-    show_default=True,
-    help="0 for ridge, 1 for lasso, between them elastic net.",
-)
-
-
-@query.command()
-@asking
-@formula_argument
-@penalty_option
-@lasso_share_option
-def linear(formula: str, penalty: float, lasso_share: float) -> Parameters:
-    """Explain a number of DATASET by other columns.
-
-    FORMULA is such as 'chol ~ age + sex'; C(stage) takes whole numbers by their levels.
-    """
-    terms = parse(formula, method="linear").parameters()
-    return {**terms, "penalty": penalty, "lasso_share": lasso_share}
-
-
-@query.command()
-@asking
-@formula_argument
-@click.option(
-    "--family",
-    type=click.Choice(["logistic", "poisson"]),
-    default="logistic",
-    show_default=True,
-    help="What the outcome is: one of two levels, or a count.",
-)
-@penalty_option
-@lasso_share_option
-def glm(formula: str, family: str, penalty: float, lasso_share: float) -> Parameters:
-    """Explain yes or no, or a count, by other columns of DATASET.
-
-    FORMULA is such as 'died ~ age + sex'; C(stage) takes whole numbers by their levels.
-    """
-    terms = parse(formula, method="glm").parameters()
-    return {**terms, "family": family, "penalty": penalty, "lasso_share": lasso_share}
 
 
 @query.command("list")

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Unpack
 
 from wardnet.client.ask import Ask, Names, Parameters, Whose, names, numbers, to_bins
+from wardnet.client.learn import Learn
 from wardnet.client.listing import Columns, Dataset, Hospital, Listing
 from wardnet.client.result import Result
-from wardnet.question.formula import parse
 
 
 class Network(ABC):
@@ -41,6 +41,11 @@ class Network(ABC):
     @abstractmethod
     def ask(self, ask: Ask) -> Result:
         """Ask, and wait for the answer."""
+
+    @property
+    def learn(self) -> Learn:
+        """Return what fits models: `net.learn.boosting("died ~ age + sex", "cardiology")`."""
+        return Learn(self.ask)
 
     def count(
         self,
@@ -149,60 +154,3 @@ class Network(ABC):
         """
         parameters: Parameters = {"rows": rows, "columns": columns}
         return self.ask(Ask("crosstab", dataset, parameters, **whose))
-
-    def linear(
-        self,
-        dataset: str,
-        formula: str,
-        *,
-        penalty: float = 0.0,
-        lasso_share: float = 0.0,
-        **whose: Unpack[Whose],
-    ) -> Result:
-        """Explain a number by other columns: least squares, ridge, lasso or elastic net.
-
-        Parameters
-        ----------
-        formula : str
-            Such as `"chol ~ age + sex"`; `a:b` is an interaction, `a * b` is `a + b + a:b`, and
-            `C(a)` takes whole numbers by their levels.
-        penalty : float
-            Strength of the penalty on the standardised coefficients; 0 for none.
-        lasso_share : float
-            0 for ridge, 1 for lasso, between them elastic net.
-        """
-        parameters: Parameters = {
-            **parse(formula, method="linear").parameters(),
-            "penalty": penalty,
-            "lasso_share": lasso_share,
-        }
-        return self.ask(Ask("linear", dataset, parameters, **whose))
-
-    def glm(
-        self,
-        dataset: str,
-        formula: str,
-        *,
-        family: str = "logistic",
-        penalty: float = 0.0,
-        lasso_share: float = 0.0,
-        **whose: Unpack[Whose],
-    ) -> Result:
-        """Explain yes or no, or a count, by other columns, also with ridge, lasso or elastic net.
-
-        Parameters
-        ----------
-        formula : str
-            As `linear` takes it; the outcome has two levels, or counts.
-        family : str
-            `logistic` or `poisson`.
-        penalty, lasso_share : float
-            As `linear` takes them.
-        """
-        parameters: Parameters = {
-            **parse(formula, method="glm").parameters(),
-            "family": family,
-            "penalty": penalty,
-            "lasso_share": lasso_share,
-        }
-        return self.ask(Ask("glm", dataset, parameters, **whose))

@@ -1,0 +1,192 @@
+"""Models as a researcher fits them: a formula, a dataset, and how to learn.
+
+>>> import pandas as pd
+>>> from wardnet import simulate
+>>> table = pd.DataFrame({"age": range(40, 80), "chol": range(200, 240)})
+>>> net = simulate([table[:15], table[15:]])
+>>> fitted = net.learn.linear("chol ~ age", "data").model
+>>> fitted.predict(pd.DataFrame({"age": [50, 60]})).tolist()
+[210.0, 220.0]
+"""
+
+from collections.abc import Callable
+from typing import Unpack
+
+from wardnet.client.ask import Ask, Parameters, Whose
+from wardnet.client.formulas import FORMULA
+from wardnet.client.result import Result
+
+
+class Learn:
+    """Fit models to the rows of all hospitals together; every kind of model is one method.
+
+    A formula is such as `"died ~ age + sex"`; `"died ~ ."` takes all other columns, and
+    `"died ~ . - site"` all but one. `linear`, `logistic` and `poisson` also take `a:b` (an
+    interaction), `a * b` (which is `a + b + a:b`) and `C(a)` (whole numbers by their levels).
+
+    All take the keywords of `Whose` besides their own, and raise what `Network` raises. The `model`
+    of a result predicts from tables, the result's `plot()` draws it.
+
+    Parameters
+    ----------
+    ask : callable
+        Asks, and waits for the answer.
+    """
+
+    def __init__(self, ask: Callable[[Ask], Result]) -> None:
+        self._ask = ask
+
+    def linear(
+        self,
+        formula: str,
+        dataset: str,
+        *,
+        penalty: float = 0.0,
+        lasso_share: float = 0.0,
+        **whose: Unpack[Whose],
+    ) -> Result:
+        """Explain a number by other columns: least squares, ridge, lasso or elastic net.
+
+        Parameters
+        ----------
+        penalty : float
+            Strength of the penalty on the standardised coefficients; 0 for none.
+        lasso_share : float
+            0 for ridge, 1 for lasso, between them elastic net.
+        """
+        own: Parameters = {"penalty": penalty, "lasso_share": lasso_share}
+        return self._fit("linear", formula, dataset, own, whose)
+
+    def logistic(
+        self,
+        formula: str,
+        dataset: str,
+        *,
+        penalty: float = 0.0,
+        lasso_share: float = 0.0,
+        **whose: Unpack[Whose],
+    ) -> Result:
+        """Explain which of two levels the outcome has by other columns.
+
+        Parameters
+        ----------
+        penalty, lasso_share : float
+            As `linear` takes them.
+        """
+        own: Parameters = {"family": "logistic", "penalty": penalty, "lasso_share": lasso_share}
+        return self._fit("glm", formula, dataset, own, whose)
+
+    def poisson(
+        self,
+        formula: str,
+        dataset: str,
+        *,
+        penalty: float = 0.0,
+        lasso_share: float = 0.0,
+        **whose: Unpack[Whose],
+    ) -> Result:
+        """Explain a count by other columns.
+
+        Parameters
+        ----------
+        penalty, lasso_share : float
+            As `linear` takes them.
+        """
+        own: Parameters = {"family": "poisson", "penalty": penalty, "lasso_share": lasso_share}
+        return self._fit("glm", formula, dataset, own, whose)
+
+    def boosting(
+        self,
+        formula: str,
+        dataset: str,
+        *,
+        trees: int = 100,
+        depth: int = 6,
+        leaves: int | None = None,
+        learning_rate: float = 0.1,
+        bins: int = 255,
+        minimum_rows: int = 20,
+        penalty: float = 0.0,
+        row_share: float = 1.0,
+        column_share: float = 1.0,
+        seed: int = 0,
+        **whose: Unpack[Whose],
+    ) -> Result:
+        """Boost trees that predict a number or a class; each corrects those before it.
+
+        Parameters
+        ----------
+        trees : int
+            Trees for each output, 1 to 1000.
+        depth : int
+            Most splits on the way to a leaf, 1 to 12.
+        leaves : int or None
+            Most leaves of a tree, 2 to 4096: then the best splits are kept, wherever they are.
+        learning_rate : float
+            By what each tree's values are multiplied, above 0, at most 1.
+        bins : int
+            Most bins of a feature, 2 to 255.
+        minimum_rows : int
+            Fewest rows of a leaf, at least 1; never fewer than the rules ask for.
+        penalty : float
+            Ridge on the leaves' values, at least 0.
+        row_share, column_share : float
+            Share of rows and of features that each tree sees; at least 0.5 and above 0, at most 1.
+        seed : int
+            Of both shares, at least 0.
+        """
+        own: Parameters = {
+            "trees": trees,
+            "depth": depth,
+            "leaves": leaves,
+            "learning_rate": learning_rate,
+            "bins": bins,
+            "minimum_rows": minimum_rows,
+            "penalty": penalty,
+            "row_share": row_share,
+            "column_share": column_share,
+            "seed": seed,
+        }
+        return self._fit("boosting", formula, dataset, own, whose)
+
+    def forest(
+        self,
+        formula: str,
+        dataset: str,
+        *,
+        trees: int = 100,
+        depth: int = 6,
+        leaves: int | None = None,
+        bins: int = 255,
+        minimum_rows: int = 10,
+        split_features: int | None = None,
+        seed: int = 0,
+        **whose: Unpack[Whose],
+    ) -> Result:
+        """Grow a random forest that predicts a number or a class; each tree sees a bag of rows.
+
+        Parameters
+        ----------
+        trees, depth, leaves, bins, minimum_rows
+            As `boosting` takes them.
+        split_features : int or None
+            How many features a split chooses from; the root of their number for classes and a third
+            for numbers when None.
+        seed : int
+            Of bags and features, at least 0.
+        """
+        own: Parameters = {
+            "trees": trees,
+            "depth": depth,
+            "leaves": leaves,
+            "bins": bins,
+            "minimum_rows": minimum_rows,
+            "split_features": split_features,
+            "seed": seed,
+        }
+        return self._fit("forest", formula, dataset, own, whose)
+
+    def _fit(
+        self, method: str, formula: str, dataset: str, own: Parameters, whose: Whose
+    ) -> Result:
+        return self._ask(Ask(method, dataset, {FORMULA: formula, **own}, **whose))
