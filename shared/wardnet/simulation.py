@@ -101,7 +101,8 @@ class SimulatedNetwork(Network):
             hospitals={name: self.batches(name) for name in query.hospitals},
             rules=self._rules,
         )
-        return released(query, answers.from_bytes(answers.to_bytes(answer)))  # as if it travelled
+        travelled = answers.from_bytes(answers.to_bytes(answer))
+        return released(query, travelled, dictionary=lambda: dictionary)
 
     def batches(self, hospital: str) -> Callable[[], Sequence[Rows]]:
         """Return what yields the rows of a hospital."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from wardnet.client.result import Absent, Result
 from wardnet.question.answer import Answer, Participant, Table, Withheld
 from wardnet.question.cohort import EVERYONE, col
+from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.question.query import Query
 
 SMALL = "fewer than 10 patients"
@@ -31,6 +32,7 @@ QUERY = Query(
     not_before="2026-01-01T00:00:00.000Z",
     not_after="2026-01-01T00:15:00.000Z",
 )
+DICTIONARY = Dictionary("heart", 1, (Column("age", ColumnType.INTEGER, minimum="0", maximum="99"),))
 TABLE = Table(
     keys=("variable", "sex"),
     values=("n", "mean", "sd"),
@@ -59,7 +61,7 @@ def result(table: Table = TABLE, **changes: object) -> Result:
         rules=("a cell holds at least 10 patients",),
         rounds=2,
     )
-    made = Result(QUERY, answer, table, (Absent("c", "gave no part in time"),))
+    made = Result(QUERY, answer, table, lambda: DICTIONARY, (Absent("c", "gave no part in time"),))
     return replace(made, **changes)  # type: ignore[arg-type]
 
 

@@ -2,11 +2,13 @@
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from time import monotonic, sleep
 from typing import Final
 
 from wardnet import canonical, clock
 from wardnet.client.ask import describe
+from wardnet.client.catalog import Catalog
 from wardnet.client.connection import DEADLINE_SECONDS, Connection
 from wardnet.client.listing import Listing, verified
 from wardnet.client.receipts import Receipts, Sent, verified_receipts
@@ -32,10 +34,13 @@ class Asked:
     ----------
     connection : Connection
         To the coordinator.
+    catalog : Catalog
+        Has the dictionaries that questions name.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, catalog: Catalog) -> None:
         self._connection = connection
+        self._catalog = catalog
         self._stub = query_pb2_grpc.QueryServiceStub(connection.channel)
 
     def submit(self, query: Envelope) -> str:
@@ -123,7 +128,13 @@ class Asked:
             at=at,
             pins=self._connection.pins,
         )
-        return released(question, answer, absent=record.absent, envelope=envelope)
+        return released(
+            question,
+            answer,
+            dictionary=cache(partial(self._catalog.of, question)),
+            absent=record.absent,
+            envelope=envelope,
+        )
 
     def receipts(self, record: Record) -> Receipts:
         """Return what keeps each hospital's promise that its answer stands in its access log.

@@ -6,6 +6,8 @@ from wardnet.client.connection import Connection
 from wardnet.client.listing import Columns, Dataset, Hospital, Listing
 from wardnet.client.verify import verify_dictionary
 from wardnet.errors import Reason, WardnetError
+from wardnet.question.dictionary import Dictionary
+from wardnet.question.query import Query
 from wardnet.transport.convert import envelope_from_wire
 from wardnet.wire.v1 import catalog_pb2, catalog_pb2_grpc
 
@@ -75,6 +77,19 @@ class Catalog:
                 at=clock.now(),
             )
         )
+
+    def of(self, question: Query) -> Dictionary:
+        """Return the dictionary that a question was written against.
+
+        Raises
+        ------
+        WardnetError
+            `DICTIONARY_OUTDATED` when there is another one by now.
+        """
+        dataset = self.dataset(question.dataset)
+        if dataset.dictionary != question.dictionary:
+            raise WardnetError(Reason.DICTIONARY_OUTDATED, dataset=dataset.name)
+        return self.columns(dataset).dictionary
 
     def hospitals(self) -> Listing[Hospital]:
         """Return the hospitals, as the coordinator lists them."""

@@ -1,17 +1,20 @@
 """The result of a query as a person uses it: printed, as a pandas frame, as JSON."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from wardnet.canonical import Json
 from wardnet.client.ask import describe, where_of
+from wardnet.client.fitted import Fitted
 from wardnet.client.printed import printed
 from wardnet.client.sheet import UNDEFINED, Sheet, numerals
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
 from wardnet.question.answer import Answer, Cell, Table
+from wardnet.question.dictionary import Dictionary
 from wardnet.question.query import Query
+from wardnet.statistics.methods import METHODS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +54,8 @@ class Result:
         What all participating hospitals state; its outcome is `released`.
     table : Table
         The answer's table.
+    dictionary : callable
+        Returns what the columns mean.
     absent : tuple of Absent
         Hospitals that were asked and did not take part.
     envelope : Envelope or None
@@ -60,6 +65,7 @@ class Result:
     question: Query
     answer: Answer
     table: Table
+    dictionary: Callable[[], Dictionary] = field(compare=False)
     absent: tuple[Absent, ...] = ()
     envelope: Envelope | None = None
 
@@ -72,6 +78,26 @@ class Result:
     def hospitals(self) -> tuple[str, ...]:
         """Return the ids of the hospitals that took part, sorted."""
         return tuple(participant.hospital for participant in self.answer.participants)
+
+    @property
+    def model(self) -> Fitted:
+        """Return the fitted model, which predicts from tables.
+
+        Raises
+        ------
+        WardnetError
+            `NO_MODEL` where the answer holds none; `METHOD_UNKNOWN` where this version does not
+            know the method as it was; `DICTIONARY_OUTDATED` where the network has another
+            dictionary by now.
+        """
+        method = METHODS.get(self.answer.method)
+        if method is None or method.version != self.answer.method_version:
+            raise WardnetError(
+                Reason.METHOD_UNKNOWN, method=self.answer.method, version=self.answer.method_version
+            )
+        dictionary = self.dictionary()
+        asked = method.bind(self.question.parameters, dictionary)
+        return Fitted(method.model(asked, self.table), dictionary, self.table, method.name)
 
     def to_frame(self) -> "pd.DataFrame":
         """Return the table as a pandas frame: keys and statistics as columns, withheld as NA.
@@ -162,10 +188,16 @@ def released(
     question: Query,
     answer: Answer,
     *,
+    dictionary: Callable[[], Dictionary],
     absent: tuple[Absent, ...] = (),
     envelope: Envelope | None = None,
 ) -> Result:
     """Return the result of an answer.
+
+    Parameters
+    ----------
+    dictionary : callable
+        Returns what the columns mean.
 
     Raises
     ------
@@ -174,7 +206,7 @@ def released(
     """
     if answer.table is None:
         raise WardnetError(Reason(answer.reason))
-    return Result(question, answer, answer.table, absent, envelope)
+    return Result(question, answer, answer.table, dictionary, absent, envelope)
 
 
 def _marks(table: Table, rules: Sequence[str]) -> Marks:
