@@ -3,7 +3,7 @@
 import json
 import pickle
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 
@@ -123,6 +123,8 @@ def test_any_deal_of_the_rows_gives_the_same_bytes(
         )
         return answers.to_bytes(found)
 
+    if METHODS[case.method].whole:
+        deal = replace(deal, hospitals=1)  # what hospitals train for themselves depends on the deal
     assert answer(deal) == answer(Deal(hospitals=1, batch=max(1, rows.size), seed=0))
 
 
@@ -131,6 +133,8 @@ def test_any_deal_of_the_rows_gives_the_same_bytes(
 @given(table=tables(), order=st.permutations(range(7)))
 def test_parts_merge_in_any_order(case: Case, table: Rows, order: list[int]) -> None:
     """Workers of one hospital may end in any order, and be merged in pairs or all at once."""
+    if METHODS[case.method].whole:
+        return  # all rows of a hospital are one worker's
     dealt = list(Deal(hospitals=7, batch=9, seed=1).parts(case.table(table)).values())
     session = case.session(OFF)
     for tally, _ in rounds(session, dealt):

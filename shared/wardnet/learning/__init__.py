@@ -1,1 +1,1 @@
-"""Model updates under the contract of a method; the next rooms to be furnished."""
+"""Iterated learning: methods whose hospitals train locally and add up their updates."""

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from wardnet.errors import Reason, WardnetError
 
+LEARNING_FACTOR: Final = 10
+"""How many times as many patients as a cell needs updates of a model are added up over."""
+
 
 class Output(StrEnum):
     """Name the kind of a method's result; it decides which rules apply."""
@@ -24,6 +27,9 @@ class Output(StrEnum):
     QUANTILES = "quantiles"
     MODEL = "model"
     TREES = "trees"
+    COMPONENTS = "components"
+    CLUSTERS = "clusters"
+    LEARNED = "learned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +156,24 @@ class DisclosureRules:
             return f"fewer than {self.minimum_patients} patients more than parameters"
         return ""
 
+    def too_few_to_learn(self, patients: int) -> str:
+        """Return why updates of so many patients are withheld, in words; empty if they are not."""
+        least = LEARNING_FACTOR * self.minimum_patients
+        return f"fewer than {least} patients to learn from" if patients < least else ""
+
+    def too_many_clusters(self, clusters: int, *, patients: int) -> str:
+        """Return why so many clusters are withheld, in words; empty if they are not."""
+        if patients < clusters * self._patients_per_cluster:
+            return (
+                "more clusters than the rule allows: "
+                f"fewer than {self._patients_per_cluster} patients for each"
+            )
+        return ""
+
+    @property
+    def _patients_per_cluster(self) -> int:
+        return 10 * self.minimum_patients
+
     @property
     def cell_rule(self) -> str:
         """Return the cell rule in words, as answers quote it."""
@@ -174,28 +198,44 @@ class DisclosureRules:
             f"a cohort, and the rows that a filter leaves out, are those of {least} patients",
             f"a cell holds {least} patients; 0 counts as small",
         )
+        own: tuple[str, ...] = ()
         match output:
             case Output.COUNTS:
-                return rules
+                pass
             case Output.MOMENTS:
-                return (
-                    *rules,
+                own = (
                     f"moments of a column with five levels or fewer need {least} patients at each",
                 )
             case Output.QUANTILES:
-                return (*rules, f"a quantile has {least} other patients on either side")
+                own = (f"a quantile has {least} other patients on either side",)
             case Output.MODEL:
-                return (
-                    *rules,
+                own = (
                     f"a model has {least} patients for each parameter and more than parameters",
                     f"a model has {least} patients at each level of columns with few levels",
                 )
             case Output.TREES:
-                return (
-                    *rules,
+                own = (
                     f"a class has {least} patients, and so has every leaf of a tree",
                     f"a bin holds {least} rows",
                 )
+            case Output.COMPONENTS:
+                own = (
+                    f"there are {least} patients for each column and more than columns",
+                    f"columns with few levels have {least} patients at each two of them",
+                )
+            case Output.CLUSTERS:
+                own = (
+                    f"there are at least {self._patients_per_cluster} patients for each cluster",
+                    f"every cluster holds {least} patients",
+                    f"columns with few levels have {least} patients at each",
+                )
+            case Output.LEARNED:
+                patients = LEARNING_FACTOR * self.minimum_patients
+                own = (
+                    f"updates are added up over at least {patients} patients, each one clipped",
+                    f"a linear model has {least} patients for each parameter, more than parameters",
+                )
+        return (*rules, *own)
 
 
 STANDARD: Final = DisclosureRules()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from wardnet.learning.fedavg import FedAvg
 from wardnet.statistics.count import Count
 from wardnet.statistics.crosstab import Crosstab
 from wardnet.statistics.glm import Glm
@@ -28,6 +29,7 @@ METHODS: Final[Mapping[str, Method[Any, Any]]] = MappingProxyType(
             Glm(),
             Boosting(),
             Forest(),
+            FedAvg(),
         )
     }
 )

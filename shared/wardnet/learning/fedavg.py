@@ -1,0 +1,109 @@
+"""Federated averaging and its kin: hospitals train, and only their updates are added up."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, TypeAlias
+
+import numpy as np
+from pydantic import JsonValue
+
+from wardnet.learning.learned import read, without_model
+from wardnet.learning.measuring import CLASSES, SPLIT, Measuring
+from wardnet.learning.plan import MOST_ROUNDS, Plan, plan
+from wardnet.learning.rounds import USABLE, Learning
+from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals, Output
+from wardnet.question.answer import Table
+from wardnet.question.dictionary import Dictionary
+from wardnet.question.rows import Rows
+from wardnet.statistics.method import Method, Part, Question
+from wardnet.statistics.model import Model
+from wardnet.sums.arrays import ArraySpec, Sums
+from wardnet.sums.members import Index, where_not
+
+State: TypeAlias = Measuring | Learning
+
+
+class FedAvg(Method[Plan, State]):
+    """Train a linear model or a small network by turns: FedAvg, FedProx, SCAFFOLD, FedAdam.
+
+    Notes
+    -----
+    In every round each hospital takes some steps of stochastic gradient descent from the shared
+    weights. Updates, clipped and weighted, are added up; every hospital takes the same step
+    with their mean. A hospital keeps nothing between rounds. Unlike the other methods, the model
+    depends on how rows are split over hospitals.
+
+    References
+    ----------
+    McMahan et al. (2017), Communication-efficient learning of deep networks from decentralized
+    data. Li et al. (2020), Federated optimization in heterogeneous networks. Karimireddy et al.
+    (2020), SCAFFOLD. Reddi et al. (2021), Adaptive federated optimization.
+
+    Examples
+    --------
+    Parameters: ``{"outcome": "sick", "features": ["age", "sex"], "algorithm": "fedprox"}``.
+    """
+
+    name: ClassVar[str] = "fedavg"
+    version: ClassVar[int] = 1
+    maximum_rounds: ClassVar[int] = MOST_ROUNDS + 2
+    output: ClassVar[Output] = Output.LEARNED
+    whole: ClassVar[bool] = True
+
+    def bind(self, parameters: Mapping[str, JsonValue], dictionary: Dictionary) -> Plan:
+        """Check parameters against the dictionary."""
+        return plan(self.name, parameters, dictionary)
+
+    def columns(self, parameters: Plan) -> frozenset[str]:
+        """Return the outcome and the features."""
+        return frozenset(parameters.columns)
+
+    def guards(self, question: Question[Plan]) -> Mapping[str, Guard]:
+        """Declare the patients with a usable row: all, of each class, and of each part."""
+        asked = question.parameters
+        return {
+            USABLE: Guard(1),
+            CLASSES: Guard(asked.outcome.cells),
+            SPLIT: Guard(asked.parts),
+        }
+
+    def cells(self, question: Question[Plan], rows: Rows) -> Mapping[str, Index]:
+        """Return which rows are usable, their class, and whether they are set aside."""
+        asked = question.parameters
+        left_out = ~asked.usable(rows)
+        aside = asked.validates(rows).astype(np.int8)
+        return {
+            USABLE: where_not(left_out, np.zeros(rows.size, np.int8)),
+            CLASSES: where_not(left_out, asked.outcome.index(rows)),
+            SPLIT: where_not(left_out, aside),
+        }
+
+    def start(
+        self, question: Question[Plan], guards: GuardTotals, rules: DisclosureRules
+    ) -> State | Table:
+        """Measure the inputs first, unless the rules withhold the model."""
+        asked = question.parameters
+        if guards.withheld[SPLIT].any():
+            return without_model(asked, f"rows to train or to validate on of {rules.cell_rule}")
+        if guards.withheld[CLASSES].any():
+            return without_model(asked, f"a class with {rules.cell_rule}")
+        patients = int(guards.patients[USABLE][0])
+        rule = rules.too_few_to_learn(patients)
+        if not rule and asked.linear:
+            rule = rules.too_many_parameters(asked.network.weights, patients=patients)
+        return without_model(asked, rule) if rule else Measuring(asked, guards)
+
+    def arrays(self, state: State) -> Sequence[ArraySpec]:
+        """Declare powers and rows, or losses and updates."""
+        return state.arrays()
+
+    def local(self, state: State, rows: Rows) -> Part:
+        """Measure, or train."""
+        return state.local(rows)
+
+    def step(self, state: State, total: Sums) -> State | Table:
+        """Take the mean update, or end."""
+        return state.step(total)
+
+    def model(self, parameters: Plan, table: Table) -> Model:
+        """Return the model whose weights an answer states."""
+        return read(self.name, parameters, table)

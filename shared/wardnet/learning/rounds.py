@@ -1,0 +1,207 @@
+"""The rounds of a learning: what each adds up, and what follows from its total."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import ceil, log2, sqrt
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wardnet.errors import Reason, WardnetError
+from wardnet.learning.learned import learned, without_model
+from wardnet.learning.optimiser import Shared, take
+from wardnet.learning.plan import Plan
+from wardnet.learning.scaling import Scaling
+from wardnet.learning.training import Trainee
+from wardnet.question.answer import Table
+from wardnet.question.rows import Rows
+from wardnet.statistics.method import Part
+from wardnet.statistics.rounding import nearest
+from wardnet.sums.accumulate import BLOCK, MAXIMUM_ROWS
+from wardnet.sums.arrays import ArraySpec, Sums
+
+USABLE: Final = "usable"
+"""Guard: the patients with a usable row."""
+
+UPDATE: Final = "update"
+CONTROL: Final = "control"
+TRAINING: Final = "training"
+VALIDATION: Final = "validation"
+
+_VECTOR_BITS: Final = 48
+"""No entry of a hospital's weighted update is above `2**48`: a total is then below `2**59`."""
+
+_LOSS_UNIT: Final = 30
+_LARGEST_LOSS: Final = 1 << 20
+_LOSSES: Final = MAXIMUM_ROWS * _LARGEST_LOSS << _LOSS_UNIT
+
+DIVERGED: Final = "learning diverged: take a smaller learning rate"
+
+Vector: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Hold how many rows are trained on and validated on, and how many hospitals train."""
+
+    trained: int
+    validated: int
+    hospitals: int
+
+
+@dataclass(frozen=True)
+class Learning:
+    """Ask how good the shared weights are, and for the updates that training from them gives.
+
+    Parameters
+    ----------
+    plan, size, scaling : Plan, Size, Scaling
+        What is learned from what.
+    target : tuple of float
+        What is subtracted from an outcome of numbers, and what that is divided by.
+    shared : Shared
+        What all hospitals know.
+    curve : tuple of tuples
+        Number, loss, loss on the rows aside or None, and accuracy or error of the rounds before.
+    best : tuple of int and ndarray, or None
+        The round with the smallest loss on the rows aside, and its weights, where training may end
+        early.
+    """
+
+    plan: Plan
+    size: Size
+    scaling: Scaling
+    target: tuple[float, float]
+    shared: Shared
+    curve: tuple[tuple[str, float, float | None, float], ...] = ()
+    best: tuple[int, Vector] | None = None
+
+    @property
+    def _last(self) -> bool:
+        """Say whether this round only measures."""
+        return len(self.curve) == self.plan.given.rounds
+
+    @property
+    def _unit(self) -> int:
+        return _VECTOR_BITS - ceil(log2(self.plan.given.clip))
+
+    def arrays(self) -> Sequence[ArraySpec]:
+        """Declare losses, hits and who diverged; the weighted update, and scaffold's control."""
+        specs = [ArraySpec(TRAINING, (1, 3), _LOSSES, USABLE)]
+        if self.size.validated:
+            specs.append(ArraySpec(VALIDATION, (1, 2), _LOSSES, USABLE))
+        if self._last:
+            return specs
+        names = (UPDATE, CONTROL) if self.plan.given.algorithm == "scaffold" else (UPDATE,)
+        shape = (1, self.plan.network.weights)
+        return specs + [ArraySpec(n, shape, 1 << _VECTOR_BITS, USABLE, self._unit) for n in names]
+
+    def local(self, rows: Rows) -> Part:
+        """Measure the shared weights on a hospital's rows, and train from them."""
+        usable = rows.take(self.plan.usable(rows))
+        aside = self.plan.validates(usable)
+        ours = self._trainee(usable.take(~aside))
+        with np.errstate(all="ignore"):  # what overflows is told by name
+            own = ours.refitted(self.shared, number=len(self.curve))
+            vectors = {} if self._last else self._vectors(ours, own)
+            diverged = not all(np.isfinite(vector).all() for vector in (own, *vectors.values()))
+            part: dict[str, NDArray[Any]] = {
+                TRAINING: np.array([[*self._measured(own, ours), int(diverged)]], np.object_)
+            }
+            if self.size.validated:
+                others = self._trainee(usable.take(aside))
+                part[VALIDATION] = np.array([self._measured(own, others)], np.object_)
+        weight = 0.0 if diverged else self._weight(len(ours.x)) * 2.0**self._unit
+        for name, vector in vectors.items():
+            weighted = np.zeros(vector.size) if diverged else vector * weight
+            part[name] = np.rint(weighted).astype(np.int64)[np.newaxis]
+        return part
+
+    def step(self, total: Sums) -> "Learning | Table":
+        """Take the mean update; end after the last round, or when nothing gets better."""
+        point = self._point(total)
+        curve = (*self.curve, point)
+        if total[TRAINING][0, 2] or not np.isfinite(self.shared.weights).all():
+            return without_model(self.plan, DIVERGED, self.curve)
+        state = replace(self, curve=curve, best=self._better(point))
+        patience = self.plan.given.patience
+        if self._last or (state.best and patience and len(self.curve) - state.best[0] >= patience):
+            return state._answer()  # noqa: SLF001 - its own
+        update = self._mean(total[UPDATE])
+        control = self._mean(total[CONTROL]) if CONTROL in total else np.zeros(0)
+        shared = take(self.plan, self.shared, update=update, control=control)
+        return replace(state, shared=shared)
+
+    def _trainee(self, rows: Rows) -> Trainee:
+        """Return rows as the model sees them, in an order that follows from what they hold."""
+        order = np.argsort(self.plan.keys(rows), kind="stable")
+        outcome, x = self.plan.outcome, self.scaling.apply(self.plan.inputs, rows)
+        targets = self.plan.targets(rows)
+        if not outcome.classes:
+            targets = (targets - self.target[0]) / self.target[1]
+        return Trainee(self.plan, x[order], targets[order])
+
+    def _vectors(self, ours: Trainee, own: Vector) -> dict[str, Vector]:
+        """Return the update, and scaffold's control."""
+        vectors = {UPDATE: ours.update(own, self.shared, number=len(self.curve))}
+        if self.plan.given.algorithm == "scaffold":
+            vectors[CONTROL] = ours.control(self.shared.weights)
+        return vectors
+
+    def _weight(self, rows: int) -> float:
+        """Return a hospital's share in the mean update."""
+        if self.plan.given.weights == "equal":
+            return 1.0 / self.size.hospitals if rows else 0.0
+        return rows / self.size.trained
+
+    def _measured(self, weights: Vector, on: Trainee) -> list[int]:
+        """Return the sum of the losses on the grid, and how many classes are hit."""
+        outputs = self.plan.network.outputs(weights, on.x)
+        losses = np.nan_to_num(
+            self.plan.network.losses(outputs, on.targets), nan=_LARGEST_LOSS, posinf=_LARGEST_LOSS
+        )
+        whole = np.rint(np.minimum(losses, _LARGEST_LOSS) * 2.0**_LOSS_UNIT).astype(np.int64)
+        places = range(0, whole.size, BLOCK)
+        loss = sum(int(whole[first : first + BLOCK].sum()) for first in places)
+        return [loss, int(np.count_nonzero(self.plan.hits(outputs, on.targets)))]
+
+    def _point(self, total: Sums) -> tuple[str, float, float | None, float]:
+        """Return the round's row of the curve."""
+        loss, hits, diverged = (int(number) for number in total[TRAINING][0])
+        rows, mean = self.size.trained, _mean_loss(loss, self.size.trained)
+        aside = None
+        if self.size.validated:
+            loss, hits = (int(number) for number in total[VALIDATION][0])
+            rows, aside = self.size.validated, _mean_loss(loss, self.size.validated)
+        if not (0 <= hits <= rows and loss >= 0 and diverged >= 0):
+            raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="more hits than rows")
+        error = self.target[1] * sqrt(2.0 * (mean if aside is None else aside))
+        metric = hits / rows if self.plan.outcome.classes else error
+        return str(len(self.curve)), mean, aside, metric
+
+    def _better(self, point: tuple[str, float, float | None, float]) -> tuple[int, Vector] | None:
+        """Return the best round so far, where training may end early."""
+        if not self.plan.given.patience:
+            return None
+        if self.best and (point[2] or 0.0) >= (self.curve[self.best[0]][2] or 0.0):
+            return self.best
+        return len(self.curve), self.shared.weights
+
+    def _mean(self, total: NDArray[Any]) -> Vector:
+        """Return the mean of the hospitals' vectors, no longer than each may be."""
+        mean = total[0] * 2.0**-self._unit
+        if float(np.sqrt(mean @ mean)) > self.plan.given.clip * (1.0 + 1e-6):
+            raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a mean is longer than its parts")
+        return np.asarray(mean)
+
+    def _answer(self) -> Table:
+        weights = self.best[1] if self.best else self.shared.weights
+        return learned(
+            self.plan, self.curve, weights=weights, scaling=self.scaling, target=self.target
+        )
+
+
+def _mean_loss(total: int, rows: int) -> float:
+    return nearest(Fraction(total, rows << _LOSS_UNIT))

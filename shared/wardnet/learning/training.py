@@ -1,0 +1,108 @@
+"""What a hospital does with its rows in one round; it keeps nothing of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wardnet.learning.optimiser import Shared
+from wardnet.learning.plan import Plan
+
+Vector: TypeAlias = NDArray[np.float64]
+Matrix: TypeAlias = NDArray[np.float64]
+
+_GRADIENT_ROWS: Final = 1 << 14
+"""Rows whose gradient is computed at once, so that a whole table's fits in memory."""
+
+
+@dataclass(frozen=True)
+class Trainee:
+    """Hold one hospital's rows as a model sees them, in an order that follows from what they hold.
+
+    Parameters
+    ----------
+    plan : Plan
+        How to train.
+    x : ndarray of float64, shape (rows, inputs)
+        What goes in.
+    targets : ndarray of float64, shape (rows, outputs)
+        What should come out.
+    """
+
+    plan: Plan
+    x: Matrix
+    targets: Matrix
+
+    def refitted(self, shared: Shared, *, number: int) -> Vector:
+        """Return the shared weights with those that are the hospital's own, fitted to its rows."""
+        if self.plan.given.personal == "none":
+            return shared.weights
+        return self._trained(shared.weights, self.plan.personal, number, pull=None)
+
+    def update(self, own: Vector, shared: Shared, *, number: int) -> Vector:
+        """Return by how much training moves the weights that are shared; 0 for the others.
+
+        Parameters
+        ----------
+        own : ndarray of float64, shape (weights,)
+            Where it begins.
+        shared : Shared
+            What all hospitals know.
+        number : int
+            Of the round, from 0.
+        """
+        pull = None
+        if self.plan.given.algorithm == "scaffold" and shared.before.size:
+            pull = shared.control - self.control(shared.before)
+        trained = self._trained(own, ~self.plan.personal, number, pull=pull)
+        return clipped(trained - own, self.plan.given.clip)
+
+    def control(self, weights: Vector) -> Vector:
+        """Return the clipped gradient of all rows' mean loss plus the ridge, shape (weights,)."""
+        network, total = self.plan.network, np.zeros(weights.size)
+        for first in range(0, len(self.x), _GRADIENT_ROWS):
+            piece = slice(first, first + _GRADIENT_ROWS)
+            share = len(self.x[piece]) / len(self.x)
+            total += share * network.gradient(weights, self.x[piece], self.targets[piece])
+        return clipped(total, self.plan.given.clip)
+
+    def _trained(
+        self, start: Vector, moving: NDArray[np.bool_], number: int, *, pull: Vector | None
+    ) -> Vector:
+        """Take the round's steps; only some weights move."""
+        given, network = self.plan.given, self.plan.network
+        weights, every = start.copy(), bool(moving.all())
+        for rows in self._batches(number):
+            gradient = network.gradient(weights, self.x[rows], self.targets[rows])
+            if given.algorithm == "fedprox":
+                gradient += given.mu * (weights - start)
+            if pull is not None:
+                gradient += pull
+            if not every:
+                gradient *= moving
+            gradient *= given.learning_rate
+            weights -= gradient
+        return weights
+
+    def _batches(self, number: int) -> Iterator[NDArray[np.intp]]:
+        """Yield the places of a round's batches; every way through the rows has its own order."""
+        given = self.plan.given
+        every = max(1, -(-len(self.x) // given.batch_size))
+        steps = given.steps or given.epochs * every
+        order = self._order(number * steps // every)
+        for step in range(number * steps, (number + 1) * steps):
+            way, place = divmod(step, every)
+            order = order if place else self._order(way)
+            yield order[place * given.batch_size : (place + 1) * given.batch_size]
+
+    def _order(self, way: int) -> NDArray[np.intp]:
+        drawn = np.random.PCG64([self.plan.given.seed, way]).random_raw(len(self.x))
+        return np.argsort(drawn, kind="stable")
+
+
+def clipped(update: Vector, bound: float) -> Vector:
+    """Return an update, made as much shorter as its Euclidean norm exceeds the bound."""
+    norm = float(np.sqrt(update @ update))
+    return update if norm <= bound else update * (bound / norm)
