@@ -211,10 +211,10 @@ class Attachment:
         # 2. It has the work already.
         if sent == course.work:
             return None
-        # 3. It has the totals that came with earlier work of this attempt.
-        known = sent.round if sent is not None and sent.attempt == course.attempt else 0
+        # 3. Earlier totals it has, or asks for.
         self._sent[course.query] = course.work
-        return Work(course.work, item.query, course.hospitals, course.totals[known:])
+        totals = () if course.total is None else (course.total,)
+        return Work(course.work, item.query, course.hospitals, totals)
 
     def _is_told(self, result: WorkId | str) -> bool:
         """Say whether later work, which this stream has carried, acknowledges a result already."""

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final
 
 from wardnet import clock, logs
-from wardnet.errors import Reason
+from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope, Trust
 from wardnet.identity.member import Member
 from wardnet.transport.convert import WorkId
@@ -137,6 +137,32 @@ class Conductor:
             await changed.wait()
         yield await self.find(record.course.query, researcher)
 
+    async def answers(self, query: str, researcher: str) -> AsyncIterator[tuple[str, bytes]]:
+        """Yield the sealed answers of a researcher's query, by hospital; one is in memory."""
+        found, hospital = await self.find(query, researcher), ""
+        read = partial(queries.answer, query=found.course.query)
+        while answer := await self._database.read(partial(read, after=hospital)):
+            hospital = answer[0]
+            yield answer
+
+    async def totals(self, work: WorkId, hospital: str, *, first: int) -> AsyncIterator[bytes]:
+        """Yield the totals that a hospital has missed, as they are stored; one is in memory.
+
+        Raises
+        ------
+        WardnetError
+            `QUERY_UNKNOWN` when the hospital has no part in such work any more.
+        """
+        for number in range(first, work.round):
+            run = self._runs.get(work.query)
+            total = None
+            if run is not None and run.course.work == work and hospital in run.course.hospitals:
+                read = partial(queries.total, query=work.query, round_=number)
+                total = await self._database.read(read)
+            if total is None:
+                raise WardnetError(Reason.QUERY_UNKNOWN, query=work.query)
+            yield total
+
     def attached(self, attachment: Attachment) -> None:
         """Give a hospital that has just attached all its work."""
         for run in self._runs.values():
@@ -197,8 +223,9 @@ class Conductor:
         ended = 0 if outcome.course.running else queries.milliseconds(at)
         after = replace(run.record, course=outcome.course, ended=ended)
         if outcome.durable:
-            await self._keep(run.record, after, at=at)
-        run.record = after
+            await self._keep(after, at=at)
+        # Answers are for the researcher who asks for them, and in the database.
+        run.record = replace(after, course=replace(after.course, answers={}))
         if outcome.durable:
             self._tell(run)
         for hospital, work in outcome.acknowledge:
@@ -217,9 +244,9 @@ class Conductor:
         if attachment is not None:
             attachment.acknowledge(work)
 
-    async def _keep(self, before: Record, after: Record, *, at: datetime) -> None:
+    async def _keep(self, after: Record, *, at: datetime) -> None:
         """Commit; until that has succeeded nothing goes on."""
-        keep = partial(queries.keep, before=before, after=after, at=at)
+        keep = partial(queries.keep, after=after, at=at)
         while True:
             try:
                 return await self._database.write(keep)
@@ -258,5 +285,5 @@ def _step(course: Course, event: Event) -> Step:
             place=logs.place(error),
         )
         failure = Failure(Reason.INTERNAL, {"incident": incident})
-        ended = replace(course, outcome=Outcome.FAILED, failure=failure, totals=())
+        ended = replace(course, outcome=Outcome.FAILED, failure=failure, total=None)
         return Step(ended, durable=True)

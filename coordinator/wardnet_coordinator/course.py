@@ -123,8 +123,8 @@ class Course:
         From 1.
     round : int
         The present one, from 0.
-    totals : tuple of Total
-        Of the rounds before, in order; dropped when the query has ended.
+    total : Total or None
+        Of the round before; those before it are in the database only.
     results : Mapping of str to Part or Sealed
         By hospital: what has come in for the present round. In memory only: a hospital sends its
         result again until it is acknowledged.
@@ -135,7 +135,8 @@ class Course:
     failure : Failure or None
         Why it ended without an answer.
     answers : Mapping of str to bytes
-        By hospital: the sealed answers of all participants, once all are there.
+        By hospital: the sealed answers of all participants, in the step that ends the query; from
+        then on they are in the database only.
     """
 
     query: str
@@ -144,7 +145,7 @@ class Course:
     hospitals: tuple[str, ...]
     attempt: int = 1
     round: int = 0
-    totals: tuple[Total, ...] = ()
+    total: Total | None = None
     results: Mapping[str, Part | Sealed] = field(default_factory=dict)
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
     outcome: Outcome = Outcome.RUNNING

@@ -1,12 +1,12 @@
 """The control streams: messages in to events, and what the broker holds out to messages."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from functools import partial
 
 from wardnet import canonical, clock, logs
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Trust
-from wardnet.transport.channel import MESSAGE_BYTES
 from wardnet.transport.convert import (
     Work,
     WorkId,
@@ -17,6 +17,7 @@ from wardnet.transport.convert import (
     work_to_wire,
 )
 from wardnet.transport.interceptors import Context, peer
+from wardnet.transport.pieces import Messages, check_length, cut, in_pieces
 from wardnet.wire.v1 import envelope_pb2, link_pb2, link_pb2_grpc
 from wardnet_coordinator import catalog, decisions, revocations, studies
 from wardnet_coordinator.audits import Audits, Page
@@ -105,12 +106,24 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
 
     async def _send(self, attachment: Attachment, message: Outgoing, context: Context) -> None:
         response = _to_wire(message)
-        if isinstance(message, Work) and response.ByteSize() > MESSAGE_BYTES:
-            # It could never be delivered: the query ends instead of losing every hospital.
-            error = WardnetError(Reason.MESSAGE_TOO_LARGE, rule=f"{MESSAGE_BYTES >> 20} MiB")
-            await self._conductor.receive(attachment, message.id, Refusal.of(error))
-        else:
-            await context.write(response)
+        if isinstance(message, Work):
+            try:
+                check_length(response.ByteSize())
+            except WardnetError as error:
+                # It could never be delivered: the query ends instead of losing every hospital.
+                await self._conductor.receive(attachment, message.id, Refusal.of(error))
+                return
+        for piece in in_pieces(response):
+            await context.write(piece)
+
+    async def Totals(  # noqa: N802 - the wire's name
+        self, request: link_pb2.TotalsRequest, context: Context
+    ) -> AsyncIterator[link_pb2.TotalsResponse]:
+        """Yield the totals that a node has missed."""
+        work, hospital = WorkId.parse(request.work_id), peer(context).id
+        async for total in self._conductor.totals(work, hospital, first=request.first):
+            for piece in cut(total):
+                yield link_pb2.TotalsResponse(piece=piece)
 
     async def _bring_mail(self, hospital: str, context: Context) -> None:
         """Bring every study that asks the hospital, and what all others have taken back.
@@ -133,10 +146,13 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
         return first.hello
 
     async def _listen(self, attachment: Attachment, context: Context) -> None:
+        messages = Messages(link_pb2.AttachRequest)
         while (request := await self._read(context, attachment.hospital)) is not None:
             # Checked anew with every message: gRPC never looks at a certificate again.
             peer(context)
-            await self._take(attachment, request)
+            whole = messages.take(request)
+            if whole is not None:
+                await self._take(attachment, whole)
         attachment.close()
 
     async def _read(self, context: Context, hospital: str) -> link_pb2.AttachRequest | None:

@@ -141,7 +141,7 @@ def insert(connection: sqlite3.Connection, *, record: Record, at: datetime) -> b
     return True
 
 
-def keep(connection: sqlite3.Connection, *, before: Record, after: Record, at: datetime) -> None:
+def keep(connection: sqlite3.Connection, *, after: Record, at: datetime) -> None:
     """Bring a query forward: a new total, a new attempt, or its end."""
     course = after.course
     connection.execute(
@@ -164,11 +164,10 @@ def keep(connection: sqlite3.Connection, *, before: Record, after: Record, at: d
     )
     if not course.running:
         _log_end(connection, after, at=at)
-    if course.running and course.attempt == before.course.attempt:
-        total = course.totals[-1]
+    if course.total is not None:
         connection.execute(
             "INSERT INTO totals VALUES (?, ?, ?)",
-            (course.query, total.round, total_to_bytes(total)),
+            (course.query, course.total.round, total_to_bytes(course.total)),
         )
     else:
         connection.execute("DELETE FROM totals WHERE query = ?", (course.query,))
@@ -201,6 +200,24 @@ def find(connection: sqlite3.Connection, *, query: str, researcher: str) -> Reco
     return found[0]
 
 
+def total(connection: sqlite3.Connection, *, query: str, round_: int) -> bytes | None:
+    """Return the total of a round of a running query, as it is stored."""
+    found = connection.execute(
+        "SELECT total FROM totals WHERE query = ? AND round = ?", (query, round_)
+    ).fetchone()
+    return None if found is None else found[0]
+
+
+def answer(connection: sqlite3.Connection, *, query: str, after: str) -> tuple[str, bytes] | None:
+    """Return the sealed answer of the first hospital after another one, and whose it is."""
+    found: tuple[str, bytes] | None = connection.execute(
+        "SELECT hospital, sealed FROM answers WHERE query = ? AND hospital > ?"
+        " ORDER BY hospital LIMIT 1",
+        (query, after),
+    ).fetchone()
+    return found
+
+
 def recent(connection: sqlite3.Connection, *, researcher: str, limit: int) -> Sequence[Record]:
     """Return a researcher's queries, newest first."""
     condition = "researcher = ? ORDER BY submitted DESC, query LIMIT ?"
@@ -222,12 +239,7 @@ def _record(connection: sqlite3.Connection, row: Sequence[Any]) -> Record:
     digest, submitted, ended, envelope, outcome, attempt, number, names, refusals, why = row
     signed = envelope_from_bytes(envelope)
     query = questions.from_bytes(signed.payload)
-    totals = connection.execute(
-        "SELECT total FROM totals WHERE query = ? ORDER BY round", (digest,)
-    )
-    answers = connection.execute(
-        "SELECT hospital, sealed FROM answers WHERE query = ? ORDER BY hospital", (digest,)
-    )
+    last = total(connection, query=digest, round_=number - 1)
     course = Course(
         query=digest,
         asked=query.hospitals,
@@ -235,11 +247,10 @@ def _record(connection: sqlite3.Connection, row: Sequence[Any]) -> Record:
         hospitals=tuple(json.loads(names)),
         attempt=attempt,
         round=number,
-        totals=tuple(total_from_bytes(total) for (total,) in totals),
+        total=None if last is None else total_from_bytes(last),
         refusals={name: _refusal(causes) for name, causes in json.loads(refusals).items()},
         outcome=Outcome(outcome),
         failure=None if why is None else _failure(json.loads(why)),
-        answers=dict(answers),
     )
     return Record(query, signed, course, submitted, ended)
 

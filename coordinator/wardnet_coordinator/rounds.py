@@ -22,9 +22,6 @@ from wardnet.sums.arrays import MAXIMUM_HOSPITALS, NARROW_BITS, WIDE_BITS, Sums,
 from wardnet.transport.convert import Total, WorkId
 from wardnet_coordinator.course import Course, Failure, Outcome, Part, Refusal, Sealed
 
-MAXIMUM_ANSWERS_BYTES: Final = 3 << 20
-"""Most that the sealed answers of a query may take: they travel in one message of 4 MiB."""
-
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -132,13 +129,13 @@ def _add(course: Course, parts: Mapping[str, Part]) -> Course:
     participants = tuple(
         Participant(hospital=name, snapshot=parts[name].snapshot) for name in course.hospitals
     )
-    if course.totals and course.totals[0].participants != participants:
+    if course.total is not None and course.total.participants != participants:
         _diverge("a hospital changed its snapshot between rounds")
     # 3. No sum can wrap.
     for name in course.hospitals:
         _check_range(parts[name].sums, name)
     total = Total(course.round, reduce(add, (part.sums for part in ordered)), participants)
-    return replace(course, round=course.round + 1, totals=(*course.totals, total))
+    return replace(course, round=course.round + 1, total=total)
 
 
 _BITS: Final = {
@@ -158,10 +155,7 @@ def _check_range(sums: Sums, hospital: str) -> None:
 
 def _answer(course: Course, answers: Mapping[str, bytes]) -> Course:
     # Whether the hospitals give the same answer only the researcher can see.
-    if sum(map(len, answers.values())) > MAXIMUM_ANSWERS_BYTES:
-        rule = f"{MAXIMUM_ANSWERS_BYTES >> 20} MiB"
-        raise WardnetError(Reason.MESSAGE_TOO_LARGE, rule=rule)
-    return replace(course, outcome=Outcome.ANSWERED, answers=answers, totals=())
+    return replace(course, outcome=Outcome.ANSWERED, answers=answers, total=None)
 
 
 def _lose(course: Course) -> Course:
@@ -170,7 +164,7 @@ def _lose(course: Course) -> Course:
     if len(survivors) < course.minimum:
         details = {"hospitals": ", ".join(after.lost)}
         return _end(after, Outcome.FAILED, Failure(Reason.HOSPITALS_LOST, details))
-    return replace(after, attempt=course.attempt + 1, round=0, totals=())
+    return replace(after, attempt=course.attempt + 1, round=0, total=None)
 
 
 def _refuse(course: Course, hospital: str, refusal: Refusal) -> Course:
@@ -181,7 +175,7 @@ def _refuse(course: Course, hospital: str, refusal: Refusal) -> Course:
 
 
 def _end(course: Course, outcome: Outcome, failure: Failure) -> Course:
-    return replace(course, outcome=outcome, failure=failure, totals=())
+    return replace(course, outcome=outcome, failure=failure, total=None)
 
 
 def _diverge(rule: str) -> NoReturn:

@@ -63,12 +63,19 @@ class Attempt:
             _diverged("the hospitals changed within an attempt")
         # 2. Totals that were seen before come again unchanged; new ones follow without a gap.
         for total in work.totals:
-            self._take(total)
+            self.take(total)
         # 3. That leads to the round that we are asked for.
         if self.session.round != work.id.round:
             _diverged("a total is missing")
 
-    def _take(self, total: Total) -> None:
+    def take(self, total: Total) -> None:
+        """Take one total.
+
+        Raises
+        ------
+        WardnetError
+            As `catch_up`.
+        """
         seen = (arrays.digest(total.sums), total.participants)
         if total.round < len(self._seen):
             if self._seen[total.round] != seen:

@@ -169,8 +169,8 @@ class Link:
         self._rounds.forget_all()
         held = await self._desk.do(Desk.held)
         async with open_channel(self._credentials, address) as channel:
-            call = LinkServiceStub(channel).Attach()
-            stream = Stream(call, address=address, lease=self._settings.lease)
+            service = LinkServiceStub(channel)
+            stream = Stream(service, address=address, lease=self._settings.lease)
             hello = messages.hello(self._credentials.member.id, epoch=self._epoch, held=held)
             await stream.send(hello)
             try:
@@ -244,18 +244,18 @@ class Link:
         with _logged_errors(message.work_id):
             work = await self._read_message(EventType.QUERY_FAILED, work_from_wire, message)
             stream.asked(work.id.query)
-            result = await self._do(work)
+            result = await self._do(work, stream)
             if result is not None and self._stream is not None:
                 await self._stream.send_result(result)
 
-    async def _do(self, work: convert.Work) -> Result | None:
+    async def _do(self, work: convert.Work, stream: Stream) -> Result | None:
         """Do some work once others have confirmed that our log is whole."""
         try:
             await self._witnesses.wait_until_proven()
         except WardnetError as error:
             reason = error
             return await self._desk.do(lambda desk: desk.refuse(work, [reason]))
-        return await self._rounds.do(work)
+        return await self._rounds.do(work, missed=stream.missed)
 
     async def _receipt(self, stream: Stream, message: ReceiptWork) -> None:
         """Show what keeps a promise, or say why not."""

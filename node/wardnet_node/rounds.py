@@ -2,10 +2,11 @@
 
 import asyncio
 import secrets
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter_ns
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 from wardnet import logs
 from wardnet.errors import Reason, WardnetError
@@ -15,8 +16,8 @@ from wardnet.jobs import Jobs
 from wardnet.question import answer as answers
 from wardnet.question.answer import Answer
 from wardnet.sealing.answers import seal
-from wardnet.transport.channel import MESSAGE_BYTES
-from wardnet.transport.convert import Work, answer_to_bytes
+from wardnet.transport.convert import Total, Work, WorkId, answer_to_bytes
+from wardnet.transport.pieces import check_length
 from wardnet_node import messages
 from wardnet_node.attempt import Attempt
 from wardnet_node.compute.pool import WorkerPool
@@ -25,8 +26,8 @@ from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.gate import Opened
 from wardnet_node.outbox import Result
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+Missed: TypeAlias = Callable[[WorkId, int], AsyncIterator[Total]]
+"""Ask the coordinator for the totals before some work, from some round on."""
 
 
 @dataclass(slots=True)
@@ -66,8 +67,13 @@ class Rounds:
         self._log_key = log_key
         self._courses: dict[str, _Course] = {}
 
-    async def do(self, work: Work) -> Result | None:
+    async def do(self, work: Work, *, missed: Missed) -> Result | None:
         """Return the durable result of some work; None when nobody waits for it any more.
+
+        Parameters
+        ----------
+        missed : callable
+            Yields totals that did not come with the work.
 
         Raises
         ------
@@ -84,12 +90,15 @@ class Rounds:
                     return None
                 # 1. Take the totals, also those of work that was done before a reconnect: they do
                 # not come again with later work.
-                attempt = await self._follow(course, work)
+                attempt = await self._follow(course, work, missed)
                 # 2. What was ever made for this work is sent again, and never made again.
                 return made or await self._result(attempt, work)
             except Refused as refused:
                 reasons = refused.reasons
             except WardnetError as error:
+                if error.reason is Reason.COORDINATOR_AWAY:
+                    course.attempt = None
+                    return None  # it asks again
                 reasons = (error,)
             except Exception as error:  # noqa: BLE001 - a bug ends the query, not the daemon
                 reasons = (_incident(error, work),)
@@ -112,10 +121,14 @@ class Rounds:
         for course in self._courses.values():
             course.attempt = None
 
-    async def _follow(self, course: _Course, work: Work) -> Attempt:
+    async def _follow(self, course: _Course, work: Work, missed: Missed) -> Attempt:
         attempt = course.attempt
         if attempt is None or attempt.number != work.id.attempt:
             attempt = course.attempt = await self._begin(work)
+        first = work.totals[0].round if work.totals else work.id.round
+        if attempt.session.round < first:
+            async for total in missed(work.id, attempt.session.round):
+                await asyncio.to_thread(attempt.take, total)
         await asyncio.to_thread(attempt.catch_up, work)
         return attempt
 
@@ -183,8 +196,7 @@ class Rounds:
 
 
 def _bounded(message: bytes) -> bytes:
-    if len(message) > MESSAGE_BYTES:
-        raise WardnetError(Reason.MESSAGE_TOO_LARGE, rule=f"{MESSAGE_BYTES >> 20} MiB")
+    check_length(len(message))
     return message
 
 

@@ -1,6 +1,7 @@
 """One control stream to the coordinator, from Hello to its end."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Final, TypeAlias
 
@@ -9,8 +10,11 @@ import grpc.aio
 from wardnet import canonical
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
+from wardnet.transport.convert import Total, WorkId, total_from_bytes
+from wardnet.transport.pieces import Joining, Messages, in_pieces
 from wardnet.transport.status import error_from_rpc
-from wardnet.wire.v1.link_pb2 import AttachRequest, AttachResponse
+from wardnet.wire.v1.link_pb2 import AttachRequest, AttachResponse, TotalsRequest
+from wardnet.wire.v1.link_pb2_grpc import LinkServiceStub
 from wardnet_node import messages
 from wardnet_node.desk.studies import Unsent
 from wardnet_node.outbox import Result
@@ -27,18 +31,20 @@ class Stream:
 
     Parameters
     ----------
-    call : StreamStreamCall
-        Just opened.
+    service : LinkServiceStub
+        The coordinator's.
     address : str
         That was dialled, for messages.
     lease : float
         Seconds of silence after which the coordinator counts as away.
     """
 
-    def __init__(self, call: Call, *, address: str, lease: float) -> None:
-        self._call = call
+    def __init__(self, service: LinkServiceStub, *, address: str, lease: float) -> None:
+        self._service = service
+        self._call: Call = service.Attach()
         self._address = address
         self._lease = lease
+        self._messages = Messages(AttachResponse)
         self._waiting: asyncio.Queue[AttachRequest] = asyncio.Queue(MAXIMUM_WAITING)
         self._sent: set[str] = set()
 
@@ -77,7 +83,8 @@ class Stream:
         while True:
             message = await self._waiting.get()
             try:
-                await self._call.write(message)
+                for piece in in_pieces(message):
+                    await self._call.write(piece)
             except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
                 return
             finally:
@@ -91,6 +98,13 @@ class Stream:
         WardnetError
             Why the stream broke; `COORDINATOR_AWAY` after a lease without a message.
         """
+        while (response := await self._read()) is not None:
+            whole = self._messages.take(response)
+            if whole is not None:
+                return whole
+        return None
+
+    async def _read(self) -> AttachResponse | None:
         try:
             async with asyncio.timeout(self._lease):
                 response = await self._call.read()
@@ -101,6 +115,23 @@ class Stream:
         except grpc.aio.AioRpcError as error:
             raise error_from_rpc(error, self._address) from error
         return response if isinstance(response, AttachResponse) else None
+
+    async def missed(self, work: WorkId, first: int) -> AsyncIterator[Total]:
+        """Yield the totals before some work, as the coordinator keeps them.
+
+        Raises
+        ------
+        WardnetError
+            `COORDINATOR_AWAY`, or why it gives none.
+        """
+        request, joining = TotalsRequest(work_id=str(work), first=first), Joining()
+        try:
+            async for response in self._service.Totals(request):
+                data = joining.take(response.piece)
+                if data is not None:
+                    yield total_from_bytes(data)
+        except grpc.aio.AioRpcError as error:
+            raise error_from_rpc(error, self._address) from error
 
     async def finish(self) -> None:
         """Write what is queued and say that nothing follows; the coordinator then ends the call."""

@@ -82,15 +82,21 @@ def write(adapter: TypeAdapter[T], value: T) -> bytes:
     return encode(adapter.dump_python(value, mode="json"))
 
 
-def read(adapter: TypeAdapter[T], data: bytes) -> T:
+def read(adapter: TypeAdapter[T], data: bytes, *, maximum_bytes: int = MAXIMUM_BYTES) -> T:
     """Parse canonical bytes into a typed value, refusing unknown fields and wrong types.
+
+    Parameters
+    ----------
+    maximum_bytes : int
+        As `decode` takes it.
 
     Raises
     ------
     WardnetError
         `MALFORMED`, naming the field, never its value.
     """
-    text = json.dumps(decode(data))  # in which a float is told from an int, other than in `data`
+    value = decode(data, maximum_bytes=maximum_bytes)
+    text = json.dumps(value)  # in which a float is told from an int, other than in `data`
     return validated(lambda: adapter.validate_json(text, strict=True))
 
 

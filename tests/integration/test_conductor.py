@@ -11,7 +11,6 @@ import pytest
 
 from support.coordinator import (
     HEART,
-    FakeNode,
     nodes,
     prepare,
     publish,
@@ -30,6 +29,7 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import sign
 from wardnet.question import dictionary
 from wardnet.transactions import Transactions
+from wardnet.transport import pieces
 from wardnet.transport.convert import Work, envelope_from_wire
 from wardnet.wire.v1 import query_pb2
 from wardnet_coordinator import catalog, conductor, queries, state
@@ -89,8 +89,11 @@ def test_a_bug_ends_the_query_with_an_incident(
     assert "a patient's value" not in str(record)
 
 
-def test_totals_that_no_longer_fit_into_a_message_end_the_query(tmp_path: Path) -> None:
+def test_a_total_that_fits_into_no_message_ends_the_query(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Work that could never be delivered would lose every hospital."""
+    monkeypatch.setattr(pieces, "LONGEST_BYTES", 2 << 20)
 
     async def scenario() -> None:
         network = TestNetwork()
@@ -101,12 +104,10 @@ def test_totals_that_no_longer_fit_into_a_message_end_the_query(tmp_path: Path) 
                 researcher(address, network.researcher()) as ada,
             ):
                 digest = await ada.submit(question(network.researcher()))
-                large = {"n": np.zeros(300_000, np.int64)}
-                for _ in range(2):
-                    for node in hospitals.values():
-                        await node.part(await node.work(), large)
-                async with FakeNode(address, network.node("a")):
-                    record = await ada.end(digest)
+                large = {"n": np.zeros((2 << 20) // 8 - 30, np.int64)}
+                for node in hospitals.values():
+                    await node.part(await node.work(), large)
+                record = await ada.end(digest)
         assert record.reason == Reason.HOSPITAL_REFUSED
         assert record.hospitals[0].causes[0].reason == Reason.MESSAGE_TOO_LARGE
 

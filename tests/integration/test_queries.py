@@ -10,6 +10,7 @@ from support.coordinator import (
     part_of,
     publish,
     question,
+    refused,
     researcher,
     run,
     sealed_by,
@@ -21,6 +22,7 @@ from support.coordinator import (
 from support.pki import TestNetwork
 from support.scene import ANSWERED, COMPUTING, SENT, events, scene, states
 from wardnet.audit.entry import EventType
+from wardnet.errors import Reason
 from wardnet.wire.v1 import query_pb2
 from wardnet_coordinator import state
 
@@ -42,10 +44,10 @@ def test_four_hospitals_answer(tmp_path: Path) -> None:
             digest = await ada.submit(question(network.researcher()))
             async with working(list(hospitals.values())):
                 record = await ada.end(digest)
+            answers = await ada.answers(digest)
         assert (record.query, record.state) == (digest, ANSWERED)
         assert (record.attempt, record.round) == (1, 2)
-        assert [answer.hospital for answer in record.answers] == list("abcd")
-        assert [answer.sealed for answer in record.answers] == list(map(sealed_by, "abcd"))
+        assert list(answers.items()) == [(name, sealed_by(name)) for name in "abcd"]
         assert set(states(record).values()) == {SENT}
         assert record.ended_ms >= record.submitted_ms > 0
 
@@ -118,8 +120,8 @@ def test_totals_are_deleted_with_the_end_of_their_query(tmp_path: Path) -> None:
         assert connection.execute("SELECT count(*) FROM totals").fetchone() == (0,)
 
 
-def test_a_hospital_that_comes_back_gets_all_totals(tmp_path: Path) -> None:
-    """A new stream starts from the beginning: the node may have forgotten everything."""
+def test_a_hospital_that_comes_back_can_ask_for_all_totals(tmp_path: Path) -> None:
+    """The node may have forgotten everything; nobody else may ask, nor about other work."""
 
     async def scenario() -> None:
         async with scene(tmp_path) as (network, hospitals, ada):
@@ -130,7 +132,12 @@ def test_a_hospital_that_comes_back_gets_all_totals(tmp_path: Path) -> None:
             async with FakeNode(hospitals["a"].address, network.node("a")) as again:
                 work = await again.work()
                 assert work.round == 2
-                assert [total.round for total in work.totals] == [0, 1]
+                assert [total.round for total in work.totals] == [1]
+                totals = await again.totals(work)
+                assert [total.round for total in totals] == [0, 1]
+                assert totals[1:] == list(work.totals)
+                work.work_id = work.work_id[:-1] + "3"
+                await refused(again.totals(work), Reason.QUERY_UNKNOWN)
 
     run(scenario())
 
@@ -197,7 +204,8 @@ def test_a_stopped_coordinator_goes_on_at_the_same_round(tmp_path: Path) -> None
             for node in hospitals.values():
                 work = await node.work()
                 assert work.work_id == f"{digest}/1/2"
-                assert [total.round for total in work.totals] == [0, 1]
+                assert [total.round for total in work.totals] == [1]
+                assert [total.round for total in await node.totals(work)] == [0, 1]
                 await node.answer(work)
             record = await ada.end(digest)
             assert (record.state, record.round) == (ANSWERED, 2)

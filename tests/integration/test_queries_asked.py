@@ -97,15 +97,16 @@ def test_a_query_signed_by_somebody_else_is_refused(tmp_path: Path) -> None:
     run(scenario())
 
 
-def test_a_list_carries_no_answers(tmp_path: Path) -> None:
-    """Whoever lists her queries fetches the answers one by one."""
+def test_nobody_else_fetches_an_answer(tmp_path: Path) -> None:
+    """Another researcher is told what one is told who names no query."""
 
     async def scenario() -> None:
         async with scene(tmp_path) as (network, hospitals, ada):
             async with working(list(hospitals.values())):
                 record = await ada.end(await ada.submit(question(network.researcher())))
-            assert len((await ada.get(record.query)).answers) == 4
-            assert [len(listed.answers) for listed in await ada.recent()] == [0]
+            assert len(await ada.answers(record.query)) == 4
+            async with researcher(hospitals["a"].address, network.researcher("bob")) as bob:
+                await refused(bob.answers(record.query), Reason.QUERY_UNKNOWN)
 
     run(scenario())
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from support.pki import TestNetwork
-from support.postoffice import PostOffice, connect, honest, record
+from support.postoffice import PostOffice, Told, connect, honest, record
 from wardnet import canonical
 from wardnet.client import Ask, RemoteNetwork, asked, col
 from wardnet.client.record import HospitalState, Record, State
@@ -165,7 +165,7 @@ def test_a_lost_hospital_is_named_beside_the_answer(
 ) -> None:
     """An answer of fewer hospitals says who is missing and why."""
 
-    def without_c(office: PostOffice, envelope: Envelope) -> list[query_pb2.QueryRecord]:
+    def without_c(office: PostOffice, envelope: Envelope) -> list[Told]:
         query = queries.from_bytes(envelope.payload)
         answer = office.partial(query, canonical.digest(envelope.payload), ["a", "b"])
         states = {

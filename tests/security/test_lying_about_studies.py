@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from support.pki import TestNetwork
-from support.postoffice import PostOffice, Proposal, connect, honest, record, signed
+from support.postoffice import PostOffice, Proposal, Told, connect, honest, record, signed
 from wardnet import canonical
 from wardnet.agreement import agreement as agreements
 from wardnet.agreement import decline as declines
@@ -196,7 +196,7 @@ def test_another_study_of_mine_is_not_taken_for_the_one_i_name(
     assert caught.value.reason is Reason.MALFORMED
 
 
-def _answered(office: PostOffice, envelope: Envelope) -> query_pb2.QueryRecord:
+def _answered(office: PostOffice, envelope: Envelope) -> Told:
     return honest(office, envelope)[-1]
 
 
@@ -207,19 +207,19 @@ def test_a_sealed_answer_under_another_name_does_not_open(
     other = network.submit(Ask("count", "heart", {"by": ["sex"]}))
     moved = _answered(office, office.submitted[other]).answers[0].sealed
 
-    def swapped(office: PostOffice, envelope: Envelope) -> list[query_pb2.QueryRecord]:
+    def swapped(office: PostOffice, envelope: Envelope) -> list[Told]:
         told = _answered(office, envelope)
         told.answers[0].hospital, told.answers[1].hospital = "b", "a"
         return [told]
 
-    def flipped(office: PostOffice, envelope: Envelope) -> list[query_pb2.QueryRecord]:
+    def flipped(office: PostOffice, envelope: Envelope) -> list[Told]:
         told = _answered(office, envelope)
         data = bytearray(told.answers[0].sealed)
         data[-1] ^= 1
         told.answers[0].sealed = bytes(data)
         return [told]
 
-    def replayed(office: PostOffice, envelope: Envelope) -> list[query_pb2.QueryRecord]:
+    def replayed(office: PostOffice, envelope: Envelope) -> list[Told]:
         told = _answered(office, envelope)
         told.answers[0].sealed = moved
         return [told]
@@ -236,12 +236,12 @@ def test_hospitals_that_answer_differently_are_found_out(
 ) -> None:
     """The coordinator cannot compare sealed answers; the researcher does."""
 
-    def differing(office: PostOffice, envelope: Envelope) -> list[query_pb2.QueryRecord]:
+    def differing(office: PostOffice, envelope: Envelope) -> list[Told]:
         told = _answered(office, envelope)
         query = queries.from_bytes(envelope.payload)
         alone = office.partial(query, canonical.digest(envelope.payload), ["a"])
         hospitals = {"a": query_pb2.HOSPITAL_STATE_SENT}
-        of_a = record(envelope, told.state, hospitals=hospitals, answer=alone)
+        of_a = record(envelope, told.record.state, hospitals=hospitals, answer=alone)
         told.answers[0].CopyFrom(of_a.answers[0])
         return [told]
 

@@ -36,6 +36,7 @@ from wardnet.transport.convert import (
     sums_from_wire,
     sums_to_wire,
 )
+from wardnet.transport.pieces import Joining, Messages, in_pieces
 from wardnet.transport.status import error_from_rpc
 from wardnet.wire.v1 import (
     catalog_pb2,
@@ -217,7 +218,9 @@ class FakeNode:
     async def __aenter__(self) -> Self:
         """Attach, and wait to be welcomed or turned away."""
         self._channel = open_channel(self.credentials, self.address)
-        self._stream = link_pb2_grpc.LinkServiceStub(self._channel).Attach()
+        self._service = link_pb2_grpc.LinkServiceStub(self._channel)
+        self._stream = self._service.Attach()
+        self._messages = Messages(link_pb2.AttachResponse)
         self._reader = asyncio.create_task(self._read())
         self._welcomed = asyncio.Event()
         await self._stream.write(link_pb2.AttachRequest(hello=self.hello))
@@ -239,7 +242,9 @@ class FakeNode:
     async def _read(self) -> None:
         try:
             async for response in self._stream:
-                self._sort(response)
+                message = self._messages.take(response)
+                if message is not None:
+                    self._sort(message)
         except grpc.aio.AioRpcError as error:
             self.failure = error_from_rpc(error, self.address)
         self.over.set()
@@ -270,7 +275,18 @@ class FakeNode:
 
     async def send(self, **message: Any) -> None:  # noqa: ANN401 - one field of the wire message
         """Send one message."""
-        await self._stream.write(link_pb2.AttachRequest(**message))
+        for piece in in_pieces(link_pb2.AttachRequest(**message)):
+            await self._stream.write(piece)
+
+    async def totals(self, work: link_pb2.Work, *, first: int = 0) -> list[sums_pb2.Total]:
+        """Ask for the totals before some work."""
+        request = link_pb2.TotalsRequest(work_id=work.work_id, first=first)
+        joining, totals = Joining(), []
+        async for response in self._service.Totals(request):
+            data = joining.take(response.piece)
+            if data is not None:
+                totals.append(sums_pb2.Total.FromString(data))
+        return totals
 
     async def part(self, work: link_pb2.Work, sums: Sums | None = None, **changes: str) -> None:
         """Send a part; two numbers that depend on the hospital and the round."""
@@ -348,6 +364,13 @@ class Researcher:
         response = await self._stub.Get(query_pb2.GetRequest(query=query_id), timeout=SECONDS)
         record: query_pb2.QueryRecord = response.record
         return record
+
+    async def answers(self, query_id: str) -> dict[str, bytes]:
+        """Return the sealed answers of a query by their hospitals, in the order of delivery."""
+        sealed: dict[str, bytes] = {}
+        async for each in self._stub.Answers(query_pb2.AnswersRequest(query=query_id)):
+            sealed[each.hospital] = sealed.get(each.hospital, b"") + each.sealed
+        return sealed
 
     async def recent(self, limit: int = 10) -> list[query_pb2.QueryRecord]:
         """Return the newest queries."""

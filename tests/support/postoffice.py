@@ -59,7 +59,16 @@ from wardnet.wire.v1 import (
 
 SUBMITTED_MS = 1_767_225_600_000
 
-Records = Callable[["PostOffice", Envelope], Sequence[query_pb2.QueryRecord]]
+
+@dataclass
+class Told:
+    """Hold what a coordinator says of a query: its record and, at the end, the sealed answers."""
+
+    record: query_pb2.QueryRecord
+    answers: list[query_pb2.AnswersResponse]
+
+
+Records = Callable[["PostOffice", Envelope], Sequence[Told]]
 """What a query's watcher is told, in order."""
 
 
@@ -78,14 +87,14 @@ def derive(purpose: str) -> bytes:
     return hashlib.sha256(purpose.encode()).digest()
 
 
-def sealed(answer: Envelope, *, query: Query, digest: str) -> list[query_pb2.SealedAnswer]:
+def sealed(answer: Envelope, *, query: Query, digest: str) -> list[query_pb2.AnswersResponse]:
     """Return an answer as each of its signers seals it for the researcher."""
     sealings = []
     for signature in answer.signatures:
         signer = leaf_member(read_certificate(signature.certificates[0]), usage=Usage.SIGNING)
         own = answer_to_bytes(replace(answer, signatures=(signature,)), None)
         data = seal(own, query.recipient, query=digest, hospital=signer.id)
-        sealings.append(query_pb2.SealedAnswer(hospital=signer.id, sealed=data))
+        sealings.append(query_pb2.AnswersResponse(hospital=signer.id, sealed=data))
     return sealings
 
 
@@ -96,11 +105,11 @@ def record(
     hospitals: dict[str, query_pb2.HospitalState],
     answer: Envelope | None = None,
     error: WardnetError | None = None,
-) -> query_pb2.QueryRecord:
+) -> Told:
     """Make a record as the wire carries it."""
     ended = state != query_pb2.QUERY_STATE_RUNNING
     query, digest = queries.from_bytes(envelope.payload), canonical.digest(envelope.payload)
-    return query_pb2.QueryRecord(
+    made = query_pb2.QueryRecord(
         query=digest,
         state=state,
         attempt=1,
@@ -110,15 +119,15 @@ def record(
             for name, each in hospitals.items()
         ],
         envelope=envelope_to_wire(envelope),
-        answers=[] if answer is None else sealed(answer, query=query, digest=digest),
         reason="" if error is None else error.reason.value,
         details={} if error is None else error.details,
         submitted_ms=SUBMITTED_MS,
         ended_ms=SUBMITTED_MS + 1000 if ended else 0,
     )
+    return Told(made, [] if answer is None else sealed(answer, query=query, digest=digest))
 
 
-def honest(office: "PostOffice", envelope: Envelope) -> Sequence[query_pb2.QueryRecord]:
+def honest(office: "PostOffice", envelope: Envelope) -> Sequence[Told]:
     """Tell that all hospitals compute, then that all have answered."""
     query = queries.from_bytes(envelope.payload)
     computing = dict.fromkeys(query.hospitals, query_pb2.HOSPITAL_STATE_COMPUTING)
@@ -325,15 +334,22 @@ class PostOffice(
     ) -> query_pb2.GetResponse:
         """Return the first record before a watch has seen the last one, else the last."""
         records = self._records(request.query, context)
-        return query_pb2.GetResponse(record=records[-1 if self.watches > self.breaks else 0])
+        return query_pb2.GetResponse(record=records[-1 if self.watches > self.breaks else 0].record)
+
+    def Answers(  # noqa: N802 - named by the wire
+        self, request: query_pb2.AnswersRequest, context: grpc.ServicerContext
+    ) -> Iterator[query_pb2.AnswersResponse]:
+        """Send the answers, each in two pieces."""
+        for answer in self._records(request.query, context)[-1].answers:
+            half = len(answer.sealed) // 2
+            for piece in (answer.sealed[:half], answer.sealed[half:]):
+                yield query_pb2.AnswersResponse(hospital=answer.hospital, sealed=piece)
 
     def List(  # noqa: N802 - named by the wire
         self, request: query_pb2.ListRequest, context: grpc.ServicerContext
     ) -> query_pb2.ListResponse:
-        """Return the last record of every query, without answers."""
-        records = [self.records(self, envelope)[-1] for envelope in self.submitted.values()]
-        for each in records:
-            each.ClearField("answers")
+        """Return the last record of every query."""
+        records = [self.records(self, envelope)[-1].record for envelope in self.submitted.values()]
         return query_pb2.ListResponse(records=records[::-1][: request.limit])
 
     def Watch(  # noqa: N802 - named by the wire
@@ -342,7 +358,7 @@ class PostOffice(
         """Send all records, or break off after the first."""
         self.watches += 1
         for each in self._records(request.query, context):
-            yield query_pb2.WatchResponse(record=each)
+            yield query_pb2.WatchResponse(record=each.record)
             if self.watches <= self.breaks:
                 context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
 
@@ -352,7 +368,7 @@ class PostOffice(
         """End a query."""
         self._records(request.query, context)
 
-        def cancelled(_office: PostOffice, envelope: Envelope) -> Sequence[query_pb2.QueryRecord]:
+        def cancelled(_office: PostOffice, envelope: Envelope) -> Sequence[Told]:
             return [record(envelope, query_pb2.QUERY_STATE_CANCELLED, hospitals={})]
 
         self.records = cancelled
@@ -404,9 +420,7 @@ class PostOffice(
             ],
         )
 
-    def _records(
-        self, query: str, context: grpc.ServicerContext
-    ) -> Sequence[query_pb2.QueryRecord]:
+    def _records(self, query: str, context: grpc.ServicerContext) -> Sequence[Told]:
         found = [
             envelope for digest, envelope in self.submitted.items() if digest.startswith(query)
         ]

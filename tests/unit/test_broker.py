@@ -31,7 +31,7 @@ COURSE = Course(QUERY, ("a", "b"), 1, ("a", "b"))
 def advanced(course: Course) -> Course:
     """Return a course one round further."""
     total = Total(course.round, {"n": np.zeros(1, np.int64)}, ())
-    return replace(course, round=course.round + 1, totals=(*course.totals, total))
+    return replace(course, round=course.round + 1, total=total)
 
 
 def carried(*steps: Callable[[Attachment], None]) -> list[Outgoing]:
@@ -58,14 +58,14 @@ def tell(course: Course) -> Callable[[Attachment], None]:
     return lambda attachment: attachment.tell(course, ENVELOPE)
 
 
-def test_each_total_is_carried_once() -> None:
-    """The first work brings all totals, the next ones only the newest."""
+def test_work_brings_the_newest_total() -> None:
+    """Earlier ones a hospital has, or asks for."""
     second = advanced(advanced(COURSE))
     third = advanced(second)
     first, next_ = carried(tell(second), tell(third))
     assert isinstance(first, Work)
     assert isinstance(next_, Work)
-    assert [total.round for total in first.totals] == [0, 1]
+    assert [total.round for total in first.totals] == [1]
     assert [total.round for total in next_.totals] == [2]
     assert (next_.id, next_.hospitals, next_.query) == (third.work, ("a", "b"), ENVELOPE)
 

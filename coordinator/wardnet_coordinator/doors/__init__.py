@@ -27,8 +27,10 @@ _CONCERNED: Final = frozenset({Role.RESEARCHER, Role.NODE})
 ALLOWED: Final[Mapping[str, frozenset[Role]]] = {
     "/wardnet.wire.v1.EnrolmentService/Enrol": frozenset({Role.INVITED}),
     "/wardnet.wire.v1.LinkService/Attach": frozenset({Role.NODE}),
+    "/wardnet.wire.v1.LinkService/Totals": frozenset({Role.NODE}),
     "/wardnet.wire.v1.QueryService/Submit": _RESEARCHERS,
     "/wardnet.wire.v1.QueryService/Get": _RESEARCHERS,
+    "/wardnet.wire.v1.QueryService/Answers": _RESEARCHERS,
     "/wardnet.wire.v1.QueryService/List": _RESEARCHERS,
     "/wardnet.wire.v1.QueryService/Watch": _RESEARCHERS,
     "/wardnet.wire.v1.QueryService/Cancel": _RESEARCHERS,

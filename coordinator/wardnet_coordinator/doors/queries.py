@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import replace
 
 from wardnet.transport.convert import causes_to_wire, envelope_from_wire, envelope_to_wire
 from wardnet.transport.interceptors import Context, peer
+from wardnet.transport.pieces import cut
 from wardnet.wire.v1 import link_pb2, query_pb2, query_pb2_grpc
 from wardnet_coordinator.broker import Broker
 from wardnet_coordinator.conductor import Conductor
@@ -45,13 +45,21 @@ class QueryService(query_pb2_grpc.QueryServiceServicer):
         record = await self._conductor.find(request.query, peer(context).id)
         return query_pb2.GetResponse(record=self._to_wire(record))
 
+    async def Answers(  # noqa: N802
+        self, request: query_pb2.AnswersRequest, context: Context
+    ) -> AsyncIterator[query_pb2.AnswersResponse]:
+        """Yield the sealed answers of a query, one hospital's after the other."""
+        async for hospital, sealed in self._conductor.answers(request.query, peer(context).id):
+            for piece in cut(sealed):
+                yield query_pb2.AnswersResponse(hospital=hospital, sealed=piece.data)
+
     async def List(  # noqa: N802
         self, request: query_pb2.ListRequest, context: Context
     ) -> query_pb2.ListResponse:
-        """Return the caller's queries, newest first, without their answers."""
+        """Return the caller's queries, newest first."""
         limit = min(max(request.limit, 1), 1000)
         records = await self._conductor.recent(peer(context).id, limit=limit)
-        return query_pb2.ListResponse(records=fitting(map(self._listed, records)))
+        return query_pb2.ListResponse(records=fitting(map(self._to_wire, records)))
 
     async def Watch(  # noqa: N802
         self, request: query_pb2.WatchRequest, context: Context
@@ -99,19 +107,11 @@ class QueryService(query_pb2_grpc.QueryServiceServicer):
             round=course.round,
             hospitals=[self._progress(record, hospital) for hospital in course.asked],
             envelope=envelope_to_wire(record.envelope),
-            answers=[
-                query_pb2.SealedAnswer(hospital=hospital, sealed=sealed)
-                for hospital, sealed in course.answers.items()
-            ],
             reason="" if failure is None else failure.reason,
             details={} if failure is None else failure.details,
             submitted_ms=record.submitted,
             ended_ms=record.ended,
         )
-
-    def _listed(self, record: Record) -> query_pb2.QueryRecord:
-        """Return a record without its answers, which a list does not carry."""
-        return self._to_wire(replace(record, course=replace(record.course, answers={})))
 
     def _progress(self, record: Record, hospital: str) -> query_pb2.HospitalProgress:
         connected = self._broker.find(hospital) is not None

@@ -83,8 +83,6 @@ class Record:
         From 1, and from 0 (the guard round).
     hospitals : tuple of Progress
         All that were asked, sorted.
-    answers : Mapping of str to bytes
-        By hospital: sealed to me, not yet verified; empty before the answer is there.
     failure : WardnetError or None
         Why there is no answer and will be none.
     submitted : datetime
@@ -99,7 +97,6 @@ class Record:
     attempt: int
     round: int
     hospitals: tuple[Progress, ...]
-    answers: Mapping[str, bytes]
     failure: WardnetError | None
     submitted: datetime
     ended: datetime | None
@@ -178,7 +175,6 @@ def record_from_wire(
         attempt=message.attempt,
         round=message.round,
         hospitals=tuple(map(_progress, message.hospitals)),
-        answers={each.hospital: each.sealed for each in message.answers},
         failure=_failure(message, state),
         submitted=moment_from_wire(message.submitted_ms),
         ended=moment_from_wire(message.ended_ms) if message.ended_ms else None,

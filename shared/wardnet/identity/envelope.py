@@ -81,7 +81,7 @@ class Envelope:
     payload_type : str
         Media type; part of what is signed.
     payload : bytes
-        At most 1 MiB.
+        At most 1 MiB, or what its kind of statement allows.
     signatures : tuple of Signature
         1 to 1024, no two by the same signer.
     """
@@ -110,7 +110,12 @@ def sign(payload_type: str, payload: bytes, signer: Signer) -> Envelope:
 
 
 def verify(
-    envelope: Envelope, *, payload_type: str, trust: Trust, at: datetime
+    envelope: Envelope,
+    *,
+    payload_type: str,
+    trust: Trust,
+    at: datetime,
+    maximum_bytes: int = MAXIMUM_BYTES,
 ) -> tuple[Member, ...]:
     """Return who signed, in the order of the signatures; all of them hold, or it raises.
 
@@ -125,6 +130,8 @@ def verify(
         Whose members may sign.
     at : datetime
         When the certificates must be valid.
+    maximum_bytes : int
+        Of the payload.
 
     Raises
     ------
@@ -132,7 +139,7 @@ def verify(
         `SIGNATURE_INVALID`, naming the first check that failed.
     """
     # 1. Bound the work, and accept only the kind of statement that is expected.
-    if len(envelope.payload) > MAXIMUM_BYTES:
+    if len(envelope.payload) > maximum_bytes:
         _refuse("the statement is too long")
     if not 1 <= len(envelope.signatures) <= MAXIMUM_SIGNATURES:
         _refuse("it needs 1 to 1024 signatures")

@@ -18,6 +18,9 @@ from wardnet.question.query import Digest, Id
 
 PAYLOAD_TYPE: Final = "application/vnd.wardnet.answer.v1+json"
 
+MAXIMUM_BYTES: Final = 32 << 20
+"""Of an answer: a model of three million numbers. Whatever else is signed holds at most 1 MiB."""
+
 Cell: TypeAlias = str | int | float | None
 
 
@@ -180,8 +183,17 @@ _ADAPTER: Final = TypeAdapter(Answer)
 
 
 def to_bytes(answer: Answer) -> bytes:
-    """Return the canonical bytes that the hospitals sign."""
-    return canonical.write(_ADAPTER, answer)
+    """Return the canonical bytes that the hospitals sign.
+
+    Raises
+    ------
+    WardnetError
+        `MESSAGE_TOO_LARGE`.
+    """
+    data = canonical.write(_ADAPTER, answer)
+    if len(data) > MAXIMUM_BYTES:
+        raise WardnetError(Reason.MESSAGE_TOO_LARGE, rule=f"{MAXIMUM_BYTES >> 20} MiB")
+    return data
 
 
 def from_bytes(data: bytes) -> Answer:
@@ -192,4 +204,4 @@ def from_bytes(data: bytes) -> Answer:
     WardnetError
         `MALFORMED`.
     """
-    return canonical.read(_ADAPTER, data)
+    return canonical.read(_ADAPTER, data, maximum_bytes=MAXIMUM_BYTES)

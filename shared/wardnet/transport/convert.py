@@ -17,6 +17,7 @@ from wardnet.canonical import MAXIMUM_BYTES
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity import certificates
 from wardnet.identity.envelope import MAXIMUM_SIGNATURES, Envelope, Signature
+from wardnet.question import answer as answers
 from wardnet.question.answer import Participant
 from wardnet.sums.arrays import MAXIMUM_HOSPITALS, PackedArray, Sums, pack, unpack
 from wardnet.transport.status import error_from_reason
@@ -118,15 +119,22 @@ def envelope_to_wire(envelope: Envelope) -> envelope_pb2.Envelope:
     )
 
 
-def envelope_from_wire(message: envelope_pb2.Envelope) -> Envelope:
+def envelope_from_wire(
+    message: envelope_pb2.Envelope, *, maximum_bytes: int = MAXIMUM_BYTES
+) -> Envelope:
     """Read a signed statement; its signatures are not verified.
+
+    Parameters
+    ----------
+    maximum_bytes : int
+        Of its payload.
 
     Raises
     ------
     WardnetError
         `MALFORMED`.
     """
-    if not message.payload_type or len(message.payload) > MAXIMUM_BYTES:
+    if not message.payload_type or len(message.payload) > maximum_bytes:
         raise _malformed(field="envelope", rule="it has no type or is too long")
     if not 1 <= len(message.signatures) <= MAXIMUM_SIGNATURES:
         raise _malformed(field="envelope.signatures", rule="there must be 1 to 1024")
@@ -175,7 +183,7 @@ def answer_from_bytes(data: bytes) -> tuple[Envelope, Envelope | None]:
         raise _malformed(field="answer", rule="it is not one") from error
     has_promise = content.HasField("promise")
     promise = envelope_from_wire(content.promise) if has_promise else None
-    return envelope_from_wire(content.answer), promise
+    return envelope_from_wire(content.answer, maximum_bytes=answers.MAXIMUM_BYTES), promise
 
 
 def sums_to_wire(sums: Sums) -> sums_pb2.Sums:

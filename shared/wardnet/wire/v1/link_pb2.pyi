@@ -8,8 +8,30 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class TotalsRequest(_message.Message):
+    __slots__ = ("work_id", "first")
+    WORK_ID_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    work_id: str
+    first: int
+    def __init__(self, work_id: _Optional[str] = ..., first: _Optional[int] = ...) -> None: ...
+
+class TotalsResponse(_message.Message):
+    __slots__ = ("piece",)
+    PIECE_FIELD_NUMBER: _ClassVar[int]
+    piece: Piece
+    def __init__(self, piece: _Optional[_Union[Piece, _Mapping]] = ...) -> None: ...
+
+class Piece(_message.Message):
+    __slots__ = ("data", "last")
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    last: bool
+    def __init__(self, data: _Optional[bytes] = ..., last: _Optional[bool] = ...) -> None: ...
+
 class AttachRequest(_message.Message):
-    __slots__ = ("hello", "heartbeat", "announcement", "part", "answer", "refusal", "decision", "explanation", "audit_page", "revocations", "letter", "receipt")
+    __slots__ = ("hello", "heartbeat", "announcement", "part", "answer", "refusal", "decision", "explanation", "audit_page", "revocations", "letter", "receipt", "piece")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     ANNOUNCEMENT_FIELD_NUMBER: _ClassVar[int]
@@ -22,6 +44,7 @@ class AttachRequest(_message.Message):
     REVOCATIONS_FIELD_NUMBER: _ClassVar[int]
     LETTER_FIELD_NUMBER: _ClassVar[int]
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    PIECE_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     heartbeat: Heartbeat
     announcement: Announcement
@@ -34,10 +57,11 @@ class AttachRequest(_message.Message):
     revocations: _envelope_pb2.Envelope
     letter: Letter
     receipt: LogReceipt
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., announcement: _Optional[_Union[Announcement, _Mapping]] = ..., part: _Optional[_Union[RoundPart, _Mapping]] = ..., answer: _Optional[_Union[SignedAnswer, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., decision: _Optional[_Union[StudyDecision, _Mapping]] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ..., audit_page: _Optional[_Union[AuditPage, _Mapping]] = ..., revocations: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., letter: _Optional[_Union[Letter, _Mapping]] = ..., receipt: _Optional[_Union[LogReceipt, _Mapping]] = ...) -> None: ...
+    piece: Piece
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., announcement: _Optional[_Union[Announcement, _Mapping]] = ..., part: _Optional[_Union[RoundPart, _Mapping]] = ..., answer: _Optional[_Union[SignedAnswer, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., decision: _Optional[_Union[StudyDecision, _Mapping]] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ..., audit_page: _Optional[_Union[AuditPage, _Mapping]] = ..., revocations: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., letter: _Optional[_Union[Letter, _Mapping]] = ..., receipt: _Optional[_Union[LogReceipt, _Mapping]] = ..., piece: _Optional[_Union[Piece, _Mapping]] = ...) -> None: ...
 
 class AttachResponse(_message.Message):
-    __slots__ = ("welcome", "heartbeat", "work", "acknowledgement", "ended", "study", "explain", "audit", "letter", "receipt")
+    __slots__ = ("welcome", "heartbeat", "work", "acknowledgement", "ended", "study", "explain", "audit", "letter", "receipt", "piece")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     WORK_FIELD_NUMBER: _ClassVar[int]
@@ -48,6 +72,7 @@ class AttachResponse(_message.Message):
     AUDIT_FIELD_NUMBER: _ClassVar[int]
     LETTER_FIELD_NUMBER: _ClassVar[int]
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    PIECE_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     heartbeat: Heartbeat
     work: Work
@@ -58,7 +83,8 @@ class AttachResponse(_message.Message):
     audit: AuditWork
     letter: Letter
     receipt: ReceiptWork
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., work: _Optional[_Union[Work, _Mapping]] = ..., acknowledgement: _Optional[_Union[Acknowledgement, _Mapping]] = ..., ended: _Optional[_Union[Ended, _Mapping]] = ..., study: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., explain: _Optional[_Union[ExplainWork, _Mapping]] = ..., audit: _Optional[_Union[AuditWork, _Mapping]] = ..., letter: _Optional[_Union[Letter, _Mapping]] = ..., receipt: _Optional[_Union[ReceiptWork, _Mapping]] = ...) -> None: ...
+    piece: Piece
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., work: _Optional[_Union[Work, _Mapping]] = ..., acknowledgement: _Optional[_Union[Acknowledgement, _Mapping]] = ..., ended: _Optional[_Union[Ended, _Mapping]] = ..., study: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., explain: _Optional[_Union[ExplainWork, _Mapping]] = ..., audit: _Optional[_Union[AuditWork, _Mapping]] = ..., letter: _Optional[_Union[Letter, _Mapping]] = ..., receipt: _Optional[_Union[ReceiptWork, _Mapping]] = ..., piece: _Optional[_Union[Piece, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("hospital", "epoch", "software_version", "methods", "announcement")

@@ -40,6 +40,11 @@ class LinkServiceStub:
                 request_serializer=wardnet_dot_wire_dot_v1_dot_link__pb2.AttachRequest.SerializeToString,
                 response_deserializer=wardnet_dot_wire_dot_v1_dot_link__pb2.AttachResponse.FromString,
                 _registered_method=True)
+        self.Totals = channel.unary_stream(
+                '/wardnet.wire.v1.LinkService/Totals',
+                request_serializer=wardnet_dot_wire_dot_v1_dot_link__pb2.TotalsRequest.SerializeToString,
+                response_deserializer=wardnet_dot_wire_dot_v1_dot_link__pb2.TotalsResponse.FromString,
+                _registered_method=True)
 
 
 class LinkServiceServicer:
@@ -54,6 +59,14 @@ class LinkServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Totals(self, request, context):
+        """Totals returns the totals of a running query that a node has missed, e.g. after a restart. Only
+        the hospitals of the present attempt may ask.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LinkServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -61,6 +74,11 @@ def add_LinkServiceServicer_to_server(servicer, server):
                     servicer.Attach,
                     request_deserializer=wardnet_dot_wire_dot_v1_dot_link__pb2.AttachRequest.FromString,
                     response_serializer=wardnet_dot_wire_dot_v1_dot_link__pb2.AttachResponse.SerializeToString,
+            ),
+            'Totals': grpc.unary_stream_rpc_method_handler(
+                    servicer.Totals,
+                    request_deserializer=wardnet_dot_wire_dot_v1_dot_link__pb2.TotalsRequest.FromString,
+                    response_serializer=wardnet_dot_wire_dot_v1_dot_link__pb2.TotalsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -91,6 +109,33 @@ class LinkService:
             '/wardnet.wire.v1.LinkService/Attach',
             wardnet_dot_wire_dot_v1_dot_link__pb2.AttachRequest.SerializeToString,
             wardnet_dot_wire_dot_v1_dot_link__pb2.AttachResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Totals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/wardnet.wire.v1.LinkService/Totals',
+            wardnet_dot_wire_dot_v1_dot_link__pb2.TotalsRequest.SerializeToString,
+            wardnet_dot_wire_dot_v1_dot_link__pb2.TotalsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -73,6 +73,20 @@ class ListResponse(_message.Message):
     records: _containers.RepeatedCompositeFieldContainer[QueryRecord]
     def __init__(self, records: _Optional[_Iterable[_Union[QueryRecord, _Mapping]]] = ...) -> None: ...
 
+class AnswersRequest(_message.Message):
+    __slots__ = ("query",)
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    query: str
+    def __init__(self, query: _Optional[str] = ...) -> None: ...
+
+class AnswersResponse(_message.Message):
+    __slots__ = ("hospital", "sealed")
+    HOSPITAL_FIELD_NUMBER: _ClassVar[int]
+    SEALED_FIELD_NUMBER: _ClassVar[int]
+    hospital: str
+    sealed: bytes
+    def __init__(self, hospital: _Optional[str] = ..., sealed: _Optional[bytes] = ...) -> None: ...
+
 class WatchRequest(_message.Message):
     __slots__ = ("query",)
     QUERY_FIELD_NUMBER: _ClassVar[int]
@@ -135,14 +149,6 @@ class ReceiptsResponse(_message.Message):
     receipt: _link_pb2.LogReceipt
     def __init__(self, hospital: _Optional[str] = ..., away: _Optional[bool] = ..., receipt: _Optional[_Union[_link_pb2.LogReceipt, _Mapping]] = ...) -> None: ...
 
-class SealedAnswer(_message.Message):
-    __slots__ = ("hospital", "sealed")
-    HOSPITAL_FIELD_NUMBER: _ClassVar[int]
-    SEALED_FIELD_NUMBER: _ClassVar[int]
-    hospital: str
-    sealed: bytes
-    def __init__(self, hospital: _Optional[str] = ..., sealed: _Optional[bytes] = ...) -> None: ...
-
 class HospitalProgress(_message.Message):
     __slots__ = ("hospital", "state", "causes")
     HOSPITAL_FIELD_NUMBER: _ClassVar[int]
@@ -154,7 +160,7 @@ class HospitalProgress(_message.Message):
     def __init__(self, hospital: _Optional[str] = ..., state: _Optional[_Union[HospitalState, str]] = ..., causes: _Optional[_Iterable[_Union[_link_pb2.Cause, _Mapping]]] = ...) -> None: ...
 
 class QueryRecord(_message.Message):
-    __slots__ = ("query", "state", "attempt", "round", "hospitals", "envelope", "answers", "reason", "details", "submitted_ms", "ended_ms")
+    __slots__ = ("query", "state", "attempt", "round", "hospitals", "envelope", "reason", "details", "submitted_ms", "ended_ms")
     class DetailsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -168,7 +174,6 @@ class QueryRecord(_message.Message):
     ROUND_FIELD_NUMBER: _ClassVar[int]
     HOSPITALS_FIELD_NUMBER: _ClassVar[int]
     ENVELOPE_FIELD_NUMBER: _ClassVar[int]
-    ANSWERS_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     DETAILS_FIELD_NUMBER: _ClassVar[int]
     SUBMITTED_MS_FIELD_NUMBER: _ClassVar[int]
@@ -179,9 +184,8 @@ class QueryRecord(_message.Message):
     round: int
     hospitals: _containers.RepeatedCompositeFieldContainer[HospitalProgress]
     envelope: _envelope_pb2.Envelope
-    answers: _containers.RepeatedCompositeFieldContainer[SealedAnswer]
     reason: str
     details: _containers.ScalarMap[str, str]
     submitted_ms: int
     ended_ms: int
-    def __init__(self, query: _Optional[str] = ..., state: _Optional[_Union[QueryState, str]] = ..., attempt: _Optional[int] = ..., round: _Optional[int] = ..., hospitals: _Optional[_Iterable[_Union[HospitalProgress, _Mapping]]] = ..., envelope: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., answers: _Optional[_Iterable[_Union[SealedAnswer, _Mapping]]] = ..., reason: _Optional[str] = ..., details: _Optional[_Mapping[str, str]] = ..., submitted_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ...) -> None: ...
+    def __init__(self, query: _Optional[str] = ..., state: _Optional[_Union[QueryState, str]] = ..., attempt: _Optional[int] = ..., round: _Optional[int] = ..., hospitals: _Optional[_Iterable[_Union[HospitalProgress, _Mapping]]] = ..., envelope: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., reason: _Optional[str] = ..., details: _Optional[_Mapping[str, str]] = ..., submitted_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ...) -> None: ...

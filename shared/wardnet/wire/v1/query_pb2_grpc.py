@@ -45,6 +45,11 @@ class QueryServiceStub:
                 request_serializer=wardnet_dot_wire_dot_v1_dot_query__pb2.GetRequest.SerializeToString,
                 response_deserializer=wardnet_dot_wire_dot_v1_dot_query__pb2.GetResponse.FromString,
                 _registered_method=True)
+        self.Answers = channel.unary_stream(
+                '/wardnet.wire.v1.QueryService/Answers',
+                request_serializer=wardnet_dot_wire_dot_v1_dot_query__pb2.AnswersRequest.SerializeToString,
+                response_deserializer=wardnet_dot_wire_dot_v1_dot_query__pb2.AnswersResponse.FromString,
+                _registered_method=True)
         self.List = channel.unary_unary(
                 '/wardnet.wire.v1.QueryService/List',
                 request_serializer=wardnet_dot_wire_dot_v1_dot_query__pb2.ListRequest.SerializeToString,
@@ -91,8 +96,15 @@ class QueryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Answers(self, request, context):
+        """Answers returns the sealed answer of every participant, once the query is answered.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def List(self, request, context):
-        """List returns the researcher's queries, newest first, without their answers.
+        """List returns the researcher's queries, newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -139,6 +151,11 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     servicer.Get,
                     request_deserializer=wardnet_dot_wire_dot_v1_dot_query__pb2.GetRequest.FromString,
                     response_serializer=wardnet_dot_wire_dot_v1_dot_query__pb2.GetResponse.SerializeToString,
+            ),
+            'Answers': grpc.unary_stream_rpc_method_handler(
+                    servicer.Answers,
+                    request_deserializer=wardnet_dot_wire_dot_v1_dot_query__pb2.AnswersRequest.FromString,
+                    response_serializer=wardnet_dot_wire_dot_v1_dot_query__pb2.AnswersResponse.SerializeToString,
             ),
             'List': grpc.unary_unary_rpc_method_handler(
                     servicer.List,
@@ -221,6 +238,33 @@ class QueryService:
             '/wardnet.wire.v1.QueryService/Get',
             wardnet_dot_wire_dot_v1_dot_query__pb2.GetRequest.SerializeToString,
             wardnet_dot_wire_dot_v1_dot_query__pb2.GetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Answers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/wardnet.wire.v1.QueryService/Answers',
+            wardnet_dot_wire_dot_v1_dot_query__pb2.AnswersRequest.SerializeToString,
+            wardnet_dot_wire_dot_v1_dot_query__pb2.AnswersResponse.FromString,
             options,
             channel_credentials,
             insecure,
