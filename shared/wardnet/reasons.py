@@ -161,6 +161,17 @@ class Reason(StrEnum):
     PARCEL_OVERSIZE = "parcel_oversize"
     TRANSFER_ALTERED = "transfer_altered"
     RELAY_FULL = "relay_full"
+    # models: answers that predict, as they are handed on
+    MODEL_UNREADABLE = "model_unreadable"
+    MODEL_ALTERED = "model_altered"
+    MODEL_FOREIGN = "model_foreign"
+    MODEL_UNKNOWN = "model_unknown"
+    MODEL_NAME_TAKEN = "model_name_taken"
+    MODEL_QUOTA = "model_quota"
+    MODEL_EXPORT = "model_export"
+    MODEL_COLUMN_FOREIGN = "model_column_foreign"
+    MODEL_ROWS_REJECTED = "model_rows_rejected"
+    EXTRA_MISSING = "extra_missing"
     # log: the access log and its proofs
     LOG_DAMAGED = "log_damaged"
     NODE_LOCKED = "node_locked"
@@ -255,6 +266,7 @@ DETAIL_NAMES: Final = frozenset(
         "version",
         "query",
         "share",
+        "model",
         "incident",
         "seconds",
         "setting",

@@ -9,16 +9,17 @@ import pandas as pd
 import pytest
 
 from support.pki import TestNetwork
-from support.postoffice import PostOffice, Told, connect, derive, honest, signed
+from support.postoffice import PostOffice, connect, derive, honest, signed
 from support.questions import key
 from wardnet import canonical, clock
 from wardnet.client.pins import Pins
 from wardnet.client.remote import RemoteNetwork
 from wardnet.client.study_record import Standing
-from wardnet.client.verify import verify_answer, verify_dictionary, verify_own_query
+from wardnet.client.verify import verify_own_query
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
 from wardnet.identity.member import Role
+from wardnet.model.signed import verify_answer, verify_dictionary
 from wardnet.question import answer as answers
 from wardnet.question import dictionary as dictionaries
 from wardnet.question import query as queries
@@ -28,6 +29,7 @@ from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.question.query import Query
 from wardnet.simulation import simulate
 from wardnet.transport.convert import envelope_to_wire
+from wardnet.wire.v1 import query_pb2
 
 QUERY = Query(
     version=1,
@@ -246,10 +248,10 @@ def test_a_record_that_hides_its_query_is_refused(office: PostOffice) -> None:
         query = network.count("heart").query
         other = network.count("heart", by="sex").query
 
-        def swapped(office: PostOffice, envelope: Envelope) -> Sequence[Told]:
+        def swapped(office: PostOffice, envelope: Envelope) -> Sequence[query_pb2.QueryRecord]:
             records = honest(office, envelope)
             for each in records:
-                each.record.envelope.CopyFrom(envelope_to_wire(office.submitted[other]))
+                each.envelope.CopyFrom(envelope_to_wire(office.submitted[other]))
             return records
 
         office.records = swapped

@@ -151,6 +151,20 @@ def test_leaf_never_outlives_its_issuer(network: TestNetwork) -> None:
     assert read_certificate(chain[0]).not_valid_after_utc == end
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_no_flipped_byte_of_a_chain_is_more_than_a_refusal(
+    which: int, network: TestNetwork
+) -> None:
+    """A certificate with another version or kind of key is refused, too, and crashes nobody."""
+    chain = _issue(network, Usage.SIGNING)
+    for place in range(len(chain[which])):
+        altered = bytearray(chain[which])
+        altered[place] ^= 0x0A
+        broken = (bytes(altered), chain[1]) if which == 0 else (chain[0], bytes(altered))
+        with pytest.raises(WardnetError):
+            verify_chain(broken, network.root.certificate, at=NOW, usage=Usage.SIGNING)
+
+
 def test_fingerprint_is_compared_without_its_grouping(network: TestNetwork) -> None:
     """A person may type it with blanks, colons or in capitals."""
     root = network.root.certificate

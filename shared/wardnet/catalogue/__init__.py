@@ -12,6 +12,7 @@ from wardnet.catalogue import (
     intake,
     log,
     machines,
+    models,
     permission,
     requests,
     rounds,
@@ -27,6 +28,7 @@ CATALOGUE: Final[Mapping[Reason, Row]] = MappingProxyType(
         **permission.ROWS,
         **rounds.ROWS,
         **sharing.ROWS,
+        **models.ROWS,
         **log.ROWS,
         **machines.ROWS,
     }

@@ -4,8 +4,8 @@ from wardnet import clock
 from wardnet.client import listing
 from wardnet.client.connection import Connection
 from wardnet.client.listing import Columns, Dataset, Hospital, Listing
-from wardnet.client.verify import verify_dictionary
 from wardnet.errors import Reason, WardnetError
+from wardnet.model.signed import verify_dictionary
 from wardnet.question.dictionary import Dictionary
 from wardnet.question.query import Query
 from wardnet.transport.convert import envelope_from_wire

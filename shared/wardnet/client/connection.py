@@ -7,9 +7,9 @@ import grpc
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from wardnet.agreement.address_book import key_of
-from wardnet.client.verify import NO_PINS
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope, sign
+from wardnet.model.signed import NO_PINS
 from wardnet.transport.channel import open_blocking_channel
 from wardnet.transport.status import error_from_rpc
 

@@ -28,9 +28,9 @@ from wardnet.client.result import Result
 from wardnet.client.study_draft import Identity, draft
 from wardnet.client.study_record import StudyRecord
 from wardnet.client.verdict import Verdicts
-from wardnet.client.verify import NO_PINS
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope
+from wardnet.model.signed import NO_PINS
 from wardnet.question import query as queries
 from wardnet.sealing.answers import recipient_of
 
@@ -62,7 +62,7 @@ class RemoteNetwork(Network):
         self._connection = Connection(credentials, address, derive=derive, pins=pins)
         self._catalog = Catalog(self._connection)
         self._proposals = Proposals(self._connection)
-        self._asked = Asked(self._connection, self._catalog)
+        self._asked = Asked(self._connection)
 
     def close(self) -> None:
         """Close the connection; running queries go on."""

@@ -13,10 +13,10 @@ from wardnet.agreement.agreement import Agreement, check_within
 from wardnet.agreement.decline import Decline
 from wardnet.agreement.revocation import Revocation
 from wardnet.agreement.study import Study
-from wardnet.client.verify import NO_PINS, check_pinned
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope, Trust, verify
 from wardnet.identity.member import Member, Role
+from wardnet.model.signed import NO_PINS, check_pinned
 
 _READ: Final[Mapping[str, Callable[[bytes], Agreement | Decline | Revocation]]] = {
     agreements.PAYLOAD_TYPE: agreements.from_bytes,
