@@ -1,8 +1,8 @@
 """`wardnet learn`: fit models over the rows of all hospitals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, get_args
 
 import click
 from pydantic import JsonValue
@@ -10,9 +10,13 @@ from pydantic import JsonValue
 from wardnet.client.ask import Parameters
 from wardnet.client.cli_query import asking
 from wardnet.client.formulas import FORMULA
+from wardnet.learning.network import Activation
+from wardnet.learning.plan import Algorithm
 
 Description: TypeAlias = Callable[..., Parameters]
 Option: TypeAlias = Callable[[Description], Description]
+
+ESTIMATORS: Final = ("SGDClassifier", "SGDRegressor", "MLPClassifier", "MLPRegressor")
 
 formula_argument: Final = click.argument(FORMULA)
 
@@ -119,4 +123,64 @@ def boosting(**given: JsonValue) -> Parameters:
 @seed
 def forest(**given: JsonValue) -> Parameters:
     """Grow a random forest that predicts a number or a class of DATASET."""
+    return given
+
+
+def _choice(name: str, choices: Sequence[str], text: str) -> Option:
+    """Return an option of a few words, the first of which is the default."""
+    return click.option(
+        name, type=click.Choice(choices), default=choices[0], show_default=True, help=text
+    )
+
+
+def _whole_numbers(
+    _context: click.Context, _option: click.Parameter, value: str
+) -> list[JsonValue]:
+    try:
+        return [int(number) for number in value.split(",")]
+    except ValueError:
+        message = "takes whole numbers separated by commas."
+        raise click.BadParameter(message) from None
+
+
+@learn.command()
+@asking
+@formula_argument
+@_choice("--algorithm", get_args(Algorithm), "How updates become one.")
+@_choice("--estimator", ESTIMATORS, "Linear (SGD), or with hidden layers (MLP).")
+@click.option(
+    "--hidden-layer-sizes",
+    default="100",
+    show_default=True,
+    callback=_whole_numbers,
+    metavar="NUMBERS",
+    help="Of an MLP: 64,32.",
+)
+@_choice("--activation", get_args(Activation), "Of an MLP's hidden layers.")
+@_number("--alpha", 0.0001, "Strength of the ridge on the weights.")
+@_number("--rounds", 20, "How often updates are averaged.")
+@_number("--epochs", 1, "How often a hospital goes through its rows in a round.")
+@_number("--steps", None, "How many batches it takes in a round instead.")
+@_number("--batch-size", 32, "Rows of a batch.")
+@_number("--learning-rate", 0.1, "Of a hospital's step.")
+@click.option("--server-learning-rate", type=float, help="Of the step with the mean update.")
+@_number("--beta1", 0.9, "Of fedadam and its kin: how much of the mean stays.")
+@_number("--beta2", 0.99, "Of fedadam and its kin: how much of the square stays.")
+@_number("--tau", 0.001, "Of fedadam and its kin: what is added to the square's root.")
+@_number("--mu", 0.01, "Of fedprox: how strongly a hospital is drawn to the shared weights.")
+@_choice("--weights", ("rows", "equal"), "By what a hospital's update counts.")
+@_number("--clip", 10.0, "Largest norm of a hospital's update.")
+@_number("--validation-share", 0.0, "Share of the rows that nobody trains on.")
+@_number("--patience", None, "End after so many rounds without a smaller loss on these.")
+@_choice("--personal", ("none", "intercept", "last_layer"), "What each hospital fits for itself.")
+@_choice("--missing", ("leave_out", "mean"), "What happens to rows with a missing value.")
+@click.option(
+    "--standardise/--as-it-is",
+    default=True,
+    show_default=True,
+    help="Whether numbers are brought to mean 0 and standard deviation 1.",
+)
+@seed
+def fedavg(**given: JsonValue) -> Parameters:
+    """Train a linear model or a small network on DATASET, hospitals by turns."""
     return given

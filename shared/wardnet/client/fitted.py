@@ -72,10 +72,12 @@ class Fitted:
         if not self.model.classes:
             return found[:, 0] if found.shape[1] == 1 else found
         known = np.asarray(~np.isnan(found).any(axis=1))
-        likely = self.classes_[np.where(known[:, np.newaxis], found, 0.0).argmax(axis=1)]
+        likely: NDArray[Any] = self.classes_[
+            np.where(known[:, np.newaxis], found, 0.0).argmax(axis=1)
+        ]
         if known.all():
             return likely
-        told = likely.astype(object)
+        told: NDArray[Any] = likely.astype(object)
         told[~known] = None
         return told
 

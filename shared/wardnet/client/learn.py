@@ -9,7 +9,7 @@
 [210.0, 220.0]
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Unpack
 
 from wardnet.client.ask import Ask, Parameters, Whose
@@ -185,6 +185,109 @@ class Learn:
             "seed": seed,
         }
         return self._fit("forest", formula, dataset, own, whose)
+
+    def fedavg(
+        self,
+        formula: str,
+        dataset: str,
+        *,
+        algorithm: str = "fedavg",
+        estimator: str = "SGDClassifier",
+        hidden_layer_sizes: Sequence[int] = (100,),
+        activation: str = "relu",
+        alpha: float = 0.0001,
+        rounds: int = 20,
+        epochs: int = 1,
+        steps: int | None = None,
+        batch_size: int = 32,
+        learning_rate: float = 0.1,
+        server_learning_rate: float | None = None,
+        beta1: float = 0.9,
+        beta2: float = 0.99,
+        tau: float = 0.001,
+        mu: float = 0.01,
+        weights: str = "rows",
+        clip: float = 10.0,
+        validation_share: float = 0.0,
+        patience: int | None = None,
+        personal: str = "none",
+        missing: str = "leave_out",
+        standardise: bool = True,
+        seed: int = 0,
+        start: Sequence[float] = (),
+        **whose: Unpack[Whose],
+    ) -> Result:
+        """Train a linear model or a small network by turns: hospitals train, updates are averaged.
+
+        Parameters
+        ----------
+        algorithm : str
+            `fedavg`, `fedprox`, `scaffold`, `fedadam`, `fedyogi` or `fedadagrad`.
+        estimator : str
+            `SGDClassifier` or `SGDRegressor` (linear), `MLPClassifier` or `MLPRegressor` (with
+            hidden layers).
+        hidden_layer_sizes, activation
+            Of an `MLP...`, as scikit-learn takes them.
+        alpha : float
+            Strength of the ridge on the weights, at least 0.
+        rounds, epochs, batch_size : int
+            How often updates are averaged, how often a hospital goes through its rows in between,
+            in batches of how many rows.
+        steps : int or None
+            How many batches a hospital takes in a round instead of `epochs`.
+        learning_rate, server_learning_rate : float
+            Of a hospital's step; of the step that the mean update makes (None: 1 where it is added,
+            0.01 where it is scaled).
+        beta1, beta2, tau : float
+            Of `fedadam`, `fedyogi` and `fedadagrad`.
+        mu : float
+            Of `fedprox`: how strongly a hospital is drawn to the shared weights.
+        weights : str
+            Whether a hospital's update counts by its `rows` or `equal` to the others.
+        clip : float
+            Largest Euclidean norm of a hospital's update.
+        validation_share : float
+            Share of the rows that nobody trains on; at least 0, below 1.
+        patience : int or None
+            After how many rounds without a smaller loss on these the training ends; None for never.
+        personal : str
+            What each hospital fits for itself: `none`, `intercept` or `last_layer`.
+        missing : str
+            Whether rows with a missing value are left out (`leave_out`) or get the `mean`.
+        standardise : bool
+            Whether numbers are brought to mean 0 and standard deviation 1.
+        seed : int
+            Of first weights, order of rows, and the validation share.
+        start : sequence of float
+            First weights instead; none for those that `seed` gives.
+        """
+        own: Parameters = {
+            "algorithm": algorithm,
+            "estimator": estimator,
+            "hidden_layer_sizes": list(hidden_layer_sizes),
+            "activation": activation,
+            "alpha": alpha,
+            "rounds": rounds,
+            "epochs": epochs,
+            "steps": steps,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+            "server_learning_rate": server_learning_rate,
+            "beta1": beta1,
+            "beta2": beta2,
+            "tau": tau,
+            "mu": mu,
+            "weights": weights,
+            "clip": clip,
+            "validation_share": validation_share,
+            "patience": patience,
+            "personal": personal,
+            "missing": missing,
+            "standardise": standardise,
+            "seed": seed,
+            "start": list(start),
+        }
+        return self._fit("fedavg", formula, dataset, own, whose)
 
     def _fit(
         self, method: str, formula: str, dataset: str, own: Parameters, whose: Whose
