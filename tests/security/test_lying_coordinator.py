@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from support.pki import TestNetwork
-from support.postoffice import PostOffice, connect, derive, honest, signed
+from support.postoffice import PostOffice, Told, connect, derive, honest, signed
 from support.questions import key
 from wardnet import canonical, clock
 from wardnet.client.pins import Pins
@@ -29,7 +29,6 @@ from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.question.query import Query
 from wardnet.simulation import simulate
 from wardnet.transport.convert import envelope_to_wire
-from wardnet.wire.v1 import query_pb2
 
 QUERY = Query(
     version=1,
@@ -248,10 +247,10 @@ def test_a_record_that_hides_its_query_is_refused(office: PostOffice) -> None:
         query = network.count("heart").query
         other = network.count("heart", by="sex").query
 
-        def swapped(office: PostOffice, envelope: Envelope) -> Sequence[query_pb2.QueryRecord]:
+        def swapped(office: PostOffice, envelope: Envelope) -> Sequence[Told]:
             records = honest(office, envelope)
             for each in records:
-                each.envelope.CopyFrom(envelope_to_wire(office.submitted[other]))
+                each.record.envelope.CopyFrom(envelope_to_wire(office.submitted[other]))
             return records
 
         office.records = swapped

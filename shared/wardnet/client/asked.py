@@ -2,11 +2,13 @@
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from time import monotonic, sleep
 from typing import Final
 
 from wardnet import canonical, clock
 from wardnet.client.ask import describe
+from wardnet.client.catalog import Catalog
 from wardnet.client.connection import DEADLINE_SECONDS, Connection
 from wardnet.client.listing import Listing, verified
 from wardnet.client.receipts import Receipts, Sent, verified_receipts
@@ -19,11 +21,15 @@ from wardnet.identity.envelope import Envelope
 from wardnet.model.signed import verify_answer
 from wardnet.question import query as queries
 from wardnet.transport.convert import causes_from_wire, envelope_to_wire
+from wardnet.transport.pieces import check_length
 from wardnet.wire.v1 import query_pb2, query_pb2_grpc
 
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 5.0
 """Between two attempts to watch again, before jitter."""
+
+FETCH_SECONDS: Final = 600.0
+"""Most that the answers of a large model may take."""
 
 
 class Asked:
@@ -33,10 +39,13 @@ class Asked:
     ----------
     connection : Connection
         To the coordinator.
+    catalog : Catalog
+        Has the dictionaries that questions name.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, catalog: Catalog) -> None:
         self._connection = connection
+        self._catalog = catalog
         self._stub = query_pb2_grpc.QueryServiceStub(connection.channel)
 
     def submit(self, query: Envelope) -> str:
@@ -113,7 +122,7 @@ class Asked:
         WardnetError
             Why there is no answer; `ANSWER_SEALED`, `SIGNATURE_INVALID` or `ROUNDS_DIVERGED`.
         """
-        envelope, _ = self._open(record)
+        envelope, _ = self._open(record, self._sealed(record))
         trust, at = self._connection.trust, clock.now()
         question, digest = record.question, record.query
         answer = verify_answer(
@@ -124,7 +133,13 @@ class Asked:
             at=at,
             pins=self._connection.pins,
         )
-        return released(question, answer, absent=record.absent, envelope=envelope)
+        return released(
+            question,
+            answer,
+            dictionary=cache(partial(self._catalog.of, question)),
+            absent=record.absent,
+            envelope=envelope,
+        )
 
     def receipts(self, record: Record) -> Receipts:
         """Return what keeps each hospital's promise that its answer stands in its access log.
@@ -134,7 +149,8 @@ class Asked:
         WardnetError
             As `result`.
         """
-        envelope, promises = self._open(record)
+        sealed = self._sealed(record)
+        envelope, promises = self._open(record, sealed)
         request = query_pb2.ReceiptsRequest(
             promises=[
                 query_pb2.HospitalPromise(hospital=name, promise=envelope_to_wire(promise))
@@ -145,7 +161,6 @@ class Asked:
             self._stub.Receipts, request, timeout=DEADLINE_SECONDS
         )
         trust, at = self._connection.trust, clock.now()
-        answered = tuple(record.answers)
         sent = (
             Sent(
                 each.hospital,
@@ -157,18 +172,35 @@ class Asked:
             for each in responses
         )
         return verified_receipts(
-            sent, envelope=envelope, promises=promises, hospitals=answered, trust=trust, at=at
+            sent, envelope=envelope, promises=promises, hospitals=tuple(sealed), trust=trust, at=at
         )
 
-    def _open(self, record: Record) -> tuple[Envelope, Mapping[str, Envelope]]:
-        """Open the answers; no promise under them is false."""
+    def _sealed(self, record: Record) -> Mapping[str, bytes]:
+        """Fetch the answers of a query that has ended, by hospital."""
         if record.failure is not None:
             raise record.failure
-        if not record.answers:
+        sealed: dict[str, bytearray] = {}
+        request = query_pb2.AnswersRequest(query=record.query)
+        responses: Iterator[query_pb2.AnswersResponse] = self._connection.stream(
+            self._stub.Answers, request, timeout=FETCH_SECONDS
+        )
+        for each in responses:
+            if each.hospital not in record.question.hospitals:
+                raise WardnetError(Reason.MALFORMED, field="answers", rule="nobody asked for one")
+            data = sealed.setdefault(each.hospital, bytearray())
+            check_length(len(data) + len(each.sealed))
+            data += each.sealed
+        if not sealed:
             raise WardnetError(Reason.MALFORMED, field="answers", rule="an ended query has none")
+        return {hospital: bytes(data) for hospital, data in sealed.items()}
+
+    def _open(
+        self, record: Record, sealed: Mapping[str, bytes]
+    ) -> tuple[Envelope, Mapping[str, Envelope]]:
+        """Open the answers; no promise under them is false."""
         key = self._connection.recipient(record.question.nonce)
         envelope, promises = open_answers(
-            record.answers, query=record.question, digest=record.query, key=key
+            sealed, query=record.question, digest=record.query, key=key
         )
         trust, at = self._connection.trust, clock.now()
         verify_promises(promises, digest=record.query, trust=trust, at=at)

@@ -62,7 +62,7 @@ class RemoteNetwork(Network):
         self._connection = Connection(credentials, address, derive=derive, pins=pins)
         self._catalog = Catalog(self._connection)
         self._proposals = Proposals(self._connection)
-        self._asked = Asked(self._connection)
+        self._asked = Asked(self._connection, self._catalog)
 
     def close(self) -> None:
         """Close the connection; running queries go on."""

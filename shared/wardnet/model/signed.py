@@ -73,7 +73,13 @@ def verify_answer(
         `SIGNATURE_INVALID`, or `MALFORMED`.
     """
     # 1. Every signature holds.
-    members = verify(envelope, payload_type=answers.PAYLOAD_TYPE, trust=trust, at=at)
+    members = verify(
+        envelope,
+        payload_type=answers.PAYLOAD_TYPE,
+        trust=trust,
+        at=at,
+        maximum_bytes=answers.MAXIMUM_BYTES,
+    )
     check_pinned(envelope, pins)
     answer = answers.from_bytes(envelope.payload)
     # 2. It answers my question and no other.
