@@ -16,7 +16,7 @@ from wardnet.statistics.rounding import power_of_two
 
 MOST_INPUTS: Final = 4096
 
-_BITS: Final = 30
+_BITS: Final = 60
 """Bits after the point to which a number off the grid is added up, as a share of its bounds."""
 
 
@@ -59,6 +59,11 @@ class Input:
             bound = max(abs(self.column.origin), abs(self.column.top))
             return power_of_two(bound) / (1 << _BITS)
         return Fraction(1) if self._plain or self.column.step is None else self.column.step
+
+    @property
+    def bits(self) -> int:
+        """Return the bits that a code has at most."""
+        return _BITS if self.column.cells is None else (self.column.cells - 1).bit_length()
 
     def missing(self, rows: Rows) -> NDArray[np.bool_]:
         """Return which rows have no value, shape (rows.size,)."""

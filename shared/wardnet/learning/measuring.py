@@ -29,7 +29,7 @@ SPLIT: Final = "split"
 POWERS: Final = "powers"
 HOSPITALS: Final = "hospitals"
 
-_SQUARE_BITS: Final = 64
+_SQUARE_BITS: Final = 120
 """Bits that the square of a code has at most."""
 
 NO_ROWS: Final = "no row to train on, or to validate on"

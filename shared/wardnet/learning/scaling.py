@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,8 @@ from wardnet.learning.inputs import Input
 from wardnet.question.rows import Rows
 from wardnet.statistics.rounding import nearest, root
 
-_HALF: int = 16
-"""Bits of the lower half of a code: products of halves can be added up for `2**30` rows."""
+_WORD: Final = 63
+"""Sums of squares below `2**63` are added up as words, others as integers of any length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,11 @@ class Scaling:
 
 def powers(each: Input, rows: Rows) -> list[int]:
     """Return how many rows have a value, the sum of their codes, and that of the squares."""
-    codes = each.codes(rows)
-    high, low = codes >> _HALF, codes & ((1 << _HALF) - 1)
-    squares = [int(part.sum()) for part in (high * high, high * low, low * low)]
-    square = (squares[0] << 2 * _HALF) + (squares[1] << _HALF + 1) + squares[2]
-    return [int(np.count_nonzero(~each.missing(rows))), int(codes.sum()), square]
+    codes: NDArray[Any] = each.codes(rows)
+    if 2 * each.bits + rows.size.bit_length() >= _WORD:
+        codes = codes.astype(np.object_)
+    present = int(np.count_nonzero(~each.missing(rows)))
+    return [present, int(codes.sum()), int(codes @ codes)]
 
 
 def mean_and_sd(each: Input, total: Iterable[int]) -> tuple[float, float]:
