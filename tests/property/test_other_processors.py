@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from functools import reduce
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from numpy._core import _multiarray_umath as umath  # type: ignore[attr-defined]
 from support.examples import DIGEST, EXAMPLES, HOSPITALS, SEVERAL_ROWS, Deal, ask, made_up
 from wardnet.privacy.rules import OFF
 from wardnet.question.answer import Participant
-from wardnet.statistics.session import Session
+from wardnet.statistics.methods import METHODS
+from wardnet.statistics.session import Session, run
 from wardnet.sums import arrays
 
 PARTICIPANTS = [Participant(hospital, "1") for hospital in HOSPITALS]
@@ -26,6 +28,16 @@ from wardnet.sums import arrays
 folder = Path(sys.argv[1])
 tallies, batches = pickle.loads((folder / "work").read_bytes())
 digests = [arrays.digest(tally.sums(tally.part(batches))) for tally in tallies]
+(folder / "digests").write_bytes(pickle.dumps(digests))
+"""
+
+PREDICTING = """
+import hashlib, pickle, sys
+from pathlib import Path
+
+folder = Path(sys.argv[1])
+models, rows = pickle.loads((folder / "work").read_bytes())
+digests = [hashlib.sha256(model.predict(rows).tobytes("C")).hexdigest() for model in models]
 (folder / "digests").write_bytes(pickle.dumps(digests))
 """
 
@@ -53,5 +65,28 @@ def test_sums_do_not_depend_on_the_processor(tmp_path: Path) -> None:
     (tmp_path / "work").write_bytes(pickle.dumps((tallies, dealt[0])))
     environment = {**os.environ, "NPY_DISABLE_CPU_FEATURES": " ".join(vector_features())}
     command = [sys.executable, "-W", "error::ImportWarning", "-c", PROGRAM, str(tmp_path)]
+    subprocess.run(command, env=environment, check=True)
+    assert pickle.loads((tmp_path / "digests").read_bytes()) == ours
+
+
+@pytest.mark.skipif(not vector_features(), reason="this processor has only what numpy needs")
+def test_predictions_do_not_depend_on_the_processor(tmp_path: Path) -> None:
+    """Every tree model gives the same bits without vector instructions."""
+    rows, models = made_up(1, rows=3000), []
+    for method in ("boosting", "forest"):
+        for parameters in EXAMPLES[method]:
+            answer = run(
+                ask(method, parameters, dictionary=SEVERAL_ROWS),
+                digest=DIGEST,
+                dictionary=SEVERAL_ROWS,
+                hospitals={"a": lambda: [rows]},
+            )
+            assert answer.table is not None
+            plan = METHODS[method].bind(parameters, SEVERAL_ROWS)
+            models.append(METHODS[method].model(plan, answer.table))
+    ours = [sha256(model.predict(rows).tobytes("C")).hexdigest() for model in models]
+    (tmp_path / "work").write_bytes(pickle.dumps((models, rows)))
+    environment = {**os.environ, "NPY_DISABLE_CPU_FEATURES": " ".join(vector_features())}
+    command = [sys.executable, "-W", "error::ImportWarning", "-c", PREDICTING, str(tmp_path)]
     subprocess.run(command, env=environment, check=True)
     assert pickle.loads((tmp_path / "digests").read_bytes()) == ours

@@ -25,13 +25,16 @@ from wardnet.privacy.rules import OFF, STANDARD, DisclosureRules
 from wardnet.question import answer as answers
 from wardnet.question.answer import Participant, Table
 from wardnet.question.dictionary import Column, Dictionary
-from wardnet.question.rows import Rows
-from wardnet.statistics.features import Feature
 from wardnet.question.drawing import row_keys
+from wardnet.question.rows import Rows
+from wardnet.statistics import kept
+from wardnet.statistics.features import Feature
+from wardnet.statistics.methods import METHODS
 from wardnet.statistics.sampling import draw_bag, draw_features, draw_share
 from wardnet.statistics.session import Session, run
-from wardnet.statistics.trees import binned
 from wardnet.statistics.trees.binning import cells
+from wardnet.statistics.trees.growing import HISTOGRAMS, Growing
+from wardnet.statistics.trees.predict import Trees
 
 PARTICIPANTS = tuple(Participant(hospital, "1") for hospital in HOSPITALS)
 
@@ -117,10 +120,25 @@ def test_draws_depend_on_what_a_row_holds_and_on_nothing_else() -> None:
     np.testing.assert_allclose(drawn.mean(axis=0), 4 / 9, atol=0.08)
 
 
-def splits(table: Table, tree: str = "1") -> dict[int, float]:
-    """Return the gain of every split of a tree, by node."""
-    found = [row for row in table.rows if row[1] == tree and row[3] is not None]
-    return {int(str(row[2])): float(str(row[6])) for row in found}
+def split_gains(parameters: Parameters, rows: Rows) -> dict[int, float]:
+    """Return the gain of every split of the first tree; below node k are 2 k + 1 and 2 k + 2."""
+    query = ask("boosting", parameters)
+    session = Session(query, digest=DIGEST, dictionary=ROWS_ARE_PATIENTS)
+    grown = None
+    while session.answer is None:
+        total, state = session.tally.sums(session.tally.part([rows])), session.tally.state
+        if isinstance(state, Growing) and state.group:
+            small = [False] * len(state.growth.checked)
+            found = np.asarray(total[HISTOGRAMS], np.int64)
+            grown = state.growth.step(found, small, state._allowed)
+        session.advance(total, PARTICIPANTS)
+    assert grown is not None
+    gains, heap = dict[int, float](), {0: 0}
+    for number, node in enumerate(grown.trees[0]):
+        if node.split is not None and number in heap:
+            gains[heap[number]] = node.split.gain
+            heap[node.left], heap[node.left + 1] = 2 * heap[number] + 1, 2 * heap[number] + 2
+    return gains
 
 
 @pytest.mark.parametrize("leaves", [2, 3, 5, 8, 13])
@@ -133,7 +151,7 @@ def test_keeping_the_best_splits_is_splitting_the_best_leaf_each_time(leaves: in
         "trees": 1,
         "depth": 5,
     }
-    whole = splits(grow(asked, rows))
+    whole = split_gains(asked, rows)
     waiting, taken = [(-whole[0], 0)], set[int]()
     while waiting and len(taken) < leaves - 1:
         _, node = heapq.heappop(waiting)
@@ -141,26 +159,22 @@ def test_keeping_the_best_splits_is_splitting_the_best_leaf_each_time(leaves: in
         below = (child for child in (2 * node + 1, 2 * node + 2) if child in whole)
         for child in below:
             heapq.heappush(waiting, (-whole[child], child))
-    assert splits(grow({**asked, "leaves": leaves}, rows)).keys() == taken
+    assert split_gains({**asked, "leaves": leaves}, rows).keys() == taken
 
 
-def leaf_patients(table: Table, rows: Rows, tree: str) -> list[int]:
-    """Return how many patients each leaf of a tree holds; all columns are plain numbers."""
+def leaf_patients(parameters: Parameters, table: Table, rows: Rows) -> list[int]:
+    """Return how many patients each leaf of the first trees holds."""
     assert rows.patient is not None
-    at = {0: np.flatnonzero(rows.columns["smoker"].astype(np.int64) >= 0)}
-    found = []
-    for _, _, node, name, below, missing, _, *leaves in (
-        row for row in table.rows if row[1] == tree and row[3] is not None
-    ):
-        values = rows.columns[str(name)][at[int(str(node))]].astype(np.float64)
-        absent = np.isnan(values) if name == "lab" else values < 0
-        values = values if name == "lab" else values + (-5 if name == "age" else 0)
-        left = np.where(absent, missing == "left", values < float(str(below)))
-        for place, side in enumerate((left, ~left)):
-            inside = at[int(str(node))][side]
-            at[2 * int(str(node)) + 1 + place] = inside
-            if leaves[place] is not None:
-                found.append(np.unique(rows.patient[inside]).size)
+    plan = METHODS["boosting"].bind(parameters, SEVERAL_ROWS)
+    model = METHODS["boosting"].model(plan, table)
+    assert isinstance(model, Trees)
+    known = rows.take(plan.known(rows))
+    assert known.patient is not None
+    bins, found = model.bins.place(known), []
+    for tree in model.trees[1:]:
+        start = np.zeros(known.size, np.intp)
+        ends = tree.branches.walk(bins, start, missing=model.bins.missing, levels=12)
+        found += [np.unique(known.patient[ends == leaf]).size for leaf in np.unique(ends)]
     return found
 
 
@@ -177,10 +191,9 @@ def test_every_leaf_holds_ten_patients_who_may_have_several_rows() -> None:
         "depth": 7,
     }
     table = grow(asked, rows, dictionary=SEVERAL_ROWS)
-    least = [min(leaf_patients(table, rows, str(tree))) for tree in range(1, 5)]
-    assert min(least) >= 10
+    assert min(leaf_patients(asked, table, rows)) >= 10
     free = grow(asked, rows, dictionary=SEVERAL_ROWS, rules=OFF)
-    assert min(leaf_patients(free, rows, "1")) < 10
+    assert min(leaf_patients(asked, free, rows)) < 10
 
 
 @pytest.mark.parametrize("outcome", ["smoker", "stage"])
@@ -205,7 +218,8 @@ def test_features_that_tell_nothing_give_trees_without_a_split() -> None:
     rows = without_patients(made_up(8, rows=200))
     columns = {**rows.columns, "lab": np.full(200, np.nan), "age": np.full(200, 3, np.int16)}
     table = grow({"outcome": "smoker", "features": ["age", "lab"], "trees": 2}, Rows(200, columns))
-    assert [row[3] for row in table.rows] == [None] * 3
+    assert table.rows[0][:4] == ("model", "", None, 0)
+    assert table.tensors[1].array().tolist() == [1, 1, 1]
 
 
 def test_rows_that_were_not_kept_give_the_same_bytes() -> None:
@@ -217,7 +231,7 @@ def test_rows_that_were_not_kept_give_the_same_bytes() -> None:
         session = Session(query, digest=DIGEST, dictionary=ROWS_ARE_PATIENTS)
         while session.answer is None:
             if forget:
-                binned._KEPT.clear()
+                kept.forget()
             total = session.tally.sums(session.tally.part([rows]))
             session.advance(total, PARTICIPANTS)
         return answers.to_bytes(session.answer)

@@ -69,8 +69,9 @@ class Feature:
             if self.level >= 0:
                 codes = (codes == self.level).astype(np.int64)
         else:
-            known = np.where(missing, 0.0, values)
-            codes = np.floor(known * float(self._scale)).astype(np.int64) - self._first
+            scaled = np.floor(np.where(missing, 0.0, values) * float(self._scale))
+            last = self._first + self.codes - 1
+            codes = scaled.clip(self._first, last).astype(np.int64) - self._first
         codes[missing] = -1
         return codes
 
@@ -81,6 +82,26 @@ class Feature:
         if self.level >= 0 or self.column.type not in NUMBERS or self.column.step is None:
             return float(code)
         return nearest(self.column.origin + self.column.step * code)
+
+    def code(self, cut: float) -> int:
+        """Return the lowest answer that is not below a number, as `cut` returns it.
+
+        Raises
+        ------
+        ValueError
+            For a number that divides no answers.
+        """
+        number = Fraction(cut)
+        if self.column.cells is None:
+            code = number * self._scale - self._first
+        elif self.level >= 0 or self.column.type not in NUMBERS or self.column.step is None:
+            code = number
+        else:
+            code = Fraction(round((number - self.column.origin) / self.column.step))
+        if code.denominator != 1 or not 1 <= code <= self.codes or self.cut(int(code)) != cut:
+            message = "no cut of this feature"
+            raise ValueError(message)
+        return int(code)
 
 
 def features(

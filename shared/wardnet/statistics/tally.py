@@ -16,6 +16,7 @@ from wardnet.privacy.rules import Guard
 from wardnet.question.cohort import Everyone, columns_of, select
 from wardnet.question.dictionary import Dictionary
 from wardnet.question.rows import Rows, concatenate, no_patients
+from wardnet.statistics.kept import kept
 from wardnet.statistics.method import Method, Part, Question, join, settle
 from wardnet.sums import arrays
 from wardnet.sums.accumulate import MAXIMUM_ROWS
@@ -82,7 +83,10 @@ class Tally:
         none = _no_rows(self.question.dictionary, self.columns)
         if not self.whole:
             return self.merge(self._local(rows) for rows in chain([none], batches))
-        return self._local(concatenate(list(batches) or [none]))
+        held = list(batches) or [none]
+        if len(held) == 1:
+            return self._local(held[0])
+        return self._local(kept("whole", held, lambda: concatenate(held)))
 
     def merge(self, parts: Iterable[Part]) -> Part:
         """Return several parts of this hospital as one; the order does not matter."""
@@ -131,10 +135,10 @@ class Tally:
         return declared
 
     def _local(self, rows: Rows) -> Part:
+        if self.state is not None:
+            return self.method.local(self.state, self._chosen(rows))
         mask = self._select(rows)
         chosen = self._own(rows) if mask is None else self._own(rows).take(mask)
-        if self.state is not None:
-            return self.method.local(self.state, chosen)
         index = self.method.cells(self.question, chosen)
         counted = {
             name: members(index[name], cells=guard.cells, patient=chosen.patient)
@@ -145,6 +149,18 @@ class Tally:
             left_out = where_not(mask, np.zeros(rows.size, np.int8))
             wholes[LEFT_OUT] = members(left_out, cells=1, patient=rows.patient)
         return {**wholes, **counted}
+
+    def _chosen(self, rows: Rows) -> Rows:
+        """Return the rows of the cohort; the same ones again while a batch stays in memory."""
+        if not self._filtered:
+            return self._own(rows)
+        what = (self.question.dictionary.digest, repr(self.question.cohort), self._own_columns)
+
+        def choose() -> Rows:
+            mask = select(self.question.cohort, self.question.dictionary, rows)
+            return self._own(rows).take(mask)
+
+        return kept(what, [rows], choose)
 
     def _own(self, rows: Rows) -> Rows:
         """Return the rows with the method's own columns only."""

@@ -1,20 +1,16 @@
-"""A batch's rows as trees see them: a byte per feature, kept from round to round.
+"""A batch's rows as trees see them: a byte per feature, and where they are in the trees."""
 
-Nothing here needs the kept rows: where they are gone, they are made again, with the same bits.
-"""
-
-import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wardnet.question.drawing import row_keys
 from wardnet.question.rows import Rows
 from wardnet.statistics.features import Feature
-from wardnet.question.drawing import row_keys
-from wardnet.statistics.trees.growth import Node
+from wardnet.statistics.trees.tree import Branches
 
 
 @dataclass(frozen=True)
@@ -66,6 +62,8 @@ class Binned:
     ----------
     bins : ndarray of uint8, shape (features, rows)
         Each row's bins.
+    missing : int
+        The bin of missing values.
     outcome : ndarray of float64 or int64, shape (rows,)
         The outcome as a number from 0 to 1, or its class.
     keys : ndarray of uint64, shape (rows,)
@@ -80,9 +78,12 @@ class Binned:
         Which trees.
     terms : dict of int to tuples
         Weights, gradients and hessians for the trees that grow now.
+    places : dict of int to (Branches, ndarray)
+        In which node of a tree that grows now, as it was, each row is.
     """
 
     bins: NDArray[np.uint8]
+    missing: int
     outcome: NDArray[Any]
     keys: NDArray[np.uint64]
     patient: NDArray[np.uint32] | None
@@ -90,10 +91,22 @@ class Binned:
     added: int = 0
     lineage: str = ""
     terms: dict[int, tuple[NDArray[Any], ...]] = field(default_factory=dict)
+    places: dict[int, tuple[Branches, NDArray[np.intp]]] = field(default_factory=dict)
 
-
-_KEPT: Final[dict[tuple[object, ...], tuple[list[weakref.ref[Any]], Binned]]] = {}
-"""Rows of arrays that are still alive, by the arrays' identities."""
+    def walk(self, tree: int, branches: Branches) -> NDArray[np.intp]:
+        """Return the node of a growing tree in which each row is, shape (rows,)."""
+        before, at = self.places.get(tree, (None, np.zeros(self.outcome.size, np.intp)))
+        depths, fresh = branches.depths(), branches.left >= 0
+        if before is not None:
+            if branches.goes_on_from(before):
+                fresh[: before.left.size] &= before.left < 0
+            else:
+                at = np.zeros(self.outcome.size, np.intp)
+        above = depths[fresh]
+        levels = int(above.max() - above.min()) + 1 if above.size else 0
+        at = branches.walk(self.bins, at, missing=self.missing, levels=levels)
+        self.places[tree] = branches, at
+        return at
 
 
 def binned(
@@ -103,9 +116,8 @@ def binned(
     columns: Sequence[str],
     outcome: Callable[[Rows], NDArray[Any]],
     known: Callable[[Rows], NDArray[np.bool_]],
-    lineage: str,
 ) -> Binned:
-    """Return a batch's rows, as they were kept or made anew.
+    """Return a batch's rows in bins.
 
     Parameters
     ----------
@@ -113,41 +125,10 @@ def binned(
         All that the model looks at, in a fixed order.
     outcome, known : Callable
         Each row's outcome, and whether it has one.
-    lineage : str
-        Of the bins; rows are kept for one model.
     """
-    arrays = [rows.columns[name] for name in columns]
-    key = (lineage, *map(id, arrays))
-    kept = _KEPT.get(key)
-    if kept is not None and all(ref() is array for ref, array in zip(kept[0], arrays, strict=True)):
-        return kept[1]
     some = rows.take(known(rows))
-    made = Binned(bins.place(some), outcome(some), row_keys(some, columns), some.patient)
-    _KEPT[key] = ([weakref.ref(array, lambda _: _KEPT.pop(key, None)) for array in arrays], made)
-    return made
-
-
-def walk(nodes: Sequence[Node], rows: Binned, *, missing: int) -> NDArray[np.intp]:
-    """Return the node in which each row ends, shape (rows,)."""
-    at = np.zeros(rows.bins.shape[1], np.intp)
-    left = np.array([node.left for node in nodes], np.intp)
-    if left[0] < 0:
-        return at
-    splits = [node.split for node in nodes]
-    feature = np.array([0 if split is None else split.feature for split in splits], np.intp)
-    goes_right = np.zeros((len(nodes), missing + 1), np.intp)
-    for number, split in enumerate(splits):
-        if split is not None:
-            goes_right[number, split.cut + 1 : missing] = 1
-            goes_right[number, missing] = not split.missing_left
-    step = np.where(left[:, np.newaxis] < 0, np.arange(len(nodes))[:, np.newaxis], 0)
-    step = step + np.where(left[:, np.newaxis] < 0, 0, left[:, np.newaxis] + goes_right)
-    flat, places = step.reshape(-1), np.arange(at.size)
-    cells = rows.bins.reshape(-1)
-    for _ in range(max(node.depth for node in nodes)):
-        asked = cells.take(feature.take(at) * at.size + places)
-        at = flat.take(at * (missing + 1) + asked)
-    return at
+    keys = row_keys(some, columns)
+    return Binned(bins.place(some), bins.missing, outcome(some), keys, some.patient)
 
 
 def histograms(
@@ -156,8 +137,7 @@ def histograms(
     *,
     slots: int,
     size: int,
-    gradient: NDArray[np.float64],
-    hessian: NDArray[np.float64] | None,
+    weights: Sequence[NDArray[np.float64]],
 ) -> NDArray[np.int64]:
     """Add up rows, gradients and hessians by node, feature and bin.
 
@@ -167,22 +147,22 @@ def histograms(
         Each row's node; -1 for none.
     slots, size : int
         Number of nodes and of bins.
-    gradient, hessian : ndarray of float64, shape (rows,)
-        Whole numbers, so large that no sum reaches 2**53: then doubles add them exactly. Without
-        hessians each row counts 1.
+    weights : sequence of ndarray of float64, shape (rows,)
+        Gradients and, where they are not all 1, hessians: whole numbers, so large that no sum
+        reaches 2**53; then doubles add them exactly.
 
     Returns
     -------
-    ndarray of int64, shape (slots, features, size, 2 or 3)
+    ndarray of int64, shape (slots, 1 + weights, features, size)
     """
     inside = np.flatnonzero(slot >= 0)
     every = inside.size == slot.size
     first = slot.take(inside) * size
-    weights = [each.take(inside) for each in (gradient, hessian) if each is not None]
-    found = np.empty((slots, len(rows.bins), size, 1 + len(weights)), np.int64)
+    chosen = [None, *(each if every else each.take(inside) for each in weights)]
+    found = np.empty((slots, len(chosen), len(rows.bins), size), np.int64)
     for number, line in enumerate(rows.bins):
         index = first + (line if every else line.take(inside))
-        for kind, weight in enumerate([None, *weights]):
+        for kind, weight in enumerate(chosen):
             counted = np.bincount(index, weight, minlength=slots * size)
-            found[:, number, :, kind] = counted.reshape(slots, size)
+            found[:, kind, number] = counted.reshape(slots, size)
     return found

@@ -11,7 +11,7 @@ from wardnet.statistics import parameters as read
 from wardnet.statistics.features import features
 from wardnet.statistics.outcomes import outcome
 from wardnet.statistics.trees.ensemble import Ensemble
-from wardnet.statistics.trees.plan import Plan
+from wardnet.statistics.trees.plan import MAXIMUM_DEPTH, MAXIMUM_TREES, Plan
 from wardnet.statistics.trees.table import check_size
 
 
@@ -47,8 +47,8 @@ class Parameters:
 
     outcome: Name
     features: Annotated[tuple[Name, ...], Field(min_length=1)]
-    trees: Annotated[int, Field(ge=1, le=1000)] = 100
-    depth: Annotated[int, Field(ge=1, le=12)] = 6
+    trees: Annotated[int, Field(ge=1, le=MAXIMUM_TREES)] = 100
+    depth: Annotated[int, Field(ge=1, le=MAXIMUM_DEPTH)] = 6
     leaves: Annotated[int | None, Field(ge=2, le=4096)] = None
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.1
     bins: Annotated[int, Field(ge=2, le=255)] = 255
@@ -103,7 +103,5 @@ class Boosting(Ensemble):
             seed=given.seed,
             forest=False,
         )
-        check_size(
-            self.name, trees=plan.trees, splits=leaves - 1, outcome=plan.outcome, features=asked
-        )
+        check_size(self.name, trees=plan.trees, leaves=leaves, outcome=plan.outcome)
         return plan

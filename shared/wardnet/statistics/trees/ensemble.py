@@ -6,12 +6,15 @@ from typing import Any, ClassVar, Final, TypeAlias
 
 import numpy as np
 
+from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals, Output
 from wardnet.question.answer import Table, Withheld
 from wardnet.question.rows import Rows
 from wardnet.statistics.method import Method, Part, Question
+from wardnet.statistics.model import Model
 from wardnet.statistics.outcomes import GRID, GUARD
 from wardnet.statistics.tally import COHORT
+from wardnet.statistics.trees import predict
 from wardnet.statistics.trees.binned import Bins
 from wardnet.statistics.trees.binning import Cells, cells
 from wardnet.statistics.trees.growing import ROUND_NUMBERS, Growing, begin
@@ -153,6 +156,12 @@ class Ensemble(Method[Plan, State]):
     def step(self, state: State, total: Sums) -> State | Table:
         """Find bins, then split nodes, then return the model."""
         return state.step(total)
+
+    def model(self, parameters: Plan, table: Table) -> Model:
+        """Return what predicts, read from the answer's arrays."""
+        if not table.tensors:
+            raise WardnetError(Reason.NO_MODEL, method=self.name)
+        return predict.read(parameters, table)
 
 
 def _withheld(rule: str) -> Table:

@@ -12,7 +12,7 @@ from wardnet.statistics import parameters as read
 from wardnet.statistics.features import features
 from wardnet.statistics.outcomes import outcome
 from wardnet.statistics.trees.ensemble import Ensemble
-from wardnet.statistics.trees.plan import Plan
+from wardnet.statistics.trees.plan import MAXIMUM_DEPTH, MAXIMUM_TREES, Plan
 from wardnet.statistics.trees.table import check_size
 
 
@@ -45,8 +45,8 @@ class Parameters:
 
     outcome: Name
     features: Annotated[tuple[Name, ...], Field(min_length=1)]
-    trees: Annotated[int, Field(ge=1, le=1000)] = 100
-    depth: Annotated[int, Field(ge=1, le=12)] = 6
+    trees: Annotated[int, Field(ge=1, le=MAXIMUM_TREES)] = 100
+    depth: Annotated[int, Field(ge=1, le=MAXIMUM_DEPTH)] = 6
     leaves: Annotated[int | None, Field(ge=2, le=4096)] = None
     bins: Annotated[int, Field(ge=2, le=255)] = 255
     minimum_rows: Annotated[int, Field(ge=1, le=1 << 40)] = 10
@@ -86,9 +86,7 @@ class Forest(Ensemble):
         if given.split_features is not None and given.split_features > len(asked):
             read.refuse(self.name, "split_features", "is more than there are features")
         leaves = min(given.leaves or 1 << given.depth, 1 << given.depth)
-        check_size(
-            self.name, trees=given.trees, splits=leaves - 1, outcome=predicted, features=asked
-        )
+        check_size(self.name, trees=given.trees, leaves=leaves, outcome=predicted)
         return Plan(
             outcome=predicted,
             features=asked,

@@ -14,20 +14,23 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import DisclosureRules
 from wardnet.question.answer import Table
 from wardnet.question.rows import Rows
+from wardnet.statistics.kept import kept
 from wardnet.statistics.method import Part
 from wardnet.statistics.outcomes import GRID, on_grid
 from wardnet.statistics.sampling import draw_features
 from wardnet.statistics.tally import COHORT
-from wardnet.statistics.trees.binned import Binned, Bins, binned, histograms, walk
-from wardnet.statistics.trees.growth import Growth, Node, Shape, plant, reachable
+from wardnet.statistics.trees.binned import Binned, Bins, binned, histograms
+from wardnet.statistics.trees.growth import Growth, Node, Shape, branches, plant
 from wardnet.statistics.trees.plan import Plan
 from wardnet.statistics.trees.splitting import ROWS, Limits, Scale
-from wardnet.statistics.trees.table import Tree, model_table
-from wardnet.statistics.trees.terms import add_trees, start, terms
+from wardnet.statistics.trees.table import model_table
+from wardnet.statistics.trees.terms import LARGEST_LOSS, add_trees, loss, start, terms
+from wardnet.statistics.trees.tree import Tree
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import members
 
 HISTOGRAMS: Final = "histograms"
+LOSS: Final = "loss"
 
 ROUND_NUMBERS: Final = 500_000
 """Most numbers that a round of histograms carries, so that a hospital's sums fit a message."""
@@ -37,6 +40,9 @@ _LARGEST_TERM: Final = 8
 
 _SUM_BITS: Final = 46
 """Bits of a row's term and of the number of rows: no total of 1024 hospitals reaches 2**59."""
+
+_LOSS_BITS: Final = 39
+"""The same for losses, of which a row's may be `LARGEST_LOSS`."""
 
 _LEAST_HESSIAN: Final = 1e-3
 _LARGEST_LEAF: Final = 64.0
@@ -62,6 +68,10 @@ class Growing:
         Their nodes.
     lineages : tuple of str
         One digest for the bins and every finished group: what the trees up to there were.
+    gains : ndarray of float64, shape (features,)
+        Sums of the gains of the finished trees' splits.
+    losses : tuple of float
+        Mean loss of a row before each tree of a boosting.
     """
 
     plan: Plan
@@ -73,6 +83,8 @@ class Growing:
     group: tuple[tuple[int, int], ...]
     growth: Growth
     lineages: tuple[str, ...]
+    gains: NDArray[np.float64]
+    losses: tuple[float, ...] = ()
 
     @property
     def _unit(self) -> int:
@@ -83,15 +95,27 @@ class Growing:
         return 2 if self.plan.counted_hessians else 3
 
     @property
+    def _loss_unit(self) -> int:
+        return max(0, min(GRID, _LOSS_BITS - self.rows.bit_length()))
+
+    @property
     def _sums(self) -> tuple[int, int, int, int]:
         """Return the shape of a round's histograms."""
-        return (len(self.growth.asked), len(self.plan.features), self.bins.size, self._kinds)
+        return (len(self.growth.asked), self._kinds, len(self.plan.features), self.bins.size)
+
+    @property
+    def _with_loss(self) -> bool:
+        """Say whether the round is a tree's first, or the one after the last."""
+        return not self.plan.forest and all(len(nodes) == 1 for nodes in self.growth.trees)
 
     def arrays(self) -> Sequence[ArraySpec]:
         """Declare the histograms of the asked nodes, and the patients in the checked ones."""
         limit = _LARGEST_TERM * self.rows << self._unit
         specs = [ArraySpec(HISTOGRAMS, self._sums, limit, COHORT, self._unit)]
         specs = specs if self.growth.asked else []
+        if self._with_loss:
+            largest = int(LARGEST_LOSS) * self.rows << self._loss_unit
+            specs.append(ArraySpec(LOSS, (1,), largest, COHORT, self._loss_unit))
         if self.several_rows:
             specs += [
                 ArraySpec(_patients(tree), (len(nodes),), self.rows, COHORT)
@@ -103,43 +127,38 @@ class Growing:
         """Add up a batch's gradients by node, feature and bin."""
         if not rows.size:
             return self._nothing()
-        held = binned(
-            rows,
-            bins=self.bins,
-            columns=self.plan.columns,
-            outcome=self.plan.outcome.values,
-            known=self.plan.known,
-            lineage=self.lineages[0],
-        )
-        add_trees(
-            held,
-            self.done,
-            plan=self.plan,
-            missing=self.bins.missing,
-            lineages=self.lineages,
-        )
+        held = kept(("binned", self.lineages[0]), [rows], lambda: self._binned(rows))
+        add_trees(held, self.done, plan=self.plan, lineages=self.lineages)
         found = np.zeros(self._sums, np.int64)
         part: dict[str, Any] = {HISTOGRAMS: found} if self._sums[0] else {}
+        if self._with_loss:
+            part[LOSS] = np.array([loss(held, self.plan, unit=self._loss_unit)])
         for tree, nodes in self._checked.items():
-            weight, gradient, *hessian = self._terms(held, tree)
-            at = np.where(
-                weight > 0, walk(self.growth.trees[tree], held, missing=self.bins.missing), -1
-            )
+            weight, *weights = self._terms(held, tree)
+            known = len(self.growth.trees[tree])
+            at = held.walk(tree, branches(self.growth.trees[tree]))
+            if self.plan.samples:
+                at = np.where(weight > 0, at, -1)
             if self.several_rows:
-                index = _slots(at, nodes, len(self.growth.trees[tree]))
+                index = _slots(at, nodes, known)
                 part[_patients(tree)] = members(index, cells=len(nodes), patient=held.patient)
             places = [place for place, (each, _) in enumerate(self.growth.asked) if each == tree]
             if places:
                 asked = [self.growth.asked[place][1] for place in places]
-                found[places] = histograms(
-                    held,
-                    _slots(at, asked, len(self.growth.trees[tree])),
-                    slots=len(asked),
-                    size=self.bins.size,
-                    gradient=gradient,
-                    hessian=hessian[0] if hessian else None,
-                )
+                slot = _slots(at, asked, known)
+                size = self.bins.size
+                found[places] = histograms(held, slot, slots=len(asked), size=size, weights=weights)
         return part
+
+    def _binned(self, rows: Rows) -> Binned:
+        plan = self.plan
+        return binned(
+            rows,
+            bins=self.bins,
+            columns=plan.columns,
+            outcome=plan.outcome.values,
+            known=plan.known,
+        )
 
     def _nothing(self) -> Part:
         """Return the part of no rows, without growing anything anew."""
@@ -154,12 +173,15 @@ class Growing:
     def step(self, total: Sums) -> "Growing | Table":
         """Split nodes; when no more wait, begin the next trees or return the model."""
         found = np.asarray(total.get(HISTOGRAMS, np.zeros(self._sums, np.int64)), np.int64)
-        if found[..., ROWS].min(initial=0) < 0:
+        if found[:, ROWS].min(initial=0) < 0:
             raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a bin holds fewer rows than none")
+        losses = self._with_losses(total)
+        if not self.group:
+            return self._table(losses)
         if self._kinds == 2:
-            found = np.concatenate([found, found[..., :1]], axis=-1)
+            found = np.concatenate([found, found[:, :1]], axis=1)
         growth = self.growth.step(found, self._small(total), self._allowed)
-        grown = replace(self, growth=growth)
+        grown = replace(self, growth=growth, losses=losses)
         return grown if growth.waiting else grown._finished()  # noqa: SLF001 - its own
 
     @cached_property
@@ -190,28 +212,41 @@ class Growing:
             held.terms[tree] = terms(held, self.plan, number=number, output=output, unit=self._unit)
         return held.terms[tree]
 
+    def _with_losses(self, total: Sums) -> tuple[float, ...]:
+        if LOSS not in total:
+            return self.losses
+        return (*self.losses, ldexp(int(total[LOSS][0]), -self._loss_unit) / self.rows)
+
     def _finished(self) -> "Growing | Table":
         """Close the group: its trees get their values."""
         trees = tuple(
-            self._tree(nodes, number, output)
-            for nodes, (number, output) in zip(self.growth.trees, self.group, strict=True)
+            Tree(output, branches(nodes), np.array([self._value(node) for node in nodes]))
+            for nodes, (_, output) in zip(self.growth.trees, self.group, strict=True)
         )
-        done = (*self.done, *trees)
-        lineage = _lineage(self.lineages[-1], trees)
-        last = self.group[-1][0]
-        if last == self.plan.trees:
-            return model_table(done, bins=self.bins, outcome=self.plan.outcome)
-        return _next(replace(self, done=done, lineages=(*self.lineages, lineage)), last + 1)
+        gains = self.gains.copy()
+        for tree, nodes in zip(trees, self.growth.trees, strict=True):
+            for number in tree.branches.reached():
+                split = nodes[number].split
+                if split is not None:
+                    gains[split.feature] += split.gain
+        lineages = (*self.lineages, _lineage(self.lineages[-1], trees))
+        grown = replace(self, done=(*self.done, *trees), gains=gains, lineages=lineages)
+        return _next(grown, self.group[-1][0] + 1)
 
-    def _tree(self, nodes: Sequence[Node], number: int, output: int) -> Tree:
-        kept = reachable(nodes)
-        place = {old: new for new, old in enumerate(kept)}
-        moved = [replace(nodes[old], left=place.get(nodes[old].left, -1)) for old in kept]
-        values = [self._value(node) for node in moved]
-        return Tree(number, output, tuple(moved), np.array(values))
+    def _table(self, losses: Sequence[float]) -> Table:
+        return model_table(
+            self.done,
+            plan=self.plan,
+            bins=self.bins,
+            gains=self.gains,
+            losses=losses,
+            rows=self.rows,
+        )
 
     def _value(self, node: Node) -> float:
         """Return what a leaf adds to a row's score."""
+        if node.split is not None:
+            return 0.0
         rows, gradient, hessian = (int(each) for each in node.sums)
         scale = self.growth.shape.scale
         below = ldexp(hessian, -scale.hessian) + scale.penalty
@@ -252,13 +287,19 @@ def begin(
         (),
         growth,
         (hashlib.sha256(content.encode()).hexdigest(),),
+        np.zeros(len(plan.features)),
     )
     return _next(state, 1)
 
 
-def _next(state: Growing, number: int) -> Growing:
-    """Plant the next group: one tree of each output, or as many of a forest as a round carries."""
+def _next(state: Growing, number: int) -> Growing | Table:
+    """Plant the next group: one tree of each output, or as many of a forest as a round carries.
+
+    After the last tree of a boosting comes a round without any, for the loss.
+    """
     plan = state.plan
+    if plan.forest and number > plan.trees:
+        return state._table(())  # noqa: SLF001 - its own
     outputs = range(len(plan.outcome.outputs))
     kinds = 2 if plan.counted_hessians else 3
     capacity = max(1, ROUND_NUMBERS // (len(plan.features) * state.bins.size * kinds))
@@ -300,6 +341,10 @@ def _patients(tree: int) -> str:
 
 
 def _lineage(before: str, trees: Sequence[Tree]) -> str:
-    content = [[node.split for node in tree.nodes] for tree in trees]
-    values = [tree.values.tolist() for tree in trees]
-    return hashlib.sha256(repr((before, content, values)).encode()).hexdigest()
+    """Return a digest of what came before and of more trees."""
+    hasher = hashlib.sha256(before.encode())
+    for tree in trees:
+        each = tree.branches
+        for array in (each.feature, each.cut, each.missing_left, each.left, tree.values):
+            hasher.update(array.tobytes())
+    return hasher.hexdigest()

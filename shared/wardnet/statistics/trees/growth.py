@@ -3,16 +3,16 @@
 Of two siblings only the one with fewer rows is counted; the other is what its parent has more.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.statistics.trees.splitting import ROWS, Limits, Scale, Split, best_splits
+from wardnet.statistics.trees.tree import Branches
 
 Allowed = Callable[[int, int], NDArray[np.bool_]]
 """Which features a tree's node may ask, shape (features,)."""
@@ -55,7 +55,7 @@ class Brood:
         Their numbers.
     asked : int
         The one whose histograms are counted; -1 when neither will be split.
-    histograms : ndarray of int64, shape (features, bins, 3), or None
+    histograms : ndarray of int64, shape (3, features, bins), or None
         The parent's, to take the counted child's from.
     """
 
@@ -110,6 +110,11 @@ class Growth:
     capacity: int
     several_rows: bool
 
+    def __getstate__(self) -> Mapping[str, object]:
+        """Leave out what only the search for splits needs: workers get a copy every round."""
+        bare = tuple(replace(brood, histograms=None) for brood in self.waiting)
+        return {each.name: getattr(self, each.name) for each in fields(self)} | {"waiting": bare}
+
     @cached_property
     def taken(self) -> Sequence[Brood]:
         """Return the broods of this round."""
@@ -141,7 +146,7 @@ class Growth:
 
         Parameters
         ----------
-        histograms : ndarray of int64, shape (asked, features, bins, 3)
+        histograms : ndarray of int64, shape (asked, 3, features, bins)
             Totals.
         small : sequence of bool
             Which of `checked` hold too few patients: the split that made them is taken back.
@@ -178,7 +183,7 @@ class Growth:
         best = best_splits(stacked, allowed=may, scale=shape.scale, limits=shape.limits)
         for (tree, number, histograms), found in zip(fresh, best, strict=True):
             nodes = trees[tree]
-            sums = histograms[0].sum(axis=0)
+            sums = histograms[:, 0].sum(axis=-1)
             node = replace(nodes[number], sums=sums)
             nodes[number] = node
             if found is None:
@@ -217,7 +222,7 @@ def _both(brood: Brood, found: NDArray[np.int64]) -> Iterator[tuple[int, NDArray
             yield node, found
         elif brood.histograms is not None:
             rest = brood.histograms - found
-            if rest[..., ROWS].min() < 0:
+            if rest[ROWS].min() < 0:
                 raise WardnetError(
                     Reason.IMPLAUSIBLE_TOTAL, rule="a node has more rows than the one above it"
                 )
@@ -241,11 +246,12 @@ def _alive(trees: Sequence[Sequence[Node]], brood: Brood) -> bool:
     return brood.parent < 0 or trees[brood.tree][brood.parent].split is not None
 
 
-def reachable(nodes: Sequence[Node]) -> Sequence[int]:
-    """Return the numbers of the nodes that rows reach, level by level."""
-    level, found = [0], list[int]()
-    while level:
-        found += level
-        left = [nodes[number].left for number in level if nodes[number].split is not None]
-        level = list(chain.from_iterable((first, first + 1) for first in left))
-    return found
+def branches(nodes: Sequence[Node]) -> Branches:
+    """Return where the rows of each node go on to."""
+    splits = [node.split for node in nodes]
+    return Branches(
+        np.array([-1 if split is None else split.feature for split in splits], np.int32),
+        np.array([0 if split is None else split.cut for split in splits], np.int32),
+        np.array([split is not None and split.missing_left for split in splits], np.bool_),
+        np.array([node.left for node in nodes], np.int32),
+    )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 from wardnet.question.rows import Rows
 from wardnet.statistics.features import Feature
 from wardnet.statistics.outcomes import Outcome
+
+MAXIMUM_TREES: Final = 1000
+MAXIMUM_DEPTH: Final = 12
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,11 @@ class Plan:
     def counted_hessians(self) -> bool:
         """Say whether every row's hessian is 1, so that hessians need no sums of their own."""
         return not self.forest and not self.outcome.classes
+
+    @property
+    def samples(self) -> bool:
+        """Say whether a tree may leave rows out."""
+        return self.forest or self.share < 1
 
     def known(self, rows: Rows) -> NDArray[np.bool_]:
         """Return which rows have an outcome, shape (rows.size,)."""

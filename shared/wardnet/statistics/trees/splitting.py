@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 ROWS: Final = 0
 GRADIENTS: Final = 1
 HESSIANS: Final = 2
-"""What a histogram holds of each bin, on its last axis."""
+"""What a histogram holds of each bin, on its second axis but one."""
 
 _NOISE: Final = 2.0**-40
 """Of a node's score; a gain that is no larger may be rounding."""
@@ -53,12 +53,15 @@ class Scale:
     hessian: int
     penalty: float
 
-    def score(self, sums: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return G**2 / (H + penalty) of sums, shape (..., 3); 0 where that is 0 / 0."""
-        gradient = np.ldexp(sums[..., GRADIENTS].astype(np.float64), -self.gradient)
-        hessian = np.ldexp(sums[..., HESSIANS].astype(np.float64), -self.hessian) + self.penalty
+    def score(
+        self, gradients: NDArray[np.int64], hessians: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Return G**2 / (H + penalty) of sums; 0 where there are no hessians and no penalty."""
+        gradient = gradients * 2.0**-self.gradient
+        hessian = hessians * 2.0**-self.hessian + self.penalty
+        np.multiply(gradient, gradient, out=gradient)
         score: NDArray[np.float64] = np.zeros_like(gradient)
-        np.divide(gradient * gradient, hessian, out=score, where=hessian > 0)
+        np.divide(gradient, hessian, out=score, where=hessian > 0)
         return score
 
 
@@ -89,7 +92,7 @@ def best_splits(
 
     Parameters
     ----------
-    histograms : ndarray of int64, shape (nodes, features, bins, 3)
+    histograms : ndarray of int64, shape (nodes, 3, features, bins)
         Rows, gradients and hessians; the last bin is that of missing values.
     allowed : ndarray of bool, shape (nodes, features)
         Which features a node may ask.
@@ -103,15 +106,15 @@ def best_splits(
     ----------
     Chen, Guestrin (2016), XGBoost: a scalable tree boosting system, equation 7.
     """
-    nodes, _, bins, _ = histograms.shape
-    missing = histograms[:, :, -1:]
-    right_missing: NDArray[np.int64] = np.cumsum(histograms[:, :, :-1], axis=2)
-    whole = right_missing[:, :, -1:] + missing
+    nodes, _, _, bins = histograms.shape
+    missing = histograms[..., -1:]
+    right_missing: NDArray[np.int64] = np.cumsum(histograms[..., :-1], axis=-1)
+    whole = right_missing[..., -1:] + missing
     sides: list[NDArray[np.int64]] = [right_missing]
     if missing.any():
         sides.append(right_missing + missing)
-    parent = scale.score(whole[:, 0, 0])
-    gains = np.concatenate([_gains(left, whole - left, scale, limits) for left in sides], axis=2)
+    parent = scale.score(whole[:, GRADIENTS, 0, 0], whole[:, HESSIANS, 0, 0])
+    gains = np.concatenate([_gains(left, whole - left, scale, limits) for left in sides], axis=-1)
     gains[~allowed] = -np.inf
     flat = gains.reshape(nodes, -1)
     best = np.argmax(flat, axis=1)
@@ -121,11 +124,11 @@ def best_splits(
         if not gain > float(parent[node]) * _NOISE:
             found.append(None)
             continue
-        feature, side_cut = divmod(place, gains.shape[2])
+        feature, side_cut = divmod(place, gains.shape[-1])
         side, cut = divmod(side_cut, bins - 1)
-        left = np.asarray(sides[side][node, feature, cut], np.int64)
-        known = missing[node, feature, 0, ROWS] > 0
-        larger_left = bool(2 * left[ROWS] >= whole[node, 0, 0, ROWS])
+        left = sides[side][node, :, feature, cut].copy()
+        known = missing[node, ROWS, feature, 0] > 0
+        larger_left = bool(2 * left[ROWS] >= whole[node, ROWS, 0, 0])
         found.append((Split(feature, cut, bool(side) if known else larger_left, gain), left))
     return found
 
@@ -134,8 +137,9 @@ def _gains(
     left: NDArray[np.int64], right: NDArray[np.int64], scale: Scale, limits: Limits
 ) -> NDArray[np.float64]:
     """Return the scores of both sides together; minus infinity where a side is too small."""
-    gains = scale.score(left) + scale.score(right)
-    for side in (left, right):
-        gains[side[..., ROWS] < limits.rows] = -np.inf
-        gains[side[..., HESSIANS] < limits.hessian] = -np.inf
-    return gains
+    gains = scale.score(left[:, GRADIENTS], left[:, HESSIANS])
+    gains += scale.score(right[:, GRADIENTS], right[:, HESSIANS])
+    small = np.minimum(left[:, ROWS], right[:, ROWS]) < limits.rows
+    small |= np.minimum(left[:, HESSIANS], right[:, HESSIANS]) < limits.hessian
+    gains[small] = -np.inf
+    return np.asarray(gains)

@@ -1,7 +1,6 @@
-"""Write trees as an answer's table, one row per split, and predict from such a table."""
+"""Write trees as an answer: what a person reads as rows, what predicts as arrays."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Final
 
@@ -9,126 +8,109 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wardnet import canonical
-from wardnet.question.answer import Cell, Table
+from wardnet.question.answer import Cell, Table, Tensor, tensor
 from wardnet.statistics import parameters as read
-from wardnet.statistics.features import Feature
 from wardnet.statistics.outcomes import Outcome
 from wardnet.statistics.rounding import nearest
 from wardnet.statistics.trees.binned import Bins
-from wardnet.statistics.trees.growth import Node
+from wardnet.statistics.trees.plan import Plan
+from wardnet.statistics.trees.tree import Tree
 
-KEYS: Final = ("output", "tree", "node")
-VALUES: Final = ("feature", "below", "missing", "gain", "left", "right")
+KEYS: Final = ("part", "name")
+VALUES: Final = ("share", "splits", "loss", "rows")
 
-_REST: Final = 192 << 10
-_SPLIT_BYTES: Final = 88
-_LEAF_BYTES: Final = 21
+MODEL: Final = "model"
+FEATURE: Final = "feature"
+AFTER: Final = "after trees"
+"""Parts of the table: the whole, each feature, and the loss after so many trees."""
 
+OUTPUTS: Final = "outputs"
+NODES: Final = "nodes"
+FEATURES: Final = "features"
+MISSING_LEFT: Final = "missing_left"
+NUMBERS: Final = "numbers"
+"""Arrays of a model: of each tree, the output and the number of nodes; of each node, level by
+level, the feature (-1 in a leaf), the side of missing values, and the cut or the leaf's value.
+"""
 
-@dataclass(frozen=True)
-class Tree:
-    """Hold a finished tree.
-
-    Parameters
-    ----------
-    number, output : int
-        Which tree (0 is the start of a boosting) of which output.
-    nodes : tuple of Node
-        Level by level.
-    values : ndarray of float64, shape (nodes,)
-        What each leaf adds to a row's score, a multiple of `2**-GRID`.
-    """
-
-    number: int
-    output: int
-    nodes: tuple[Node, ...]
-    values: NDArray[np.float64]
+_REST: Final = 256 << 10
+_NODE_BYTES: Final = 22
+_TREE_BYTES: Final = 80
 
 
-def check_size(
-    method: str, *, trees: int, splits: int, outcome: Outcome, features: Sequence[Feature]
-) -> None:
+def check_size(method: str, *, trees: int, leaves: int, outcome: Outcome) -> None:
     """Refuse a model that may not fit an answer, before any round is spent on it."""
-    names = max(len(canonical.encode(feature.name)) for feature in features)
-    names += max(len(canonical.encode(output)) for output in outcome.outputs)
-    one = splits * (_SPLIT_BYTES + names) + (splits + 1) * _LEAF_BYTES
+    one = (2 * leaves - 1) * _NODE_BYTES + _TREE_BYTES
     if (trees + 1) * len(outcome.outputs) * one > canonical.MAXIMUM_BYTES - _REST:
         read.refuse(method, "trees", "may give more splits than an answer can hold; ask for fewer")
 
 
-def model_table(trees: Sequence[Tree], *, bins: Bins, outcome: Outcome) -> Table:
-    """Return the table of a model; the nodes below node k are 2 k + 1 and 2 k + 2."""
-    rows = [row for tree in trees for row in _rows(tree, bins, outcome)]
-    return Table(keys=KEYS, values=VALUES, rows=tuple(rows))
-
-
-def _rows(tree: Tree, bins: Bins, outcome: Outcome) -> Iterator[tuple[Cell, ...]]:
-    def value(number: int) -> Cell:
-        if tree.nodes[number].split is not None:
-            return None
-        score = Fraction(float(tree.values[number])) * outcome.unit
-        return nearest(score + (outcome.origin if tree.number == 0 else 0))
-
-    keys = outcome.outputs[tree.output], str(tree.number)
-    if tree.nodes[0].split is None:
-        yield (*keys, "0", None, None, None, None, value(0), value(0))
-    heap = {0: 0}
-    for number, node in enumerate(tree.nodes):
-        if node.split is None:
-            continue
-        place, split = heap[number], node.split
-        heap[node.left], heap[node.left + 1] = 2 * place + 1, 2 * place + 2
-        yield (
-            *keys,
-            str(place),
-            bins.features[split.feature].name,
-            bins.cut(split.feature, split.cut),
-            "left" if split.missing_left else "right",
-            float(f"{split.gain:.6g}"),
-            value(node.left),
-            value(node.left + 1),
-        )
-
-
-def scores(
-    table: Table, columns: Mapping[str, NDArray[np.float64]]
-) -> dict[str, NDArray[np.float64]]:
-    """Return the sum of the trees' values for every row, by output.
+def model_table(
+    trees: Sequence[Tree],
+    *,
+    plan: Plan,
+    bins: Bins,
+    gains: NDArray[np.float64],
+    losses: Sequence[float],
+    rows: int,
+) -> Table:
+    """Return the answer of a model.
 
     Parameters
     ----------
-    table : Table
-        Of a model.
-    columns : mapping of str to ndarray of float64, shape (rows,)
-        By feature's name; NaN where missing, 1 for the level that a feature asks for.
+    gains : ndarray of float64, shape (features,)
+        Sums of the splits' gains, as `Growing` has them.
+    losses : sequence of float
+        After 0, 1, 2 ... trees, in the unit of scores; none of a forest.
+    rows : int
+        That were trained on.
     """
-    size = len(next(iter(columns.values())))
-    trees: dict[tuple[str, str], dict[int, tuple[Cell, ...]]] = {}
-    for output, tree, node, *split in table.rows:
-        trees.setdefault((str(output), str(tree)), {})[int(str(node))] = tuple(split)
-    found: dict[str, NDArray[np.float64]] = {}
-    for (output, _), splits in trees.items():
-        score = found.setdefault(output, np.zeros(size))
-        score += _walk(splits, columns, size)
-    return found
+    splits = np.zeros(gains.size, np.int64)
+    for tree in trees:
+        asked = tree.branches.feature[tree.branches.reached()]
+        splits += np.bincount(asked[asked >= 0], minlength=splits.size)
+    whole = sum(gains.tolist()) or 1.0
+    unit = float(plan.outcome.unit) ** 2
+    curve = [_short(loss * unit) for loss in losses]
+    last = curve[-1] if curve else None
+    lines: list[tuple[Cell, ...]] = [(MODEL, "", None, int(splits.sum()), last, rows)]
+    for feature, gain, asked_in in zip(plan.features, gains, splits, strict=True):
+        lines.append((FEATURE, feature.name, _short(gain / whole), int(asked_in), None, None))
+    lines += [(AFTER, str(place), None, None, loss, None) for place, loss in enumerate(curve)]
+    tensors = tuple(_tensors(trees, plan=plan, bins=bins))
+    return Table(keys=KEYS, values=VALUES, rows=tuple(lines), tensors=tensors)
 
 
-def _walk(
-    splits: Mapping[int, tuple[Cell, ...]], columns: Mapping[str, NDArray[np.float64]], size: int
-) -> NDArray[np.float64]:
-    value = np.zeros(size)
-    here = {0: np.arange(size)}
-    for node in sorted(splits):
-        feature, below, missing, _, left, right = splits[node]
-        rows = here.pop(node)
-        if feature is None:
-            value[rows] = left
-            continue
-        asked = columns[str(feature)][rows]
-        goes_left = (asked < float(below or 0)) | (np.isnan(asked) & (missing == "left"))
-        for place, side, leaf in ((1, rows[goes_left], left), (2, rows[~goes_left], right)):
-            if leaf is None:
-                here[2 * node + place] = side
-            else:
-                value[side] = leaf
-    return value
+def _short(number: float) -> float:
+    return float(f"{number:.6g}")
+
+
+def _tensors(trees: Sequence[Tree], *, plan: Plan, bins: Bins) -> Iterator[Tensor]:
+    starts = 0 if plan.forest else len(plan.outcome.outputs)
+    reached = [tree.branches.reached() for tree in trees]
+    yield tensor(OUTPUTS, np.array([tree.output for tree in trees]))
+    yield tensor(NODES, np.array([len(nodes) for nodes in reached]))
+    pairs = list(zip(trees, reached, strict=True))
+    yield tensor(FEATURES, _joined([tree.branches.feature[nodes] for tree, nodes in pairs]))
+    yield tensor(
+        MISSING_LEFT, _joined([tree.branches.missing_left[nodes] for tree, nodes in pairs])
+    )
+    numbers = [
+        _number(tree, node, outcome=plan.outcome, bins=bins, start=place < starts)
+        for place, (tree, nodes) in enumerate(pairs)
+        for node in nodes
+    ]
+    yield tensor(NUMBERS, np.array(numbers))
+
+
+def _joined(arrays: Sequence[NDArray[np.generic]]) -> NDArray[np.int32]:
+    return np.concatenate(arrays).astype(np.int32)
+
+
+def _number(tree: Tree, node: int, *, outcome: Outcome, bins: Bins, start: bool) -> float:
+    """Return the cut of a split, or the value of a leaf in the outcome's unit."""
+    feature = int(tree.branches.feature[node])
+    if feature >= 0:
+        return bins.cut(feature, int(tree.branches.cut[node]))
+    origin = outcome.origin if start else Fraction(0)
+    return nearest(Fraction(float(tree.values[node])) * outcome.unit + origin)

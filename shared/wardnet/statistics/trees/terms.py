@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from math import ldexp
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wardnet.statistics.outcomes import GRID, Outcome, log_ratio, on_grid
 from wardnet.statistics.sampling import draw_bag, draw_share
-from wardnet.statistics.trees.binned import Binned, walk
-from wardnet.statistics.trees.growth import Node
+from wardnet.statistics.trees.binned import Binned
+from wardnet.statistics.trees.growth import Node, branches
 from wardnet.statistics.trees.plan import Plan
-from wardnet.statistics.trees.table import Tree
-from wardnet.sums.elementary import sigmoid, softmax
+from wardnet.statistics.trees.tree import Tree
+from wardnet.sums.elementary import log, sigmoid, softmax
+
+LARGEST_LOSS: Final = 1024.0
+"""As much a row's loss counts at most."""
 
 
 def start(outcome: Outcome, rows: Sequence[int], total: int) -> tuple[Tree, ...]:
@@ -25,21 +28,17 @@ def start(outcome: Outcome, rows: Sequence[int], total: int) -> tuple[Tree, ...]
             values = [log_ratio(rows[1], rows[0])]
         case _:
             values = [log_ratio(each, sum(rows)) for each in rows]
-    leaf = (Node(np.zeros(3, np.int64), 0),)
-    return tuple(Tree(0, output, leaf, np.array([each])) for output, each in enumerate(values))
+    leaf = branches([Node(np.zeros(3, np.int64), 0)])
+    return tuple(Tree(output, leaf, np.array([each])) for output, each in enumerate(values))
 
 
-def add_trees(
-    held: Binned, trees: Sequence[Tree], *, plan: Plan, missing: int, lineages: Sequence[str]
-) -> None:
+def add_trees(held: Binned, trees: Sequence[Tree], *, plan: Plan, lineages: Sequence[str]) -> None:
     """Bring a batch's scores up to the finished trees; all are added anew where it is new.
 
     Parameters
     ----------
     trees : sequence of Tree
         Finished, in order.
-    missing : int
-        The bin of missing values.
     lineages : sequence of str
         What the trees were, group by group; the last is that of all.
     """
@@ -48,10 +47,10 @@ def add_trees(
     if held.lineage not in lineages:
         held.scores = np.zeros((len(plan.outcome.outputs), held.outcome.size))
         held.added = 0
-    for tree in () if plan.forest else trees[held.added :]:
-        at = walk(tree.nodes, held, missing=missing)
-        held.scores[tree.output] += tree.values.take(at)
-    held.added, held.lineage, held.terms = len(trees), lineages[-1], {}
+    for place, tree in enumerate(() if plan.forest else trees[held.added :]):
+        held.scores[tree.output] += tree.values.take(held.walk(place, tree.branches))
+    held.added, held.lineage = len(trees), lineages[-1]
+    held.terms, held.places = {}, {}
 
 
 def terms(
@@ -76,3 +75,21 @@ def terms(
         return weight, np.rint((scores[0] - wanted) * one)
     chance = sigmoid(scores[0]) if len(scores) == 1 else softmax(scores)[output]
     return weight, np.rint((chance - wanted) * one), np.rint(chance * (1.0 - chance) * one)
+
+
+def loss(held: Binned, plan: Plan, *, unit: int) -> int:
+    """Return the sum of the rows' losses before the next tree, in units of `2**-unit`.
+
+    Notes
+    -----
+    Of a number, (score - outcome)**2; of a class, minus the logarithm of its chance.
+    """
+    scores = held.scores
+    if not plan.outcome.classes:
+        error = scores[0] - held.outcome
+        losses = error * error
+    elif len(scores) == 1:
+        losses = -log(sigmoid(np.where(held.outcome == 1, scores[0], -scores[0])))
+    else:
+        losses = -log(softmax(scores)[held.outcome, np.arange(held.outcome.size)])
+    return int(np.rint(np.minimum(losses, LARGEST_LOSS) * 2.0**unit).astype(np.int64).sum())
