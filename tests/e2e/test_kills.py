@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pandas as pd
@@ -23,6 +23,25 @@ HOSPITALS = ("a", "b", "c", "d")
 DEADLINE_SECONDS = 4.0
 QUESTION = Ask("quantiles", DATASET, {"columns": ["level"], "probabilities": [0.5], "by": []})
 
+BOOSTING = Ask(
+    "boosting",
+    DATASET,
+    {"outcome": "sex", "features": ["age", "level"], "trees": 20, "depth": 3, "row_share": 0.8},
+)
+FEDAVG = Ask(
+    "fedavg",
+    DATASET,
+    {
+        "outcome": "sex",
+        "features": ["age", "level"],
+        "estimator": "MLPClassifier",
+        "hidden_layer_sizes": [300, 300],
+        "rounds": 12,
+        "steps": 3,
+    },
+)
+"""Its update, 92 000 numbers, is longer than one message."""
+
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -34,10 +53,10 @@ class Bench:
     net: RemoteNetwork
     pooled: pd.DataFrame
 
-    def submit_and_stop_within(self) -> str:
+    def submit_and_stop_within(self, question: Ask = QUESTION) -> str:
         """Submit a query of many rounds and halt hospital d when some rounds are done."""
         for _ in range(20):
-            query = self.net.submit(QUESTION)
+            query = self.net.submit(question)
             wait_until(partial(self._is_under_way, query), seconds=10)
             self.network.nodes["d"].halt()
             if self.net.record(query).state is State.RUNNING:
@@ -114,6 +133,43 @@ def test_coordinator_and_node_killed_together_take_the_query_up_again(bench: Ben
     bench.network.serve_coordinator()
     bench.network.serve_node("d")
     bench.completes(query)
+
+
+@pytest.mark.parametrize("question", [BOOSTING, FEDAVG], ids=["boosting", "fedavg"])
+def test_a_model_comes_out_the_same_whoever_is_killed_in_its_training(
+    bench: Bench, question: Ask
+) -> None:
+    """To the byte; a node that has forgotten everything asks for the rounds that it has missed."""
+    undisturbed = bench.net.ask(question)
+    query = bench.submit_and_stop_within(question)
+    bench.network.coordinator.kill()
+    bench.network.serve_coordinator()
+    bench.network.nodes["d"].resume()
+    assert bench.net.wait(query, timeout=60).table == undisturbed.table
+    query = bench.submit_and_stop_within(question)
+    bench.network.nodes["d"].kill()
+    bench.network.serve_node("d")
+    again = bench.net.wait(query, timeout=60)
+    assert (again.table, again.hospitals, again.absent) == (undisturbed.table, HOSPITALS, ())
+
+
+def test_a_training_goes_on_without_a_hospital_that_stays_away(bench: Bench) -> None:
+    """It starts over with the others, and the model says on whose data it rests."""
+    restart_with_deadline(bench, DEADLINE_SECONDS)
+    try:
+        few = replace(BOOSTING, min_hospitals=3)
+        query = bench.submit_and_stop_within(few)
+        bench.network.nodes["d"].kill()
+        result = bench.net.wait(query, timeout=60)
+        assert (result.hospitals, [absent.hospital for absent in result.absent]) == (
+            ("a", "b", "c"),
+            ["d"],
+        )
+        bench.network.serve_node("d")  # it comes back too late, and changes nothing
+        alone = bench.net.ask(replace(BOOSTING, hospitals=("a", "b", "c")))
+        assert result.table == alone.table
+    finally:
+        restart_with_deadline(bench, 60.0)
 
 
 def test_a_node_that_stays_dead_costs_one_deadline(bench: Bench) -> None:
