@@ -24,6 +24,7 @@ from wardnet.wire.v1 import (
     catalog_pb2_grpc,
     enrolment_pb2_grpc,
     link_pb2_grpc,
+    model_pb2_grpc,
     query_pb2_grpc,
     study_pb2_grpc,
 )
@@ -35,6 +36,7 @@ from wardnet_coordinator.doors import (
     AuditService,
     CatalogService,
     EnrolmentService,
+    ModelService,
     QueryService,
     StudyService,
 )
@@ -130,6 +132,10 @@ async def serve(
         study_pb2_grpc.add_StudyServiceServicer_to_server(study, server)
         catalog = CatalogService(broker=broker, database=database, trust=credentials.trust)
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, server)
+        model = ModelService(
+            database=database, trust=credentials.trust, quota=settings.model_quota << 20
+        )
+        model_pb2_grpc.add_ModelServiceServicer_to_server(model, server)
         audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditService(audits), server)
         await conductor.resume()
         await server.start()

@@ -35,6 +35,9 @@ class CoordinatorSettings(Settings):
     checkpoint_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 60.0
     """Seconds after which what is new in the access log is shown to the hospitals."""
 
+    model_quota: Annotated[int, Field(ge=0, le=1 << 20)] = 1 << 10
+    """MiB of published models that it keeps of each researcher."""
+
     relay_listen: Annotated[str, Field(pattern=LISTEN)] = f"0.0.0.0:{RELAY_PORT}"
     """Where `wardnet-coordinator relay` listens, `host:port`; port 0 takes any free one."""
 

@@ -76,6 +76,13 @@ SCHEMA: Final = (
     """CREATE TABLE revocations (
       organisation TEXT PRIMARY KEY, epoch INTEGER NOT NULL, envelope BLOB NOT NULL
     ) WITHOUT ROWID""",
+    """CREATE TABLE models (
+      name TEXT PRIMARY KEY, digest TEXT NOT NULL, researcher TEXT NOT NULL, dataset TEXT NOT NULL,
+      method TEXT NOT NULL, size INTEGER NOT NULL, published INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+    """CREATE TABLE model_pieces (
+      name TEXT NOT NULL, number INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (name, number)
+    )""",
     *log.SCHEMA,
     *search.SCHEMA,
     *search.BY_RECIPIENT,
@@ -83,7 +90,7 @@ SCHEMA: Final = (
     *cosigned.SCHEMA,
     *disputes.SCHEMA,
 )
-VERSION: Final = 6
+VERSION: Final = 7
 """Of the schema."""
 
 

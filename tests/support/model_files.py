@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
+
 from support.examples import SEVERAL_ROWS, Parameters, ask, made_up
 from support.pki import TestNetwork
 from wardnet import canonical, clock
@@ -18,7 +20,7 @@ from wardnet.privacy.rules import STANDARD
 from wardnet.question import answer as answers
 from wardnet.question import dictionary as dictionaries
 from wardnet.question import query as queries
-from wardnet.question.answer import Answer
+from wardnet.question.answer import Answer, tensor
 from wardnet.question.dictionary import Dictionary
 from wardnet.question.query import Query
 from wardnet.question.rows import Rows
@@ -129,3 +131,12 @@ def model_file(network: TestNetwork, name: str = WORDS.name) -> bytes:
 def read(network: TestNetwork, data: bytes) -> Package:
     """Read a file as a member of a network does."""
     return packages.read(data, trust=network.trust, at=clock.now())
+
+
+def long_answer(network: TestNetwork) -> Made:
+    """Return a model with an array of half a million numbers, as a large network has."""
+    short = made(network)
+    table = short.answer.table
+    assert table is not None
+    long = replace(table, tensors=(tensor("weights", np.zeros(500_000)),))
+    return Made(short.query, replace(short.answer, table=long))

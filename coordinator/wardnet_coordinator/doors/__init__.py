@@ -7,6 +7,7 @@ from wardnet.identity.member import Role
 from wardnet_coordinator.doors.audit import AuditService
 from wardnet_coordinator.doors.catalog import CatalogService
 from wardnet_coordinator.doors.enrolment import EnrolmentService
+from wardnet_coordinator.doors.models import ModelService
 from wardnet_coordinator.doors.queries import QueryService
 from wardnet_coordinator.doors.studies import StudyService
 
@@ -15,6 +16,7 @@ __all__ = [
     "AuditService",
     "CatalogService",
     "EnrolmentService",
+    "ModelService",
     "QueryService",
     "StudyService",
 ]
@@ -43,6 +45,9 @@ ALLOWED: Final[Mapping[str, frozenset[Role]]] = {
     "/wardnet.wire.v1.CatalogService/GetDictionary": _MEMBERS,
     "/wardnet.wire.v1.CatalogService/ListDatasets": _EVERYBODY,
     "/wardnet.wire.v1.CatalogService/ListHospitals": _EVERYBODY,
+    "/wardnet.wire.v1.ModelService/PublishModel": _RESEARCHERS,
+    "/wardnet.wire.v1.ModelService/ListModels": _EVERYBODY,
+    "/wardnet.wire.v1.ModelService/FetchModel": _EVERYBODY,
     "/wardnet.wire.v1.AuditService/Ask": frozenset({Role.AUDITOR}),
 }
 """Who may call what; the interceptor refuses everything else."""

@@ -77,6 +77,11 @@ class EventType(StrEnum):
     SHARE_OPENED = "share_opened"
     SHARE_READ = "share_read"
     SHARE_DESTROYED = "share_destroyed"
+    MODEL_PUBLISHED = "model_published"
+    MODEL_FETCHED = "model_fetched"
+    MODEL_INSTALLED = "model_installed"
+    MODEL_REMOVED = "model_removed"
+    MODEL_USED = "model_used"
 
 
 class Outcome(StrEnum):

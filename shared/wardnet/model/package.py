@@ -156,6 +156,19 @@ def read(data: bytes, *, trust: Trust, at: datetime, pins: Mapping[str, str] = N
     return Package(canonical.digest(data), researcher, statement, dictionary, asked, evaluations)
 
 
+def check_called(package: Package, name: str) -> Package:
+    """Return a model that was asked for by its name, if it is the one.
+
+    Raises
+    ------
+    WardnetError
+        `MODEL_ALTERED`.
+    """
+    if package.statement.name != name:
+        _refuse(f"it is called {package.statement.name}, and {name} was asked for")
+    return package
+
+
 def _check_network(envelope: Envelope, trust: Trust) -> None:
     """Name the network that a model says it is of, where it is another one.
 
