@@ -263,6 +263,9 @@ def test_what_a_method_does_not_take_is_refused_by_name(
         ("linear", {"outcome": "X", "terms": [["age"]]}),
         ("linear", {"outcome": "age", "terms": [["sex"], ["X"], ["sex", "X"]]}),
         ("glm", {"outcome": "X", "terms": [["age"]], "family": "poisson"}),
+        ("pca", {"columns": ["age", "X"]}),
+        ("kmeans", {"columns": ["X"], "clusters": 2}),
+        ("mixture", {"columns": ["X"], "components": 2}),
     ],
 )
 def test_unknown_and_forbidden_columns_read_the_same(

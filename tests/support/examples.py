@@ -156,6 +156,38 @@ EXAMPLES: Final[Mapping[str, Sequence[Parameters]]] = {
         },
         {"outcome": "visits", "terms": [["age"], ["smoker"]], "family": "poisson"},
     ),
+    "pca": (
+        {"columns": ["age", "lab", "dose"]},
+        {
+            "columns": ["weight", "stage", "smoker", "visits"],
+            "factors": ["stage"],
+            "standardise": False,
+            "components": 2,
+        },
+    ),
+    "kmeans": (
+        {"columns": ["age", "weight"], "clusters": 3},
+        {
+            "columns": ["lab", "visits", "smoker", "stage"],
+            "factors": ["stage"],
+            "clusters": 2,
+            "start": [[5, 2, 1, 0, 0], [60.5, 3, 0, 1, 0]],
+            "standardise": False,
+            "rounds": 3,
+        },
+    ),
+    "mixture": (
+        {"columns": ["age", "lab"], "components": 2, "tolerance": 0.01, "rounds": 12},
+        {
+            "columns": ["weight", "smoker", "stage"],
+            "factors": ["stage"],
+            "components": 2,
+            "covariance": "diagonal",
+            "start": [[60, 0, 1, 0], [80, 1, 0, 1]],
+            "ridge": 0.001,
+            "tolerance": 0.05,
+        },
+    ),
 }
 """Questions that every method must answer by the contract; a new method adds its own."""
 
@@ -271,6 +303,34 @@ REFUSED: Final[Mapping[str, Sequence[tuple[str, Parameters]]]] = {
         ("outcome", {"outcome": "dose", "terms": [["lab"]], "family": "poisson"}),
         ("family", {"outcome": "smoker", "terms": [["age"]], "family": "gamma"}),
         ("terms", {"outcome": "smoker", "terms": [["sex", "age"]]}),
+    ),
+    "pca": (
+        ("columns", {}),
+        ("columns", {"columns": []}),
+        ("columns", {"columns": ["age", "age"]}),
+        ("factors", {"columns": ["age"], "factors": ["stage"]}),
+        ("factors", {"columns": ["visits"], "factors": ["visits", "age"]}),
+        ("components", {"columns": ["age", "lab"], "components": 3}),
+        ("components", {"columns": ["age"], "components": 0}),
+        ("standardise", {"columns": ["age"], "standardise": "yes"}),
+    ),
+    "kmeans": (
+        ("clusters", {"columns": ["age"]}),
+        ("clusters", {"columns": ["age"], "clusters": 0}),
+        ("clusters", {"columns": ["age"], "clusters": 65}),
+        ("start", {"columns": ["age"], "clusters": 2, "start": [[1]]}),
+        ("start", {"columns": ["age"], "clusters": 2, "start": [[1], [2, 3]]}),
+        ("start", {"columns": ["age"], "clusters": 1, "start": [[1e200]]}),
+        ("rounds", {"columns": ["age"], "clusters": 2, "rounds": 0}),
+        ("columns", {"columns": ["sex", "sex"], "clusters": 2}),
+    ),
+    "mixture": (
+        ("components", {"columns": ["age"]}),
+        ("covariance", {"columns": ["age"], "components": 2, "covariance": "tied"}),
+        ("start", {"columns": ["age"], "components": 1, "start": [[1], [2]]}),
+        ("ridge", {"columns": ["age"], "components": 2, "ridge": -1}),
+        ("tolerance", {"columns": ["age"], "components": 2, "tolerance": -0.1}),
+        ("rounds", {"columns": ["age"], "components": 2, "rounds": 1001}),
     ),
 }
 """Parameters that are refused, with the name of the one that the refusal must give."""

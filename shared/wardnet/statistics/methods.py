@@ -7,6 +7,7 @@ from typing import Any, Final
 from wardnet.learning.fedavg import FedAvg
 from wardnet.statistics.count import Count
 from wardnet.statistics.crosstab import Crosstab
+from wardnet.statistics.evaluate import Evaluate
 from wardnet.statistics.glm import Glm
 from wardnet.statistics.histogram import Histogram
 from wardnet.statistics.linear import Linear
@@ -15,6 +16,9 @@ from wardnet.statistics.quantiles import Quantiles
 from wardnet.statistics.summary import Summary
 from wardnet.statistics.trees.boosting import Boosting
 from wardnet.statistics.trees.forest import Forest
+from wardnet.statistics.unsupervised.kmeans import Kmeans
+from wardnet.statistics.unsupervised.mixture import Mixture
+from wardnet.statistics.unsupervised.pca import Pca
 
 METHODS: Final[Mapping[str, Method[Any, Any]]] = MappingProxyType(
     {
@@ -27,8 +31,12 @@ METHODS: Final[Mapping[str, Method[Any, Any]]] = MappingProxyType(
             Crosstab(),
             Linear(),
             Glm(),
+            Evaluate(),
             Boosting(),
             Forest(),
+            Pca(),
+            Kmeans(),
+            Mixture(),
             FedAvg(),
         )
     }

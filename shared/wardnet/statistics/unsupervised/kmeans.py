@@ -1,0 +1,236 @@
+"""k-means: clusters of rows around their means, the same for any split of the rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, JsonValue, TypeAdapter
+from pydantic.dataclasses import dataclass as checked
+
+from wardnet.privacy.rules import DisclosureRules, Output
+from wardnet.question.answer import Table
+from wardnet.question.dictionary import STRICT, Dictionary
+from wardnet.question.rows import Rows
+from wardnet.statistics import parameters as read
+from wardnet.statistics.model import Model
+from wardnet.statistics.solve import Matrix
+from wardnet.statistics.unsupervised import findings
+from wardnet.statistics.unsupervised.features import Columns, Features, features
+from wardnet.statistics.unsupervised.findings import (
+    FIT,
+    MEAN,
+    SCALE,
+    SIZE,
+    Label,
+    labels,
+    overall_rows,
+)
+from wardnet.statistics.unsupervised.overall import Overall, Space, vector
+from wardnet.statistics.unsupervised.partition import Clusters, Division, distances
+from wardnet.statistics.unsupervised.rounds import Conditions, Stage, Structure
+
+MOST_CLUSTERS: Final = 64
+MOST_ROUNDS: Final = 300
+
+FACTS: Final = ("n", "inertia", "iterations", "converged")
+
+
+@checked(frozen=True, kw_only=True, config=STRICT)
+class Parameters(Columns):
+    """Hold what `kmeans` takes.
+
+    Parameters
+    ----------
+    columns, factors : tuple of str
+        As `features` reads them.
+    clusters : int
+        How many, 1 to 64.
+    start : tuple of tuples of float
+        The first centres, in units, one number per column; none where halves of the rows give them.
+    standardise : bool
+        Whether columns are divided by their standard deviations before distances are taken.
+    rounds : int
+        Most rounds around means, 1 to 300.
+    """
+
+    clusters: Annotated[int, Field(ge=1, le=MOST_CLUSTERS)]
+    start: tuple[tuple[float, ...], ...] = ()
+    standardise: bool = True
+    rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] = MOST_ROUNDS
+
+
+_ADAPTER: Final = TypeAdapter(Parameters)
+
+
+@dataclass(frozen=True)
+class Asked(Division):
+    """Hold checked parameters."""
+
+    standardise: bool
+
+    @property
+    def rows(self) -> Sequence[Label]:
+        """Return the keys of the answer's rows."""
+        names = self.features.names
+        return [
+            *labels(SIZE, ("rows", "patients")),
+            *labels(MEAN, names),
+            *labels(SCALE, names),
+            *labels(FIT, FACTS),
+        ]
+
+    def refusal(self, patients: int, rules: DisclosureRules) -> str:
+        """Ask for patients for each cluster."""
+        return rules.too_many_clusters(self.clusters, patients=patients)
+
+    def go_on(self, known: Overall, conditions: Conditions) -> Stage | Table:
+        """Divide the rows."""
+        if self.standardise and known.constant:
+            return self.nothing(known.constant)
+        return self.divide(known.space(standardise=self.standardise), conditions)
+
+    def divided(
+        self, found: Clusters, centres: NDArray[np.float64], space: Space, conditions: Conditions
+    ) -> Table:
+        """Return the clusters."""
+        del centres, conditions
+        known, names = space.overall, self.features.names
+        z = space.from_t(found.means)
+        within = _within(known, found, z, space.divisors)
+        facts = (known.n, within, found.iterations, int(found.converged))
+        sizes = (found.rows, found.patients)
+        means = zip(known.means, space.to_units(z).T, strict=True)
+        rows = {
+            **{
+                label: (None, *size)
+                for label, size in zip(labels(SIZE, ("rows", "patients")), sizes, strict=True)
+            },
+            **{
+                label: (whole, *each)
+                for label, (whole, each) in zip(labels(MEAN, names), means, strict=True)
+            },
+            **overall_rows(SCALE, names, space.divisors),
+            **overall_rows(FIT, FACTS, facts),
+        }
+        return findings.findings(rows, parts=self.parts)
+
+
+def _within(known: Overall, found: Clusters, z: Matrix, divisors: Matrix) -> Decimal:
+    """Return the squared distances of all rows from their clusters' means."""
+    spread = (np.diagonal(known.covariance) / divisors**2).sum() * (known.n - 1)
+    between = (vector(map(Decimal, found.rows)) * (z**2).sum(axis=1)).sum()
+    return Decimal(max(spread - between, Decimal(0)))
+
+
+class Kmeans(Structure[Asked]):
+    """Divide rows into clusters around their means: k-means.
+
+    Notes
+    -----
+    Each round puts every row to its nearest centre; the hospitals add up rows and columns by
+    cluster without rounding, and the next centres are the means. The first centres are given, or
+    the means of parts: the part with the largest squares is cut in two until there are enough.
+
+    Examples
+    --------
+    Parameters: ``{"columns": ["age", "chol"], "clusters": 3}``.
+
+    References
+    ----------
+    Lloyd (1982), Least squares quantization in PCM, IEEE Transactions on Information Theory 28(2).
+    Su, Dy (2007), In search of deterministic methods for initializing k-means and Gaussian mixture
+    clustering, Intelligent Data Analysis 11(4).
+    """
+
+    name: ClassVar[str] = "kmeans"
+    version: ClassVar[int] = 1
+    maximum_rounds: ClassVar[int] = MOST_CLUSTERS + MOST_ROUNDS
+    output: ClassVar[Output] = Output.CLUSTERS
+    parameter: ClassVar[str] = "clusters"
+
+    def bind(self, parameters: Mapping[str, JsonValue], dictionary: Dictionary) -> Asked:
+        """Check parameters against the dictionary."""
+        given = read.read(self.name, _ADAPTER, parameters)
+        asked = features(self.name, given, dictionary, crossed=False)
+        check_start(self.name, given.start, clusters=given.clusters, columns=len(asked.factors))
+        plan = Asked(asked, given.clusters, given.start, given.rounds, given.standardise)
+        self.check_size(plan)
+        return plan
+
+    def model(self, parameters: Asked, table: Table) -> Model:
+        """Return what tells rows their nearest cluster."""
+        held = findings.numbers(self.name, table, parameters.rows, parts=parameters.parts)
+        names = parameters.features.names
+        return Nearest(
+            parameters.features,
+            held.overall(SCALE, names),
+            held.overall(MEAN, names),
+            held.of(MEAN, names),
+            held.of(SIZE, ("rows",))[:, 0],
+        )
+
+
+def check_start(
+    method: str, start: Sequence[Sequence[float]], *, clusters: int, columns: int
+) -> None:
+    """Refuse first centres that are not one per cluster, or not of all columns."""
+    if start and len(start) != clusters:
+        read.refuse(method, "start", f"needs one centre for each of the {clusters} clusters")
+    if any(len(centre) != columns for centre in start):
+        read.refuse(method, "start", f"needs {columns} numbers for each centre, one per column")
+    if any(abs(number) > read.LARGEST_NUMBER for centre in start for number in centre):
+        read.refuse(method, "start", "needs smaller numbers")
+
+
+@dataclass(frozen=True)
+class Nearest(Model):
+    """Tell rows their nearest cluster.
+
+    Parameters
+    ----------
+    features : Features
+        The columns.
+    scales, means : ndarray of float64, shape (features,)
+        What distances are divided by, and where all rows' mean is, in units.
+    centres : ndarray of float64, shape (clusters, features)
+        In units.
+    sizes : ndarray of float64, shape (clusters,)
+        Rows.
+    """
+
+    features: Features
+    scales: NDArray[np.float64]
+    means: NDArray[np.float64]
+    centres: NDArray[np.float64]
+    sizes: NDArray[np.float64]
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Return the features' columns."""
+        return sorted(self.features.columns)
+
+    @property
+    def outcome(self) -> str:
+        """Return nothing: a cluster is no column."""
+        return ""
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Return the clusters' numbers."""
+        return findings.values(len(self.centres))[1:]
+
+    def predict(self, rows: Rows) -> NDArray[np.float64]:
+        """Return 1 for the nearest cluster and 0 for others, shape (rows.size, clusters)."""
+        units = self.features.units(rows) / self.scales[:, np.newaxis]
+        known = ~np.isnan(units[0])
+        apart = distances(np.where(known, units, 0.0), self.centres / self.scales)
+        chosen = np.equal(apart.argmin(axis=0)[:, np.newaxis], np.arange(len(self.centres)))
+        return np.where(known[:, np.newaxis], chosen.astype(np.float64), np.nan)
+
+    def importance(self) -> Mapping[str, float]:
+        """Return each column's share of the squares between the clusters."""
+        apart = ((self.centres - self.means) / self.scales) ** 2
+        return self.features.shares((self.sizes[:, np.newaxis] * apart).sum(axis=0))
