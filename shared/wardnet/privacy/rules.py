@@ -27,6 +27,7 @@ class Output(StrEnum):
     QUANTILES = "quantiles"
     MODEL = "model"
     TREES = "trees"
+    EVALUATION = "evaluation"
     COMPONENTS = "components"
     CLUSTERS = "clusters"
     LEARNED = "learned"
@@ -217,6 +218,17 @@ class DisclosureRules:
                 own = (
                     f"a class has {least} patients, and so has every leaf of a tree",
                     f"a bin holds {least} rows",
+                )
+            case Output.EVALUATION:
+                return (
+                    *rules,
+                    f"each class has {least} patients, or nothing is told",
+                    f"right and wrong are {least} patients each, or no share of them is told",
+                    f"a confusion table has {least} patients in each cell, or none is told",
+                    (
+                        f"a bin of probabilities has {least} patients of either class, and so have "
+                        "those that are withheld together"
+                    ),
                 )
             case Output.COMPONENTS:
                 own = (

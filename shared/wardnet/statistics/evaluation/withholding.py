@@ -1,0 +1,105 @@
+"""What of an evaluation the guard totals let through."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import numpy as np
+
+from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals
+from wardnet.statistics.evaluation import hits, losses
+from wardnet.statistics.evaluation.asked import BINS, TWO, Asked, Judged, bins_of
+from wardnet.statistics.evaluation.distances import MEASURES
+from wardnet.statistics.evaluation.inquiry import COMPLETE
+from wardnet.sums.members import Index
+
+CLASSES: Final = "classes"
+"""Guard: the patients of each class."""
+
+RIGHT: Final = "right"
+"""Guard: the patients whose class is predicted wrongly, and rightly."""
+
+CONFUSION: Final = "confusion"
+"""Guard: the patients in each cell of the confusion table."""
+
+IN_BINS: Final = "bins"
+"""Guard: the patients in each bin of probabilities, of the first class and of the second."""
+
+
+def guards_of(asked: Asked) -> Mapping[str, Guard]:
+    """Declare the cells that are counted first."""
+    size = len(asked.classes)
+    if not size:
+        return {COMPLETE: Guard(1)}
+    bins = {IN_BINS: Guard(TWO * BINS)} if asked.two else {}
+    cells = {CLASSES: Guard(size), RIGHT: Guard(2), CONFUSION: Guard(size * size)}
+    return {COMPLETE: Guard(1), **cells, **bins}
+
+
+def cells_of(asked: Asked, judged: Judged) -> Iterator[tuple[str, Index]]:
+    """Yield each guard's cell of the judged rows."""
+    yield COMPLETE, np.zeros(judged.truth.size, np.int64)
+    if not asked.classes:
+        return
+    predicted = asked.predicted(judged)
+    yield CLASSES, judged.truth
+    yield RIGHT, (predicted == judged.truth).astype(np.int64)
+    yield CONFUSION, judged.truth * len(asked.classes) + predicted
+    if asked.two:
+        yield IN_BINS, bins_of(judged.positive) + BINS * judged.truth
+
+
+def refusal(asked: Asked, guards: GuardTotals, rules: DisclosureRules) -> str:
+    """Return why nothing may be told; empty if something may."""
+    if guards.withheld[COMPLETE].any():
+        return rules.cell_rule
+    if asked.classes and guards.withheld[CLASSES].any():
+        return f"a class with {rules.cell_rule}"
+    return rules.too_many_parameters(TWO, patients=int(guards.patients[COMPLETE][0]))
+
+
+def hidden_hits(asked: Asked, guards: GuardTotals, rules: DisclosureRules) -> Mapping[str, str]:
+    """Return which measures of hits are withheld, and why.
+
+    A cell of the confusion table follows from the others and their number: all are told, or none.
+    """
+    hidden: dict[str, str] = {}
+    if guards.withheld[RIGHT].any():
+        rule = f"right or wrong for {rules.cell_rule}"
+        hidden |= dict.fromkeys(("accuracy", *hits.OF_MORE), rule)
+    if guards.withheld[CONFUSION].any():
+        told = (*hits.OF_TWO, "confusion") if asked.two else ("confusion",)
+        hidden |= dict.fromkeys(told, f"a cell of the confusion table with {rules.cell_rule}")
+    return hidden
+
+
+def shown_bins(asked: Asked, guards: GuardTotals, rules: DisclosureRules) -> tuple[int, ...]:
+    """Return the bins that may be told: what the others hold together is no small cell either."""
+    if not asked.two:
+        return ()
+    withheld = guards.withheld[IN_BINS].reshape(TWO, BINS).any(axis=0)
+    patients = guards.patients[IN_BINS].reshape(TWO, BINS)
+    shown = sorted(np.flatnonzero(~withheld).tolist(), key=lambda at: -int(patients[:, at].sum()))
+    while 0 < len(shown) < BINS:
+        rest = guards.patients[CLASSES] - patients[:, shown].sum(axis=1)
+        if not rules.too_small(rest).any():
+            break
+        shown.pop()
+    return tuple(shown)
+
+
+def measures_of(asked: Asked) -> list[tuple[str, str]]:
+    """Return what an evaluation tells, whatever the data: measures, and what they are of."""
+    if not asked.classes:
+        return [(name, "") for name in MEASURES]
+    pairs = [f"{a} predicted as {b}" for a in asked.classes for b in asked.classes]
+    confusion = [("confusion", pair) for pair in pairs]
+    names: tuple[str, ...] = ("n", "log_loss", "brier")
+    if not asked.two:
+        curves = [("auc", name) for name in asked.classes]
+        names = (*names, "accuracy", *hits.OF_MORE)
+        return [*((name, "") for name in names), *curves, *confusion]
+    names = (*names, "ece", "auc", "hosmer_lemeshow", "hosmer_lemeshow_p_value")
+    fits = ("calibration_intercept", "calibration_slope", "calibration_in_the_large")
+    bins = [(f"bin_{what}", at) for at in losses.EDGES for what in losses.TOLD]
+    names = (*names, *fits, "accuracy", *hits.OF_TWO)
+    return [*((name, "") for name in names), *confusion, *bins]
