@@ -103,8 +103,8 @@ class Network:
         """
         if outputs.shape[1] > 1:
             return np.ascontiguousarray(softmax(outputs.T).T)
-        second = sigmoid(outputs[:, 0])
-        return np.stack([1.0 - second, second], axis=1)
+        odds = outputs[:, 0]
+        return np.stack([sigmoid(-odds), sigmoid(odds)], axis=1)
 
     def losses(self, outputs: Matrix, targets: Matrix) -> Vector:
         """Return each row's loss without the ridge, shape (rows,).

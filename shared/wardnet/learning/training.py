@@ -71,9 +71,11 @@ class Trainee:
     def _trained(
         self, start: Vector, moving: NDArray[np.bool_], number: int, *, pull: Vector | None
     ) -> Vector:
-        """Take the round's steps; only some weights move."""
+        """Take the round's steps; only some weights move, and none without rows."""
         given, network = self.plan.given, self.plan.network
         weights, every = start.copy(), bool(moving.all())
+        if not len(self.x):
+            return weights
         for rows in self._batches(number):
             gradient = network.gradient(weights, self.x[rows], self.targets[rows])
             if given.algorithm == "fedprox":
