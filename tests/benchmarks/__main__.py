@@ -15,7 +15,18 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import desk, explain, log, parcels, permission, rounds, sharing, storage, summary
+from benchmarks import (
+    desk,
+    explain,
+    learning,
+    log,
+    parcels,
+    permission,
+    rounds,
+    sharing,
+    storage,
+    summary,
+)
 from benchmarks.figures import REPEATS, Figure
 
 LATEST: Final = Path(__file__).resolve().parents[2] / "benchmarks" / "latest.json"
@@ -30,6 +41,7 @@ SUITES: Final[Mapping[str, Callable[..., Iterator[Figure]]]] = {
     "log": log.measure,
     "sharing": sharing.measure,
     "parcels": parcels.measure,
+    "learning": learning.measure,
 }
 
 

@@ -39,7 +39,7 @@ def measure(folder: Path, *, quick: bool) -> Iterator[Figure]:
             rounds = [net.quantiles(DATASET, "level").answer.rounds for _ in range(repeats)]
             alone = simulate({"a": pd.read_csv(tables["a"])}, dataset=DATASET)
             query = seconds(lambda: alone.quantiles(DATASET, "level"), repeats=repeats)
-        between, local = median(_between_releases(network)), 1000 * query / rounds[0]
+        between, local = median(between_releases(network)), 1000 * query / rounds[0]
         network.stop()
     yield Figure(
         "round beyond local compute",
@@ -51,7 +51,7 @@ def measure(folder: Path, *, quick: bool) -> Iterator[Figure]:
     )
 
 
-def _between_releases(network: Network) -> list[float]:
+def between_releases(network: Network) -> list[float]:
     """Return the milliseconds between each round's release at a hospital and the next one's."""
     released = defaultdict[str, list[datetime]](list)
     for entry in network.nodes[HOSPITALS[0]].json("log", "show"):
