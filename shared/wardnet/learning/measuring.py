@@ -18,6 +18,7 @@ from wardnet.privacy.rules import GuardTotals
 from wardnet.question.answer import Table
 from wardnet.question.rows import Rows
 from wardnet.statistics.method import Part
+from wardnet.sums import arrays
 from wardnet.sums.accumulate import MAXIMUM_ROWS
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import count
@@ -102,7 +103,7 @@ class Measuring:
             impute=plan.given.missing == "mean",
         )
         size = Size(int(rows[0]), int(rows[1:].sum()), int(total[HOSPITALS][0]))
-        return Learning(plan, size, found, target, first(plan))
+        return Learning(plan, size, found, target, arrays.digest(total), first(plan))
 
     def _target(self, measured: Sequence[int]) -> tuple[float, float]:
         """Return mean and standard deviation of an outcome of numbers; 0 and 1 for classes."""

@@ -17,6 +17,7 @@ from wardnet.learning.scaling import Scaling
 from wardnet.learning.training import Trainee
 from wardnet.question.answer import Table
 from wardnet.question.rows import Rows
+from wardnet.statistics.kept import kept
 from wardnet.statistics.method import Part
 from wardnet.statistics.rounding import nearest
 from wardnet.sums.accumulate import BLOCK, MAXIMUM_ROWS
@@ -40,6 +41,7 @@ _LOSSES: Final = MAXIMUM_ROWS * _LARGEST_LOSS << _LOSS_UNIT
 DIVERGED: Final = "learning diverged: take a smaller learning rate"
 
 Vector: TypeAlias = NDArray[np.float64]
+Matrix: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Learning:
         What is learned from what.
     target : tuple of float
         What is subtracted from an outcome of numbers, and what that is divided by.
+    measured : str
+        Digest of the total that the scaling follows from.
     shared : Shared
         What all hospitals know.
     curve : tuple of tuples
@@ -74,6 +78,7 @@ class Learning:
     size: Size
     scaling: Scaling
     target: tuple[float, float]
+    measured: str
     shared: Shared
     curve: tuple[tuple[str, float, float | None, float], ...] = ()
     best: tuple[int, Vector] | None = None
@@ -100,9 +105,10 @@ class Learning:
 
     def local(self, rows: Rows) -> Part:
         """Measure the shared weights on a hospital's rows, and train from them."""
-        usable = rows.take(self.plan.usable(rows))
-        aside = self.plan.validates(usable)
-        ours = self._trainee(usable.take(~aside))
+        ours, others = (
+            Trainee(self.plan, x, targets)
+            for x, targets in kept(self._what, [rows], lambda: self._seen(rows))
+        )
         with np.errstate(all="ignore"):  # what overflows is told by name
             own = ours.refitted(self.shared, number=len(self.curve))
             vectors = {} if self._last else self._vectors(ours, own)
@@ -111,7 +117,6 @@ class Learning:
                 TRAINING: np.array([[*self._measured(own, ours), int(diverged)]], np.object_)
             }
             if self.size.validated:
-                others = self._trainee(usable.take(aside))
                 part[VALIDATION] = np.array([self._measured(own, others)], np.object_)
         weight = 0.0 if diverged else self._weight(len(ours.x)) * 2.0**self._unit
         for name, vector in vectors.items():
@@ -134,14 +139,30 @@ class Learning:
         shared = take(self.plan, self.shared, update=update, control=control)
         return replace(state, shared=shared)
 
-    def _trainee(self, rows: Rows) -> Trainee:
-        """Return rows as the model sees them, in an order that follows from what they hold."""
-        order = np.argsort(self.plan.keys(rows), kind="stable")
-        outcome, x = self.plan.outcome, self.scaling.apply(self.plan.inputs, rows)
-        targets = self.plan.targets(rows)
-        if not outcome.classes:
+    @property
+    def _what(self) -> tuple[object, ...]:
+        """Return what tells what the model sees of the same rows: nothing of how it is trained."""
+        given = self.plan.given
+        return (
+            "seen",
+            self.measured,
+            (given.outcome, given.features, given.missing, given.standardise),
+            (given.validation_share, given.seed),
+        )
+
+    def _seen(self, rows: Rows) -> tuple[tuple[Matrix, Matrix], tuple[Matrix, Matrix]]:
+        """Return what goes in and should come out of the rows to train on, and of those aside.
+
+        In an order that follows from what they hold.
+        """
+        usable = rows.take(self.plan.usable(rows))
+        order = np.argsort(self.plan.keys(usable), kind="stable")
+        aside = self.plan.validates(usable)[order]
+        x = self.scaling.apply(self.plan.inputs, usable)[order]
+        targets = self.plan.targets(usable)[order]
+        if not self.plan.outcome.classes:
             targets = (targets - self.target[0]) / self.target[1]
-        return Trainee(self.plan, x[order], targets[order])
+        return (x[~aside], targets[~aside]), (x[aside], targets[aside])
 
     def _vectors(self, ours: Trainee, own: Vector) -> dict[str, Vector]:
         """Return the update, and scaffold's control."""
