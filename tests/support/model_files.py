@@ -35,6 +35,8 @@ LOGISTIC: Final[Parameters] = {
     "family": "logistic",
 }
 
+SMALLER: Final[Parameters] = {**LOGISTIC, "terms": [["age"], ["stage"]]}
+
 WORDS: Final = Statement(
     version=1,
     name="smokers-1",
@@ -140,3 +142,9 @@ def long_answer(network: TestNetwork) -> Made:
     assert table is not None
     long = replace(table, tensors=(tensor("weights", np.zeros(500_000)),))
     return Made(short.query, replace(short.answer, table=long))
+
+
+def rebound(altered: Made) -> Made:
+    """Let an answer name the question as it is now."""
+    digest = canonical.digest(queries.to_bytes(altered.query))
+    return Made(altered.query, replace(altered.answer, query=digest))

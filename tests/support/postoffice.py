@@ -17,6 +17,7 @@ from typing import NoReturn, Self
 
 import grpc
 
+from support.model_office import ModelOffice
 from support.pki import TestNetwork
 from wardnet import canonical, clock
 from wardnet.agreement import agreement as agreements
@@ -51,6 +52,7 @@ from wardnet.transport.status import METADATA_KEY, error_to_status, status_code
 from wardnet.wire.v1 import (
     catalog_pb2,
     catalog_pb2_grpc,
+    model_pb2_grpc,
     query_pb2,
     query_pb2_grpc,
     study_pb2,
@@ -172,6 +174,7 @@ class PostOffice(
     verdicts: Mapping[str, Sequence[WardnetError] | None] = field(default_factory=dict)
     """By hospital: what it has against every question; None when it is away."""
     address: str = ""
+    models: ModelOffice = field(default_factory=ModelOffice)
 
     def __post_init__(self) -> None:
         """Take the one dataset of the simulation."""
@@ -255,6 +258,7 @@ class PostOffice(
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(self, self._server)
         query_pb2_grpc.add_QueryServiceServicer_to_server(self, self._server)
         study_pb2_grpc.add_StudyServiceServicer_to_server(self, self._server)
+        model_pb2_grpc.add_ModelServiceServicer_to_server(self.models, self._server)
         port = self._server.add_secure_port(
             "127.0.0.1:0", server_credentials(self.pki.coordinator())
         )

@@ -10,17 +10,18 @@ import pytest
 
 from support.model_files import (
     LOGISTIC,
+    SMALLER,
     Made,
     answered,
     made,
     model_file,
     parts,
     read,
+    rebound,
     rows_of,
     stated,
 )
 from support.pki import TestNetwork
-from wardnet import canonical
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import sign
 from wardnet.identity.member import Role
@@ -28,7 +29,6 @@ from wardnet.model import file as files
 from wardnet.model.card import card
 from wardnet.model.file import Parts
 from wardnet.question import dictionary as dictionaries
-from wardnet.question import query as queries
 from wardnet.statistics.methods import METHODS
 
 FLIPS = 200
@@ -154,12 +154,6 @@ def test_a_method_or_version_that_is_not_known_is_named(changes: dict[str, objec
     assert error.value.reason is Reason.METHOD_UNKNOWN
 
 
-def rebound(altered: Made) -> Made:
-    """Let an answer name the question as it is now."""
-    digest = canonical.digest(queries.to_bytes(altered.query))
-    return Made(altered.query, replace(altered.answer, query=digest))
-
-
 def test_every_hospital_that_took_part_must_have_signed() -> None:
     """A model that one hospital never saw is not that hospital's."""
     model = answered(network(), question(), signers=("a", "b"))
@@ -185,8 +179,7 @@ def test_a_steward_states_no_model() -> None:
 
 def test_the_parts_of_two_models_cannot_be_mixed() -> None:
     """Words that were said about one model do not stand beside another."""
-    smaller = {**LOGISTIC, "terms": [["age"], ["stage"]]}
-    other = parts(network(), made(network(), parameters=smaller))
+    other = parts(network(), made(network(), parameters=SMALLER))
     whole = parts(network(), question())
     for altered in (
         replace(whole, model=other.model),

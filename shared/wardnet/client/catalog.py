@@ -5,6 +5,7 @@ from wardnet.client import listing
 from wardnet.client.connection import Connection
 from wardnet.client.listing import Columns, Dataset, Hospital, Listing
 from wardnet.errors import Reason, WardnetError
+from wardnet.identity.envelope import Envelope
 from wardnet.model.signed import verify_dictionary
 from wardnet.question.dictionary import Dictionary
 from wardnet.question.query import Query
@@ -64,19 +65,23 @@ class Catalog:
         WardnetError
             `SIGNATURE_INVALID`, or `MALFORMED`.
         """
-        request = catalog_pb2.GetDictionaryRequest(dataset=dataset.name)
-        response: catalog_pb2.GetDictionaryResponse = self._connection.call(
-            self._stub.GetDictionary, request
-        )
         return Columns(
             verify_dictionary(
-                envelope_from_wire(response.dictionary),
+                self.signed(dataset.name),
                 dataset=dataset.name,
                 digest=dataset.dictionary,
                 trust=self._connection.trust,
                 at=clock.now(),
             )
         )
+
+    def signed(self, dataset: str) -> Envelope:
+        """Return the present dictionary of a dataset as somebody has signed it, not verified."""
+        request = catalog_pb2.GetDictionaryRequest(dataset=dataset)
+        response: catalog_pb2.GetDictionaryResponse = self._connection.call(
+            self._stub.GetDictionary, request
+        )
+        return envelope_from_wire(response.dictionary)
 
     def of(self, question: Query) -> Dictionary:
         """Return the dictionary that a question was written against.

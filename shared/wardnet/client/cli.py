@@ -9,6 +9,7 @@ from wardnet.client import display, home
 from wardnet.client.cli_audit import audit
 from wardnet.client.cli_connect import connected, show_listing
 from wardnet.client.cli_learn import learn
+from wardnet.client.cli_model import model
 from wardnet.client.cli_query import query
 from wardnet.client.cli_study import study
 from wardnet.client.remote import RemoteNetwork
@@ -31,6 +32,7 @@ from wardnet.transport.enrol import check_invitation, read_invitation
         "Begin": ("login", "whoami", "config"),
         "Look around": ("hospitals", "datasets", "dictionary"),
         "Ask": ("study", "query", "learn"),
+        "Hand on": ("model",),
         "Look back": ("audit",),
     },
 )
@@ -130,4 +132,5 @@ def config(places: tuple[Path, Path | None], *, as_json: bool) -> None:
 main.add_command(study)
 main.add_command(query)
 main.add_command(learn)
+main.add_command(model)
 main.add_command(audit)

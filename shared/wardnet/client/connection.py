@@ -48,7 +48,7 @@ class Connection:
         self.member = credentials.member
         self.trust = credentials.trust
         self.channel = open_blocking_channel(credentials, address)
-        self._address = address
+        self.address = address
         self._signer = credentials.signer
         self._derive = derive
         self.pins = pins
@@ -77,7 +77,7 @@ class Connection:
         try:
             return method(request, timeout=DEADLINE_SECONDS)
         except grpc.RpcError as error:
-            raise error_from_rpc(error, self._address) from error
+            raise error_from_rpc(error, self.address) from error
 
     def stream(
         self, method: Callable[..., R], request: object, *, timeout: float | None
@@ -98,7 +98,7 @@ class Connection:
         try:
             yield from call  # type: ignore[misc]
         except grpc.RpcError as error:
-            raise error_from_rpc(error, self._address) from error
+            raise error_from_rpc(error, self.address) from error
         finally:
             call.cancel()  # type: ignore[attr-defined]
 

@@ -13,7 +13,7 @@ from wardnet.client.result import Absent
 from wardnet.client.sheet import Sheet
 from wardnet.client.verify import verify_own_query
 from wardnet.errors import Reason, WardnetError
-from wardnet.identity.envelope import Trust
+from wardnet.identity.envelope import Envelope, Trust
 from wardnet.identity.member import Member
 from wardnet.question.query import Query
 from wardnet.transport.convert import causes_from_wire, envelope_from_wire
@@ -77,6 +77,8 @@ class Record:
         Its id.
     question : Query
         What I signed.
+    envelope : Envelope
+        As I signed it.
     state : State
         How far it is.
     attempt, round : int
@@ -93,6 +95,7 @@ class Record:
 
     query: str
     question: Query
+    envelope: Envelope
     state: State
     attempt: int
     round: int
@@ -171,6 +174,7 @@ def record_from_wire(
     return Record(
         query=digest,
         question=question,
+        envelope=envelope,
         state=state,
         attempt=message.attempt,
         round=message.round,

@@ -19,6 +19,7 @@ from wardnet.client.choice import choose, named
 from wardnet.client.connection import Connection, Derive
 from wardnet.client.harmonise import Finding, find, findings
 from wardnet.client.listing import Columns, Dataset, Hospital, Listing
+from wardnet.client.models import ModelShelf
 from wardnet.client.network import Network
 from wardnet.client.pins import Pins
 from wardnet.client.proposals import Proposals
@@ -254,6 +255,13 @@ class RemoteNetwork(Network):
             Why there is no answer; `ANSWER_SEALED`, `SIGNATURE_INVALID` or `ROUNDS_DIVERGED`.
         """
         return self._asked.receipts(record)
+
+    @property
+    def models(self) -> ModelShelf:
+        """Return the way to models that are handed on."""
+        return ModelShelf(
+            self._connection, catalog=self._catalog, asked=self._asked, proposals=self._proposals
+        )
 
     def cancel(self, query: str) -> None:
         """End one of my queries; an ended one stays as it is.

@@ -68,3 +68,58 @@ def _evaluation(asked: Asked) -> Json:
 
 def _where(query: Query) -> str | None:
     return None if isinstance(query.cohort, Everyone) else write(query.cohort)
+
+
+def summary(package: Package) -> Mapping[str, Json]:
+    """Return the card in a few lines: what it predicts, from what, and who stands for it.
+
+    Raises
+    ------
+    WardnetError
+        As `Package.model`.
+    """
+    asked, model = package.asked, package.model()
+    return {
+        "name": package.statement.name,
+        "predicts": model.outcome or "components",
+        "from": ", ".join(model.columns),
+        "dataset": asked.query.dataset,
+        "method": f"{asked.answer.method} version {asked.answer.method_version}",
+        "hospitals": ", ".join(each.hospital for each in asked.answer.participants),
+        "researcher": package.researcher.id,
+        "intended_use": package.statement.intended_use,
+        "limits": package.statement.limits,
+        "digest": package.digest,
+    }
+
+
+def markdown(told: Mapping[str, Json]) -> str:
+    """Return a card as Markdown, its fields as sections."""
+    lines = [f"# Model card: {told['name']}", ""]
+    for name, value in told.items():
+        if name != "name":
+            lines += [f"## {name.replace('_', ' ').capitalize()}", "", *_lines(value), ""]
+    return "\n".join(lines[:-1]) + "\n"
+
+
+def _lines(value: Json) -> list[str]:
+    """Return what a field says: a list as bullets, a mapping as its names and values."""
+    match value:
+        case dict():
+            return [f"- {name}: {_inline(each)}" for name, each in value.items()] or ["-"]
+        case list():
+            return [f"- {_inline(each)}" for each in value] or ["-"]
+        case _:
+            return [_inline(value)]
+
+
+def _inline(value: Json) -> str:
+    match value:
+        case dict():
+            return ", ".join(f"{name} {_inline(each)}" for name, each in value.items())
+        case list():
+            return ", ".join(map(_inline, value))
+        case None | "":
+            return "-"
+        case _:
+            return str(value)
