@@ -163,7 +163,9 @@ def _whole_numbers(
 @_number("--steps", None, "How many batches it takes in a round instead.")
 @_number("--batch-size", 32, "Rows of a batch.")
 @_number("--learning-rate", 0.1, "Of a hospital's step.")
-@click.option("--server-learning-rate", type=float, help="Of the step with the mean update.")
+@click.option(
+    "--server-learning-rate", type=float, default=None, help="Of the step with the mean update."
+)
 @_number("--beta1", 0.9, "Of fedadam and its kin: how much of the mean stays.")
 @_number("--beta2", 0.99, "Of fedadam and its kin: how much of the square stays.")
 @_number("--tau", 0.001, "Of fedadam and its kin: what is added to the square's root.")

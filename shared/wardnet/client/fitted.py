@@ -128,10 +128,16 @@ class Fitted:
 
     @property
     def feature_importances_(self) -> "pd.Series[float]":
-        """Return what share each column has in the predictions, together 1."""
+        """Return what share each column has in the predictions, together 1.
+
+        A column that is taken by its levels has the sum of their shares.
+        """
         import pandas as pd  # noqa: PLC0415 - slow to load, and most commands do without
 
-        return pd.Series(self.model.importance(), name="importance", dtype=float)
+        shares = dict.fromkeys(self.model.columns, 0.0)
+        for feature, share in self.model.importance().items():
+            shares[feature.partition("=")[0]] += share
+        return pd.Series(shares, name="importance", dtype=float)
 
     @property
     def coef_(self) -> "pd.Series[float]":

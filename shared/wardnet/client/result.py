@@ -18,6 +18,7 @@ from wardnet.statistics.methods import METHODS
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 COUNTS: Final = frozenset({"n", "missing", "rows", "patients"})
 """Statistics that are whole numbers."""
@@ -98,6 +99,28 @@ class Result:
         dictionary = self.dictionary()
         asked = method.bind(self.question.parameters, dictionary)
         return Fitted(method.model(asked, self.table), dictionary, self.table, method.name)
+
+    def plot(self, *, importances: bool = False, space: "Result | None" = None) -> "Figure":
+        """Return a picture of a model, its evaluation, components or clusters; never of a row.
+
+        `plot().savefig("model.png")` writes it; a notebook shows it.
+
+        Parameters
+        ----------
+        importances : bool
+            Whether the importance of a model's columns is drawn instead of what is usual for it.
+        space : Result or None
+            Of `pca`: the plane that clusters of the same columns are drawn on.
+
+        Raises
+        ------
+        WardnetError
+            `PARAMETER_INVALID` for an answer that has no picture; `EXTRA_MISSING` without
+            matplotlib; `NO_MODEL`, `DICTIONARY_OUTDATED`.
+        """
+        from wardnet.client.plots.picture import picture  # noqa: PLC0415 - it draws results
+
+        return picture(self, importances=importances, space=space)
 
     def to_frame(self) -> "pd.DataFrame":
         """Return the table as a pandas frame: keys and statistics as columns, withheld as NA.

@@ -1,0 +1,1 @@
+"""Pictures of results; they show what an answer tells, and never a row."""

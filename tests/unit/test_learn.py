@@ -1,0 +1,204 @@
+"""Models as a researcher fits them and predicts with them, in Python and in the shell."""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+
+import click
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from wardnet import simulate
+from wardnet.client.cli import main
+from wardnet.client.cli_learn import learn
+from wardnet.client.learn import Learn
+from wardnet.errors import Reason, WardnetError
+from wardnet.learning.plan import Parameters as Training
+from wardnet.simulation import SimulatedNetwork
+from wardnet.statistics.glm import Parameters as Glm
+from wardnet.statistics.linear import Parameters as Linear
+from wardnet.statistics.trees.boosting import Parameters as Boosting
+from wardnet.statistics.trees.forest import Parameters as Forest
+
+SIZE = 240
+RANDOM = np.random.default_rng(5)
+AGE = RANDOM.integers(40, 80, SIZE)
+TABLE = pd.DataFrame(
+    {
+        "site": np.array(["north", "south"])[np.arange(SIZE) % 2],
+        "age": AGE,
+        "blood sugar": RANDOM.integers(60, 200, SIZE),
+        "sex": np.array(["female", "male"])[RANDOM.integers(0, 2, SIZE)],
+        "ill": (AGE + RANDOM.normal(0, 8, SIZE) > 60).astype(int),
+        "smokes": RANDOM.integers(0, 2, SIZE).astype(bool),
+    }
+)
+FORMULAS = {
+    "linear": "age ~ blood_sugar + sex",
+    "logistic": "ill ~ age + sex",
+    "poisson": "ill ~ age",
+    "boosting": "ill ~ age + sex",
+    "forest": "sex ~ age + blood_sugar",
+    "fedavg": "smokes ~ age + sex",
+}
+SETTINGS = {
+    "linear": Linear,
+    "logistic": Glm,
+    "poisson": Glm,
+    "boosting": Boosting,
+    "forest": Forest,
+    "fedavg": Training,
+}
+QUICK: Mapping[str, Mapping[str, int]] = {
+    "boosting": {"trees": 3},
+    "forest": {"trees": 3},
+    "fedavg": {"rounds": 2},
+}
+DERIVED = {"formula", "dataset", "outcome", "features", "terms", "factors", "family"}
+
+
+def network() -> SimulatedNetwork:
+    """Deal the table to two hospitals."""
+    return simulate([TABLE[:100], TABLE[100:]])
+
+
+def of_method(kind: str) -> dict[str, object]:
+    """Return the defaults that a method itself has."""
+    found: dict[str, object] = {}
+    for each in fields(SETTINGS[kind]):
+        if each.name not in DERIVED and each.default is not MISSING:
+            found[each.name] = each.default
+    return found
+
+
+@pytest.mark.parametrize("kind", FORMULAS)
+def test_what_is_not_said_is_as_the_method_has_it(kind: str) -> None:
+    """In Python and in the shell every parameter can be set, and none has another default."""
+    signature = inspect.signature(getattr(Learn, kind)).parameters.values()
+    python = {
+        each.name: each.default for each in signature if each.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+    assert python == of_method(kind)
+    command = learn.commands[kind]
+    asked = command.make_context(kind, ["data", "a ~ b"], resilient_parsing=True)
+    defaults = {each.name: each.get_default(asked) for each in command.params}
+    shell = {name: value for name, value in defaults.items() if name in python}
+    known = {name: value for name, value in of_method(kind).items() if name != "start"}
+    if kind == "fedavg":
+        known["hidden_layer_sizes"] = "100"
+    assert shell == known
+
+
+@pytest.mark.parametrize("kind", FORMULAS)
+def test_every_model_predicts_from_a_table(kind: str) -> None:
+    """One number for each row, or a class in the outcome's own type and its probability."""
+    fit = getattr(network().learn, kind)
+    model = fit(FORMULAS[kind], "data", **QUICK.get(kind, {})).model
+    predicted = model.predict(TABLE)
+    assert predicted.shape == (SIZE,)
+    outcome = TABLE[FORMULAS[kind].split(" ~ ")[0]]
+    if model.classes_.size:
+        assert set(predicted) <= set(outcome)
+        chances = model.predict_proba(TABLE)
+        assert chances.shape == (SIZE, model.classes_.size)
+        assert (model.classes_[chances.argmax(axis=1)] == predicted).all()
+    else:
+        assert predicted.mean() == pytest.approx(outcome.mean(), rel=0.2)
+    assert model.feature_importances_.sum() == pytest.approx(1)
+    assert list(model.feature_names_in_) == sorted(model.feature_importances_.index)
+
+
+def test_a_dot_takes_all_other_columns() -> None:
+    """Those after a minus are left out; what is signed are the columns."""
+    answer = network().learn.forest("ill ~ . - site - smokes", "data", trees=1)
+    assert answer.question.parameters["features"] == ["age", "blood_sugar", "sex"]
+    assert "formula" not in answer.question.parameters
+
+
+@pytest.mark.parametrize(
+    ("kind", "formula", "reason"),
+    [
+        ("boosting", "ill ~ age:sex", Reason.PARAMETER_INVALID),
+        ("forest", "ill ~ C(age)", Reason.PARAMETER_INVALID),
+        ("boosting", "ill", Reason.PARAMETER_INVALID),
+        ("boosting", "ill ~ age - sex", Reason.PARAMETER_INVALID),
+        ("linear", "ill ~ bmi", Reason.COLUMN_UNAVAILABLE),
+        ("fedavg", "ill ~ . - bmi", Reason.COLUMN_UNAVAILABLE),
+    ],
+)
+def test_a_formula_that_cannot_be_learned_is_refused(
+    kind: str, formula: str, reason: Reason
+) -> None:
+    """Before anything is asked."""
+    with pytest.raises(WardnetError) as error:
+        getattr(network().learn, kind)(formula, "data")
+    assert error.value.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        (TABLE.drop(columns="age"), "the table has no column age"),
+        (TABLE.assign(bmi=25), "has a column bmi that data does not have"),
+        (TABLE.assign(age=[*AGE[:-1], 500]), f"the value of age in row {SIZE} of the table is out"),
+        (TABLE.assign(sex="other"), "the value of sex in row 1 of the table is not one of"),
+        ([1, 2], "the table is no pandas DataFrame"),
+    ],
+)
+def test_a_table_that_does_not_fit_the_model_is_refused_by_name(
+    changed: pd.DataFrame, sentence: str
+) -> None:
+    """By column and row, and never by the value."""
+    model = network().learn.logistic("ill ~ age + sex", "data").model
+    with pytest.raises(WardnetError, match=sentence) as error:
+        model.predict(changed)
+    assert "500" not in str(error.value)
+
+
+def test_columns_are_told_by_their_names_and_may_be_written_as_in_the_source() -> None:
+    """The order does not matter, nor what the model does not look at."""
+    model = network().learn.linear("age ~ blood_sugar + sex", "data").model
+    other = TABLE[["sex", "blood sugar"]].rename(columns={"blood sugar": "blood_sugar"})
+    assert model.predict(other).tolist() == model.predict(TABLE).tolist()
+
+
+def test_a_missing_value_gives_no_class() -> None:
+    """The other rows keep theirs."""
+    model = network().learn.logistic("ill ~ age", "data").model
+    some = TABLE.assign(age=TABLE["age"].astype(float)).astype({"age": "Float64"})
+    some.loc[0, "age"] = pd.NA
+    predicted = model.predict(some)
+    assert predicted[0] is None
+    assert predicted[1:].tolist() == model.predict(TABLE)[1:].tolist()
+
+
+def test_what_a_model_does_not_have_it_does_not_offer() -> None:
+    """No coefficients of trees, no probabilities of numbers, no components of what predicts."""
+    trees = network().learn.boosting("age ~ sex", "data", trees=1).model
+    assert not hasattr(trees, "coef_")
+    for call in (trees.predict_proba, trees.transform):
+        with pytest.raises(WardnetError) as error:
+            call(TABLE)
+        assert error.value.reason is Reason.PARAMETER_INVALID
+    with pytest.raises(WardnetError) as error:
+        _ = network().count("data").model
+    assert error.value.reason is Reason.NO_MODEL
+
+
+def test_coefficients_predict() -> None:
+    """As scikit-learn has them: without the intercept, in the columns' units."""
+    model = network().learn.linear("age ~ blood_sugar", "data").model
+    by_hand = model.intercept_ + model.coef_["blood_sugar"] * TABLE["blood sugar"]
+    assert model.predict(TABLE) == pytest.approx(by_hand.to_numpy(), rel=1e-12)
+
+
+def test_every_model_has_its_command() -> None:
+    """With help for each, under one heading."""
+    assert set(FORMULAS) <= set(learn.commands)
+    for kind in FORMULAS:
+        assert isinstance(learn.commands[kind], click.Command)
+        shown = CliRunner().invoke(main, ["learn", kind, "--help"])
+        assert shown.exit_code == 0
+        assert "DATASET FORMULA" in shown.output

@@ -1,0 +1,162 @@
+"""Pictures of results: what they show, how it is called, and that no row is in them."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from wardnet import simulate
+from wardnet.client.plots.evaluation import Bin, roc_points
+from wardnet.errors import Reason, WardnetError
+from wardnet.question.dictionary import Column, ColumnType, Dictionary
+from wardnet.simulation import SimulatedNetwork
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+pytest.importorskip("matplotlib", reason="pictures need the extra wardnet[models]")
+
+SIZE = 400
+RANDOM = np.random.default_rng(3)
+AGE = RANDOM.integers(40, 80, SIZE)
+TABLE = pd.DataFrame(
+    {
+        "age": AGE,
+        "chol": RANDOM.integers(120, 320, SIZE),
+        "pulse": 220 - AGE + RANDOM.integers(-20, 20, SIZE),
+        "ill": np.where(AGE + RANDOM.normal(0, 8, SIZE) > 60, "yes", "no"),
+    }
+)
+DICTIONARY = Dictionary(
+    "heart",
+    1,
+    (
+        Column("age", ColumnType.INTEGER, unit="a", minimum="0", maximum="120"),
+        Column("chol", ColumnType.INTEGER, "Cholesterol", "mg/dL", minimum="0", maximum="600"),
+        Column("pulse", ColumnType.INTEGER, unit="/min", minimum="0", maximum="300"),
+        Column("ill", ColumnType.CATEGORY, levels=("no", "yes")),
+    ),
+)
+COLUMNS = ["age", "chol", "pulse"]
+
+
+def network() -> SimulatedNetwork:
+    """Deal the table to two hospitals."""
+    return simulate({"north": TABLE[:150], "south": TABLE[150:]}, dictionary=DICTIONARY)
+
+
+def texts(figure: "Figure") -> list[str]:
+    """Return all that is written in a picture and is no number."""
+    from matplotlib.text import Text
+
+    figure.canvas.draw()
+    return [text.get_text() for text in figure.findobj(Text) if isinstance(text, Text)]
+
+
+def test_coefficients_are_drawn_as_odds_ratios_with_units_and_intervals() -> None:
+    """Around 1, on a scale of ratios; the intercept is not among them."""
+    figure = network().learn.logistic("ill ~ age + chol", "heart").plot()
+    (panel,) = figure.axes
+    assert panel.get_xscale() == "log"
+    assert [label.get_text() for label in panel.get_yticklabels()] == [
+        "age (a)",
+        "Cholesterol (mg/dL)",
+    ]
+    assert panel.get_xlabel() == "odds ratio per unit, 95 % interval; of ill = yes"
+    assert "Logistic model of ill" in texts(figure)
+    assert "heart of north, south" in texts(figure)
+
+
+def test_a_penalised_model_is_drawn_without_intervals() -> None:
+    """It has none; and no label claims one."""
+    figure = network().learn.linear("pulse ~ age", "heart", penalty=1.0).plot()
+    assert figure.axes[0].get_xlabel() == "coefficient per unit; of pulse (/min)"
+
+
+def test_importance_is_drawn_largest_first() -> None:
+    """What is usual for trees, and can be had of every model."""
+    answer = network().learn.boosting("ill ~ age + chol", "heart", trees=5)
+    panels = [answer.plot().axes[0], answer.plot(importances=True).axes[0]]
+    for panel in panels:
+        widths = [bar.get_width() for bar in panel.patches if hasattr(bar, "get_width")]
+        assert widths == sorted(widths, reverse=True)
+        assert sum(widths) == pytest.approx(100)
+        assert panel.get_yticklabels()[0].get_text() == "age"
+        assert panel.get_xlabel() == "share in the predictions (%)"
+
+
+def test_a_learning_curve_shows_both_losses_and_the_accuracy() -> None:
+    """One point for each round."""
+    answer = network().learn.fedavg("ill ~ age", "heart", rounds=3, validation_share=0.3)
+    losses, accuracy = answer.plot().axes
+    assert [line.get_label() for line in losses.lines] == ["trained on", "set aside"]
+    assert len(np.asarray(accuracy.lines[0].get_xdata())) == len(answer.table.rows)
+    assert (losses.get_xlabel(), losses.get_ylabel()) == ("round", "loss")
+    assert accuracy.get_ylabel() == "accuracy on rows set aside"
+
+
+def test_components_show_shares_and_loadings() -> None:
+    """As many bars as components, an arrow for each column."""
+    answer = network().pca("heart", COLUMNS)
+    shares, loadings = answer.plot().axes
+    assert len(shares.patches) == len(COLUMNS)
+    assert set(COLUMNS) <= {text.get_text() for text in loadings.texts}
+    assert "component 1" in loadings.get_xlabel()
+
+
+def test_clusters_are_centres_in_the_plane_of_components_and_never_rows() -> None:
+    """One mark for each, with its number of patients."""
+    net = network()
+    space = net.pca("heart", COLUMNS)
+    for answer in (net.kmeans("heart", COLUMNS, 2), net.mixture("heart", COLUMNS, 2, ridge=0.01)):
+        for panel in (answer.plot(space=space).axes[0], answer.plot().axes[0]):
+            marks = [len(np.asarray(each.get_offsets())) for each in panel.collections]
+            assert marks == [1, 1]
+            assert all(text.get_text().endswith(" patients") for text in panel.texts)
+    assert "component 2" in net.kmeans("heart", COLUMNS, 2).plot(space=space).axes[0].get_ylabel()
+
+
+def test_clusters_are_not_put_into_the_plane_of_other_columns() -> None:
+    """Their centres have no place there."""
+    net = network()
+    with pytest.raises(WardnetError) as error:
+        net.kmeans("heart", COLUMNS, 2).plot(space=net.pca("heart", ["age", "chol"]))
+    assert error.value.reason is Reason.PARAMETER_INVALID
+
+
+def test_an_answer_without_a_picture_says_so() -> None:
+    """And what else can be done with it."""
+    with pytest.raises(WardnetError, match="to_frame") as error:
+        network().count("heart").plot()
+    assert error.value.reason is Reason.PARAMETER_INVALID
+
+
+def test_without_matplotlib_a_sentence_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is an extra."""
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib.pyplot", None)
+    with pytest.raises(WardnetError, match="matplotlib") as error:
+        network().pca("heart", COLUMNS).plot()
+    assert error.value.reason is Reason.EXTRA_MISSING
+
+
+FEW, SOME, MANY = Bin(40, 0.1, 0.1), Bin(20, 0.5, 0.5), Bin(40, 0.9, 0.75)
+
+
+def test_a_roc_curve_goes_through_the_edges_of_the_bins() -> None:
+    """60 rows of the first class and 44 of the second, from the highest probability down."""
+    points = roc_points([FEW, SOME, MANY], None)
+    assert points == [
+        (0.0, 0.0),
+        (10 / 56, 30 / 44),
+        (20 / 56, 40 / 44),
+        (1.0, 1.0),
+    ]
+
+
+def test_a_withheld_bin_is_passed_over_from_both_ends() -> None:
+    """With the totals of the confusion table the other edges are known; without them none is."""
+    assert roc_points([FEW, None, MANY], (56.0, 44.0)) == roc_points([FEW, SOME, MANY], None)
+    assert roc_points([FEW, None, MANY], None) == [(0.0, 0.0), (1.0, 1.0)]
