@@ -271,6 +271,7 @@ REFUSED: Final[Mapping[str, Sequence[tuple[str, Parameters]]]] = {
         ("clip", {"outcome": "smoker", "features": ["age"], "clip": 0}),
         ("patience", {"outcome": "smoker", "features": ["age"], "patience": 3}),
         ("personal", {"outcome": "smoker", "features": ["age"], "personal": "all"}),
+        ("personal", {"outcome": "smoker", "features": ["age"], "personal": "last_layer"}),
         ("start", {"outcome": "smoker", "features": ["age"], "start": [1.0]}),
         (
             "hidden_layer_sizes",

@@ -225,6 +225,8 @@ def plan(method: str, parameters: Mapping[str, JsonValue], dictionary: Dictionar
     if given.patience and not given.validation_share:
         read.refuse(method, "patience", "needs a validation_share above 0")
     deep = given.estimator.startswith("MLP")
+    if given.personal == "last_layer" and not deep:
+        read.refuse(method, "personal", "leaves a linear model nothing to share; take intercept")
     hidden = given.hidden_layer_sizes if deep else ()
     network = Network(
         sizes=(len(found), *hidden, len(predicted.outputs)),
