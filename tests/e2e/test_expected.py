@@ -5,11 +5,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from support.member import Member
 from support.network import Network
+from wardnet import simulate
+from wardnet.client import connect
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 HEART = DATA / "heart" / "heart920.csv"
@@ -121,3 +124,17 @@ def test_histogram(ada: Member, expected: Answer) -> None:
     counts = [row["patients"] for row in answer["rows"]]
     assert counts == [count if count >= 10 else None for count in histogram["counts"]]
     assert len(answer["withheld"]) == 2
+
+
+@pytest.mark.parametrize("where", [None, "age >= 50"])
+def test_trees_of_real_hospitals_are_those_of_a_simulation(ada: Member, where: str | None) -> None:
+    """The same model, to the last bit, over the network and in one process."""
+    frame = pd.read_csv(HEART)
+    tables = {str(site): rows for site, rows in frame.groupby("site")}
+    formula = "y ~ age + sex + chol + thalach + oldpeak"
+    with connect(ada.home, passphrase_file=ada.passphrase_file) as net:
+        found = net.learn.boosting(formula, DATASET, trees=5, depth=3, where=where)
+        simulated = simulate(tables, dictionary=net.dictionary(DATASET).dictionary)
+    expected = simulated.learn.boosting(formula, DATASET, trees=5, depth=3, where=where)
+    assert found.table == expected.table
+    assert np.array_equal(found.model.predict_proba(frame), expected.model.predict_proba(frame))
