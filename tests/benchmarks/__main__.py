@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import (
+    boosting,
     desk,
     explain,
     learning,
@@ -34,6 +35,7 @@ LATEST: Final = Path(__file__).resolve().parents[2] / "benchmarks" / "latest.jso
 SUITES: Final[Mapping[str, Callable[..., Iterator[Figure]]]] = {
     "rounds": rounds.measure,
     "summary": summary.measure,
+    "boosting": boosting.measure,
     "storage": storage.measure,
     "permission": permission.measure,
     "explain": explain.measure,
