@@ -14,7 +14,10 @@ from support.models import by_term
 from wardnet import simulate
 from wardnet.client.ask import Ask, Parameters
 from wardnet.errors import Reason, WardnetError
+from wardnet.privacy.rules import OFF
 from wardnet.question.answer import Participant
+from wardnet.question.dictionary import Column, ColumnType, Dictionary
+from wardnet.question.rows import Rows
 from wardnet.statistics.newton import (
     INFORMATION,
     LIKELIHOOD,
@@ -167,3 +170,47 @@ def test_a_total_that_its_rows_cannot_give_is_refused(name: str, sign: int) -> N
         session.advance(wrong, participants)
     assert refusal.value.reason is Reason.IMPLAUSIBLE_TOTAL
     assert session.round == 2
+
+
+def test_totals_that_make_estimates_without_measure_are_refused() -> None:
+    """Each column is nearly the one before it: what solves such a system has no double."""
+    names = [f"x{number}" for number in range(24)]
+    dictionary = Dictionary(
+        name="many",
+        version=1,
+        columns=(
+            *(Column(name, ColumnType.INTEGER, minimum="0", maximum="9") for name in names),
+            Column("y", ColumnType.BOOLEAN),
+        ),
+    )
+    random = np.random.default_rng(5)
+    columns = {name: random.integers(0, 10, 300) for name in names}
+    rows = Rows(300, {**columns, "y": random.integers(0, 2, 300)})
+    question = ask_query(
+        "glm", {"outcome": "y", "terms": [[name] for name in names]}, dictionary=dictionary
+    )
+    session = Session(question, digest=DIGEST, dictionary=dictionary, rules=OFF)
+    participants = [Participant("a", "1")]
+    for _ in range(2):
+        session.advance(session.tally.sums(session.tally.part([rows])), participants)
+    total = session.tally.sums(session.tally.part([rows]))
+    chain = np.eye(25, dtype=object) << 15
+    chain[np.arange(24), np.arange(1, 25)] = 1 << 33
+    information = np.full((1, 25, 26), 1 << 100, object)
+    information[0, :, :25] = chain.T.dot(chain) << 50
+    with pytest.raises(WardnetError) as refusal:
+        session.advance({**total, INFORMATION: information}, participants)
+    assert refusal.value.reason is Reason.IMPLAUSIBLE_TOTAL
+    assert refusal.value.details["rule"] == "no rows give such estimates"
+
+
+def test_a_column_far_from_0_costs_no_digits() -> None:
+    """Its term and the intercept cancel, and nothing is scaled by either alone."""
+    far = TABLE.assign(x=1e6 + X.astype(float) / 7)
+    near = TABLE.assign(x=X.astype(float) / 7)
+    found, reference = (
+        ask("visits ~ x + z + x:z", table=table, family="poisson") for table in (far, near)
+    )
+    assert found["x:z"]["estimate"] == pytest.approx(reference["x:z"]["estimate"], rel=1e-6)
+    deviance = reference["fit deviance"]["estimate"]
+    assert found["fit deviance"]["estimate"] == pytest.approx(deviance, rel=1e-9)

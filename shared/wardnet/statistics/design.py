@@ -5,13 +5,14 @@ dictionary's grid allows that; the column in units is `a + b t` (for an interact
 such). Cross products are taken of t, and translated exactly.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, reduce
 from itertools import combinations, product
 from math import ceil, prod
-from typing import Annotated, Any, Final
+from operator import attrgetter
+from typing import Annotated, Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,10 @@ LEVELS: Final = "levels:"
 """Begins the name of the guard of a column's levels among the complete rows."""
 
 INTERCEPT: Final = "intercept"
+
+
+Way: TypeAlias = tuple[Fraction, Fraction]
+"""How a column in units is made of a scaled one: a and b of `a + b t`."""
 
 
 @checked(frozen=True, config=STRICT)
@@ -103,6 +108,19 @@ class Factor:
         variable = Variable(self.column)
         return variable.scale if variable.cells is None else variable.step * (1 << self.bits)
 
+    @property
+    def way(self) -> Way:
+        """Return a and b of `a + b t`."""
+        return self.origin, self.scale
+
+    @property
+    def centred(self) -> Way:
+        """Return a and b of `a + b u` in units, u from -1 to 1; of a level, 0 and 1."""
+        if self.level is not None:
+            return self.way
+        low, high = self.column.origin, self.column.top
+        return (low + high) / 2, (high - low) / 2
+
     def entries(self, rows: Rows) -> NDArray[np.float64]:
         """Return t of every row, shape (rows.size,)."""
         if self.level is not None:
@@ -131,22 +149,31 @@ class Regressor:
         return min(max(1, ceil(bits / DIGIT)), MOST_SLICES)
 
     @property
-    def positive(self) -> bool:
-        """Say whether no entry is below 0."""
-        return all(f.level is not None or f.column.cells is not None for f in self.factors)
+    def of_levels(self) -> bool:
+        """Say whether every entry is 0 or 1."""
+        return all(factor.level is not None for factor in self.factors)
 
     def entries(self, rows: Rows) -> NDArray[np.float64]:
         """Return t of every row, shape (rows.size,)."""
         parts = (factor.entries(rows) for factor in self.factors)
         return reduce(np.multiply, parts, np.ones(rows.size))
 
-    def in_scaled(self) -> Iterator[tuple[frozenset[Factor], Fraction]]:
-        """Yield the scaled columns, by their factors, that make up this one in units."""
+    def in_scaled(
+        self, way: Callable[[Factor], Way] = attrgetter("way")
+    ) -> Iterator[tuple[frozenset[Factor], Fraction]]:
+        """Yield the scaled columns, by their factors, that make up this one in units.
+
+        Parameters
+        ----------
+        way : callable
+            How a factor in units is made of a scaled one.
+        """
+        ways = {factor: way(factor) for factor in self.factors}
         for size in range(len(self.factors) + 1):
             for some in combinations(self.factors, size):
                 others = set(self.factors).difference(some)
-                weight = prod((f.scale for f in some), start=Fraction(1)) * prod(
-                    (f.origin for f in others), start=Fraction(1)
+                weight = prod((ways[f][1] for f in some), start=Fraction(1)) * prod(
+                    (ways[f][0] for f in others), start=Fraction(1)
                 )
                 if weight:
                     yield frozenset(some), weight
@@ -223,14 +250,30 @@ class Design:
             )
         return result
 
-    def to_scaled(self, estimates: Sequence[Fraction]) -> tuple[Fraction, ...]:
+    def to_scaled(
+        self, estimates: Sequence[Fraction], way: Callable[[Factor], Way] = attrgetter("way")
+    ) -> tuple[Fraction, ...]:
         """Return the coefficients of the scaled columns that give the same model."""
         places = {frozenset(each.factors): at for at, each in enumerate(self.regressors)}
         scaled = [Fraction(0)] * len(self.regressors)
         for estimate, regressor in zip(estimates, self.regressors, strict=True):
-            for some, weight in regressor.in_scaled():
+            for some, weight in regressor.in_scaled(way):
                 scaled[places[some]] += weight * estimate
         return tuple(scaled)
+
+    def bounds(self, estimates: Sequence[Fraction]) -> tuple[Fraction, Fraction]:
+        """Return what the linear predictor is never below and never above.
+
+        It is bounded around the middle of every column, where large terms cancel.
+        """
+        low = high = Fraction(0)
+        centred = self.to_scaled(estimates, attrgetter("centred"))
+        for coefficient, regressor in zip(centred, self.regressors, strict=True):
+            ends = (coefficient, -coefficient)
+            if regressor.of_levels:
+                ends = (coefficient, Fraction(0) if regressor.factors else coefficient)
+            low, high = low + min(ends), high + max(ends)
+        return low, high
 
     @cached_property
     def _by_level(self) -> Mapping[str, Column]:

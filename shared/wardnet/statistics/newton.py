@@ -60,6 +60,9 @@ CLOSE: Final = Decimal(10) ** -20
 _WEIGHTED: Final = Decimal(2) ** -40
 """Share of itself below which a weighted square says nothing: its rows' weights have vanished."""
 
+_LARGEST: Final = 1 << 512
+"""More than a coefficient that data gives, and no sum of such terms overflows."""
+
 _SLACK: Final = Decimal(2) ** -36
 """Rounding of a likelihood, as a share of it."""
 
@@ -198,17 +201,21 @@ def step(state: State, total: Sums) -> State | Table:
 
 
 def _place(asked: Asked, estimates: Matrix) -> dict[str, Any]:
-    """Return the fields of a state that looks at these estimates."""
-    exact = asked.design.to_scaled([Fraction(each) for each in estimates])
-    top = reach = Fraction(0)
-    for coefficient, regressor in zip(exact, asked.design.regressors, strict=True):
-        reach += abs(coefficient)
-        top += coefficient if not regressor.factors or coefficient > 0 else 0
-        top -= coefficient if coefficient < 0 and not regressor.positive else 0
+    """Return the fields of a state that looks at these estimates.
+
+    Raises
+    ------
+    WardnetError
+        `IMPLAUSIBLE_TOTAL` for estimates that no rows give.
+    """
+    units = [Fraction(each) for each in estimates]
+    exact, (low, top) = asked.design.to_scaled(units), asked.design.bounds(units)
+    if max(abs(each) for each in (*exact, low, top)) > _LARGEST:
+        raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="no rows give such estimates")
     return {
         "estimates": estimates,
         "scaled": tuple(float(each) for each in exact),
-        "scales": asked.family.scales(top=decimal(top), reach=decimal(reach)),
+        "scales": asked.family.scales(top=decimal(top), reach=decimal(max(abs(low), abs(top)))),
     }
 
 
