@@ -11,6 +11,7 @@ from math import log
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -184,3 +185,24 @@ def column(name: str) -> str:
     """Return what we call a column of the file of penalised models."""
     place, _, level = name.partition("_")
     return COLUMNS[place] + (f"[{int(float(level))}]" if level else "")
+
+
+def test_ridge_with_pooled_standardisation_predicts_the_heart_table_as_published() -> None:
+    """FLamby's split of Fed-Heart-Disease: above every federated result of its paper (.731).
+
+    Mean accuracy over the hospitals .803, pooled .795, area under the curve .881; one test patient
+    is .004.
+    """
+    terms = "age + sex + C(cp) + trestbps + chol + fbs + C(restecg) + thalach + exang + oldpeak"
+    answer = network(table(HEART)).learn.logistic(
+        f"y ~ {terms}", "table", penalty=1.0, where="split == 'train'"
+    )
+    test = table(HEART).query("split == 'test'").reset_index(drop=True)
+    chance = np.asarray(answer.model.predict_proba(test))[:, 1]
+    right = pd.Series((chance > 0.5) == (test["y"] == 1))
+    sick, healthy = chance[test["y"] == 1], chance[test["y"] == 0]
+    area = np.greater.outer(sick, healthy).mean() + np.equal.outer(sick, healthy).mean() / 2
+    assert len(test) == 254
+    assert round(right.groupby(test["site"]).mean().mean(), 3) == 0.803
+    assert round(right.mean(), 3) == 0.795
+    assert round(area, 3) == 0.881
