@@ -12,6 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from wardnet import clock
+from wardnet.client.ask import describe
 from wardnet.client.record import HospitalState, Record
 from wardnet.client.sheet import Sheet, plain
 from wardnet.command import console
@@ -54,7 +56,10 @@ def _progress(record: Record) -> Group:
     for each in record.hospitals:
         state = Text(each.state.value, style=_STYLES[each.state])
         table.add_row(Text(f"  {plain(each.hospital)}"), state, Text(plain(each.why)))
-    return Group(Text(f"query {record.query[:12]}, round {record.round}{attempt}"), table)
+    took = (clock.now() - record.submitted).total_seconds()
+    far = f"round {record.round}{attempt}, {took:.0f} s"
+    head = f"query {record.query[:12]}, {describe(record.question)}: {far}"
+    return Group(Text(plain(head)), table)
 
 
 def condition(text: str) -> Term:

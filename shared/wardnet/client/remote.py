@@ -17,6 +17,7 @@ from wardnet.client.audit import Audit
 from wardnet.client.catalog import Catalog
 from wardnet.client.choice import choose, named
 from wardnet.client.connection import Connection, Derive
+from wardnet.client.display import progress
 from wardnet.client.harmonise import Finding, find, findings
 from wardnet.client.listing import Columns, Dataset, Hospital, Listing
 from wardnet.client.models import ModelShelf
@@ -95,8 +96,10 @@ class RemoteNetwork(Network):
         return self._catalog.columns(self._catalog.dataset(dataset))
 
     def ask(self, ask: Ask) -> Result:
-        """Ask, and wait for the answer however long it takes."""
-        return self.wait(self.submit(ask))
+        """Ask, and wait for the answer however long it takes; on a terminal, show how far it is."""
+        query = self.submit(ask)
+        with progress() as shown:
+            return self.wait(query, progress=shown)
 
     def submit(self, ask: Ask) -> str:
         """Sign a query and hand it over; return its id without waiting for the answer.
