@@ -131,6 +131,42 @@ def test_an_answer_is_printed_as_json(wardnet: Run) -> None:
             "crosstab",
             {"rows": "sex", "columns": "smoker"},
         ),
+        (
+            ["pca", "heart", "age", "smoker", "--no-standardise", "--components", "1"],
+            "pca",
+            {
+                "columns": ["age", "smoker"],
+                "factors": [],
+                "standardise": False,
+                "components": 1,
+            },
+        ),
+        (
+            ["kmeans", "heart", "age", "--clusters", "2", "--start", "30", "--start", "60"],
+            "kmeans",
+            {
+                "columns": ["age"],
+                "factors": [],
+                "clusters": 2,
+                "start": [[30], [60]],
+                "standardise": True,
+                "rounds": 300,
+            },
+        ),
+        (
+            ["mixture", "heart", "age", "--components", "2", "--covariance", "diagonal"],
+            "mixture",
+            {
+                "columns": ["age"],
+                "factors": [],
+                "components": 2,
+                "covariance": "diagonal",
+                "start": [],
+                "ridge": 0,
+                "tolerance": 1e-06,
+                "rounds": 500,
+            },
+        ),
     ],
 )
 def test_words_become_the_parameters_that_are_signed(

@@ -11,6 +11,7 @@ from wardnet.client.cli_connect import connected, show_listing
 from wardnet.client.cli_learn import learn
 from wardnet.client.cli_model import model
 from wardnet.client.cli_query import query
+from wardnet.client.cli_structure import STRUCTURE
 from wardnet.client.cli_study import study
 from wardnet.client.remote import RemoteNetwork
 from wardnet.command import (
@@ -130,6 +131,8 @@ def config(places: tuple[Path, Path | None], *, as_json: bool) -> None:
 
 
 main.add_command(study)
+for structure in STRUCTURE:
+    query.add_command(structure)
 main.add_command(query)
 main.add_command(learn)
 main.add_command(model)

@@ -16,11 +16,12 @@ from wardnet.command import json_option, print_json
 from wardnet.question.cohort import Term
 
 
-def _names(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> list[str]:
+def to_names(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> list[str]:
+    """Return names that stand one by one, or separated by commas."""
     return [name.strip() for value in values for name in value.split(",") if name.strip()]
 
 
-def _numbers(
+def to_numbers(
     _context: click.Context, _option: click.Parameter, value: str | None
 ) -> list[float] | None:
     try:
@@ -58,7 +59,7 @@ def asking(describe: Callable[..., Parameters], *, method: str = "") -> Callable
     @click.option(
         "--hospitals",
         multiple=True,
-        callback=_names,
+        callback=to_names,
         metavar="NAMES",
         help="Who is asked; by default all that hold the dataset and agreed to the study.",
     )
@@ -117,7 +118,7 @@ columns_argument: Final = click.argument("columns", nargs=-1, required=True)
 by_option: Final = click.option(
     "--by",
     multiple=True,
-    callback=_names,
+    callback=to_names,
     metavar="NAMES",
     help="Columns with levels; one row per combination.",
 )
@@ -150,7 +151,7 @@ def summary(columns: Sequence[str], by: Sequence[str]) -> Parameters:
     "--probabilities",
     default="0.25,0.5,0.75",
     show_default=True,
-    callback=_numbers,
+    callback=to_numbers,
     metavar="NUMBERS",
     help="Which, from 0.05 to 0.95.",
 )
@@ -167,7 +168,7 @@ def quantiles(
 @click.argument("column")
 @click.option("--bins", type=int, help="How many, of equal width; 10 by default.")
 @click.option(
-    "--edges", callback=_numbers, metavar="NUMBERS", help="Where bins begin and end: 20,40,60."
+    "--edges", callback=to_numbers, metavar="NUMBERS", help="Where bins begin and end: 20,40,60."
 )
 @by_option
 def histogram(

@@ -154,3 +154,120 @@ class Network(ABC):
         """
         parameters: Parameters = {"rows": rows, "columns": columns}
         return self.ask(Ask("crosstab", dataset, parameters, **whose))
+
+    def pca(
+        self,
+        dataset: str,
+        columns: Names,
+        *,
+        factors: Names | None = None,
+        standardise: bool = True,
+        components: int | None = None,
+        **whose: Unpack[Whose],
+    ) -> Result:
+        """Find the directions in which rows differ most: principal components.
+
+        The result's `model` gives rows their scores.
+
+        Parameters
+        ----------
+        columns : str or sequence of str
+            Numbers; and booleans and categories, by their levels.
+        factors : str or sequence of str
+            The columns of whole numbers among them that are taken by their levels.
+        standardise : bool
+            Whether columns are divided by their standard deviations.
+        components : int or None
+            How many are told; all when None.
+        """
+        parameters: Parameters = {
+            "columns": names(columns),
+            "factors": names(factors),
+            "standardise": standardise,
+            "components": components,
+        }
+        return self.ask(Ask("pca", dataset, parameters, **whose))
+
+    def kmeans(
+        self,
+        dataset: str,
+        columns: Names,
+        clusters: int,
+        *,
+        factors: Names | None = None,
+        start: Sequence[Sequence[float]] = (),
+        standardise: bool = True,
+        rounds: int = 300,
+        **whose: Unpack[Whose],
+    ) -> Result:
+        """Divide rows into clusters around their means: k-means.
+
+        The result's `model` tells rows their cluster.
+
+        Parameters
+        ----------
+        columns, factors, standardise
+            As `pca` takes them.
+        clusters : int
+            How many, 1 to 64.
+        start : sequence of sequences of float
+            The first centre of each, in units, one number per column; found when none is given.
+        rounds : int
+            Most rounds, 1 to 300.
+        """
+        parameters: Parameters = {
+            "columns": names(columns),
+            "factors": names(factors),
+            "clusters": clusters,
+            "start": [numbers(each, method="kmeans", parameter="start") for each in start],
+            "standardise": standardise,
+            "rounds": rounds,
+        }
+        return self.ask(Ask("kmeans", dataset, parameters, **whose))
+
+    def mixture(
+        self,
+        dataset: str,
+        columns: Names,
+        components: int,
+        *,
+        factors: Names | None = None,
+        covariance: str = "full",
+        start: Sequence[Sequence[float]] = (),
+        ridge: float = 0.0,
+        tolerance: float = 1e-6,
+        rounds: int = 500,
+        **whose: Unpack[Whose],
+    ) -> Result:
+        """Find overlapping clusters with shapes of their own: a mixture of Gaussian distributions.
+
+        The result's `model` tells rows the probability of each.
+
+        Parameters
+        ----------
+        columns, factors
+            As `pca` takes them.
+        components : int
+            How many, 1 to 64.
+        covariance : str
+            `full` or `diagonal`.
+        start : sequence of sequences of float
+            The first means, as `kmeans` takes its centres.
+        ridge : float
+            Added to the variances of standardised columns, 0 to 1.
+        tolerance : float
+            Rise of the mean log-likelihood of a row at which it ends, 0 to 1.
+        rounds : int
+            Most rounds, 1 to 1000.
+        """
+        parameters: Parameters = {
+            "columns": names(columns),
+            "factors": names(factors),
+            "components": components,
+            "covariance": covariance,
+            "start": [numbers(each, method="mixture", parameter="start") for each in start],
+            "ridge": ridge,
+            "tolerance": tolerance,
+            "rounds": rounds,
+        }
+        return self.ask(Ask("mixture", dataset, parameters, **whose))

@@ -28,8 +28,9 @@ from wardnet.statistics.unsupervised.findings import (
     labels,
     overall_rows,
 )
+from wardnet.statistics.unsupervised.halves import divide
 from wardnet.statistics.unsupervised.overall import Overall, Space, vector
-from wardnet.statistics.unsupervised.partition import Clusters, Division, distances
+from wardnet.statistics.unsupervised.partition import Clusters, Division, nearest
 from wardnet.statistics.unsupervised.rounds import Conditions, Stage, Structure
 
 MOST_CLUSTERS: Final = 64
@@ -72,6 +73,11 @@ class Asked(Division):
     standardise: bool
 
     @property
+    def word(self) -> str:
+        """Return what clusters are called here."""
+        return "clusters"
+
+    @property
     def rows(self) -> Sequence[Label]:
         """Return the keys of the answer's rows."""
         names = self.features.names
@@ -90,7 +96,7 @@ class Asked(Division):
         """Divide the rows."""
         if self.standardise and known.constant:
             return self.nothing(known.constant)
-        return self.divide(known.space(standardise=self.standardise), conditions)
+        return divide(self, conditions, known.space(standardise=self.standardise))
 
     def divided(
         self, found: Clusters, centres: NDArray[np.float64], space: Space, conditions: Conditions
@@ -132,7 +138,7 @@ class Kmeans(Structure[Asked]):
     -----
     Each round puts every row to its nearest centre; the hospitals add up rows and columns by
     cluster without rounding, and the next centres are the means. The first centres are given, or
-    the means of parts: the part with the largest squares is cut in two until there are enough.
+    the means of parts: the part with the largest squares is cut in halves until there are enough.
 
     Examples
     --------
@@ -226,8 +232,8 @@ class Nearest(Model):
         """Return 1 for the nearest cluster and 0 for others, shape (rows.size, clusters)."""
         units = self.features.units(rows) / self.scales[:, np.newaxis]
         known = ~np.isnan(units[0])
-        apart = distances(np.where(known, units, 0.0), self.centres / self.scales)
-        chosen = np.equal(apart.argmin(axis=0)[:, np.newaxis], np.arange(len(self.centres)))
+        at = nearest(np.where(known, units, 0.0), self.centres / self.scales)
+        chosen = np.equal(at[:, np.newaxis], np.arange(len(self.centres)))
         return np.where(known[:, np.newaxis], chosen.astype(np.float64), np.nan)
 
     def importance(self) -> Mapping[str, float]:

@@ -26,13 +26,14 @@ from wardnet.statistics.unsupervised.eigen import identity
 from wardnet.statistics.unsupervised.features import Columns, Features, features
 from wardnet.statistics.unsupervised.findings import FIT, MEAN, SIZE, Label, labels, overall_rows
 from wardnet.statistics.unsupervised.gaussians import Gaussians, gaussians, shares
+from wardnet.statistics.unsupervised.halves import divide
 from wardnet.statistics.unsupervised.kmeans import MOST_CLUSTERS, check_start
 from wardnet.statistics.unsupervised.overall import Overall, Space, decimals_of
 from wardnet.statistics.unsupervised.partition import (
     PATIENTS,
     Clusters,
     Division,
-    distances,
+    nearest,
     nobody,
     people,
 )
@@ -137,6 +138,11 @@ class Asked(Division):
         ]
 
     @property
+    def word(self) -> str:
+        """Return what clusters are called here."""
+        return "components"
+
+    @property
     def rows(self) -> Sequence[Label]:
         """Return the keys of the answer's rows."""
         return [
@@ -165,7 +171,7 @@ class Asked(Division):
             return self.nothing(known.constant)
         space = known.space(standardise=True)
         if not self.given:
-            return self.divide(space, conditions)
+            return divide(self, conditions, space)
         size = len(self.features.factors)
         means = space.to_z(decimals_of(np.array(self.given)))
         weights = [Decimal(1) / self.clusters] * self.clusters
@@ -282,11 +288,9 @@ class Weighing(Stage):
     def _shares(self, z: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if isinstance(self.by, Gaussians):
             return shares(self.by.logarithms(z))
-        nearest: NDArray[np.intp] = distances(z, self.by).argmin(axis=0)
         share: NDArray[np.float64] = np.zeros((len(self.by), z.shape[1]))
-        share[nearest, np.arange(z.shape[1])] = 1
-        unknown: NDArray[np.float64] = np.zeros(len(nearest))
-        return share, unknown
+        share[nearest(z, self.by), np.arange(z.shape[1])] = 1
+        return share, np.zeros_like(share[0])
 
     def finish(self, part: Part) -> Sums:
         """Turn limbs into integers."""

@@ -35,6 +35,8 @@ class Overall:
         Of the columns, in units; standard deviations with ddof 1.
     covariance : ndarray of Decimal, shape (features, features)
         With ddof 1, in units.
+    products : ndarray of int, shape (1 + features, 1 + features)
+        Cross products of 1 and t, in units of `2**-UNIT`.
     """
 
     features: Features
@@ -43,6 +45,7 @@ class Overall:
     means: Matrix
     deviations: Matrix
     covariance: Matrix
+    products: NDArray[Any]
 
     @property
     def constant(self) -> str:
@@ -150,4 +153,5 @@ def overall(features: Features, total: NDArray[Any], guards: GuardTotals) -> Ove
         decimals(middle * scales + origins),
         deviations,
         covariance,
+        total,
     )

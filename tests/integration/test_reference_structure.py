@@ -1,0 +1,161 @@
+"""Simulated hospitals give the components and clusters of a real table: 1e-10.
+
+The file was made with scikit-learn on the pooled rows, its columns in single precision first where
+they have decimals.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from math import log
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from wardnet import simulate
+from wardnet.simulation import SimulatedNetwork
+
+DATA = Path(__file__).parents[2].parent / "shared" / "data"
+
+pytestmark = pytest.mark.skipif(
+    not (DATA / "expected" / "ml.json").exists(),
+    reason="the reference tables and their answers are not beside this checkout",
+)
+
+COLUMNS = ("age", "sex", "trestbps", "chol", "fbs", "thalach", "exang", "oldpeak", "cp", "restecg")
+FACTORS = ("cp", "restecg")
+"""Taken by their levels, the first left out: cp 2, 3, 4 and restecg 1, 2."""
+
+OF_MIXTURES = ("age", "sex", "trestbps", "thalach")
+Rows = Mapping[tuple[str, str], Mapping[str, Any]]
+
+
+def expected(name: str) -> Any:  # noqa: ANN401 - JSON is read by its keys here
+    """Read reference answers."""
+    return json.loads((DATA / "expected" / "ml.json").read_text())[name]
+
+
+def heart() -> pd.DataFrame:
+    """Return the table as the file's columns were."""
+    frame = pd.read_csv(DATA / "heart" / "heart740.csv")
+    frame["oldpeak"] = frame["oldpeak"].astype("float32").astype("float64")
+    return frame
+
+
+def network() -> SimulatedNetwork:
+    """Deal the table to its four hospitals, without the rules: it has levels under 10."""
+    hospitals = {f"h{number}": rows for number, (_, rows) in enumerate(heart().groupby("site"))}
+    return simulate(hospitals, dataset="heart", rules=False)
+
+
+def by_label(answer: Mapping[str, Any]) -> Rows:
+    """Return the rows of an answer by part and term."""
+    return {(row["part"], row["term"]): row for row in answer["rows"]}
+
+
+def matrix(rows: Rows, part: str, parts: int) -> np.ndarray[Any, Any]:
+    """Return one part's numbers, shape (components or clusters, terms)."""
+    found = [row for (name, _), row in rows.items() if name == part]
+    return np.array([[row[str(number)] for row in found] for number in range(1, parts + 1)])
+
+
+def overall(rows: Rows, part: str) -> np.ndarray[Any, Any]:
+    """Return one part's numbers of all rows together, shape (terms,)."""
+    return np.array([row["all"] for (name, _), row in rows.items() if name == part])
+
+
+@pytest.mark.parametrize("name", ["pca_standardised_ddof1", "pca_raw_centred"])
+def test_components_equal_the_reference(name: str) -> None:
+    """All eigenvalues, ratios and loadings of thirteen columns."""
+    standardise = "standardised" in name
+    reference = expected(name)
+    answer = network().pca("heart", COLUMNS, factors=FACTORS, standardise=standardise)
+    rows = by_label(answer.to_dict())
+    values = matrix(rows, "variance", 13)
+    assert values[:, 0] == pytest.approx(reference["eigenvalues"], rel=1e-10)
+    loadings = np.array(reference["components_sign_fixed"])
+    assert matrix(rows, "component", 13) == pytest.approx(loadings, abs=1e-10)
+    if standardise:
+        assert values[:, 1] == pytest.approx(reference["ratio"], rel=1e-10)
+    else:
+        assert overall(rows, "mean") == pytest.approx(reference["mean"], rel=1e-10)
+
+
+def points(places: Sequence[int]) -> list[list[float]]:
+    """Return some rows in units, in the order of an answer's columns."""
+    frame = heart()
+    levels = {f"cp{level}": frame["cp"] == level for level in (2, 3, 4)}
+    levels |= {f"restecg{level}": frame["restecg"] == level for level in (1, 2)}
+    whole = pd.concat([frame[list(COLUMNS[:8])], pd.DataFrame(levels)], axis=1).astype(float)
+    return [[float(number) for number in whole.iloc[place]] for place in places]
+
+
+@pytest.mark.parametrize("clusters", [2, 3, 4])
+def test_clusters_equal_the_reference(clusters: int) -> None:
+    """Centres, sizes, inertia and iterations from the same first centres."""
+    reference = expected(f"kmeans_k{clusters}")
+    answer = network().kmeans(
+        "heart", COLUMNS, clusters, factors=FACTORS, start=points(reference["init_rows"])
+    )
+    rows = by_label(answer.to_dict())
+    scaled = (matrix(rows, "mean", clusters) - overall(rows, "mean")) / overall(rows, "scale")
+    assert scaled == pytest.approx(np.array(reference["centers"]), abs=1e-10)
+    assert matrix(rows, "size", clusters)[:, 0].tolist() == reference["sizes"]
+    assert rows["fit", "inertia"]["all"] == pytest.approx(reference["inertia"], rel=1e-10)
+    assert rows["fit", "iterations"]["all"] == reference["iters"]
+    assert rows["fit", "converged"]["all"] == 1
+
+
+@pytest.mark.parametrize("clusters", [2, 3, 4])
+def test_the_first_centres_that_are_found_are_nearly_the_best(clusters: int) -> None:
+    """Without any row as a centre, inertia is at most 5 % above the best of fifty starts."""
+    answer = network().kmeans("heart", COLUMNS, clusters, factors=FACTORS)
+    inertia = by_label(answer.to_dict())["fit", "inertia"]["all"]
+    assert inertia < 1.05 * expected(f"kmeans_k{clusters}")["best_of_50"]
+
+
+@pytest.mark.parametrize(
+    ("name", "covariance", "tolerance"),
+    [("gmm2_full", "full", 1e-10), ("gmm2_diag", "diagonal", 5e-9)],
+)
+def test_mixtures_equal_the_reference(name: str, covariance: str, tolerance: float) -> None:
+    """Weights, means, covariances, likelihood and BIC from the same first means.
+
+    The likelihood of the diagonal one is that of variances that are off by 2e-9 in the file: they
+    are the ridge alone, because each component has one sex only.
+    """
+    reference = expected(name)
+    frame = heart()[list(OF_MIXTURES)]
+    answer = network().mixture(
+        "heart",
+        OF_MIXTURES,
+        2,
+        covariance=covariance,
+        start=frame.iloc[[0, 300]].to_numpy().tolist(),
+        ridge=1e-6,
+        tolerance=0.0,
+    )
+    rows = by_label(answer.to_dict())
+    deviations = np.sqrt([rows["covariance", column]["all"] for column in OF_MIXTURES])
+    means = (matrix(rows, "mean", 2) - overall(rows, "mean")) / deviations
+    assert means == pytest.approx(np.array(reference["means"]), abs=1e-10)
+    assert matrix(rows, "size", 2)[:, 0] == pytest.approx(reference["weights"], rel=1e-10)
+    for component in range(2):
+        for one, first in enumerate(OF_MIXTURES):
+            for other, second in list(enumerate(OF_MIXTURES))[one:]:
+                term = first if one == other else f"{first}:{second}"
+                theirs = np.array(reference["cov"][component])
+                if theirs.ndim == 1 and one != other:
+                    continue
+                found = rows["covariance", term][str(component + 1)]
+                true = theirs[one] if theirs.ndim == 1 else theirs[one, other]
+                scaled = found / deviations[one] / deviations[other]
+                assert scaled == pytest.approx(true, abs=1e-10), term
+    # A density in units is that of standardised columns, divided by their deviations.
+    shift = len(frame) * sum(map(log, deviations))
+    likelihood = rows["fit", "log_likelihood"]["all"] + shift
+    assert likelihood / len(frame) == pytest.approx(reference["mean_loglik"], rel=tolerance)
+    bic = rows["fit", "bic"]["all"] - 2 * shift
+    assert bic == pytest.approx(reference["bic"], rel=tolerance)
