@@ -413,3 +413,25 @@ def test_an_answer_that_no_learning_gave_is_refused() -> None:
         with pytest.raises(WardnetError) as refusal:
             read("fedavg", question, broken)
         assert refusal.value.reason is Reason.MALFORMED
+
+
+def test_nobody_chooses_the_weights_that_training_begins_with() -> None:
+    """They could be such that the only row with a gradient is one patient's."""
+    start: list[JsonValue] = [1.0, 2.0, 3.0]
+    chosen = learn([table(400)], rules=True, outcome="ill", start=start)
+    assert why(chosen) == ["first weights that the question gives"]
+    assert not chosen.table.rows
+    assert learn([table(400)], outcome="ill", start=start, learning_rate=1e-9).table.tensors
+
+
+def test_an_accuracy_with_few_misses_is_withheld() -> None:
+    """Whoever has the model would know whom it takes for what; loss and model are told."""
+    rows = table(400)
+    result = learn([rows], rules=True, outcome="ill", rounds=30)
+    told = [row[3] for row in result.table.rows]
+    assert told[-1] is None
+    assert isinstance(told[0], float)
+    assert why(result)[-1] == "fewer than 10 patients"
+    assert result.table.tensors
+    exact = learn([rows], outcome="ill", rounds=30).table.rows[-1][3]
+    assert float(str(exact)) > 390 / 400

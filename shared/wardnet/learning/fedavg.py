@@ -8,7 +8,8 @@ from pydantic import JsonValue
 
 from wardnet.learning.learned import read, without_model
 from wardnet.learning.measuring import CLASSES, SPLIT, Measuring
-from wardnet.learning.plan import MOST_ROUNDS, Plan, plan
+from wardnet.learning.parameters import MOST_ROUNDS
+from wardnet.learning.plan import Plan, plan
 from wardnet.learning.rounds import USABLE, Learning
 from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals, Output
 from wardnet.question.answer import Table
@@ -90,7 +91,9 @@ class FedAvg(Method[Plan, State]):
         rule = rules.too_few_to_learn(patients)
         if not rule and asked.linear:
             rule = rules.too_many_parameters(asked.network.weights, patients=patients)
-        return without_model(asked, rule) if rule else Measuring(asked, guards)
+        if not rule and asked.given.start:
+            rule = rules.chosen_weights
+        return without_model(asked, rule) if rule else Measuring(asked, guards, rules)
 
     def arrays(self, state: State) -> Sequence[ArraySpec]:
         """Declare powers and rows, or losses and updates."""

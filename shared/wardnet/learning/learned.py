@@ -45,6 +45,7 @@ def learned(
     plan: Plan,
     rows: Sequence[tuple[Any, ...]],
     *,
+    rule: str,
     weights: Vector,
     scaling: Scaling,
     target: tuple[float, float],
@@ -55,22 +56,28 @@ def learned(
     ----------
     rows : sequence of tuples
         Each round's number and measures.
+    rule : str
+        What withholds the last measure of a round that has none.
     weights : ndarray of float64, shape (weights,)
         That it ended with.
     scaling, target
         As `Learning` holds them.
     """
-    held = tuple(
-        Withheld(cell={"input": each.name}, columns=(), rule=CONSTANT)
-        for each, scale in zip(plan.inputs, scaling.scale, strict=True)
-        if not scale
-    )
+    *_, metric = values(plan)
+    held = [
+        *(Withheld({"round": row[0]}, (metric,), rule) for row in rows if row[-1] is None),
+        *(
+            Withheld(cell={"input": each.name}, columns=(), rule=CONSTANT)
+            for each, scale in zip(plan.inputs, scaling.scale, strict=True)
+            if not scale
+        ),
+    ]
     tensors = (
         tensor(WEIGHTS, weights),
         tensor(INPUTS, np.stack([scaling.centre, scaling.scale, scaling.fill, scaling.spread])),
         tensor(OUTCOME, np.array(target)),
     )
-    return Table(KEYS, values(plan), tuple(rows), held, tensors)
+    return Table(KEYS, values(plan), tuple(rows), tuple(held), tensors)
 
 
 @dataclass(frozen=True)

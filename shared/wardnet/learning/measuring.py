@@ -14,7 +14,7 @@ from wardnet.learning.optimiser import first
 from wardnet.learning.plan import Plan
 from wardnet.learning.rounds import USABLE, Learning, Size
 from wardnet.learning.scaling import mean_and_sd, powers, scaling
-from wardnet.privacy.rules import GuardTotals
+from wardnet.privacy.rules import DisclosureRules, GuardTotals
 from wardnet.question.answer import Table
 from wardnet.question.rows import Rows
 from wardnet.statistics.method import Part
@@ -45,12 +45,13 @@ class Measuring:
 
     Parameters
     ----------
-    plan, guards : Plan, GuardTotals
+    plan, guards, rules : Plan, GuardTotals, DisclosureRules
         What is to be learned, and what may be known of it.
     """
 
     plan: Plan
     guards: GuardTotals
+    rules: DisclosureRules
 
     @cached_property
     def _measured(self) -> Sequence[Input]:
@@ -103,7 +104,8 @@ class Measuring:
             impute=plan.given.missing == "mean",
         )
         size = Size(int(rows[0]), int(rows[1:].sum()), int(total[HOSPITALS][0]))
-        return Learning(plan, size, found, target, arrays.digest(total), first(plan))
+        measured = arrays.digest(total)
+        return Learning(plan, self.rules, size, found, target, measured, first(plan))
 
     def _target(self, measured: Sequence[int]) -> tuple[float, float]:
         """Return mean and standard deviation of an outcome of numbers; 0 and 1 for classes."""

@@ -6,7 +6,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from wardnet.learning.plan import ADAPTIVE, Plan
+from wardnet.learning.parameters import ADAPTIVE
+from wardnet.learning.plan import Plan
 
 Vector: TypeAlias = NDArray[np.float64]
 

@@ -15,6 +15,7 @@ from wardnet.learning.optimiser import Shared, take
 from wardnet.learning.plan import Plan
 from wardnet.learning.scaling import Scaling
 from wardnet.learning.training import Trainee
+from wardnet.privacy.rules import DisclosureRules
 from wardnet.question.answer import Table
 from wardnet.question.rows import Rows
 from wardnet.statistics.kept import kept
@@ -44,6 +45,10 @@ Vector: TypeAlias = NDArray[np.float64]
 Matrix: TypeAlias = NDArray[np.float64]
 
 
+Point: TypeAlias = tuple[str, float, float | None, float | None]
+"""A round's number, loss, loss on the rows aside, and accuracy (None where withheld) or error."""
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
     """Hold how many rows are trained on and validated on, and how many hospitals train."""
@@ -59,7 +64,7 @@ class Learning:
 
     Parameters
     ----------
-    plan, size, scaling : Plan, Size, Scaling
+    plan, rules, size, scaling : Plan, DisclosureRules, Size, Scaling
         What is learned from what.
     target : tuple of float
         What is subtracted from an outcome of numbers, and what that is divided by.
@@ -68,19 +73,20 @@ class Learning:
     shared : Shared
         What all hospitals know.
     curve : tuple of tuples
-        Number, loss, loss on the rows aside or None, and accuracy or error of the rounds before.
+        Of the rounds before.
     best : tuple of int and ndarray, or None
         The round with the smallest loss on the rows aside, and its weights, where training may end
         early.
     """
 
     plan: Plan
+    rules: DisclosureRules
     size: Size
     scaling: Scaling
     target: tuple[float, float]
     measured: str
     shared: Shared
-    curve: tuple[tuple[str, float, float | None, float], ...] = ()
+    curve: tuple[Point, ...] = ()
     best: tuple[int, Vector] | None = None
 
     @property
@@ -188,7 +194,7 @@ class Learning:
         loss = sum(int(whole[first : first + BLOCK].sum()) for first in places)
         return [loss, int(np.count_nonzero(self.plan.hits(outputs, on.targets)))]
 
-    def _point(self, total: Sums) -> tuple[str, float, float | None, float]:
+    def _point(self, total: Sums) -> Point:
         """Return the round's row of the curve."""
         loss, hits, diverged = (int(number) for number in total[TRAINING][0])
         rows, mean = self.size.trained, _mean_loss(loss, self.size.trained)
@@ -198,11 +204,13 @@ class Learning:
             rows, aside = self.size.validated, _mean_loss(loss, self.size.validated)
         if not (0 <= hits <= rows and loss >= 0 and diverged >= 0):
             raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="more hits than rows")
-        error = self.target[1] * sqrt(2.0 * (mean if aside is None else aside))
-        metric = hits / rows if self.plan.outcome.classes else error
+        metric: float | None = self.target[1] * sqrt(2.0 * (mean if aside is None else aside))
+        if self.plan.outcome.classes:
+            small = self.rules.too_small(np.array([hits, rows - hits])).any()
+            metric = None if small else hits / rows
         return str(len(self.curve)), mean, aside, metric
 
-    def _better(self, point: tuple[str, float, float | None, float]) -> tuple[int, Vector] | None:
+    def _better(self, point: Point) -> tuple[int, Vector] | None:
         """Return the best round so far, where training may end early."""
         if not self.plan.given.patience:
             return None
@@ -220,7 +228,12 @@ class Learning:
     def _answer(self) -> Table:
         weights = self.best[1] if self.best else self.shared.weights
         return learned(
-            self.plan, self.curve, weights=weights, scaling=self.scaling, target=self.target
+            self.plan,
+            self.curve,
+            rule=self.rules.cell_rule,
+            weights=weights,
+            scaling=self.scaling,
+            target=self.target,
         )
 
 

@@ -162,6 +162,14 @@ class DisclosureRules:
         least = LEARNING_FACTOR * self.minimum_patients
         return f"fewer than {least} patients to learn from" if patients < least else ""
 
+    @property
+    def chosen_weights(self) -> str:
+        """Return why nobody trains from weights that a question gives; empty in simulations.
+
+        Somebody could choose them so that the update is that of a single patient.
+        """
+        return "first weights that the question gives" if self.minimum_patients else ""
+
     def too_many_clusters(self, clusters: int, *, patients: int) -> str:
         """Return why so many clusters are withheld, in words; empty if they are not."""
         if patients < clusters * self._patients_per_cluster:
@@ -245,6 +253,8 @@ class DisclosureRules:
                 patients = LEARNING_FACTOR * self.minimum_patients
                 own = (
                     f"updates are added up over at least {patients} patients, each one clipped",
+                    "training does not begin with weights that a question gives",
+                    f"an accuracy has {least} rows that are hit, and as many that are not",
                     f"a linear model has {least} patients for each parameter, more than parameters",
                 )
         return (*rules, *own)
