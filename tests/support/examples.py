@@ -1,7 +1,8 @@
 """Made-up rows and a question for every method: what the contract suite runs on."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from support.regressions import regression
+from wardnet.question.answer import tensor
 from wardnet.question.cohort import EVERYONE, Cohort
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.question.query import Query
@@ -44,6 +47,36 @@ ROWS_ARE_PATIENTS: Final = Dictionary(
     name="people", version=1, columns=(SEX, SMOKER, STAGE, AGE, WEIGHT, DOSE, LAB, VISITS, PERSON)
 )
 SEVERAL_ROWS: Final = replace(ROWS_ARE_PATIENTS, patient="person")
+
+
+def _stages() -> JsonValue:
+    """Return three starts, and a tree that tells the first stage from the others by age."""
+    arrays = {
+        "outputs": np.array([0, 1, 2, 0]),
+        "nodes": np.array([1, 1, 1, 3]),
+        "features": np.array([-1, -1, -1, 0, -1, -1]),
+        "missing_left": np.array([0, 0, 0, 1, 0, 0]),
+        "numbers": np.array([0.1, 0.2, 0.3, 41.0, 0.5, -0.5]),
+    }
+    tensors = [asdict(tensor(name, array)) for name, array in arrays.items()]
+    shares: list[JsonValue] = [["feature", "age", 1.0, 1, None, None], ["feature", "lab", 0.0, 0, None, None]]
+    rows: JsonValue = [["model", "", None, 1, 0.9, 100], *shares]
+    values: JsonValue = ["share", "splits", "loss", "rows"]
+    table = {"keys": ["part", "name"], "values": values, "rows": rows, "tensors": tensors}
+    parameters: JsonValue = {"outcome": "stage", "features": ["age", "lab"], "trees": 1}
+    model = {"method": "boosting", "version": 1, "parameters": parameters, "table": table}
+    plain: JsonValue = json.loads(json.dumps(model))
+    return plain
+
+
+_SMOKER: Final[JsonValue] = regression(
+    "glm",
+    {"outcome": "smoker", "terms": [["age"], ["lab"]]},
+    {"intercept": -0.5, "age": 0.02, "lab": -0.001},
+)
+_WEIGHT: Final[JsonValue] = regression(
+    "linear", {"outcome": "weight", "terms": [["age"]]}, {"intercept": 70.0, "age": 0.1}
+)
 
 EXAMPLES: Final[Mapping[str, Sequence[Parameters]]] = {
     "count": ({}, {"by": ["sex", "smoker", "stage"]}),
@@ -155,6 +188,11 @@ EXAMPLES: Final[Mapping[str, Sequence[Parameters]]] = {
             "lasso_share": 1,
         },
         {"outcome": "visits", "terms": [["age"], ["smoker"]], "family": "poisson"},
+    ),
+    "evaluate": (
+        {"model": _SMOKER, "threshold": 0.45},
+        {"model": _WEIGHT},
+        {"model": _stages()},
     ),
     "pca": (
         {"columns": ["age", "lab", "dose"]},
@@ -304,6 +342,14 @@ REFUSED: Final[Mapping[str, Sequence[tuple[str, Parameters]]]] = {
         ("outcome", {"outcome": "dose", "terms": [["lab"]], "family": "poisson"}),
         ("family", {"outcome": "smoker", "terms": [["age"]], "family": "gamma"}),
         ("terms", {"outcome": "smoker", "terms": [["sex", "age"]]}),
+    ),
+    "evaluate": (
+        ("model", {}),
+        ("model", {"model": "glm"}),
+        ("model", {"model": {"method": "glm", "version": 1, "parameters": {}}}),
+        ("threshold", {"model": _SMOKER, "threshold": 0}),
+        ("threshold", {"model": _SMOKER, "threshold": 1}),
+        ("bins", {"model": _SMOKER, "bins": 20}),
     ),
     "pca": (
         ("columns", {}),

@@ -9,12 +9,19 @@
 [210.0, 220.0]
 """
 
-from collections.abc import Callable, Sequence
-from typing import Unpack
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, Unpack
 
-from wardnet.client.ask import Ask, Parameters, Whose
+from pydantic import JsonValue
+
+from wardnet.client.ask import Ask, Names, Parameters, Whose
+from wardnet.client.evaluation import Validation
 from wardnet.client.formulas import FORMULA
 from wardnet.client.result import Result
+from wardnet.client.validation import Search, cross_validate, question, search
+
+if TYPE_CHECKING:
+    from wardnet.client.network import Network
 
 
 class Learn:
@@ -29,12 +36,12 @@ class Learn:
 
     Parameters
     ----------
-    ask : callable
-        Asks, and waits for the answer.
+    network : Network
+        Who is asked.
     """
 
-    def __init__(self, ask: Callable[[Ask], Result]) -> None:
-        self._ask = ask
+    def __init__(self, network: "Network") -> None:
+        self._network = network
 
     def linear(
         self,
@@ -289,7 +296,81 @@ class Learn:
         }
         return self._fit("fedavg", formula, dataset, own, whose)
 
+    def cross_validate(
+        self,
+        kind: str,
+        formula: str,
+        dataset: str,
+        settings: Mapping[str, JsonValue] | None = None,
+        *,
+        folds: int = 5,
+        leave_out: Literal["hospital"] | None = None,
+        seed: int = 0,
+        by: Names | None = None,
+        threshold: float = 0.5,
+        **whose: Unpack[Whose],
+    ) -> Validation:
+        """Fit a model to all parts of the rows but one, and evaluate it on this one; each in turn.
+
+        Parameters
+        ----------
+        kind : str
+            `linear`, `logistic`, `poisson`, `boosting`, `forest` or `fedavg`.
+        settings : mapping or None
+            What the method of this name takes, such as `{"trees": 50}`.
+        folds, leave_out, seed, by, threshold
+            As `wardnet.client.validation.cross_validate` takes them: `leave_out="hospital"` leaves
+            out one hospital after the other.
+        """
+        ask = question(kind, formula, dataset, settings, whose)
+        return cross_validate(
+            self._network,
+            ask,
+            folds=folds,
+            leave_out=leave_out,
+            seed=seed,
+            by=by,
+            threshold=threshold,
+        )
+
+    def search(
+        self,
+        kind: str,
+        formula: str,
+        dataset: str,
+        grid: Mapping[str, Iterable[JsonValue]],
+        *,
+        settings: Mapping[str, JsonValue] | None = None,
+        n: int | None = None,
+        measure: str | None = None,
+        folds: int = 5,
+        leave_out: Literal["hospital"] | None = None,
+        seed: int = 0,
+        by: Names | None = None,
+        **whose: Unpack[Whose],
+    ) -> Search:
+        """Cross-validate a model with several choices of parameters, all on the same parts.
+
+        Parameters
+        ----------
+        kind, settings, folds, leave_out, by
+            As `cross_validate` takes them.
+        grid, n, measure, seed
+            As `wardnet.client.validation.search` takes them: `{"depth": [3, 6]}` tries both.
+        """
+        return search(
+            self._network,
+            question(kind, formula, dataset, settings, whose),
+            grid,
+            n=n,
+            measure=measure,
+            folds=folds,
+            leave_out=leave_out,
+            seed=seed,
+            by=by,
+        )
+
     def _fit(
         self, method: str, formula: str, dataset: str, own: Parameters, whose: Whose
     ) -> Result:
-        return self._ask(Ask(method, dataset, {FORMULA: formula, **own}, **whose))
+        return self._network.ask(Ask(method, dataset, {FORMULA: formula, **own}, **whose))

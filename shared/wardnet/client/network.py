@@ -2,12 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Unpack
+from typing import Literal, Unpack, overload
 
 from wardnet.client.ask import Ask, Names, Parameters, Whose, names, numbers, to_bins
+from wardnet.client.evaluation import Validation, model_of
 from wardnet.client.learn import Learn
 from wardnet.client.listing import Columns, Dataset, Hospital, Listing
 from wardnet.client.result import Result
+from wardnet.client.validation import evaluate_apart
 
 
 class Network(ABC):
@@ -45,7 +47,53 @@ class Network(ABC):
     @property
     def learn(self) -> Learn:
         """Return what fits models: `net.learn.boosting("died ~ age + sex", "cardiology")`."""
-        return Learn(self.ask)
+        return Learn(self)
+
+    @overload
+    def evaluate(
+        self,
+        fitted: Result,
+        dataset: str | None = None,
+        *,
+        threshold: float = 0.5,
+        by_hospital: Literal[False] = False,
+        **whose: Unpack[Whose],
+    ) -> Result: ...
+    @overload
+    def evaluate(
+        self,
+        fitted: Result,
+        dataset: str | None = None,
+        *,
+        threshold: float = 0.5,
+        by_hospital: Literal[True],
+        **whose: Unpack[Whose],
+    ) -> Validation: ...
+    def evaluate(
+        self,
+        fitted: Result,
+        dataset: str | None = None,
+        *,
+        threshold: float = 0.5,
+        by_hospital: bool = False,
+        **whose: Unpack[Whose],
+    ) -> Result | Validation:
+        """Tell how well a fitted model predicts the rows of a cohort.
+
+        Parameters
+        ----------
+        fitted : Result
+            Of a method of `learn`.
+        dataset : str or None
+            The one that it was fitted to when None.
+        threshold : float
+            From which probability on the second of two classes is predicted.
+        by_hospital : bool
+            Whether every hospital is asked by itself; the results are set side by side.
+        """
+        parameters: Parameters = {"model": model_of(fitted), "threshold": threshold}
+        ask = Ask("evaluate", dataset or fitted.question.dataset, parameters, **whose)
+        return evaluate_apart(self, ask) if by_hospital else self.ask(ask)
 
     def count(
         self,

@@ -20,7 +20,7 @@ COMPLETE: Final = "complete"
 """Guard of one cell: the patients with a row that has an outcome and a prediction."""
 
 KEYS: Final = ("measure", "of")
-VALUES: Final = ("value", "standard_error", "low", "high")
+VALUES: Final[tuple[str, ...]] = ("value", "standard_error", "low", "high")
 
 _SLICES: Final = 3
 _UNIT: Final = _SLICES * SLICE

@@ -1,0 +1,120 @@
+"""Simulated hospitals evaluate the reference model of the heart disease data: to 1e-10.
+
+The file was made with scikit-learn, statsmodels and a DeLong variance on the pooled rows.
+"""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from support.regressions import regression
+from wardnet import simulate
+from wardnet.client.ask import Ask
+from wardnet.question.dictionary import Column, ColumnType, Dictionary
+
+REFERENCE = Path(__file__).parents[2].parent / "shared" / "data" / "expected" / "calibration.json"
+
+pytestmark = pytest.mark.skipif(
+    not REFERENCE.exists(),
+    reason="the reference answers are not beside this checkout",
+)
+
+TABLE = Dictionary(
+    "heart",
+    1,
+    (
+        Column("odds", ColumnType.REAL, minimum="-16", maximum="16"),
+        Column("sick", ColumnType.BOOLEAN),
+    ),
+)
+"""The reference predicts from thirteen columns; here the log odds that it found are the column."""
+
+
+@cache
+def expected() -> dict[str, Any]:
+    """Read the reference."""
+    read: dict[str, Any] = json.loads(REFERENCE.read_text())
+    return read
+
+
+@cache
+def evaluated(threshold: float) -> pd.DataFrame:
+    """Return the evaluation at four hospitals, by measure."""
+    chance = np.array(expected()["pred"])
+    frame = pd.DataFrame(
+        {"odds": np.log(chance / (1 - chance)), "sick": np.array(expected()["y"]).astype(bool)}
+    )
+    hospitals = frame.groupby(np.array(expected()["site"]))
+    network = simulate([rows for _, rows in hospitals], dictionary=TABLE)
+    model = regression(
+        "glm", {"outcome": "sick", "terms": [["odds"]]}, {"intercept": 0.0, "odds": 1.0}
+    )
+    asked = Ask("evaluate", "heart", {"model": model, "threshold": threshold})
+    return network.ask(asked).to_frame().set_index(["measure", "of"])
+
+
+def value(measure: str, *, threshold: float = 0.5, of: str = "", column: str = "value") -> float:
+    """Return one number of the evaluation."""
+    return float(evaluated(threshold)[column][measure, of])
+
+
+@pytest.mark.parametrize(
+    ("measure", "name"),
+    [
+        ("auc", "auc"),
+        ("brier", "brier"),
+        ("log_loss", "logloss"),
+        ("calibration_in_the_large", "citl"),
+        ("mcc", "mcc"),
+        ("balanced_accuracy", "bal_acc"),
+    ],
+)
+def test_a_measure_is_that_of_the_pooled_rows(measure: str, name: str) -> None:
+    """To 1e-10."""
+    assert value(measure) == pytest.approx(expected()[name], abs=1e-10)
+
+
+def test_the_area_has_the_error_of_delong() -> None:
+    """To 1e-8, as standard errors are."""
+    found = value("auc", column="standard_error")
+    assert found == pytest.approx(expected()["auc_delong_se"], abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("column", "name", "digits"),
+    [("value", "cal_intercept_slope", 1e-10), ("standard_error", "cal_se", 1e-8)],
+)
+def test_calibration_is_that_of_the_pooled_rows(column: str, name: str, digits: float) -> None:
+    """Intercept and slope with their standard errors."""
+    found = [value(f"calibration_{which}", column=column) for which in ("intercept", "slope")]
+    assert found == pytest.approx(expected()[name], abs=digits)
+
+
+def test_the_test_by_tenths_is_that_of_the_pooled_rows() -> None:
+    """Statistic and p value, with the first parts larger by one row."""
+    reference = expected()["hosmer_lemeshow_deciles"]
+    assert value("hosmer_lemeshow") == pytest.approx(reference["stat"], abs=1e-10)
+    assert value("hosmer_lemeshow_p_value") == pytest.approx(reference["p"], abs=1e-10)
+
+
+def test_the_calibration_error_is_that_of_the_pooled_rows() -> None:
+    """The reference of this one was computed in single precision."""
+    assert value("ece") == pytest.approx(expected()["ece_10_equal_width"], abs=1e-8)
+
+
+def test_the_confusion_table_is_that_of_the_pooled_rows() -> None:
+    """Cell by cell."""
+    names = ("false", "true")
+    found = [[value("confusion", of=f"{a} predicted as {b}") for b in names] for a in names]
+    assert found == expected()["confusion_0_5"]
+
+
+def test_the_net_benefit_is_that_at_the_threshold() -> None:
+    """At 0.3, as the reference has it."""
+    found = value("net_benefit", threshold=0.3)
+    assert found == pytest.approx(expected()["net_benefit_at_0_3"], abs=1e-10)

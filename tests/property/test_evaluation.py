@@ -1,0 +1,177 @@
+"""The area under the curve, and what an evaluation withholds."""
+
+from functools import reduce
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from support.regressions import regression
+from wardnet import simulate
+from wardnet.client.ask import Ask
+from wardnet.client.result import Result
+from wardnet.question.dictionary import Column, ColumnType, Dictionary
+from wardnet.statistics.evaluation import curve
+from wardnet.statistics.evaluation.asked import Judged
+from wardnet.statistics.evaluation.curve import Curve, codes
+from wardnet.statistics.method import settle
+from wardnet.sums import arrays
+
+chances = st.floats(0, 1) | st.sampled_from([0.0, 0.5, 0.5 + 2**-53, 1.0, 5e-324])
+TABLE = Dictionary(
+    "t",
+    1,
+    (
+        Column("odds", ColumnType.REAL, minimum="-16", maximum="16"),
+        Column("sick", ColumnType.BOOLEAN),
+    ),
+)
+
+
+def led(first: Curve, scores: NDArray[np.float64], truth: NDArray[np.int64]) -> Curve:
+    """Lead a curve through its rounds, the rows at two hospitals."""
+    known = first
+    while known.arrays():
+        parts = []
+        for place in (slice(0, None, 2), slice(1, None, 2)):
+            judged = Judged(truth[place], np.stack([1 - scores, scores])[:, place], None)
+            parts.append(known.finish(settle(known.local(judged))))
+        known = known.step(reduce(arrays.add, parts))
+    return known
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(chances, st.booleans()), min_size=4, max_size=60))
+def test_the_area_is_that_over_all_pairs(rows: list[tuple[float, bool]]) -> None:
+    """With DeLong's variance, ties half, however near two scores lie."""
+    scores = np.array([score for score, _ in rows])
+    truth = np.array([own for _, own in rows], np.int64)
+    known = led(curve.curve(1, of="", budget=curve.MOST_BINS, cuts=0), scores, truth)
+    assert known.counts is not None
+    found = curve.area(*known.counts)
+    own, others = scores[truth == 1][:, np.newaxis], scores[truth == 0]
+    if not own.size or not others.size:
+        assert found == (None,)
+        return
+    wins = (own > others) + 0.5 * (own == others)
+    assert found[0] == pytest.approx(wins.mean(), abs=1e-12)
+    if min(own.size, others.size) > 1:
+        variance = wins.mean(axis=1).var(ddof=1) / own.size
+        variance += wins.mean(axis=0).var(ddof=1) / others.size
+        assert found[1] == pytest.approx(np.sqrt(variance), abs=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(chances, min_size=20, max_size=80))
+def test_tenths_are_cut_where_sorting_cuts_them(scores: list[float]) -> None:
+    """A tenth ends after the rows that it would have in a sorted table, ties below the cut."""
+    values = np.array(scores)
+    truth = np.arange(values.size, dtype=np.int64) % 2
+    known = led(curve.curve(1, of="", budget=curve.MOST_BINS, cuts=10), values, truth)
+    ends = np.cumsum([len(part) for part in np.array_split(values, 10)])[:-1]
+    wanted = [int((values <= np.sort(values)[end - 1]).sum()) for end in ends]
+    found = [int((codes(values) < cut).sum()) for cut in known.thresholds()]
+    assert found == wanted
+
+
+def test_a_bin_that_is_left_holds_few_pairs() -> None:
+    """Of many rows, bins are cut until those of two scores hold a millionth of all pairs."""
+    generator = np.random.default_rng(3)
+    truth = generator.integers(0, 2, 30_000)
+    scores = 1 / (1 + np.exp(-generator.normal(truth, 1.0)))
+    known = led(curve.curve(1, of="", budget=1 << 12, cuts=0), scores, truth)
+    assert known.counts is not None
+    pairs = float((known.counts[0] * known.counts[1]).sum())
+    assert pairs <= curve.TIES * truth.sum() * (1 - truth).sum()
+    assert known.round < curve.MOST_ROUNDS
+
+
+def ask(odds: list[float], sick: list[bool], threshold: float = 0.5) -> Result:
+    """Evaluate a model that takes a column for the log odds."""
+    frame = pd.DataFrame({"odds": odds, "sick": sick})
+    model = regression(
+        "glm", {"outcome": "sick", "terms": [["odds"]]}, {"intercept": 0.0, "odds": 1.0}
+    )
+    network = simulate([frame[::2], frame[1::2]], dictionary=TABLE)
+    return network.ask(Ask("evaluate", "t", {"model": model, "threshold": threshold}))
+
+
+def told(result: Result) -> set[str]:
+    """Return the measures of which something is told."""
+    frame = result.to_frame()
+    return set(frame.measure[frame.value.notna()])
+
+
+def test_nothing_is_told_where_a_class_has_few_patients() -> None:
+    """A model that predicts one number for all would tell how many there are."""
+    odds, sick = list(np.linspace(-2, 2, 60)), [True] * 9 + [False] * 51
+    assert told(ask(odds, sick)) == set()
+    assert "auc" in told(ask(odds, [True, *sick[:-1]]))
+
+
+def test_a_confusion_table_is_told_as_a_whole_or_not_at_all() -> None:
+    """The one small cell would follow from the three others and the number of rows."""
+    odds = [1.0] * 40 + [-1.0] * 40
+    sick = [True] * 30 + [False] * 10 + [True] * 9 + [False] * 31
+    withheld = {"confusion", "sensitivity", "specificity", "precision", "f1", "mcc"}
+    few = told(ask(odds, sick))
+    assert not few & withheld
+    assert "accuracy" in few
+    sick[49] = True
+    assert withheld <= told(ask(odds, sick))
+
+
+def test_bins_that_are_withheld_hold_many_patients_together() -> None:
+    """Else the one small bin would follow from the nine others and the number of rows."""
+    odds = [-1.0] * 40 + [0.1] * 30 + [1.0] * 5
+    sick = [True, False] * 20 + [True, False] * 15 + [True, True, True, False, False]
+    frame = ask(odds, sick).to_frame()
+    rows = frame[(frame.measure == "bin_rows") & frame.value.notna()]
+    assert rows.value.tolist() == [40]
+
+
+def test_more_classes_than_two_are_compared_one_against_the_others() -> None:
+    """A forest's probabilities of three levels, and its most likely one."""
+    generator = np.random.default_rng(5)
+    x = generator.integers(0, 30, 600)
+    kind = np.array(["low", "middle", "high"])[
+        np.clip((x + generator.integers(-6, 7, 600)) // 10, 0, 2)
+    ]
+    frame = pd.DataFrame({"x": x, "kind": kind})
+    network = simulate([frame[:250], frame[250:]])
+    fitted = network.learn.forest("kind ~ x", "data", trees=3, depth=3)
+    found = network.evaluate(fitted, "data").to_frame().set_index(["measure", "of"]).value
+    chance = fitted.model.predict_proba(frame)
+    likely = fitted.model.classes_[chance.argmax(axis=1)]
+    assert found[("accuracy", "")] == pytest.approx((likely == kind).mean(), abs=1e-12)
+    own = chance[:, list(fitted.model.classes_).index("low")]
+    wins = own[kind == "low"][:, np.newaxis] - own[kind != "low"]
+    area = (wins > 0).mean() + 0.5 * (wins == 0).mean()
+    assert found[("auc", "low")] == pytest.approx(area, abs=1e-12)
+    hits = {c: ((kind == c) & (likely == c)).sum() for c in fitted.model.classes_}
+    f1 = [2 * hits[c] / ((kind == c).sum() + (likely == c).sum()) for c in hits]
+    assert found[("macro_f1", "")] == pytest.approx(np.mean(f1), abs=1e-12)
+
+
+def test_predicted_numbers_are_held_against_the_true_ones() -> None:
+    """As computed directly."""
+    generator = np.random.default_rng(8)
+    x = generator.integers(0, 50, 200)
+    y = 3 * x + generator.integers(-20, 21, 200)
+    frame = pd.DataFrame({"x": x, "y": y})
+    network = simulate([frame[:50], frame[50:]])
+    fitted = network.learn.linear("y ~ x", "data", where="x >= 10")
+    found = network.evaluate(fitted, "data").to_frame().set_index("measure").value
+    said = fitted.model.predict(frame)
+    assert found["rmse"] == pytest.approx(np.sqrt(((y - said) ** 2).mean()), rel=1e-12)
+    assert found["mae"] == pytest.approx(np.abs(y - said).mean(), rel=1e-12)
+    assert found["mean_error"] == pytest.approx((said - y).mean(), abs=1e-10)
+    r2 = 1 - ((y - said) ** 2).sum() / ((y - y.mean()) ** 2).sum()
+    assert found["r2"] == pytest.approx(r2, abs=1e-12)
+    slope, intercept = np.polyfit(said, y, 1)
+    assert found["calibration_slope"] == pytest.approx(slope, abs=1e-10)
+    assert found["calibration_intercept"] == pytest.approx(intercept, abs=1e-8)
+    assert found["correlation"] == pytest.approx(np.corrcoef(said, y)[0, 1], abs=1e-12)
