@@ -71,9 +71,9 @@ def test_sums_do_not_depend_on_the_processor(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not vector_features(), reason="this processor has only what numpy needs")
 def test_predictions_do_not_depend_on_the_processor(tmp_path: Path) -> None:
-    """Every tree model gives the same bits without vector instructions."""
+    """Every model of trees, components or clusters gives the same bits without vectors."""
     rows, models = made_up(1, rows=3000), []
-    for method in ("boosting", "forest"):
+    for method in ("boosting", "forest", "pca", "kmeans", "mixture"):
         for parameters in EXAMPLES[method]:
             answer = run(
                 ask(method, parameters, dictionary=SEVERAL_ROWS),
