@@ -9,8 +9,7 @@ from typing import TypeVar
 import pytest
 
 from support.coordinator import prepare, run, serving
-from support.examples import Parameters
-from support.model_files import long_answer, made, model_file, parts, read, stated
+from support.model_files import LINEAR, long_answer, made, model_file, parts, read, stated
 from support.pki import TestNetwork
 from wardnet.audit import log
 from wardnet.audit.entry import EventType
@@ -26,7 +25,6 @@ from wardnet_coordinator.settings import CoordinatorSettings
 T = TypeVar("T")
 
 NAME = "smokers-1"
-LINEAR: Parameters = {"outcome": "weight", "terms": [["age"], ["lab"]]}
 
 
 async def ask(address: str, who: Credentials, call: Callable[[Models], T]) -> T:

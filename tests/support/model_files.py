@@ -35,6 +35,8 @@ LOGISTIC: Final[Parameters] = {
     "family": "logistic",
 }
 
+LINEAR: Final[Parameters] = {"outcome": "weight", "terms": [["age"], ["lab"]]}
+
 SMALLER: Final[Parameters] = {**LOGISTIC, "terms": [["age"], ["stage"]]}
 
 WORDS: Final = Statement(

@@ -28,6 +28,7 @@ from wardnet_node.cli.dataset import dataset
 from wardnet_node.cli.desk import desk
 from wardnet_node.cli.key import keys
 from wardnet_node.cli.log import log
+from wardnet_node.cli.model import model, predict
 from wardnet_node.cli.notify import notify
 from wardnet_node.cli.place import Place
 from wardnet_node.cli.share import share
@@ -47,6 +48,7 @@ RECOVERY: Final = (
     sections={
         "Begin and serve": ("init", "serve", "config", "notify"),
         "Data": ("dataset", "consent", "share", "vault"),
+        "Models": ("model", "predict"),
         "Decide": ("steward", "book", "study", "auditor", "desk"),
         "Look back and take back": ("log", "usage", "key", "unlock"),
     },
@@ -149,3 +151,5 @@ main.add_command(auditor)
 main.add_command(usage)
 main.add_command(unlock)
 main.add_command(notify)
+main.add_command(model)
+main.add_command(predict)

@@ -14,6 +14,7 @@ from wardnet_node.desk.decide import Decisions
 from wardnet_node.desk.grants import Grants, question_key
 from wardnet_node.desk.shares.shares import Shares
 from wardnet_node.desk.stewards import Stewards
+from wardnet_node.models.installed import Installed
 from wardnet_node.settings import NodeSettings
 from wardnet_node.sharing.giving.consent import Consent
 from wardnet_node.sharing.giving.owner import Owner
@@ -109,6 +110,12 @@ class Place:
         """Open the vault."""
         with self.catalog() as catalog:
             yield Vault(self.home, self.keystore, catalog, member=self.credentials.member)
+
+    @contextmanager
+    def models(self) -> Iterator[Installed]:
+        """Open the installed models."""
+        with self.catalog() as catalog:
+            yield Installed(catalog, credentials=self.credentials)
 
     @contextmanager
     def consent(self) -> Iterator[Consent]:

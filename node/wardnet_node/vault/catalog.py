@@ -22,7 +22,7 @@ from wardnet_node import usage
 from wardnet_node.desk.shares import moments
 from wardnet_node.desk.shares import store as shares
 from wardnet_node.notify import queue as notifications
-from wardnet_node.vault import consent, received
+from wardnet_node.vault import consent, models, received
 from wardnet_node.vault.disk import disk_errors
 
 if TYPE_CHECKING:
@@ -212,6 +212,7 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
     (*received.SCHEMA, *moments.SCHEMA),
     search.BY_RECIPIENT,
     usage.SHARED,
+    models.SCHEMA,
 )
 """Each brings a catalog from one version to the next; they are only ever added to."""
 

@@ -7,12 +7,13 @@ from typing import Final
 import click
 
 from wardnet.client.cli_connect import connected, show_listing
-from wardnet.client.models import Words, read_bytes
+from wardnet.client.models import Words
 from wardnet.client.remote import RemoteNetwork
 from wardnet.command import json_option, print_json, print_record
 from wardnet.identity.files import write_private
 from wardnet.model.card import card as card_of
 from wardnet.model.card import markdown, summary
+from wardnet.model.file import read_bytes
 from wardnet.model.package import Package
 
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)

@@ -15,7 +15,7 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.model import file as files
 from wardnet.model import package as packages
 from wardnet.model import statement as statements
-from wardnet.model.file import SUFFIX, Answered, Parts
+from wardnet.model.file import Answered, Parts, is_path, read_bytes
 from wardnet.model.package import Package, check_called
 from wardnet.model.statement import Statement
 from wardnet.transport.models import ListedModel, Models
@@ -185,28 +185,6 @@ def worded(words: Words, facts: Mapping[str, object]) -> Statement:
         )
         raise WardnetError(
             Reason.PARAMETER_INVALID, method="A model", parameter=f"its {field}", rule=rule
-        ) from error
-
-
-def is_path(named: str) -> bool:
-    """Say whether somebody means a file and not a published model."""
-    return named.endswith(SUFFIX) or Path(named).exists()
-
-
-def read_bytes(path: Path) -> bytes:
-    """Return the bytes of a model's file; of one that is too long only the beginning.
-
-    Raises
-    ------
-    WardnetError
-        `FILE_UNREADABLE`.
-    """
-    try:
-        with path.open("rb") as file:
-            return file.read(files.MAXIMUM_BYTES + 1)
-    except OSError as error:
-        raise WardnetError(
-            Reason.FILE_UNREADABLE, file=str(path), rule=error.strerror or "it is no file"
         ) from error
 
 

@@ -5,6 +5,7 @@ as text, certificates and signatures as hexadecimal digits: a file has one spell
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Final, Literal, NoReturn, TypeAlias
 
 from pydantic import Field, StringConstraints, TypeAdapter
@@ -146,6 +147,28 @@ def parse(data: bytes) -> Parts:
         model=_from_answered(file.model),
         evaluations=tuple(map(_from_answered, file.evaluations)),
     )
+
+
+def is_path(named: str) -> bool:
+    """Say whether somebody means a file and not a published model."""
+    return named.endswith(SUFFIX) or Path(named).exists()
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of a model's file; of one that is too long only the beginning.
+
+    Raises
+    ------
+    WardnetError
+        `FILE_UNREADABLE`.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(MAXIMUM_BYTES + 1)
+    except OSError as error:
+        raise WardnetError(
+            Reason.FILE_UNREADABLE, file=str(path), rule=error.strerror or "it is no file"
+        ) from error
 
 
 def check_size(size: int) -> None:

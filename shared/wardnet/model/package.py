@@ -22,7 +22,7 @@ from wardnet.identity.member import Member, Role
 from wardnet.model import file as files
 from wardnet.model import statement as statements
 from wardnet.model.file import Answered
-from wardnet.model.signed import NO_PINS, verify_answer, verify_dictionary
+from wardnet.model.signed import NO_PINS, keys_of, verify_answer, verify_dictionary
 from wardnet.model.statement import Statement, check_name
 from wardnet.question import query as queries
 from wardnet.question.answer import Answer, Table
@@ -74,6 +74,8 @@ class Package:
         The question and the answer that is the model.
     evaluations : tuple of Asked
         How well it predicts.
+    keys : Mapping of str to str
+        By hospital: fingerprint of the key that it has signed the answer with.
     """
 
     digest: str
@@ -82,6 +84,7 @@ class Package:
     dictionary: Dictionary
     asked: Asked
     evaluations: tuple[Asked, ...]
+    keys: Mapping[str, str]
 
     def model(self) -> Model:
         """Return what predicts.
@@ -153,7 +156,15 @@ def read(data: bytes, *, trust: Trust, at: datetime, pins: Mapping[str, str] = N
             _evaluation(each, asked, researcher, trust=trust, at=at, pins=pins)
             for each in parts.evaluations
         )
-    return Package(canonical.digest(data), researcher, statement, dictionary, asked, evaluations)
+    return Package(
+        canonical.digest(data),
+        researcher,
+        statement,
+        dictionary,
+        asked,
+        evaluations,
+        {member.id: key for member, key in keys_of(parts.model.answer).items()},
+    )
 
 
 def check_called(package: Package, name: str) -> Package:

@@ -117,11 +117,17 @@ def check_pinned(envelope: Envelope, pins: Mapping[str, str]) -> None:
     WardnetError
         `SIGNATURE_INVALID`, naming the member.
     """
-    for signature in envelope.signatures:
-        leaf = signature.certificates[0]
-        member, key = leaf_member(read_certificate(leaf), usage=Usage.SIGNING), key_of(leaf)
+    for member, key in keys_of(envelope).items():
         if pins.get(member.uri, key) != key:
             _refuse(f"{member.id} has signed with another key than the one that you have pinned")
+
+
+def keys_of(envelope: Envelope) -> Mapping[Member, str]:
+    """Return who has signed a verified envelope, and the fingerprint of the key."""
+    leaves = [signature.certificates[0] for signature in envelope.signatures]
+    return {
+        leaf_member(read_certificate(leaf), usage=Usage.SIGNING): key_of(leaf) for leaf in leaves
+    }
 
 
 def _refuse(rule: str) -> NoReturn:

@@ -1,0 +1,1 @@
+"""Models in use at a hospital: who installed them, and predictions of its own patients."""
