@@ -67,3 +67,19 @@ def test_bins_that_six_digits_do_not_tell_apart_keep_their_names() -> None:
 def test_other_tables_are_printed_as_they_are() -> None:
     """Only what reads better is rearranged."""
     assert printed(bins(1.0, 2.0), method="summary") == bins(1.0, 2.0)
+
+
+def test_facts_of_all_rows_leave_no_dashes_under_the_clusters() -> None:
+    """A dash would say that a number is missing; withheld tables keep theirs."""
+    table = Table(
+        keys=("part", "term"),
+        values=("all", "1"),
+        rows=(("mean", "age", 50.0, 40.0), ("fit", "n", 100, None)),
+    )
+    assert printed(table, method="kmeans").rows == (
+        ("mean", "age", 50.0, 40.0),
+        ("fit", "n", 100, ""),
+    )
+    held = Withheld(cell={"part": "fit", "term": "n"}, columns=("all", "1"), rule=SMALL)
+    hidden = Table(table.keys, table.values, (("fit", "n", None, None),), (held,))
+    assert printed(hidden, method="kmeans") == hidden

@@ -1,4 +1,4 @@
-"""Tables as they are printed: a cross-table across the page, bins by their edges."""
+"""Tables as they are printed: a cross-table across the page, bins by their edges, no empty dashes."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,8 +14,16 @@ def printed(table: Table, *, method: str) -> Table:
             return _crossed(table)
         case "histogram":
             return _binned(table)
+        case "pca" | "kmeans" | "mixture":
+            return table if table.withheld else _blank(table)
         case _:
             return table
+
+
+def _blank(table: Table) -> Table:
+    """Return nothing where a fact is of all rows and not of each part, or the other way round."""
+    rows = (tuple("" if cell is None else cell for cell in row) for row in table.rows)
+    return replace(table, rows=tuple(rows))
 
 
 def _crossed(table: Table) -> Table:
