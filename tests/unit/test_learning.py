@@ -208,6 +208,8 @@ def test_adaptive_steps_are_those_of_the_paper(algorithm: str) -> None:
 def test_an_update_is_clipped_to_its_norm() -> None:
     """A hospital whose update has norm a million moves the model by no more than the bound."""
     assert np.linalg.norm(clipped(np.full(4, 5e5), 2.0)) == pytest.approx(2.0)
+    with np.errstate(over="ignore"):
+        assert np.isnan(clipped(np.full(4, 1e200), 2.0)).all()
     rows = table(100)
     rows["y"] = 500.0
     common: dict[str, Any] = {**PLAIN, "outcome": "y", "estimator": "SGDRegressor", "rounds": 1}

@@ -8,11 +8,12 @@ from typing import Final
 import numpy as np
 
 from wardnet.errors import Reason, WardnetError
+from wardnet.learning.curve import Size
 from wardnet.learning.inputs import Input
 from wardnet.learning.learned import without_model
 from wardnet.learning.optimiser import first
 from wardnet.learning.plan import Plan
-from wardnet.learning.rounds import USABLE, Learning, Size
+from wardnet.learning.rounds import USABLE, Learning
 from wardnet.learning.scaling import mean_and_sd, powers, scaling
 from wardnet.privacy.rules import DisclosureRules, GuardTotals
 from wardnet.question.answer import Table
@@ -104,8 +105,8 @@ class Measuring:
             impute=plan.given.missing == "mean",
         )
         size = Size(int(rows[0]), int(rows[1:].sum()), int(total[HOSPITALS][0]))
-        measured = arrays.digest(total)
-        return Learning(plan, self.rules, size, found, target, measured, first(plan))
+        basis = arrays.digest(total)
+        return Learning(plan, self.rules, size, found, target, basis, first(plan))
 
     def _target(self, measured: Sequence[int]) -> tuple[float, float]:
         """Return mean and standard deviation of an outcome of numbers; 0 and 1 for classes."""

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
-from math import ceil, log2, sqrt
+from math import ceil, log2
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wardnet.errors import Reason, WardnetError
+from wardnet.learning.curve import LOSSES, TRAINING, VALIDATION, Point, Size, measured
 from wardnet.learning.learned import learned, without_model
 from wardnet.learning.optimiser import Shared, take
 from wardnet.learning.plan import Plan
@@ -20,8 +20,6 @@ from wardnet.question.answer import Table
 from wardnet.question.rows import Rows
 from wardnet.statistics.kept import kept
 from wardnet.statistics.method import Part
-from wardnet.statistics.rounding import nearest
-from wardnet.sums.accumulate import BLOCK, MAXIMUM_ROWS
 from wardnet.sums.arrays import ArraySpec, Sums
 
 USABLE: Final = "usable"
@@ -29,33 +27,14 @@ USABLE: Final = "usable"
 
 UPDATE: Final = "update"
 CONTROL: Final = "control"
-TRAINING: Final = "training"
-VALIDATION: Final = "validation"
 
 _VECTOR_BITS: Final = 48
 """No entry of a hospital's weighted update is above `2**48`: a total is then below `2**59`."""
-
-_LOSS_UNIT: Final = 30
-_LARGEST_LOSS: Final = 1 << 20
-_LOSSES: Final = MAXIMUM_ROWS * _LARGEST_LOSS << _LOSS_UNIT
 
 DIVERGED: Final = "learning diverged: take a smaller learning rate"
 
 Vector: TypeAlias = NDArray[np.float64]
 Matrix: TypeAlias = NDArray[np.float64]
-
-
-Point: TypeAlias = tuple[str, float, float | None, float | None]
-"""A round's number, loss, loss on the rows aside, and accuracy (None where withheld) or error."""
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """Hold how many rows are trained on and validated on, and how many hospitals train."""
-
-    trained: int
-    validated: int
-    hospitals: int
 
 
 @dataclass(frozen=True)
@@ -68,7 +47,7 @@ class Learning:
         What is learned from what.
     target : tuple of float
         What is subtracted from an outcome of numbers, and what that is divided by.
-    measured : str
+    basis : str
         Digest of the total that the scaling follows from.
     shared : Shared
         What all hospitals know.
@@ -84,7 +63,7 @@ class Learning:
     size: Size
     scaling: Scaling
     target: tuple[float, float]
-    measured: str
+    basis: str
     shared: Shared
     curve: tuple[Point, ...] = ()
     best: tuple[int, Vector] | None = None
@@ -100,9 +79,9 @@ class Learning:
 
     def arrays(self) -> Sequence[ArraySpec]:
         """Declare losses, hits and who diverged; the weighted update, and scaffold's control."""
-        specs = [ArraySpec(TRAINING, (1, 3), _LOSSES, USABLE)]
+        specs = [ArraySpec(TRAINING, (1, 3), LOSSES, USABLE)]
         if self.size.validated:
-            specs.append(ArraySpec(VALIDATION, (1, 2), _LOSSES, USABLE))
+            specs.append(ArraySpec(VALIDATION, (1, 2), LOSSES, USABLE))
         if self._last:
             return specs
         names = (UPDATE, CONTROL) if self.plan.given.algorithm == "scaffold" else (UPDATE,)
@@ -120,10 +99,10 @@ class Learning:
             vectors = {} if self._last else self._vectors(ours, own)
             diverged = not all(np.isfinite(vector).all() for vector in (own, *vectors.values()))
             part: dict[str, NDArray[Any]] = {
-                TRAINING: np.array([[*self._measured(own, ours), int(diverged)]], np.object_)
+                TRAINING: np.array([[*ours.measured(own), int(diverged)]], np.object_)
             }
             if self.size.validated:
-                part[VALIDATION] = np.array([self._measured(own, others)], np.object_)
+                part[VALIDATION] = np.array([others.measured(own)], np.object_)
         weight = 0.0 if diverged else self._weight(len(ours.x)) * 2.0**self._unit
         for name, vector in vectors.items():
             weighted = np.zeros(vector.size) if diverged else vector * weight
@@ -132,7 +111,8 @@ class Learning:
 
     def step(self, total: Sums) -> "Learning | Table":
         """Take the mean update; end after the last round, or when nothing gets better."""
-        point = self._point(total)
+        unit = None if self.plan.outcome.classes else self.target[1]
+        point = measured(total, self.size, number=len(self.curve), unit=unit, rules=self.rules)
         curve = (*self.curve, point)
         if total[TRAINING][0, 2] or not np.isfinite(self.shared.weights).all():
             return without_model(self.plan, DIVERGED, self.curve)
@@ -151,7 +131,7 @@ class Learning:
         given = self.plan.given
         return (
             "seen",
-            self.measured,
+            self.basis,
             (given.outcome, given.features, given.missing, given.standardise),
             (given.validation_share, given.seed),
         )
@@ -183,33 +163,6 @@ class Learning:
             return 1.0 / self.size.hospitals if rows else 0.0
         return rows / self.size.trained
 
-    def _measured(self, weights: Vector, on: Trainee) -> list[int]:
-        """Return the sum of the losses on the grid, and how many classes are hit."""
-        outputs = self.plan.network.outputs(weights, on.x)
-        losses = np.nan_to_num(
-            self.plan.network.losses(outputs, on.targets), nan=_LARGEST_LOSS, posinf=_LARGEST_LOSS
-        )
-        whole = np.rint(np.minimum(losses, _LARGEST_LOSS) * 2.0**_LOSS_UNIT).astype(np.int64)
-        places = range(0, whole.size, BLOCK)
-        loss = sum(int(whole[first : first + BLOCK].sum()) for first in places)
-        return [loss, int(np.count_nonzero(self.plan.hits(outputs, on.targets)))]
-
-    def _point(self, total: Sums) -> Point:
-        """Return the round's row of the curve."""
-        loss, hits, diverged = (int(number) for number in total[TRAINING][0])
-        rows, mean = self.size.trained, _mean_loss(loss, self.size.trained)
-        aside = None
-        if self.size.validated:
-            loss, hits = (int(number) for number in total[VALIDATION][0])
-            rows, aside = self.size.validated, _mean_loss(loss, self.size.validated)
-        if not (0 <= hits <= rows and loss >= 0 and diverged >= 0):
-            raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="more hits than rows")
-        metric: float | None = self.target[1] * sqrt(2.0 * (mean if aside is None else aside))
-        if self.plan.outcome.classes:
-            small = self.rules.too_small(np.array([hits, rows - hits])).any()
-            metric = None if small else hits / rows
-        return str(len(self.curve)), mean, aside, metric
-
     def _better(self, point: Point) -> tuple[int, Vector] | None:
         """Return the best round so far, where training may end early."""
         if not self.plan.given.patience:
@@ -235,7 +188,3 @@ class Learning:
             scaling=self.scaling,
             target=self.target,
         )
-
-
-def _mean_loss(total: int, rows: int) -> float:
-    return nearest(Fraction(total, rows << _LOSS_UNIT))

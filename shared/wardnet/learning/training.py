@@ -9,9 +9,14 @@ from numpy.typing import NDArray
 
 from wardnet.learning.optimiser import Shared
 from wardnet.learning.plan import Plan
+from wardnet.sums.accumulate import BLOCK
 
 Vector: TypeAlias = NDArray[np.float64]
 Matrix: TypeAlias = NDArray[np.float64]
+
+LOSS_UNIT: Final = 30
+LARGEST_LOSS: Final = 1 << 20
+"""A row's loss counts as no more, so that those of a block fit a word."""
 
 _GRADIENT_ROWS: Final = 1 << 14
 """Rows whose gradient is computed at once, so that a whole table's fits in memory."""
@@ -68,6 +73,15 @@ class Trainee:
             total += share * network.gradient(weights, self.x[piece], self.targets[piece])
         return clipped(total, self.plan.given.clip)
 
+    def measured(self, weights: Vector) -> list[int]:
+        """Return the sum of the losses in units of `2**-LOSS_UNIT`, and how many rows are hit."""
+        network = self.plan.network
+        outputs = network.outputs(weights, self.x)
+        losses = np.nan_to_num(network.losses(outputs, self.targets), nan=np.inf)
+        whole = np.rint(np.minimum(losses, LARGEST_LOSS) * 2.0**LOSS_UNIT).astype(np.int64)
+        sums = (whole[at : at + BLOCK].sum() for at in range(0, whole.size, BLOCK))
+        return [sum(map(int, sums)), int(np.count_nonzero(self.plan.hits(outputs, self.targets)))]
+
     def _trained(
         self, start: Vector, moving: NDArray[np.bool_], number: int, *, pull: Vector | None
     ) -> Vector:
@@ -105,6 +119,8 @@ class Trainee:
 
 
 def clipped(update: Vector, bound: float) -> Vector:
-    """Return an update, made as much shorter as its Euclidean norm exceeds the bound."""
+    """Return an update, as much shorter as its Euclidean norm exceeds the bound; NaN if endless."""
     norm = float(np.sqrt(update @ update))
+    if not np.isfinite(norm):
+        return np.full(update.size, np.nan)
     return update if norm <= bound else update * (bound / norm)
