@@ -263,6 +263,8 @@ def test_what_a_method_does_not_take_is_refused_by_name(
         ("linear", {"outcome": "X", "terms": [["age"]]}),
         ("linear", {"outcome": "age", "terms": [["sex"], ["X"], ["sex", "X"]]}),
         ("glm", {"outcome": "X", "terms": [["age"]], "family": "poisson"}),
+        ("fedavg", {"outcome": "X", "features": ["age"]}),
+        ("fedavg", {"outcome": "smoker", "features": ["age", "X"]}),
         ("pca", {"columns": ["age", "X"]}),
         ("kmeans", {"columns": ["X"], "clusters": 2}),
         ("mixture", {"columns": ["X"], "components": 2}),
