@@ -1,4 +1,4 @@
-"""Tables as they are printed: a cross-table across the page, bins by their edges, no empty dashes."""
+"""Tables as they are printed: cross-tables across the page, bins by edges, no empty dashes."""
 
 from collections.abc import Mapping
 from dataclasses import replace
