@@ -126,9 +126,13 @@ class Factor:
         if self.level is not None:
             return np.equal(Groups((self.column,)).index(rows), self.level).astype(np.float64)
         values: NDArray[np.float64] = rows.columns[self.column.name].astype(np.float64)
-        factor = 1 / self.scale if self.column.cells is None else Fraction(1, 1 << self.bits)
-        values *= float(factor)
+        values *= self._to_scaled
         return values
+
+    @cached_property
+    def _to_scaled(self) -> float:
+        """Return by what a code, or a value off the grid, is multiplied."""
+        return float(1 / self.scale if self.column.cells is None else Fraction(1, 1 << self.bits))
 
 
 @dataclass(frozen=True)
@@ -155,8 +159,9 @@ class Regressor:
 
     def entries(self, rows: Rows) -> NDArray[np.float64]:
         """Return t of every row, shape (rows.size,)."""
-        parts = (factor.entries(rows) for factor in self.factors)
-        return reduce(np.multiply, parts, np.ones(rows.size))
+        if not self.factors:
+            return np.ones(rows.size)
+        return reduce(np.multiply, (factor.entries(rows) for factor in self.factors))
 
     def in_scaled(
         self, way: Callable[[Factor], Way] = attrgetter("way")

@@ -130,10 +130,13 @@ class Logistic(Family):
 
     def terms(self, eta: Numbers, y: Numbers) -> tuple[Numbers, Numbers, Numbers]:
         """Return `m (1 - m)`, `y - m` and `log m` or `log(1 - m)`."""
-        mean = sigmoid(eta)
-        against = np.where(y > 0, -eta, eta)
-        missed = np.maximum(against, 0.0) + log(1.0 + exp(-np.abs(eta)))
-        return mean * (1.0 - mean), y - mean, -missed[np.newaxis]
+        size = np.abs(eta)
+        odds = exp(-size)  # of the level that is less likely
+        likely = 1.0 / (1.0 + odds)
+        less = odds * likely
+        mean = np.where(eta > 0, likely, less)
+        missed = np.where((eta > 0) == (y > 0), 0.0, size) + log(1.0 + odds)
+        return likely * less, y - mean, -missed[np.newaxis]
 
     @property
     def classes(self) -> tuple[str, ...]:

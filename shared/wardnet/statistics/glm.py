@@ -116,20 +116,21 @@ class Glm(Method[Asked, State]):
         """Add up a batch's terms."""
         asked, scales = state.asked, state.scales
         size = len(asked.design.regressors)
-        information = no_products(size, size + 1)
-        likelihood = no_products(1, asked.family.facts)
+        limbs = no_products(size, size + 1 + asked.family.facts)
         (factor,) = asked.family.outcome.factors
+        scale = [scales.weight, scales.residual, *scales.facts]
+        weights, residuals, *kernels = (float(1 / each) for each in scale)
         for _, entries in asked.design.blocks(rows):
             x, y = entries[:size], entries[size] * float(factor.scale) + float(factor.origin)
             weight, residual, facts = asked.family.terms(predictor(state.scaled, x), y)
-            weighted = np.vstack([x * (weight / float(scales.weight)), residual[np.newaxis]])
-            weighted[size] /= float(scales.residual)
-            facts /= np.array([[float(scale)] for scale in scales.facts])
+            terms = np.empty((limbs.shape[2], x.shape[1]))
+            np.multiply(x, weight * weights, out=terms[:size])
+            np.multiply(residual, residuals, out=terms[size])
+            np.multiply(facts, np.array(kernels)[:, np.newaxis], out=terms[size + 1 :])
             regressors = cut(x, slices=asked.design.slices[:size])
-            information += products(regressors, cut(weighted, slices=[MOST_SLICES] * (size + 1)))
-            ones = cut(x[:1], slices=[1])
-            likelihood += products(ones, cut(facts, slices=[MOST_SLICES] * len(facts)))
-        return {INFORMATION: information, LIKELIHOOD: likelihood}
+            limbs += products(regressors, cut(terms, slices=[MOST_SLICES] * len(terms)))
+        # The intercept's products with the facts are their sums.
+        return {INFORMATION: limbs[:, :, : size + 1], LIKELIHOOD: limbs[:, :1, size + 1 :]}
 
     def finish(self, state: State, part: Part) -> Sums:
         """Turn limbs into integers."""

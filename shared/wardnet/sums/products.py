@@ -12,6 +12,7 @@ Ozaki, Ogita, Oishi, Rump (2012), Error-free transformations of matrix multiplic
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise, starmap
 from typing import Final
 
 import numpy as np
@@ -32,14 +33,26 @@ class Sliced:
 
     Parameters
     ----------
-    digits : tuple of ndarray of float64, shape (columns with that slice, rows)
-        Whole numbers, at most `2**20` in magnitude.
+    digits : ndarray of float64, shape (slices, rows)
+        The s-th slice of an entry: a multiple of `2**(-20 s)`, by at most `2**20` in magnitude.
     columns : tuple of ndarray of intp
         Which columns have a first slice (all), a second, a third.
     """
 
-    digits: tuple[NDArray[np.float64], ...]
+    digits: NDArray[np.float64]
     columns: tuple[NDArray[np.intp], ...]
+
+    @property
+    def scales(self) -> NDArray[np.float64]:
+        """Return what makes each slice whole, shape (slices,)."""
+        levels = np.arange(1, 1 + len(self.columns))
+        return np.ldexp(1.0, np.repeat(DIGIT * levels, [at.size for at in self.columns]))
+
+    @property
+    def places(self) -> list[slice]:
+        """Return where the first slices stand among all, where the second, the third."""
+        ends = np.cumsum([0, *(at.size for at in self.columns)]).tolist()
+        return list(starmap(slice, pairwise(ends)))
 
 
 def cut(entries: NDArray[np.float64], *, slices: Sequence[int]) -> Sliced:
@@ -54,15 +67,18 @@ def cut(entries: NDArray[np.float64], *, slices: Sequence[int]) -> Sliced:
     """
     needed = np.asarray(slices)
     columns = tuple(np.flatnonzero(needed >= level) for level in range(1, int(needed.max()) + 1))
-    digits: list[NDArray[np.float64]] = []
-    rest = entries
-    for level in range(1, 1 + len(columns)):
-        rest = rest[needed[needed >= level - 1] >= level] if level > 1 else rest
+    digits = np.empty((int(needed.sum()), entries.shape[1]))
+    rest, first = entries, 0
+    for level, at in enumerate(columns, start=1):
         sigma = 1.5 * 2.0 ** (52 - DIGIT * level)
-        rounded = (rest + sigma) - sigma
-        digits.append(rounded * 2.0 ** (DIGIT * level))
-        rest = rest - rounded
-    return Sliced(tuple(digits), columns)
+        rounded = digits[first : first + at.size]
+        np.add(rest, sigma, out=rounded)
+        rounded -= sigma
+        if level < len(columns):
+            more = needed[at] > level
+            rest = rest - rounded if more.all() else rest[more] - rounded[more]
+        first += at.size
+    return Sliced(digits, columns)
 
 
 def no_products(left: int, right: int) -> NDArray[np.int64]:
@@ -84,9 +100,12 @@ def products(left: Sliced, right: Sliced) -> NDArray[np.int64]:
         Limbs for `whole`; those of `2**23` blocks can be added before any of them wraps.
     """
     limbs = no_products(left.columns[0].size, right.columns[0].size)
-    for one, (rows, at) in enumerate(zip(left.digits, left.columns, strict=True), start=1):
-        for two, (others, to) in enumerate(zip(right.digits, right.columns, strict=True), start=1):
-            limbs[one + two][np.ix_(at, to)] += (rows @ others.T).astype(np.int64)
+    exact = left.digits @ right.digits.T
+    exact *= left.scales[:, np.newaxis] * right.scales
+    counted = exact.astype(np.int64)
+    for one, (rows, at) in enumerate(zip(left.places, left.columns, strict=True), start=1):
+        for two, (others, to) in enumerate(zip(right.places, right.columns, strict=True), start=1):
+            limbs[one + two][np.ix_(at, to)] += counted[rows, others]
     for level in range(2 * MOST_SLICES, 0, -1):
         limbs[level - 1] += limbs[level] >> DIGIT
         limbs[level] &= (1 << DIGIT) - 1
