@@ -13,9 +13,10 @@ from click.testing import CliRunner
 from wardnet import simulate
 from wardnet.client.cli import main
 from wardnet.client.cli_learn import learn
+from wardnet.client.cli_validate import cross_validate_model
 from wardnet.client.learn import Learn
 from wardnet.errors import Reason, WardnetError
-from wardnet.learning.plan import Parameters as Training
+from wardnet.learning.parameters import Parameters as Training
 from wardnet.simulation import SimulatedNetwork
 from wardnet.statistics.glm import Parameters as Glm
 from wardnet.statistics.linear import Parameters as Linear
@@ -202,3 +203,34 @@ def test_every_model_has_its_command() -> None:
         shown = CliRunner().invoke(main, ["learn", kind, "--help"])
         assert shown.exit_code == 0
         assert "DATASET FORMULA" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["cross-validate", "heart", "a ~ b"], "Missing option '--model'"),
+        (["cross-validate", "heart", "a ~ b", "--model", "forest", "--set", "trees"], "depth=3"),
+        (["search", "heart", "a ~ b", "--model", "forest"], "Missing option '--try'"),
+        (["plot", "3f9a21"], "Missing argument 'FILE'"),
+    ],
+)
+def test_a_validation_that_is_not_said_whole_is_a_usage_error(
+    words: list[str], sentence: str
+) -> None:
+    """Before the network is opened."""
+    done = CliRunner().invoke(main, ["learn", *words])
+    assert done.exit_code == 2
+    assert sentence in done.stderr
+
+
+def test_settings_are_read_as_json_or_as_text() -> None:
+    """Numbers are numbers, and words need no quotes."""
+    option = next(each for each in cross_validate_model.params if each.name == "settings")
+    context = click.Context(cross_validate_model)
+    given = ("trees=50", "learning_rate=0.1", "algorithm=fedprox", "standardise=false")
+    assert option.process_value(context, given) == {
+        "trees": 50,
+        "learning_rate": 0.1,
+        "algorithm": "fedprox",
+        "standardise": False,
+    }

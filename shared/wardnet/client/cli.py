@@ -13,6 +13,7 @@ from wardnet.client.cli_model import model
 from wardnet.client.cli_query import query
 from wardnet.client.cli_structure import STRUCTURE
 from wardnet.client.cli_study import study
+from wardnet.client.cli_validate import VALIDATION
 from wardnet.client.remote import RemoteNetwork
 from wardnet.command import (
     Command,
@@ -134,6 +135,8 @@ main.add_command(study)
 for structure in STRUCTURE:
     query.add_command(structure)
 main.add_command(query)
+for validation in VALIDATION:
+    learn.add_command(validation)
 main.add_command(learn)
 main.add_command(model)
 main.add_command(audit)

@@ -11,7 +11,7 @@ from wardnet.client.ask import Parameters
 from wardnet.client.cli_query import asking
 from wardnet.client.formulas import FORMULA
 from wardnet.learning.network import Activation
-from wardnet.learning.plan import Algorithm
+from wardnet.learning.parameters import Algorithm
 
 Description: TypeAlias = Callable[..., Parameters]
 Option: TypeAlias = Callable[[Description], Description]
@@ -58,10 +58,10 @@ shrinkage: Final = _options(
 @formula_argument
 @shrinkage
 def linear(**given: JsonValue) -> Parameters:
-    """Explain a number of DATASET by other columns.
+    """Explain a number by other columns.
 
-    FORMULA may hold a:b (an interaction), a * b (both and their interaction) and C(stage), which
-    takes whole numbers by their levels.
+    All of DATASET. FORMULA may hold a:b (an interaction), a * b (both and their interaction) and
+    C(stage), which takes whole numbers by their levels.
     """
     return given
 
@@ -71,9 +71,9 @@ def linear(**given: JsonValue) -> Parameters:
 @formula_argument
 @shrinkage
 def logistic(**given: JsonValue) -> Parameters:
-    """Explain which of two levels an outcome of DATASET has by other columns.
+    """Explain which of two levels an outcome has.
 
-    FORMULA is as `linear` takes it.
+    By other columns of DATASET; FORMULA is as `linear` takes it.
     """
     return {**given, "family": "logistic"}
 
@@ -83,9 +83,9 @@ def logistic(**given: JsonValue) -> Parameters:
 @formula_argument
 @shrinkage
 def poisson(**given: JsonValue) -> Parameters:
-    """Explain a count of DATASET by other columns.
+    """Explain a count by other columns.
 
-    FORMULA is as `linear` takes it.
+    All of DATASET; FORMULA is as `linear` takes it.
     """
     return {**given, "family": "poisson"}
 
@@ -110,7 +110,10 @@ seed: Final = _number("--seed", 0, "Of everything that is drawn.")
 @_number("--column-share", 1.0, "Share of features that each tree sees.")
 @seed
 def boosting(**given: JsonValue) -> Parameters:
-    """Boost trees that predict a number or a class of DATASET."""
+    """Boost trees; each corrects those before it.
+
+    They predict a number or a class of DATASET.
+    """
     return given
 
 
@@ -122,7 +125,10 @@ def boosting(**given: JsonValue) -> Parameters:
 @_number("--split-features", None, "How many features a split chooses from.")
 @seed
 def forest(**given: JsonValue) -> Parameters:
-    """Grow a random forest that predicts a number or a class of DATASET."""
+    """Grow a random forest; each tree sees a bag of rows.
+
+    It predicts a number or a class of DATASET.
+    """
     return given
 
 
@@ -184,5 +190,8 @@ def _whole_numbers(
 )
 @seed
 def fedavg(**given: JsonValue) -> Parameters:
-    """Train a linear model or a small network on DATASET, hospitals by turns."""
+    """Train a linear model or a small network by turns.
+
+    In each round every hospital trains on its rows of DATASET, and the updates are averaged.
+    """
     return given

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -15,6 +15,8 @@ from wardnet.client.result import Result
 from wardnet.command import json_option, print_json
 from wardnet.question.cohort import Term
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 
 def to_names(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> list[str]:
     """Return names that stand one by one, or separated by commas."""
@@ -24,11 +26,18 @@ def to_names(_context: click.Context, _option: click.Parameter, values: Sequence
 def to_numbers(
     _context: click.Context, _option: click.Parameter, value: str | None
 ) -> list[float] | None:
+    """Return numbers that are separated by commas."""
     try:
         return None if value is None else [float(number) for number in value.split(",")]
     except ValueError:
         message = "takes numbers separated by commas."
         raise click.BadParameter(message) from None
+
+
+def _names_or_none(
+    context: click.Context, option: click.Parameter, values: Sequence[str]
+) -> list[str] | None:
+    return to_names(context, option, values) or None
 
 
 def _condition(_context: click.Context, _option: click.Parameter, value: str | None) -> Term | None:
@@ -45,6 +54,31 @@ def query() -> None:
     """Ask, or look after what was asked."""
 
 
+def whose(command: F) -> F:
+    """Add the options that say whose rows a question is about, and who is asked."""
+    for option in reversed(_WHOSE):
+        command = option(command)
+    return command
+
+
+_WHOSE: Final = (
+    click.option("--where", callback=_condition, help="Whose rows, e.g. 'age >= 40'."),
+    click.option(
+        "--hospitals",
+        multiple=True,
+        callback=_names_or_none,
+        metavar="NAMES",
+        help="Who is asked; by default all that hold the dataset and agreed to the study.",
+    ),
+    click.option("--min-hospitals", type=int, help="Fewest hospitals an answer may rest on."),
+    click.option(
+        "--study",
+        metavar="ID",
+        help="The study that it belongs to; needed only where several allow it.",
+    ),
+)
+
+
 def asking(describe: Callable[..., Parameters], *, method: str = "") -> Callable[..., None]:
     """Add what all questions have in common, and ask the one that a command describes.
 
@@ -55,20 +89,7 @@ def asking(describe: Callable[..., Parameters], *, method: str = "") -> Callable
     """
 
     @click.argument("dataset")
-    @click.option("--where", callback=_condition, help="Whose rows, e.g. 'age >= 40'.")
-    @click.option(
-        "--hospitals",
-        multiple=True,
-        callback=to_names,
-        metavar="NAMES",
-        help="Who is asked; by default all that hold the dataset and agreed to the study.",
-    )
-    @click.option("--min-hospitals", type=int, help="Fewest hospitals an answer may rest on.")
-    @click.option(
-        "--study",
-        metavar="ID",
-        help="The study that it belongs to; needed only where several allow it.",
-    )
+    @whose
     @click.option(
         "--explain", is_flag=True, help="Print what each hospital would do, without asking it."
     )
@@ -82,7 +103,7 @@ def asking(describe: Callable[..., Parameters], *, method: str = "") -> Callable
         *,
         dataset: str,
         where: Term | None,
-        hospitals: Sequence[str],
+        hospitals: Sequence[str] | None,
         min_hospitals: int | None,
         study: str | None,
         explain: bool,
@@ -96,7 +117,7 @@ def asking(describe: Callable[..., Parameters], *, method: str = "") -> Callable
             dataset,
             describe(**own),
             where=where,
-            hospitals=hospitals or None,
+            hospitals=hospitals,
             min_hospitals=min_hospitals,
             study=study,
         )

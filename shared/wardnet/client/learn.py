@@ -266,7 +266,7 @@ class Learn:
         seed : int
             Of first weights, order of rows, and the validation share.
         start : sequence of float
-            First weights instead; none for those that `seed` gives.
+            First weights instead, in a simulation without rules; none for those that `seed` gives.
         """
         own: Parameters = {
             "algorithm": algorithm,
