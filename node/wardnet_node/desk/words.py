@@ -20,7 +20,7 @@ METHODS: Final[Mapping[str, str]] = MappingProxyType(
         "boosting": "Rules that predict a characteristic from others, improved step by step.",
         "count": "How many patients there are, also by sex, age group and the like.",
         "crosstab": "How many patients have each combination of two characteristics.",
-        "fedavg": "A formula or a small network that learns from each hospital's patients by turns.",
+        "fedavg": "A formula or small network that learns from each hospital's patients by turns.",
         "evaluate": "How well a model, given with the question, predicts a characteristic.",
         "forest": "Rules that predict a characteristic from others, by a vote of many.",
         "glm": "How other characteristics go along with yes or no, or with a count.",
