@@ -213,6 +213,22 @@ def test_a_formula_becomes_the_columns_that_are_signed(
     assert (answer["method"], answer["parameters"]) == (method, parameters)
 
 
+def test_a_model_is_validated_evaluated_and_drawn(wardnet: Run, tmp_path: Path) -> None:
+    """By the id of the question that fitted it; a validation asks as many as it needs."""
+    fitted = json.loads(wardnet("learn", "logistic", "heart", "smoker ~ age", "--json").stdout)
+    told = json.loads(wardnet("learn", "evaluate", fitted["query"][:12], "--json").stdout)
+    assert {"measure": "n", "of": ""}.items() <= told["rows"][0].items()
+    validate = ("learn", "cross-validate", "heart", "smoker ~ age", "--model", "logistic")
+    parts = json.loads(wardnet(*validate, "--folds", "2", "--json").stdout)
+    assert [part["fold"] for part in parts] == ["1", "2", "mean", "sd"]
+    words = ("--model", "logistic", "--try", "penalty=0,10", "--folds", "2")
+    tried = json.loads(wardnet("learn", "search", "heart", "smoker ~ age", *words, "--json").stdout)
+    assert {choice["penalty"] for choice in tried} == {0, 10}
+    picture = tmp_path / "model.svg"
+    assert wardnet("learn", "plot", fitted["query"], str(picture)).exit_code == 0
+    assert "odds ratio" in picture.read_text()
+
+
 def test_a_condition_that_cannot_be_read_is_pointed_at(wardnet: Run) -> None:
     """The caret stands below the character, and nothing is sent."""
     done = wardnet("query", "count", "heart", "--where", "age >= forty")
