@@ -59,7 +59,10 @@ def _stages() -> JsonValue:
         "numbers": np.array([0.1, 0.2, 0.3, 41.0, 0.5, -0.5]),
     }
     tensors = [asdict(tensor(name, array)) for name, array in arrays.items()]
-    shares: list[JsonValue] = [["feature", "age", 1.0, 1, None, None], ["feature", "lab", 0.0, 0, None, None]]
+    shares: list[JsonValue] = [
+        ["feature", "age", 1.0, 1, None, None],
+        ["feature", "lab", 0.0, 0, None, None],
+    ]
     rows: JsonValue = [["model", "", None, 1, 0.9, 100], *shares]
     values: JsonValue = ["share", "splits", "loss", "rows"]
     table = {"keys": ["part", "name"], "values": values, "rows": rows, "tensors": tensors}

@@ -40,7 +40,8 @@ def kept(what: object, batches: Iterable[Rows], make: Callable[[], T]) -> T:
     made = make()
     if not arrays:
         return made
-    _KEPT[key] = ([weakref.ref(array, lambda _: _KEPT.pop(key, None)) for array in arrays], made)
+    drop = _KEPT.pop  # at the end of a process the name may be gone before the rows are
+    _KEPT[key] = ([weakref.ref(array, lambda _: drop(key, None)) for array in arrays], made)
     return made
 
 
