@@ -120,8 +120,9 @@ class Halves(Stage):
         new, parts = total[PRODUCTS][0], list(self.parts)
         parts[self.cuts[-1].part] = rest = parts[self.cuts[-1].part] - new
         for each in (new, rest):
-            if np.any(np.abs(each) > each[0, 0]) or np.any(each != each.T):
-                raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a half is none of its whole")
+            odd = int(each[0, 0]) % (1 << UNIT) or np.any(each != each.T)
+            if odd or np.any(np.abs(each) > each[0, 0]):
+                raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="rows that are no half of others")
             if not each[0, 0]:
                 return self.plan.nothing(FEW_DISTINCT)
         return _next(self.plan, self.conditions, self.space, parts=(*parts, new), cuts=self.cuts)

@@ -306,6 +306,8 @@ class Weighing(Stage):
         n = self.space.overall.n
         if any(np.any(np.abs(total[name]) > n << UNIT) for name in (MOMENTS, LIKELIHOOD)):
             raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a sum is larger than its rows allow")
+        if abs(total[MOMENTS][0, :, 0, 0].sum() - (n << UNIT)) > 1 << UNIT:
+            raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="components share other rows")
         patients = people(total, [n] * self.plan.clusters)
         rough, rest = (decimals(total[LIKELIHOOD][0]) * _UNIT_VALUE).tolist()
         likelihood = rough * Decimal(_LOWEST) + rest

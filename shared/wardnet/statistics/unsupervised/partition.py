@@ -155,6 +155,7 @@ class Lloyd(Stage):
     def step(self, total: Sums) -> Stage | Table:
         """Move the centres; end where they stay, or after the last round."""
         rows = _rows(total[SUMS][0], n=self.space.overall.n)
+        patients = people(total, rows)
         if min(rows) < 1:
             return self.plan.nothing(EMPTY)
         held = decimals(total[SUMS][0, :, 1:]) * _UNIT_VALUE
@@ -167,7 +168,6 @@ class Lloyd(Stage):
                 before=total[SUMS],
                 iteration=self.iteration + 1,
             )
-        patients = people(total, rows)
         rules = self.conditions.rules
         if min(patients) < rules.minimum_patients:
             return self.plan.nothing(
