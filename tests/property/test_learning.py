@@ -1,6 +1,7 @@
 """Learning by turns: the order of hospitals and rows changes no bit, nor does a killed node."""
 
 import pickle
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial, reduce
 
@@ -8,13 +9,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
 
 from support.examples import DIGEST, EXAMPLES, ROWS_ARE_PATIENTS, Parameters, ask, made_up, take
 from support.examples import without_patients as rows_as_patients
 from wardnet.errors import Reason, WardnetError
-from wardnet.privacy.rules import OFF
+from wardnet.privacy.rules import OFF, STANDARD
 from wardnet.question import answer as answers
 from wardnet.question.answer import Participant
+from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.question.rows import Rows
 from wardnet.statistics.methods import METHODS
 from wardnet.statistics.session import Session, run
@@ -130,3 +134,47 @@ def test_a_total_that_no_hospitals_can_have_is_refused(
     with pytest.raises(WardnetError) as refusal:
         ours.advance(total, PARTICIPANTS)
     assert refusal.value.reason is Reason.IMPLAUSIBLE_TOTAL
+
+
+@pytest.mark.parametrize("algorithm", ["fedavg", "scaffold", "fedadam"])
+def test_a_network_is_about_as_good_as_one_on_pooled_rows(algorithm: str) -> None:
+    """On rows not trained on, against scikit-learn's network of the same size."""
+    random = np.random.default_rng(8)
+    x = random.normal(size=(4000, 4)).clip(-9, 9)
+    ill = x[:, 0] * x[:, 1] + np.sin(2 * x[:, 2]) + random.normal(size=4000) / 4 > 0
+    names = tuple(f"x{place}" for place in range(4))
+    numbers = (Column(name, ColumnType.REAL, minimum="-10", maximum="10") for name in names)
+    plane = Dictionary("people", 1, columns=(*numbers, Column("ill", ColumnType.BOOLEAN)))
+
+    def rows(part: slice) -> Rows:
+        columns = dict(zip((*names, "ill"), (*x[part].T, ill[part].astype(np.int8)), strict=True))
+        return Rows(len(x[part]), columns)
+
+    parameters: Parameters = {
+        "outcome": "ill",
+        "features": list(names),
+        "estimator": "MLPClassifier",
+        "hidden_layer_sizes": [32],
+        "algorithm": algorithm,
+        "rounds": 40,
+        "epochs": 4,
+        "server_learning_rate": 0.05 if algorithm == "fedadam" else 1.0,
+    }
+    found = run(
+        ask("fedavg", parameters, dictionary=plane),
+        digest=DIGEST,
+        dictionary=plane,
+        hospitals={
+            hospital: partial(iter, [rows(slice(700 * place, 700 * (place + 1)))])
+            for place, hospital in enumerate("abc")
+        },
+        rules=STANDARD,
+    )
+    assert found.table is not None
+    method = METHODS["fedavg"]
+    model = method.model(method.bind(parameters, plane), found.table)
+    ours = (model.predict(rows(slice(2100, 4000)))[:, 1] > 0.5) == ill[2100:]
+    theirs = MLPClassifier([32], max_iter=160, learning_rate_init=0.01, random_state=1)
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+        theirs.fit(x[:2100], ill[:2100])
+    assert ours.mean() > theirs.score(x[2100:], ill[2100:]) - 0.02
