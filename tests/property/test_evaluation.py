@@ -78,7 +78,7 @@ def test_tenths_are_cut_where_sorting_cuts_them(scores: list[float]) -> None:
 
 
 def test_a_bin_that_is_left_holds_few_pairs() -> None:
-    """Of many rows, bins are cut until those of two scores hold a millionth of all pairs."""
+    """Of many rows, bins are cut until those of two scores hold next to none of all pairs."""
     generator = np.random.default_rng(3)
     truth = generator.integers(0, 2, 30_000)
     scores = 1 / (1 + np.exp(-generator.normal(truth, 1.0)))

@@ -9,7 +9,7 @@ count as a tie, as two equal scores do.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import fsum
+from math import ceil, fsum
 from typing import Final
 
 import numpy as np
@@ -29,11 +29,11 @@ from wardnet.sums.members import count
 Codes = NDArray[np.int64]
 Counts = NDArray[np.int64]
 
-TIES: Final = 1e-6
-"""Share of all pairs that may lie together in a bin without being equal."""
+TIES: Final = 2e-6
+"""Share of all pairs that may lie together in a bin without being equal; half of it is an error."""
 
-MOST_BINS: Final = 1 << 17
-"""That one round counts, over all classes."""
+MOST_BINS: Final = 1 << 18
+"""That one round counts, over all classes: 4 MB."""
 
 MOST_ROUNDS: Final = 30
 
@@ -136,10 +136,11 @@ class Curve(Inquiry):
         chosen = np.zeros(wide.size, np.bool_)
         pairs = counts[0].astype(np.float64) * counts[1]
         pairs[~wide] = 0.0
-        everywhere = float(counts[0].sum()) * float(counts[1].sum())
-        if fsum(pairs) <= TIES * everywhere:
+        share = fsum(pairs) / (float(counts[0].sum()) * float(counts[1].sum()) or 1.0)
+        if share <= TIES:
             return chosen
-        order = np.argsort(-pairs, kind="stable")[: self.budget // _FEWEST]
+        parts = min(_PARTS, max(_FEWEST, ceil(2.0 * share / TIES)))  # as few as are enough
+        order = np.argsort(-pairs, kind="stable")[: self.budget // parts]
         chosen[order[pairs[order] > 0]] = True
         return chosen
 
