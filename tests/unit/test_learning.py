@@ -382,7 +382,7 @@ def test_a_hospital_keeps_nothing_between_rounds() -> None:
 
 
 def test_updates_of_few_patients_are_withheld() -> None:
-    """A hundred patients to learn from, ten for each parameter of a linear model, ten per class."""
+    """A hundred to learn from; ten for each parameter, class, level, and column with gaps."""
     assert why(learn([table(40), table(50, seed=2)], rules=True, outcome="ill")) == [
         "fewer than 100 patients to learn from"
     ]
@@ -401,6 +401,15 @@ def test_updates_of_few_patients_are_withheld() -> None:
     rare = table(200)
     rare["ill"] = np.arange(200) < 4
     assert why(learn([rare], rules=True, outcome="ill")) == ["a class with fewer than 10 patients"]
+    odd = table(200)
+    odd.loc[:2, "kind"] = "a"
+    odd.loc[3:, "kind"] = odd.loc[3:, "kind"].replace("a", "b")
+    level = learn([odd], rules=True, outcome="ill", features=["x", "kind"])
+    assert why(level) == ["a level of kind with fewer than 10 patients"]
+    gaps = table(200)
+    gaps.loc[5:, "z"] = np.nan
+    few_values = learn([gaps], rules=True, outcome="ill", missing="mean")
+    assert why(few_values) == ["values of z of fewer than 10 patients"]
     few = learn([table(200)], rules=True, outcome="ill", validation_share=0.02)
     assert why(few) == ["rows to train or to validate on of fewer than 10 patients"]
 

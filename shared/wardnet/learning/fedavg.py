@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, TypeAlias
 
-import numpy as np
 from pydantic import JsonValue
 
+from wardnet.learning.guards import cells, guards, refusal
 from wardnet.learning.learned import read, without_model
-from wardnet.learning.measuring import CLASSES, SPLIT, Measuring
+from wardnet.learning.measuring import Measuring
 from wardnet.learning.parameters import MOST_ROUNDS
 from wardnet.learning.plan import Plan, plan
-from wardnet.learning.rounds import USABLE, Learning
+from wardnet.learning.rounds import Learning
 from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals, Output
 from wardnet.question.answer import Table
 from wardnet.question.dictionary import Dictionary
@@ -18,7 +18,7 @@ from wardnet.question.rows import Rows
 from wardnet.statistics.method import Method, Part, Question
 from wardnet.statistics.model import Model
 from wardnet.sums.arrays import ArraySpec, Sums
-from wardnet.sums.members import Index, where_not
+from wardnet.sums.members import Index
 
 State: TypeAlias = Measuring | Learning
 
@@ -59,40 +59,19 @@ class FedAvg(Method[Plan, State]):
         return frozenset(parameters.columns)
 
     def guards(self, question: Question[Plan]) -> Mapping[str, Guard]:
-        """Declare the patients with a usable row: all, of each class, and of each part."""
-        asked = question.parameters
-        return {
-            USABLE: Guard(1),
-            CLASSES: Guard(asked.outcome.cells),
-            SPLIT: Guard(asked.parts),
-        }
+        """Declare the patients of all rows, classes, parts and levels, and with values."""
+        return guards(question.parameters)
 
     def cells(self, question: Question[Plan], rows: Rows) -> Mapping[str, Index]:
-        """Return which rows are usable, their class, and whether they are set aside."""
-        asked = question.parameters
-        left_out = ~asked.usable(rows)
-        aside = asked.validates(rows).astype(np.int8)
-        return {
-            USABLE: where_not(left_out, np.zeros(rows.size, np.int8)),
-            CLASSES: where_not(left_out, asked.outcome.index(rows)),
-            SPLIT: where_not(left_out, aside),
-        }
+        """Return whose row is usable and set aside, and its class and levels."""
+        return cells(question.parameters, rows)
 
     def start(
         self, question: Question[Plan], guards: GuardTotals, rules: DisclosureRules
     ) -> State | Table:
         """Measure the inputs first, unless the rules withhold the model."""
         asked = question.parameters
-        if guards.withheld[SPLIT].any():
-            return without_model(asked, f"rows to train or to validate on of {rules.cell_rule}")
-        if guards.withheld[CLASSES].any():
-            return without_model(asked, f"a class with {rules.cell_rule}")
-        patients = int(guards.patients[USABLE][0])
-        rule = rules.too_few_to_learn(patients)
-        if not rule and asked.linear:
-            rule = rules.too_many_parameters(asked.network.weights, patients=patients)
-        if not rule and asked.given.start:
-            rule = rules.chosen_weights
+        rule = refusal(asked, guards, rules)
         return without_model(asked, rule) if rule else Measuring(asked, guards, rules)
 
     def arrays(self, state: State) -> Sequence[ArraySpec]:

@@ -9,11 +9,12 @@ import numpy as np
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.learning.curve import Size
+from wardnet.learning.guards import CLASSES, SPLIT, USABLE
 from wardnet.learning.inputs import Input
 from wardnet.learning.learned import without_model
 from wardnet.learning.optimiser import first
 from wardnet.learning.plan import Plan
-from wardnet.learning.rounds import USABLE, Learning
+from wardnet.learning.rounds import Learning
 from wardnet.learning.scaling import mean_and_sd, powers, scaling
 from wardnet.privacy.rules import DisclosureRules, GuardTotals
 from wardnet.question.answer import Table
@@ -23,10 +24,6 @@ from wardnet.sums import arrays
 from wardnet.sums.accumulate import MAXIMUM_ROWS
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import count
-
-CLASSES: Final = "classes"
-SPLIT: Final = "split"
-"""Guards: the patients of each class; those trained on, and those validated on."""
 
 POWERS: Final = "powers"
 HOSPITALS: Final = "hospitals"
@@ -89,6 +86,7 @@ class Measuring:
         if classes.sum() != rows[0] or min(rows.min(), classes.min()) < 0:
             raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="classes and rows do not agree")
         self.guards.check_rows(SPLIT, rows)
+        self.guards.check_rows(CLASSES, classes)
         if not rows.all():
             return without_model(plan, NO_ROWS)
         if not classes.all():

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.learning.curve import LOSSES, TRAINING, VALIDATION, Point, Size, measured
+from wardnet.learning.guards import USABLE
 from wardnet.learning.learned import learned, without_model
 from wardnet.learning.optimiser import Shared, take
 from wardnet.learning.plan import Plan
@@ -21,9 +22,6 @@ from wardnet.question.rows import Rows
 from wardnet.statistics.kept import kept
 from wardnet.statistics.method import Part
 from wardnet.sums.arrays import ArraySpec, Sums
-
-USABLE: Final = "usable"
-"""Guard: the patients with a usable row."""
 
 UPDATE: Final = "update"
 CONTROL: Final = "control"
