@@ -253,6 +253,7 @@ class DisclosureRules:
                 patients = LEARNING_FACTOR * self.minimum_patients
                 own = (
                     f"updates are added up over at least {patients} patients, each one clipped",
+                    f"a class, and a level that is learned from, has {least} patients",
                     "training does not begin with weights that a question gives",
                     f"an accuracy has {least} rows that are hit, and as many that are not",
                     f"a linear model has {least} patients for each parameter, more than parameters",
