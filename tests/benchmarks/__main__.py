@@ -19,6 +19,7 @@ from benchmarks import (
     boosting,
     desk,
     explain,
+    irls,
     learning,
     log,
     parcels,
@@ -44,6 +45,7 @@ SUITES: Final[Mapping[str, Callable[..., Iterator[Figure]]]] = {
     "sharing": sharing.measure,
     "parcels": parcels.measure,
     "learning": learning.measure,
+    "irls": irls.measure,
 }
 
 
