@@ -1,6 +1,7 @@
 """Components and clusters where there is little to tell, and what their models predict."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,10 @@ from sklearn.mixture import GaussianMixture
 
 from wardnet import simulate
 from wardnet.client.result import Result
+from wardnet.errors import Reason, WardnetError
+from wardnet.question.answer import Withheld
 from wardnet.simulation import SimulatedNetwork
+from wardnet.statistics.methods import METHODS
 
 SIZE = 400
 RANDOM = np.random.default_rng(5)
@@ -173,10 +177,29 @@ def test_chances_are_those_of_scikit_learn() -> None:
     assert rows["fit", "bic"]["all"] == pytest.approx(theirs.bic(TABLE), rel=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("method", "parts"),
-    [("pca", {}), ("kmeans", {"clusters": 2}), ("mixture", {"components": 2})],
-)
+METHODS_AND_PARTS = [("pca", {}), ("kmeans", {"clusters": 2}), ("mixture", {"components": 2})]
+
+
+@pytest.mark.parametrize(("method", "parts"), METHODS_AND_PARTS)
+def test_a_table_that_states_no_model_is_refused(method: str, parts: Mapping[str, int]) -> None:
+    """One that is withheld, of another method, or with empty entries."""
+    answer = getattr(network(), method)("data", ["a", "b"], **parts)
+    held, table = METHODS[method], answer.answer.table
+    asked = held.bind(answer.question.parameters, answer.model.dictionary)
+    gaps = tuple((*row[:2], None, None, None) for row in table.rows)
+    odd = {
+        Reason.NO_MODEL: replace(
+            table, withheld=(Withheld(cell={}, columns=("all",), rule="few"),)
+        ),
+        Reason.MALFORMED: replace(table, rows=gaps),
+    }
+    for reason, told in [*odd.items(), (Reason.MALFORMED, replace(table, keys=("part", "x")))]:
+        with pytest.raises(WardnetError) as refusal:
+            held.model(asked, told)
+        assert refusal.value.reason is reason
+
+
+@pytest.mark.parametrize(("method", "parts"), METHODS_AND_PARTS)
 def test_importances_are_shares(method: str, parts: Mapping[str, int]) -> None:
     """Of the columns, together 1."""
     answer = getattr(network(), method)("data", ["a", "b"], **parts)
