@@ -19,6 +19,7 @@ from wardnet.sharing import request as requests
 from wardnet.sharing.notice import Cause, Destroyed, Fetched, Opened, Ready, Said
 from wardnet.sharing.request import Basis, ShareRequest, check_asked
 from wardnet_node.desk.decision import sign_all
+from wardnet_node.desk.refusals import refusals_logged
 from wardnet_node.desk.shares import store
 from wardnet_node.desk.shares.known import find
 from wardnet_node.desk.shares.office import Office, Scene
@@ -70,7 +71,7 @@ class Asking(Office):
             `MESSAGE_TOO_LARGE` or `APPROVAL_MISSING`, logged; `STATE_DAMAGED`.
         """
         event = by_steward(self._member, EventType.SHARE_REQUESTED, stewards)
-        with self._refusals_logged(event):
+        with refusals_logged(self._catalog, event):
             key = HybridKey.generate()
             with self._scene() as scene:
                 known = scene.view.book.organisation(wish.owner)
@@ -215,7 +216,7 @@ class Asking(Office):
     def _asked(self, prefix: str, event: Event) -> Iterator[tuple[Scene, Share]]:
         """Run a transaction about a share that we have asked for; a refusal is logged."""
         named = replace(about(event, self.show(prefix).request), result_digest=None)
-        with self._refusals_logged(named), self._scene(prefix) as scene:
+        with refusals_logged(self._catalog, named), self._scene(prefix) as scene:
             share = find(scene.shares, prefix)
             if share.owned:
                 raise WardnetError(Reason.SHARE_NOT_FOR_US)
