@@ -22,6 +22,9 @@ PAYLOAD_TYPE: Final = "application/vnd.wardnet.share-grant.v1+json"
 
 MOST_FETCHES: Final = 100
 
+Fetches: TypeAlias = Annotated[int, Field(ge=1, le=MOST_FETCHES)]
+"""How often a parcel may be fetched; who keeps it notes each."""
+
 MOST_ATTACHMENTS: Final = 1000
 """So that a grant that names them all is no longer than a letter may be."""
 
@@ -70,7 +73,7 @@ class Grant:
     deidentification: Deidentification
     snapshot: SnapshotId
     until: Moment
-    maximum_fetches: Annotated[int, Field(ge=1, le=MOST_FETCHES)]
+    maximum_fetches: Fetches
     obligations: tuple[Paragraph, ...]
     attachments: Annotated[InOrder[Digest], Field(max_length=MOST_ATTACHMENTS)]
     made: Moment
