@@ -152,6 +152,8 @@ class Mail:
         told = letters.key_from_bytes(envelope.payload)
         self._check_ours(told.to)
         if self._asked.get(sender.uri) == told.number:  # else an answer that came twice
+            # A key that nothing can be sealed to would keep everybody's letters back.
+            letters.seal(b"", told.key, sender=self._member.uri, to=sender.uri)
             del self._asked[sender.uri]
             self._keys[sender.uri] = told.key
 
