@@ -335,7 +335,7 @@ def test_an_expired_grant_hands_nothing_over_and_opens_nothing(
     assert why(lambda: a.fetch(share)) is Reason.SHARE_ENDED
     assert why(lambda: a.ready(share)) is Reason.SHARE_ENDED
     assert why(lambda: b.shares.private_key(share.digest)) is Reason.SHARE_ENDED
-    assert why(lambda: b.shares.mark_opened(share.digest)) is Reason.SHARE_ENDED
+    assert why(lambda: b.shares.mark_opened(share.digest, parcel=PARCEL)) is Reason.SHARE_ENDED
     assert (refusals(a), refusals(b)) == ([Reason.SHARE_ENDED] * 2, [Reason.SHARE_ENDED])
     assert [one.digest for one in b.shares.due()] == [share.digest]
     b.shares.destroy(share.digest, cause=Cause.EXPIRED)
@@ -375,7 +375,7 @@ def test_a_revoked_grant_hands_nothing_over(desks: list[Side]) -> None:
     assert refusals(a) == [Reason.SHARE_REVOKED] * 2
     exchange(a, b)
     assert why(lambda: b.shares.private_key(share.digest)) is Reason.SHARE_REVOKED
-    assert why(lambda: b.shares.mark_opened(share.digest)) is Reason.SHARE_REVOKED
+    assert why(lambda: b.shares.mark_opened(share.digest, parcel=PARCEL)) is Reason.SHARE_REVOKED
 
 
 def test_a_grant_ends_with_the_key_of_its_steward(desks: list[Side], network: TestNetwork) -> None:

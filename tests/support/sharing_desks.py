@@ -121,7 +121,7 @@ class Desks:
         for source, target in ((made.header, here.header), (made.body, here.body)):
             shutil.copyfile(source, target)
         with shares(self.south) as theirs:
-            theirs.mark_fetched(share.digest)
+            theirs.mark_fetched(share.digest, parcel=share.ready.parcel)
         self.carry()
 
     def newest(self, home: DeskHome) -> Share:

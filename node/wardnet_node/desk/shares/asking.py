@@ -111,8 +111,13 @@ class Asking(Office):
         ring = self._keyring.key(_name(share.digest))
         return HybridKey.from_bytes(ring.unwrap(wrapped, f"{_CONTEXT}|{share.digest}"))
 
-    def mark_fetched(self, prefix: str) -> Share:
+    def mark_fetched(self, prefix: str, *, parcel: str) -> Share:
         """Say that the whole parcel is here, durable.
+
+        Parameters
+        ----------
+        parcel : str
+            Its digest; the owner may have put another in its place meanwhile.
 
         Raises
         ------
@@ -120,7 +125,10 @@ class Asking(Office):
             `SHARE_UNKNOWN`, `SHARE_REVOKED`, `SHARE_ENDED` or `SHARE_DECIDED`.
         """
         return self._mark(
-            prefix, EventType.SHARE_FETCHED, lambda of: Fetched(of.grant, parcel=of.parcel)
+            prefix,
+            EventType.SHARE_FETCHED,
+            lambda of: Fetched(of.grant, parcel=of.parcel),
+            parcel=parcel,
         )
 
     def mark_opened(
@@ -128,6 +136,7 @@ class Asking(Office):
         prefix: str,
         keep: Callable[[Connection], object] = lambda _: None,
         *,
+        parcel: str,
         patients: Iterable[str] = (),
         attachments: int = 0,
     ) -> Share:
@@ -135,6 +144,8 @@ class Asking(Office):
 
         Parameters
         ----------
+        parcel : str
+            Its digest.
         keep : Callable
             Makes the records a dataset, in the same transaction.
         patients : iterable of str
@@ -151,6 +162,7 @@ class Asking(Office):
             prefix,
             EventType.SHARE_OPENED,
             lambda of: Opened(of.grant, parcel=of.parcel),
+            parcel=parcel,
             also=keep,
             patients=patients,
             attachments=attachments,
@@ -196,6 +208,7 @@ class Asking(Office):
         kind: EventType,
         said: Callable[[Ready], Said],
         *,
+        parcel: str,
         also: Callable[[Connection], object] = lambda _: None,
         patients: Iterable[str] = (),
         attachments: int = 0,
@@ -205,6 +218,8 @@ class Asking(Office):
             self._check_usable(share)
             if share.ready is None or share.grant is None:
                 raise self._decided(rule="no parcel is ready")
+            if share.ready.parcel != parcel:
+                raise self._decided(rule="another parcel has taken the place of this one")
             if kind is EventType.SHARE_OPENED:
                 statement = lent(share.grant, attachments=attachments)
                 event = replace(event, snapshot=share.grant.snapshot, statement=statement)

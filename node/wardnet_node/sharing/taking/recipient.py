@@ -134,6 +134,7 @@ class Recipient:
                     commit=lambda arrival: self.shares.mark_opened(
                         share.digest,
                         arrival.put,
+                        parcel=parcel,
                         patients=arrival.tags(self._tag_key) if _names(share) else (),
                         attachments=len(arrival.lent.attachments),
                     ),
