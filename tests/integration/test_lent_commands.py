@@ -96,7 +96,7 @@ def test_the_grant_is_shown_with_the_dataset(share: Share, run: Run) -> None:
 
 
 def test_lists_of_consent_are_shown_beside_what_was_lent(share: Share, run: Run) -> None:
-    """They are of the hospital's own datasets; one that was lent has none and is in nobody's way."""
+    """They are of the hospital's own datasets; one that was lent has none."""
     assert json.loads(run("consent", "show", "--json").stdout) == []
     told = run("consent", "clear", name_of(share), "--yes", refused=Reason.DATASET_RECEIVED)
     assert "share destroy" in told.stderr
