@@ -31,11 +31,12 @@ from wardnet.question.cohort import EVERYONE, col
 from wardnet.sharing import grant as grants
 from wardnet.sharing.deidentification import Patient, kept
 from wardnet.sharing.grant import grant_whole
-from wardnet.sharing.notice import Cause
+from wardnet.sharing.notice import Cause, Place
 from wardnet.sharing.request import Basis
 from wardnet_node.desk.book import Key, with_key
 from wardnet_node.desk.decision import sign_all
 from wardnet_node.desk.shares import receiving
+from wardnet_node.desk.shares.describe import stands
 from wardnet_node.desk.shares.shares import Shares
 from wardnet_node.desk.shares.state import State
 from wardnet_node.sharing.carrying.spool import Spool
@@ -298,6 +299,15 @@ def test_two_stewards_who_grant_at_once_sign_one_grant(desks: list[Side]) -> Non
     assert refusals(a) == [Reason.SHARE_DECIDED]
 
 
+def test_a_parcel_at_the_relay_is_not_handed_out_at_the_door_as_well(desks: list[Side]) -> None:
+    """Each counts the fetches for itself: two doors would hand it out twice as often."""
+    a, b = desks
+    share = granted(a, b)
+    a.ready(share, place=Place.RELAY)
+    assert why(lambda: a.fetch(share)) is Reason.PARCEL_UNKNOWN
+    assert a.shares.show(share.digest).fetches == 0
+
+
 def test_another_hospitals_parcel_does_not_exist(desks: list[Side]) -> None:
     """Whoever is not the recipient learns nothing, not even that there is one."""
     a, b = desks
@@ -357,6 +367,8 @@ def test_a_request_that_nobody_decided_on_ends(
     monkeypatch.setattr(clock, "now", lambda: later)
     assert [one.digest for one in b.shares.due()] == [asked.digest]
     assert a.shares.inbox() == ()
+    for side in desks:
+        assert "within 30 days" in stands(side.shares.show(asked.digest))
     assert why(lambda: a.shares.grant(asked.digest, draft, stewards=a.stewards)) in {
         Reason.SHARE_DECIDED,
         Reason.SHARE_ENDED,

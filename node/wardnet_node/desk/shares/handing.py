@@ -190,12 +190,13 @@ class Handing(Office):
 
 
 def _parcel(scene: Scene, *, grant: str, parcel: str, peer: Member) -> Share:
-    """Return the share of a parcel, for the hospital that it is for and for nobody else."""
+    """Return the share of a parcel that waits here, for the hospital that it is for alone."""
     for share in scene.shares.values():
         if (
             share.owned
             and share.grant is not None
             and share.ready is not None
+            and share.ready.place is Place.DIRECT
             and (share.grant.digest, share.ready.parcel) == (grant, parcel)
             and peer.id == share.request.recipient
         ):
