@@ -29,7 +29,7 @@ from wardnet.audit.entry import Entry, Outcome
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.cohort import EVERYONE, col
 from wardnet.sharing import grant as grants
-from wardnet.sharing.deidentification import Patient, kept
+from wardnet.sharing.deidentification import Band, Cap, Patient, kept
 from wardnet.sharing.grant import grant_whole
 from wardnet.sharing.notice import Cause, Place
 from wardnet.sharing.request import Basis
@@ -182,6 +182,26 @@ def test_a_grant_beyond_its_request_is_not_taken(network: TestNetwork, desks: li
     assert error.reason is Reason.SHARE_IDENTIFIERS
     assert refusals(b) == [Reason.SHARE_IDENTIFIERS]
     assert b.shares.show(asked.digest).state is State.REFUSED
+
+
+def test_a_grant_cannot_write_to_the_screen_of_who_reads_it(
+    network: TestNetwork, desks: list[Side]
+) -> None:
+    """Control characters, or such as turn a text round, stand in no further condition or rule."""
+    a, b = desks
+    for text in ("\x1b[2J", "female\u202e", "a\nb"):
+        asked = b.request()
+        exchange(a, b)
+        made = a.draft(asked, cohort=(col("sex") != text).cohort)
+        signing = [steward(network, "a"), network.node("a")]
+        envelope = sign_all(grants.PAYLOAD_TYPE, grants.to_bytes(made), signing)
+        (error,) = b.shares.receive(envelope, sender=node("a"))
+        assert error.reason is Reason.SHARE_TOO_WIDE
+        assert b.shares.show(asked.digest).grant is None
+        with pytest.raises(ValueError, match="pattern"):
+            Band(text)
+        with pytest.raises(ValueError, match="pattern"):
+            Cap(low=text)
 
 
 def test_no_file_goes_along_that_a_steward_has_not_signed(tmp_path: Path) -> None:
