@@ -66,7 +66,8 @@ def warn_of_certificate(credentials: Credentials) -> None:
             "certificate_ends",
             seconds=int(left.total_seconds()),
             error="Our certificate ends soon or has ended; the coordinator will refuse it then. "
-            "Ask the coordinator's operator for a new invitation.",
+            "Ask the coordinator's operator for a new invitation; it goes into an empty home only, "
+            "with a new vault, access log and key.",
         )
 
 

@@ -27,8 +27,9 @@ from demonstration.reference import Line, Pooled
 from demonstration.sharing import Loan, lend
 from demonstration.stage import Stage
 from demonstration.table import PATIENT, Table, bundled, from_csv
+from support.enrolled import ADDRESS, at_once
 from support.member import CommandError, Member
-from support.network import ADDRESS, SHORT, Network, at_once, describe
+from support.network import SHORT, Network, describe
 
 RESEARCHER: Final = "ada"
 STOP: Final = """#!/bin/sh

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from support.enrolled import steward_of
 from support.forger import catalog_of, edit, edited, keystore_of, offered, rewrite
 from support.inside import commands_inside
 from support.member import CommandError, Member, count, wait_until
-from support.network import Network, steward_of
+from support.network import Network
 from support.tables import DATASET, write
 from wardnet import clock
 from wardnet.audit import checkpoint, cosigned, log, note, witness

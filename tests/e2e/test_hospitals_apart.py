@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from support.enrolled import at_once
 from support.member import Member, wait_until
 from support.namespaces import CENTRE, Islands, NoNamespacesError
-from support.network import Network, at_once
+from support.network import Network
 from support.vaults import visits, write_csv
 
 SECONDS = 60.0

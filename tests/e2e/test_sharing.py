@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from support.enrolled import at_once
 from support.member import Member, wait_until
-from support.network import Network, at_once
+from support.network import Network
 from support.vaults import visits, write_csv
 
 SECONDS = 60.0

@@ -95,6 +95,13 @@ def test_the_grant_is_shown_with_the_dataset(share: Share, run: Run) -> None:
     assert isinstance(json.loads(run("dataset", "show", "cardiology", "--json").stdout), list)
 
 
+def test_lists_of_consent_are_shown_beside_what_was_lent(share: Share, run: Run) -> None:
+    """They are of the hospital's own datasets; one that was lent has none."""
+    assert json.loads(run("consent", "show", "--json").stdout) == []
+    told = run("consent", "clear", name_of(share), "--yes", refused=Reason.DATASET_RECEIVED)
+    assert "share destroy" in told.stderr
+
+
 def test_rows_are_read_in_three_forms(share: Share, run: Run) -> None:
     """A table shows the first rows; CSV and JSON hold all, values as they were."""
     table = run("share", "read", name_of(share), "--first", "3").stdout

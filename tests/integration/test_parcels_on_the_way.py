@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import pytest
 
 from support.member import READY_SECONDS, Member, wait_until, write_private
@@ -16,7 +17,11 @@ from support.transfers import Program, Transfers, consignment, ready, store
 from wardnet.errors import Reason, WardnetError
 from wardnet.sharing import consignment as consignments
 from wardnet.sharing.notice import Place
+from wardnet.transport.channel import open_channel
 from wardnet.transport.convert import envelope_to_bytes
+from wardnet.transport.status import error_from_rpc
+from wardnet.wire.v1.share_pb2 import FetchName, FetchRequest
+from wardnet.wire.v1.share_pb2_grpc import TransferServiceStub
 from wardnet_node.sharing import lines
 from wardnet_node.sharing.carrying.courier import bringing, carry, fetching
 from wardnet_node.sharing.lines import Line
@@ -72,6 +77,28 @@ def test_parcel_goes_directly_from_node_to_node(transfers: Transfers) -> None:
     asked = [listener.until("asked") for _ in range(2)]
     assert {line["recipient"] for line in asked} == {"b"}
     assert len({line["asked"] for line in asked}) == 1
+
+
+def test_a_name_as_long_as_a_book_does_not_end_the_door(transfers: Transfers) -> None:
+    """The listener refuses it, and its daemon never hears of it; others fetch as before."""
+    parcel = store(transfers.spool("a"), 5000)
+    listener, address = _listen(transfers)
+    name = FetchName(owner="a" * (1 << 17), grant="1" * 64, parcel=parcel, fetch="0" * 32)
+
+    async def ask() -> None:
+        owner = transfers.network.node("a").member
+        async with open_channel(transfers.network.node("b"), address, server=owner) as channel:
+            async for _ in TransferServiceStub(channel).Fetch(FetchRequest(name=name)):
+                pass
+
+    with pytest.raises(grpc.RpcError) as caught:
+        asyncio.run(ask())
+    assert error_from_rpc(caught.value, address).reason is Reason.MALFORMED
+    fetcher = transfers.start(
+        "fetch", "b", parcel=parcel, size=5000, address=address, place="direct"
+    )
+    assert "done" in fetcher.end()
+    assert listener.until("asked")["recipient"] == "b"
 
 
 def test_parcel_goes_by_the_relay_which_keeps_nothing(transfers: Transfers) -> None:

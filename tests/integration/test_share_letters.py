@@ -7,7 +7,7 @@ import pytest
 
 from support.coordinator import run
 from support.pki import TestNetwork
-from support.sharing import Side, sharing_hospital, sides
+from support.sharing import PARCEL, Side, sharing_hospital, sides
 from support.witnessing import attached, coordinating, until
 from wardnet_node.desk.shares.state import State
 
@@ -44,7 +44,7 @@ def test_nodes_agree_through_the_coordinator(network: TestNetwork, tmp_path: Pat
                 await until(stands(b, asked.digest, State.GRANTED))
                 a.ready(asked)
                 await until(stands(b, asked.digest, State.READY))
-                b.shares.mark_fetched(asked.digest)
+                b.shares.mark_fetched(asked.digest, parcel=PARCEL)
                 await until(stands(a, asked.digest, State.FETCHED))
                 await until(stands(b, asked.digest, State.FETCHED))
 

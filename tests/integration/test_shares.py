@@ -79,8 +79,8 @@ def test_a_share_goes_from_request_to_receipt(desks: list[Side]) -> None:
     assert public_key(b.shares.private_key(share.digest)) == share.request.key
     a.fetch(share)
     a.shares.finish_fetch(grant=share.grant.digest, fetch=FETCH, peer=b.member)
-    b.shares.mark_fetched(share.digest)
-    b.shares.mark_opened(share.digest)
+    b.shares.mark_fetched(share.digest, parcel=PARCEL)
+    b.shares.mark_opened(share.digest, parcel=PARCEL)
     exchange(a, b)
     assert a.shares.show(share.digest).state is State.OPENED
     b.shares.destroy(share.digest, cause=Cause.UNWANTED, stewards=b.stewards)
@@ -138,6 +138,21 @@ def test_a_decline_tells_why(desks: list[Side]) -> None:
     assert exchange(a, b) == 0
 
 
+@pytest.mark.parametrize("reason", ["", "x" * 4001, "a\x00b"])
+def test_a_reason_that_nobody_can_read_is_refused_in_words(desks: list[Side], reason: str) -> None:
+    """None, one too long, one with invisible characters: nothing is signed, and the log says so."""
+    a, b = desks
+    asked = b.request()
+    exchange(a, b)
+    for decide in (a.shares.decline, a.shares.revoke):
+        with pytest.raises(WardnetError) as caught:
+            decide(asked.digest, reason=reason, stewards=a.stewards)
+        assert caught.value.reason is Reason.MALFORMED
+        assert a.entries()[-1].reason is Reason.MALFORMED
+        if decide == a.shares.decline:
+            a.grant(asked)
+
+
 def test_a_revocation_reaches_the_recipient(desks: list[Side]) -> None:
     """From then on its key opens nothing and is due to be destroyed, with a receipt."""
     a, b = desks
@@ -175,12 +190,30 @@ def test_letters_that_cross_leave_both_sides_alike(desks: list[Side]) -> None:
     share = granted(a, b)
     a.ready(share)
     exchange(a, b)
-    b.shares.mark_fetched(share.digest)
-    b.shares.mark_opened(share.digest)
+    b.shares.mark_fetched(share.digest, parcel=PARCEL)
+    b.shares.mark_opened(share.digest, parcel=PARCEL)
     a.shares.revoke(share.digest, reason="By mistake.", stewards=a.stewards)
     exchange(a, b)
     assert {side.shares.show(share.digest).state for side in desks} == {State.REVOKED}
     assert ("share_opened", "done") in kinds(a)
+
+
+def test_a_parcel_that_another_has_replaced_is_not_called_fetched(desks: list[Side]) -> None:
+    """Word of the new one came while the old one was fetched: the new one is fetched, too."""
+    a, b = desks
+    share = granted(a, b)
+    a.ready(share)
+    exchange(a, b)
+    a.ready(share, parcel="2e" * 32)
+    exchange(a, b)
+    for mark in (b.shares.mark_fetched, b.shares.mark_opened):
+        with pytest.raises(WardnetError) as caught:
+            mark(share.digest, parcel=PARCEL)
+        assert caught.value.reason is Reason.SHARE_DECIDED
+    assert b.shares.show(share.digest).state is State.READY
+    b.shares.mark_fetched(share.digest, parcel="2e" * 32)
+    exchange(a, b)
+    assert a.shares.show(share.digest).state is State.FETCHED
 
 
 def test_a_letter_taken_twice_is_kept_once(desks: list[Side]) -> None:

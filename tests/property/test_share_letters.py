@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.pki import TestNetwork
-from support.sharing import Side, exchange, sharing_hospital, sides
+from support.sharing import PARCEL, Side, exchange, sharing_hospital, sides
 from wardnet.errors import WardnetError
 from wardnet.identity.envelope import Envelope
 from wardnet.sharing.notice import Cause
@@ -37,9 +37,9 @@ def act(step: str, a: Side, b: Side, share: str) -> None:
         case "ready":
             a.ready(a.shares.show(share))
         case "fetched":
-            b.shares.mark_fetched(share)
+            b.shares.mark_fetched(share, parcel=PARCEL)
         case "opened":
-            b.shares.mark_opened(share)
+            b.shares.mark_opened(share, parcel=PARCEL)
         case "revoke":
             a.shares.revoke(share, reason="By mistake.", stewards=a.stewards)
         case "destroy":

@@ -8,7 +8,16 @@ import pytest
 
 from support.pki import TestNetwork
 from support.questions import key, steward
-from support.sharing import Side, asked_by, exchange, node, shared_network, sharing_hospital, sides
+from support.sharing import (
+    Side,
+    asked_by,
+    exchange,
+    node,
+    shared_network,
+    sharing_hospital,
+    sides,
+    wish,
+)
 from wardnet.audit.entry import Outcome
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope, sign
@@ -167,6 +176,27 @@ def test_a_key_that_was_not_asked_for_is_not_used(network: TestNetwork, desks: l
     assert b.mail.take(a.member.uri, letter) is None
     ((_, still),) = b.mail.due()
     assert still.payload_type == letters.KEY_REQUEST
+
+
+def test_a_key_that_is_none_keeps_no_letter_back(network: TestNetwork, desks: list[Side]) -> None:
+    """A hospital that answers with bytes which are no key gets no letter; all others get theirs."""
+    a, b, c = desks
+    b.request()
+    asked = b.request(wish(owner="c"))
+    for to, envelope in b.mail.due():
+        if to == a.member.uri:
+            number = letters.key_request_from_bytes(envelope.payload).number
+            told = LetterKey(to=b.member.uri, number=number, key="f" * 2432)
+            letter = sign(letters.KEY, letters.key_to_bytes(told), network.node("a").signer)
+            with pytest.raises(WardnetError) as caught:
+                b.mail.take(to, letter)
+            assert caught.value.reason is Reason.MALFORMED
+    for _ in range(2):
+        ((_, envelope),) = [post for post in b.mail.due() if post[0] == c.member.uri]
+        reply = c.mail.take(b.member.uri, envelope)
+        assert reply is not None
+        b.mail.take(c.member.uri, reply[1])
+    assert [one.digest for one in c.shares.inbox()] == [asked.digest]
 
 
 def test_a_letter_sealed_to_another_key_comes_again(

@@ -338,6 +338,14 @@ def test_quota_counts_headers_and_parcels_that_are_gone(tmp_path: Path) -> None:
     run(main())
 
 
+def test_no_consignment_allows_more_fetches_than_a_grant_may() -> None:
+    """The relay notes each: two hospitals who are agreed cannot fill its database."""
+    for number in (0, 101, 1_000_000):
+        with pytest.raises(ValueError, match="maximum_fetches"):
+            consignment("5" * 64, 5000, maximum_fetches=number)
+    assert consignment("5" * 64, 5000, maximum_fetches=100).maximum_fetches == 100
+
+
 def test_new_consignment_makes_no_room_for_an_old_parcel(tmp_path: Path) -> None:
     """What was consigned first says how large a parcel is, also when it is brought again."""
     limits = book.Limits(parcel=5000, quota=9000, keep=timedelta(hours=1))

@@ -29,13 +29,14 @@ from wardnet.audit.entry import Entry, Outcome
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.cohort import EVERYONE, col
 from wardnet.sharing import grant as grants
-from wardnet.sharing.deidentification import Patient, kept
+from wardnet.sharing.deidentification import Band, Cap, Patient, kept
 from wardnet.sharing.grant import grant_whole
-from wardnet.sharing.notice import Cause
+from wardnet.sharing.notice import Cause, Place
 from wardnet.sharing.request import Basis
 from wardnet_node.desk.book import Key, with_key
 from wardnet_node.desk.decision import sign_all
 from wardnet_node.desk.shares import receiving
+from wardnet_node.desk.shares.describe import stands
 from wardnet_node.desk.shares.shares import Shares
 from wardnet_node.desk.shares.state import State
 from wardnet_node.sharing.carrying.spool import Spool
@@ -183,6 +184,26 @@ def test_a_grant_beyond_its_request_is_not_taken(network: TestNetwork, desks: li
     assert b.shares.show(asked.digest).state is State.REFUSED
 
 
+def test_a_grant_cannot_write_to_the_screen_of_who_reads_it(
+    network: TestNetwork, desks: list[Side]
+) -> None:
+    """Control characters, or such as turn a text round, stand in no further condition or rule."""
+    a, b = desks
+    for text in ("\x1b[2J", "female\u202e", "a\nb"):
+        asked = b.request()
+        exchange(a, b)
+        made = a.draft(asked, cohort=(col("sex") != text).cohort)
+        signing = [steward(network, "a"), network.node("a")]
+        envelope = sign_all(grants.PAYLOAD_TYPE, grants.to_bytes(made), signing)
+        (error,) = b.shares.receive(envelope, sender=node("a"))
+        assert error.reason is Reason.SHARE_TOO_WIDE
+        assert b.shares.show(asked.digest).grant is None
+        with pytest.raises(ValueError, match="pattern"):
+            Band(text)
+        with pytest.raises(ValueError, match="pattern"):
+            Cap(low=text)
+
+
 def test_no_file_goes_along_that_a_steward_has_not_signed(tmp_path: Path) -> None:
     """Not one that was never granted, nor the granted one with other bytes; nothing is left."""
     scan, other = tmp_path / "scan.dcm", tmp_path / "all.pdf"
@@ -298,6 +319,15 @@ def test_two_stewards_who_grant_at_once_sign_one_grant(desks: list[Side]) -> Non
     assert refusals(a) == [Reason.SHARE_DECIDED]
 
 
+def test_a_parcel_at_the_relay_is_not_handed_out_at_the_door_as_well(desks: list[Side]) -> None:
+    """Each counts the fetches for itself: two doors would hand it out twice as often."""
+    a, b = desks
+    share = granted(a, b)
+    a.ready(share, place=Place.RELAY)
+    assert why(lambda: a.fetch(share)) is Reason.PARCEL_UNKNOWN
+    assert a.shares.show(share.digest).fetches == 0
+
+
 def test_another_hospitals_parcel_does_not_exist(desks: list[Side]) -> None:
     """Whoever is not the recipient learns nothing, not even that there is one."""
     a, b = desks
@@ -335,7 +365,7 @@ def test_an_expired_grant_hands_nothing_over_and_opens_nothing(
     assert why(lambda: a.fetch(share)) is Reason.SHARE_ENDED
     assert why(lambda: a.ready(share)) is Reason.SHARE_ENDED
     assert why(lambda: b.shares.private_key(share.digest)) is Reason.SHARE_ENDED
-    assert why(lambda: b.shares.mark_opened(share.digest)) is Reason.SHARE_ENDED
+    assert why(lambda: b.shares.mark_opened(share.digest, parcel=PARCEL)) is Reason.SHARE_ENDED
     assert (refusals(a), refusals(b)) == ([Reason.SHARE_ENDED] * 2, [Reason.SHARE_ENDED])
     assert [one.digest for one in b.shares.due()] == [share.digest]
     b.shares.destroy(share.digest, cause=Cause.EXPIRED)
@@ -357,6 +387,8 @@ def test_a_request_that_nobody_decided_on_ends(
     monkeypatch.setattr(clock, "now", lambda: later)
     assert [one.digest for one in b.shares.due()] == [asked.digest]
     assert a.shares.inbox() == ()
+    for side in desks:
+        assert "within 30 days" in stands(side.shares.show(asked.digest))
     assert why(lambda: a.shares.grant(asked.digest, draft, stewards=a.stewards)) in {
         Reason.SHARE_DECIDED,
         Reason.SHARE_ENDED,
@@ -375,7 +407,7 @@ def test_a_revoked_grant_hands_nothing_over(desks: list[Side]) -> None:
     assert refusals(a) == [Reason.SHARE_REVOKED] * 2
     exchange(a, b)
     assert why(lambda: b.shares.private_key(share.digest)) is Reason.SHARE_REVOKED
-    assert why(lambda: b.shares.mark_opened(share.digest)) is Reason.SHARE_REVOKED
+    assert why(lambda: b.shares.mark_opened(share.digest, parcel=PARCEL)) is Reason.SHARE_REVOKED
 
 
 def test_a_grant_ends_with_the_key_of_its_steward(desks: list[Side], network: TestNetwork) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import re
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
@@ -122,9 +122,8 @@ class DeskHome:
         self.study = self._study()
         for steward in stewards:
             self._enrol(steward)
-        with self.catalog() as catalog:
-            self._load(Vault(home, self.keystore, catalog, member=self.credentials.member))
-            decisions = Decisions(catalog, credentials=self.credentials)
+        self.load(CARDIOLOGY, _visits())
+        with self.decisions() as decisions:
             decisions.found_book(self.steward(stewards[0]))
             decisions.change_book(lambda _: self._book(), stewards=[self.steward(stewards[0])])
             self.propose(decisions, self.study)
@@ -193,6 +192,17 @@ class DeskHome:
             with httpx.Client(base_url=address, verify=trust) as client:
                 yield Browser(client)
 
+    def load(self, dictionary: Dictionary, rows: Iterable[str]) -> None:
+        """Load a table of lines in the order of a dictionary's columns."""
+        table = self.home / f"{dictionary.name}.csv"
+        header = ",".join(column.name for column in dictionary.columns)
+        table.write_text("\n".join([header, *rows, ""]))
+        with self.catalog() as catalog:
+            vault = Vault(self.home, self.keystore, catalog, member=self.credentials.member)
+            vault.adopt(dictionary, LocalPart())
+            vault.load(dictionary.name, table)
+        table.unlink()
+
     def propose(self, decisions: Decisions, study: Study) -> None:
         """Let ada's study come in."""
         ada = self.network.researcher().signer
@@ -208,19 +218,6 @@ class DeskHome:
     def _enrol(self, name: str) -> None:
         home = self.home / enrolled.FOLDER / name
         self.network.settle(home, Role.STEWARD, name).seal("totp", SECRET)
-
-    def _load(self, vault: Vault) -> None:
-        lines = [
-            f"{20 + row % 70},{2016 + row % 8}-03-{1 + row % 28:02},"
-            f"{150 + row % 200 if row % 9 else ''},"
-            f"{('female', 'male')[row % 2]},{('true', 'false')[row % 3 > 0]}"
-            for row in range(840)
-        ]
-        table = self.home / "table.csv"
-        table.write_text("\n".join(["age,admitted,chol,sex,smoker", *lines, ""]))
-        vault.adopt(CARDIOLOGY, LocalPart())
-        vault.load(CARDIOLOGY.name, table)
-        table.unlink()
 
     def _study(self) -> Study:
         names = ("count", "crosstab", "histogram", "quantiles", "summary")
@@ -264,6 +261,15 @@ class DeskHome:
             researchers=(key(self.network.researcher()),),
         )
         return AddressBook(1, self.network.name, (own, university))
+
+
+def _visits() -> Iterator[str]:
+    for row in range(840):
+        yield (
+            f"{20 + row % 70},{2016 + row % 8}-03-{1 + row % 28:02},"
+            f"{150 + row % 200 if row % 9 else ''},"
+            f"{('female', 'male')[row % 2]},{('true', 'false')[row % 3 > 0]}"
+        )
 
 
 def code(*, later: int = 0) -> str:

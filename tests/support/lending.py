@@ -126,7 +126,7 @@ class Lending:
         here = self.spool.fetched(sealed.body.stem)
         for source, target in ((sealed.header, here.header), (sealed.body, here.body)):
             shutil.copyfile(source, target)
-        self.b.shares.mark_fetched(share.digest)
+        self.b.shares.mark_fetched(share.digest, parcel=here.parcel)
         return self.b.shares.show(share.digest)
 
     def fetched(
@@ -157,7 +157,7 @@ class Lending:
         here = self.spool.fetched(ready.parcel)
         shutil.copyfile(made.header, here.header)
         shutil.copyfile(made.body, here.body)
-        return self.b.shares.mark_fetched(share.digest)
+        return self.b.shares.mark_fetched(share.digest, parcel=here.parcel)
 
     def send(self, share: Share, attachments: Sequence[Attachment] = ()) -> Share:
         """Let a make the parcel of a grant as its node does."""

@@ -12,6 +12,7 @@ from support.pki import TestNetwork
 from support.transfers import GRANT, consignment, ready
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import TlsIdentity
+from wardnet.sharing.consignment import signed
 from wardnet.sharing.notice import Place
 from wardnet.transport.channel import SERVER, server_credentials
 from wardnet.transport.interceptors import Context, Guard
@@ -51,11 +52,15 @@ class Hospitals:
         self, parcel: str, size: int, *, by: str = "a", rate: float = 0, **changes: object
     ) -> None:
         """Leave a parcel at the relay."""
+        credentials = self.network.node(by)
+        said = consignment(parcel, size, **{"owner": by, **changes})
         await deposit(
-            consignment(parcel, size, **{"owner": by, **changes}),
+            parcel,
+            size,
+            consignment=signed(said, credentials.signer),
             address=self.address,
             spool=self.spool(by),
-            credentials=self.network.node(by),
+            credentials=credentials,
             pace=Pace(rate),
             patience=2,
         )

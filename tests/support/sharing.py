@@ -183,14 +183,14 @@ class Side:
         draft = self.draft(share, **changes)
         return self.shares.grant(share.digest, draft, stewards=self.stewards)
 
-    def ready(self, share: Share, *, parcel: str = PARCEL) -> Share:
+    def ready(self, share: Share, *, parcel: str = PARCEL, place: Place = Place.DIRECT) -> Share:
         """Say that a parcel is ready."""
         return self.shares.mark_ready(
             share.digest,
             parcel=parcel,
             header=1000,
             body=2000,
-            place=Place.DIRECT,
+            place=place,
             address="127.0.0.1:7443",
         )
 

@@ -18,12 +18,10 @@ from wardnet_node.desk.book import Key, with_key
 from wardnet_node.desk.shares.mail import Mail
 from wardnet_node.desk.shares.shares import Shares
 from wardnet_node.desk.shares.state import Share
-from wardnet_node.intake.local_part import LocalPart
 from wardnet_node.published import Listed
 from wardnet_node.settings import NodeSettings
 from wardnet_node.sharing.carrying.spool import Spool
 from wardnet_node.sharing.giving.owner import Owner
-from wardnet_node.vault.vault import Vault
 
 SETTINGS: Final = NodeSettings(address=LINK.address)
 
@@ -83,7 +81,10 @@ class Desks:
         self.south = DeskHome(network, folder / "south", name="southport", stewards=people)
         for home in (self.north, self.south):
             (home.home / "settings.toml").write_text(f'address = "{LINK.address}"\n')
-        _load(self.north)
+        self.north.load(
+            STAYS,
+            (f"{row.record},{row.age},{row.admitted},{row.diagnosis},{row.sex}" for row in stays()),
+        )
         _introduce(self.north, self.south)
         _introduce(self.south, self.north)
         self.carry()
@@ -120,7 +121,7 @@ class Desks:
         for source, target in ((made.header, here.header), (made.body, here.body)):
             shutil.copyfile(source, target)
         with shares(self.south) as theirs:
-            theirs.mark_fetched(share.digest)
+            theirs.mark_fetched(share.digest, parcel=share.ready.parcel)
         self.carry()
 
     def newest(self, home: DeskHome) -> Share:
@@ -185,17 +186,6 @@ def stays() -> list[Row]:
         for patient in range(PATIENTS)
         for stay in range(3)
     ]
-
-
-def _load(home: DeskHome) -> None:
-    lines = [f"{row.record},{row.age},{row.admitted},{row.diagnosis},{row.sex}" for row in stays()]
-    table = home.home / "stays.csv"
-    table.write_text("\n".join(["record,age,admitted,diagnosis,sex", *lines, ""]))
-    with home.catalog() as catalog:
-        vault = Vault(home.home, home.keystore, catalog, member=home.credentials.member)
-        vault.adopt(STAYS, LocalPart())
-        vault.load(STAYS.name, table)
-    table.unlink()
 
 
 def _introduce(home: DeskHome, other: DeskHome) -> None:

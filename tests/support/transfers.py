@@ -32,7 +32,7 @@ from wardnet.errors import WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
 from wardnet.identity.member import Member, Role
-from wardnet.sharing.consignment import Consignment
+from wardnet.sharing.consignment import Consignment, signed
 from wardnet.sharing.notice import Place, Ready
 from wardnet.transport.parcels.door import Fetching
 from wardnet.transport.parcels.memory import keep_freed_memory
@@ -264,8 +264,12 @@ async def _listen(spool: Spool, credentials: Credentials, orders: dict[str, Any]
 
 
 async def _deposit(spool: Spool, credentials: Credentials, orders: dict[str, Any]) -> None:
+    parcel, size = orders["parcel"], orders["size"]
+    said = consignment(parcel, size, **orders.get("changes", {}))
     await deposit(
-        consignment(orders["parcel"], orders["size"], **orders.get("changes", {})),
+        parcel,
+        size,
+        consignment=signed(said, credentials.signer),
         address=orders["address"],
         spool=spool,
         credentials=credentials,

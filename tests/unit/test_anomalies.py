@@ -107,6 +107,18 @@ def test_work_outside_office_hours_is_a_sign(moment: str) -> None:
     assert signs([entry(time=moment, type=EventType.QUERY_PART)]) == []
 
 
+@pytest.mark.parametrize(
+    "kind", [EventType.SHARE_REQUESTED, EventType.SHARE_GRANTED, EventType.SHARE_READ]
+)
+def test_records_asked_for_granted_or_read_at_night_are_a_sign(kind: EventType) -> None:
+    """By people; what another hospital's node brings at night says nothing of when it was done."""
+    steward = Actor(subject=ANN, role="steward")
+    node = Actor(subject=SOUTH, role="node")
+    assert signs([entry(time=NIGHT, type=kind, actor=steward)]) == [(Sign.OFF_HOURS, "1")]
+    assert signs([entry(time=NIGHT, type=kind, actor=node)]) == []
+    assert signs([entry(type=kind, actor=steward)]) == []
+
+
 def test_office_hours_are_local() -> None:
     """Eleven at night in Greenwich is a morning in Auckland."""
     late = [entry(time=NIGHT, type=EventType.QUERY_ACCEPTED)]

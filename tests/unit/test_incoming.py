@@ -5,7 +5,8 @@ import errno
 import hashlib
 import os
 import resource
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,41 @@ def test_chunks_are_written_in_order_and_told(tmp_path: Path) -> None:
     assert told == [1000, 2000, 3000, 4000, 5000]
     body.close()
     assert (tmp_path / "part").read_bytes() == BODY[:5000]
+
+
+def test_nothing_is_written_once_the_taking_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often it is cancelled: a thread that wrote on would spoil what comes after."""
+    begun, on = threading.Event(), threading.Event()
+
+    def slow(body: Incoming, data: bytes, write: Callable[..., None] = Incoming.write) -> None:
+        begun.set()
+        on.wait(10)
+        write(body, data)
+
+    monkeypatch.setattr(Incoming, "write", slow)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield BODY[:1000]
+        yield BODY[1000:2000]
+
+    async def main() -> None:
+        taking = asyncio.create_task(take_in(body, chunks(), moved=lambda: None))
+        await asyncio.to_thread(begun.wait)
+        for _ in range(3):
+            taking.cancel()
+            await asyncio.wait((taking,), timeout=0)
+            assert not taking.done()
+        on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await taking
+        assert body.offset == 1000
+        body.close()
+
+    body = _begin(tmp_path)
+    asyncio.run(main())
+    assert (tmp_path / "part").read_bytes() == BODY[:1000]
 
 
 def test_pace_is_kept_by_all_together(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from wardnet_node.desk.shares.asking import Wish
 from wardnet_node.desk.shares.state import Share, State
 from wardnet_node.sharing.carrying.busy import only_here
 from wardnet_node.sharing.carrying.carrier import Carrier
-from wardnet_node.sharing.carrying.spool import Spool
+from wardnet_node.sharing.carrying.spool import Sealed, Spool
 from wardnet_node.sharing.giving.consent import read_ids
 
 
@@ -121,9 +121,10 @@ def fetch(place: Place, *, share_id: str, as_json: bool) -> None:
         stuck = None
         try:
             with only_here(spool.incoming, share.digest):
-                if look().state is State.READY or _is_lost(look(), spool):
-                    _carry(place, spool, share)
-                    shares.mark_fetched(share.digest)
+                present = look()
+                if present.state is State.READY or _is_lost(present, spool):
+                    here = _carry(place, spool, present)
+                    shares.mark_fetched(share.digest, parcel=here.parcel)
         except WardnetError as error:
             if error.reason is not Reason.IN_USE:
                 raise
@@ -142,10 +143,10 @@ def _is_lost(share: Share, spool: Spool) -> bool:
     return ready is not None and not spool.fetched(ready.parcel).whole
 
 
-def _carry(place: Place, spool: Spool, share: Share) -> None:
+def _carry(place: Place, spool: Spool, share: Share) -> Sealed:
     carrier = Carrier(spool, credentials=place.credentials, settings=place.settings)
     with bar("Fetching") as progress:
-        asyncio.run(carrier.fetch(share, progress))
+        return asyncio.run(carrier.fetch(share, progress))
 
 
 COMMANDS: Final = (request, fetch)

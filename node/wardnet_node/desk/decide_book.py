@@ -15,6 +15,7 @@ from wardnet_node.desk import studies
 from wardnet_node.desk.book import NOTHING, Key, Page
 from wardnet_node.desk.decision import key, sign_all
 from wardnet_node.desk.ledger import Ledger
+from wardnet_node.desk.refusals import refusals_logged
 from wardnet_node.desk.steward_events import by_steward
 
 
@@ -76,7 +77,7 @@ class BookDecisions(Ledger):
             `STATE_DAMAGED`; logged.
         """
         event = by_steward(self._member, EventType.BOOK_CHANGED, stewards)
-        with self._refusals_logged(event), self._catalog.transaction() as connection:
+        with refusals_logged(self._catalog, event), self._catalog.transaction() as connection:
             known = self._knowledge.look(connection)
             if known.book_error is not None:
                 raise known.book_error

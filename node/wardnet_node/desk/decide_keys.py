@@ -33,6 +33,7 @@ from wardnet_node.desk.book import invalid, keys_of
 from wardnet_node.desk.decision import key, sign_all
 from wardnet_node.desk.knowledge import Known
 from wardnet_node.desk.ledger import Ledger
+from wardnet_node.desk.refusals import refusals_logged
 from wardnet_node.desk.steward_events import by_node, by_steward
 
 RENEWED_AFTER: Final = timedelta(hours=6)
@@ -80,7 +81,7 @@ class KeyDecisions(Ledger):
             logged.
         """
         event = by_steward(self._member, EventType.KEY_REVOKED, [steward])
-        with self._refusals_logged(event), self._catalog.transaction() as connection:
+        with refusals_logged(self._catalog, event), self._catalog.transaction() as connection:
             known = self._knowledge.look(connection)
             self._check_steward(known, steward)
             self._check_key(known, fingerprint)

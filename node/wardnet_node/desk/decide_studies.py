@@ -17,6 +17,7 @@ from wardnet.identity.credentials import Credentials
 from wardnet.question.cohort import check
 from wardnet_node.desk.decision import Decision
 from wardnet_node.desk.look import Look, adopted, concerns, find
+from wardnet_node.desk.refusals import refusals_logged
 from wardnet_node.desk.steward_events import by_steward
 from wardnet_node.desk.study_state import State, StudyState, in_force, last_agreement, state_of
 from wardnet_node.desk.widening import widens
@@ -157,7 +158,7 @@ class StudyDecisions(Look):
     ) -> Iterator[Decision]:
         """Run one decision as one transaction; when it is refused, only the log says so."""
         event = by_steward(self._member, kind, stewards)
-        with self._refusals_logged(event), self._catalog.transaction() as connection:
+        with refusals_logged(self._catalog, event), self._catalog.transaction() as connection:
             known = self._knowledge.look(connection)
             yield Decision(
                 connection=connection,

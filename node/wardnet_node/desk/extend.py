@@ -21,6 +21,7 @@ from wardnet.question.dictionary import STRICT
 from wardnet.question.fields import Layout, Paragraph
 from wardnet.question.query import Id
 from wardnet_node.desk.ledger import Ledger
+from wardnet_node.desk.refusals import refusals_logged
 from wardnet_node.desk.steward_events import by_steward
 
 
@@ -74,7 +75,7 @@ class Extending(Ledger):
         """
         at = clock.now()
         event = by_steward(self._member, EventType.LOG_EXTENDED, stewards)
-        with self._refusals_logged(event), self._catalog.transaction() as connection:
+        with refusals_logged(self._catalog, event), self._catalog.transaction() as connection:
             found = cosigned.coverage(connection)
             if found.until is None:
                 raise WardnetError(Reason.LOG_COVERED)

@@ -1,14 +1,9 @@
 """What every decision rests on: the catalog, what was verified in it, and the log."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-from wardnet import clock
 from wardnet.agreement.address_book import check_approved, key_of
-from wardnet.audit import log
-from wardnet.audit.entry import Event, refused
 from wardnet.audit.log import Connection
-from wardnet.errors import WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet_node.desk.knowledge import Knowledge
 from wardnet_node.vault.catalog import Catalog
@@ -34,15 +29,6 @@ class Ledger:
     def forget(self) -> None:
         """Verify everything anew at the next look."""
         self._knowledge = Knowledge(self._credentials)
-
-    @contextmanager
-    def _refusals_logged(self, event: Event) -> Iterator[None]:
-        try:
-            yield
-        except WardnetError as error:
-            with self._catalog.transaction() as connection:
-                log.append(connection, refused(event, [error]), at=clock.now())
-            raise
 
     def _check_two(self, connection: Connection, stewards: Sequence[Credentials]) -> None:
         """Refuse what not two different stewards of this hospital sign.

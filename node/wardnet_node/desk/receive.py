@@ -18,6 +18,7 @@ from wardnet.transport.convert import envelope_to_bytes
 from wardnet_node.desk import studies, taken_back
 from wardnet_node.desk.knowledge import Known
 from wardnet_node.desk.ledger import Ledger
+from wardnet_node.desk.refusals import refusals_logged
 from wardnet_node.desk.steward_events import about_study, by_coordinator
 from wardnet_node.desk.taken_back import Listed
 from wardnet_node.notify.message import Kind
@@ -61,7 +62,7 @@ class Received(Ledger):
         name = canonical.digest(envelope_to_bytes(envelope))
         if name in self._refused:
             return
-        with self._remembered(name), self._refusals_logged(event):
+        with self._remembered(name), refusals_logged(self._catalog, event):
             study = self._knowledge.check_study(envelope, at=at)
             with self._catalog.transaction() as connection:
                 known = self._knowledge.look(connection).proposals
@@ -102,7 +103,7 @@ class Received(Ledger):
         """
         at = clock.now()
         event = by_coordinator(self._member, EventType.REVOCATIONS_RECEIVED)
-        with self._refusals_logged(event):
+        with refusals_logged(self._catalog, event):
             received = self._knowledge.check_list(envelope, at=at)
             with self._catalog.transaction() as connection:
                 if not self._is_news(self._knowledge.look(connection), received, at=at):

@@ -29,6 +29,7 @@ from wardnet_node.desk import queries
 from wardnet_node.desk.anchor import Anchor, Gap
 from wardnet_node.desk.decision import sign_all
 from wardnet_node.desk.ledger import Ledger
+from wardnet_node.desk.refusals import refusals_logged
 from wardnet_node.desk.steward_events import by_steward
 
 _PARAGRAPH: Final[TypeAdapter[str]] = TypeAdapter(Paragraph)
@@ -61,7 +62,7 @@ class Unlocking(Ledger):
         """
         anchor, at = Anchor(self._catalog.path), clock.now()
         event = by_steward(self._member, EventType.BREAK_GLASS, stewards)
-        with self._refusals_logged(event):
+        with refusals_logged(self._catalog, event):
             with self._catalog.transaction() as connection:
                 log.verify(connection)
                 gap = anchor.gap(connection) or _rewritten(connection)

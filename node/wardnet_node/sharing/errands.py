@@ -189,8 +189,10 @@ class Errands:
     async def _fetch(self, share: Share, telling: Telling) -> None:
         if share.state is State.READY:
             telling.begin("being fetched")
-            await self._carrier.fetch(share, telling.move)
-            await self._owner.do(lambda owner: owner.shares.mark_fetched(share.digest))
+            here = await self._carrier.fetch(share, telling.move)
+            await self._owner.do(
+                lambda owner: owner.shares.mark_fetched(share.digest, parcel=here.parcel)
+            )
 
     async def _forget(self, share: Share, _: Telling) -> None:
         """Delete what a fetch has left that went on when the share was over."""

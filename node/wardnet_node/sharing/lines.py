@@ -4,6 +4,7 @@ They are programs of their own: not forks (a fork after gRPC has started hangs),
 libraries and keys, so that a transfer costs neither the daemon's memory nor its time.
 """
 
+import asyncio
 import json
 import os
 import resource
@@ -11,8 +12,11 @@ import signal
 import socket
 import subprocess
 import sys
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Callable, Coroutine
 from typing import Final
 
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import JsonValue
@@ -93,6 +97,24 @@ def wait(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def run(program: Callable[[StreamReader, StreamWriter, Line], Coroutine[None, None, None]]) -> None:
+    """Be one of those programs.
+
+    Parameters
+    ----------
+    program : Callable
+        Is given both ends of the socket and the first line that came: its orders.
+    """
+
+    async def begin(inherited: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=inherited)
+        await program(reader, writer, read(await reader.readline()) or {})
+
+    inherited = settle()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(begin(inherited))
 
 
 def settle() -> socket.socket:

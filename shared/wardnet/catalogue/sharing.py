@@ -81,8 +81,9 @@ ROWS: Final[Mapping[Reason, Row]] = {
     ),
     Reason.SNAPSHOT_GONE: Row(
         _S.FAILED_PRECONDITION,
-        "The rows of {dataset} that were granted are no longer kept: it was loaded anew. Look "
-        "at a new preview and grant once more.",
+        "The rows of {dataset} that were looked at or granted are no longer kept: it was loaded "
+        "anew. Look at a new preview. If it was granted already, take the grant back "
+        "(`wardnet-node share revoke`) and let the other hospital ask again.",
     ),
     Reason.NOTHING_TO_SHARE: Row(
         _S.FAILED_PRECONDITION,

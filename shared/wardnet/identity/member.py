@@ -9,6 +9,9 @@ from typing import Final, Self
 from wardnet.errors import Reason, WardnetError
 
 _ID: Final = r"[a-z0-9][a-z0-9.-]{0,62}"
+ID: Final = re.compile(_ID)
+"""How the id of a network or a member is written."""
+
 _URI: Final = re.compile(rf"wardnet://(?P<network>{_ID})/(?P<role>[a-z]+)/(?P<id>{_ID})")
 
 
@@ -55,7 +58,7 @@ class Member:
     def __post_init__(self) -> None:
         """Refuse ids that could not be told apart, or not be written as a URI."""
         for name, text in (("network", self.network), ("id", self.id)):
-            if not re.fullmatch(_ID, text):
+            if not ID.fullmatch(text):
                 raise WardnetError(
                     Reason.PARAMETER_INVALID,
                     method="A member",

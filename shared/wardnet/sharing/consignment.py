@@ -16,8 +16,9 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope, Signer, Trust, sign, verify
 from wardnet.identity.member import Member, Role
 from wardnet.question.dictionary import STRICT
-from wardnet.question.fields import Layout, Number
+from wardnet.question.fields import Layout
 from wardnet.question.query import Digest, Id
+from wardnet.sharing.grant import Fetches
 
 PAYLOAD_TYPE: Final = "application/vnd.wardnet.consignment.v1+json"
 
@@ -41,7 +42,7 @@ class Consignment:
     until : str
         Moment when the grant ends; after it nothing is handed out or kept.
     maximum_fetches : int
-        How often it may be fetched, from 1.
+        How often it may be fetched, from 1: as the grant says.
     """
 
     version: Layout
@@ -52,7 +53,7 @@ class Consignment:
     parcel: Digest
     size: Annotated[int, Field(ge=1, lt=1 << 53)]
     until: Moment
-    maximum_fetches: Number
+    maximum_fetches: Fetches
 
 
 _ADAPTER: Final = TypeAdapter(Consignment)

@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from wardnet import canonical
 from wardnet.question.dictionary import STRICT, Name
-from wardnet.question.fields import InOrder
+from wardnet.question.fields import InOrder, Note
 
 MAXIMUM_SHIFT: Final = 3650
 """Most days that dates are shifted by."""
@@ -62,9 +62,9 @@ class Band:
         no limit.
     """
 
-    width: str
-    low: str = ""
-    high: str = ""
+    width: Note
+    low: Note = ""
+    high: Note = ""
     kind: Literal["band"] = "band"
 
 
@@ -78,8 +78,8 @@ class Cap:
         Decimal text in the column's unit, an ISO date or a UTC datetime; one may be empty.
     """
 
-    low: str = ""
-    high: str = ""
+    low: Note = ""
+    high: Note = ""
     kind: Literal["cap"] = "cap"
 
 

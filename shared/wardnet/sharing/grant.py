@@ -14,6 +14,7 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.question.cohort import Cohort, joined_by_and
 from wardnet.question.dictionary import STRICT
 from wardnet.question.fields import InOrder, Layout, Paragraph
+from wardnet.question.grammar import write
 from wardnet.question.query import Digest, Id
 from wardnet.sharing.deidentification import Deidentification, Patient
 from wardnet.sharing.request import Basis, ShareRequest
@@ -21,6 +22,9 @@ from wardnet.sharing.request import Basis, ShareRequest
 PAYLOAD_TYPE: Final = "application/vnd.wardnet.share-grant.v1+json"
 
 MOST_FETCHES: Final = 100
+
+Fetches: TypeAlias = Annotated[int, Field(ge=1, le=MOST_FETCHES)]
+"""How often a parcel may be fetched; who keeps it notes each."""
 
 MOST_ATTACHMENTS: Final = 1000
 """So that a grant that names them all is no longer than a letter may be."""
@@ -70,7 +74,7 @@ class Grant:
     deidentification: Deidentification
     snapshot: SnapshotId
     until: Moment
-    maximum_fetches: Annotated[int, Field(ge=1, le=MOST_FETCHES)]
+    maximum_fetches: Fetches
     obligations: tuple[Paragraph, ...]
     attachments: Annotated[InOrder[Digest], Field(max_length=MOST_ATTACHMENTS)]
     made: Moment
@@ -147,6 +151,9 @@ def _excess(grant: Grant, request: ShareRequest) -> Iterator[tuple[str, str]]:
         yield "columns", f"the request does not ask for {name}"
     if not joined_by_and(request.cohort) <= joined_by_and(grant.cohort):
         yield "cohort", "it must hold every condition of the request's cohort"
+    further = joined_by_and(grant.cohort) - joined_by_and(request.cohort)
+    if not all(write(condition).isprintable() for condition in further):
+        yield "cohort", "a further condition holds characters that cannot be seen"
     # 3. It lasts no longer.
     if grant.until > _latest(request, grant.made):
         yield "until", "it is later than the request asks for"

@@ -19,6 +19,7 @@ from wardnet.sharing import request as requests
 from wardnet.sharing.notice import Cause, Destroyed, Fetched, Opened, Ready, Said
 from wardnet.sharing.request import Basis, ShareRequest, check_asked
 from wardnet_node.desk.decision import sign_all
+from wardnet_node.desk.refusals import refusals_logged
 from wardnet_node.desk.shares import store
 from wardnet_node.desk.shares.known import find
 from wardnet_node.desk.shares.office import Office, Scene
@@ -70,7 +71,7 @@ class Asking(Office):
             `MESSAGE_TOO_LARGE` or `APPROVAL_MISSING`, logged; `STATE_DAMAGED`.
         """
         event = by_steward(self._member, EventType.SHARE_REQUESTED, stewards)
-        with self._refusals_logged(event):
+        with refusals_logged(self._catalog, event):
             key = HybridKey.generate()
             with self._scene() as scene:
                 known = scene.view.book.organisation(wish.owner)
@@ -110,8 +111,13 @@ class Asking(Office):
         ring = self._keyring.key(_name(share.digest))
         return HybridKey.from_bytes(ring.unwrap(wrapped, f"{_CONTEXT}|{share.digest}"))
 
-    def mark_fetched(self, prefix: str) -> Share:
+    def mark_fetched(self, prefix: str, *, parcel: str) -> Share:
         """Say that the whole parcel is here, durable.
+
+        Parameters
+        ----------
+        parcel : str
+            Its digest; the owner may have put another in its place meanwhile.
 
         Raises
         ------
@@ -119,7 +125,10 @@ class Asking(Office):
             `SHARE_UNKNOWN`, `SHARE_REVOKED`, `SHARE_ENDED` or `SHARE_DECIDED`.
         """
         return self._mark(
-            prefix, EventType.SHARE_FETCHED, lambda of: Fetched(of.grant, parcel=of.parcel)
+            prefix,
+            EventType.SHARE_FETCHED,
+            lambda of: Fetched(of.grant, parcel=of.parcel),
+            parcel=parcel,
         )
 
     def mark_opened(
@@ -127,6 +136,7 @@ class Asking(Office):
         prefix: str,
         keep: Callable[[Connection], object] = lambda _: None,
         *,
+        parcel: str,
         patients: Iterable[str] = (),
         attachments: int = 0,
     ) -> Share:
@@ -134,6 +144,8 @@ class Asking(Office):
 
         Parameters
         ----------
+        parcel : str
+            Its digest.
         keep : Callable
             Makes the records a dataset, in the same transaction.
         patients : iterable of str
@@ -150,6 +162,7 @@ class Asking(Office):
             prefix,
             EventType.SHARE_OPENED,
             lambda of: Opened(of.grant, parcel=of.parcel),
+            parcel=parcel,
             also=keep,
             patients=patients,
             attachments=attachments,
@@ -195,6 +208,7 @@ class Asking(Office):
         kind: EventType,
         said: Callable[[Ready], Said],
         *,
+        parcel: str,
         also: Callable[[Connection], object] = lambda _: None,
         patients: Iterable[str] = (),
         attachments: int = 0,
@@ -204,6 +218,8 @@ class Asking(Office):
             self._check_usable(share)
             if share.ready is None or share.grant is None:
                 raise self._decided(rule="no parcel is ready")
+            if share.ready.parcel != parcel:
+                raise self._decided(rule="another parcel has taken the place of this one")
             if kind is EventType.SHARE_OPENED:
                 statement = lent(share.grant, attachments=attachments)
                 event = replace(event, snapshot=share.grant.snapshot, statement=statement)
@@ -215,7 +231,7 @@ class Asking(Office):
     def _asked(self, prefix: str, event: Event) -> Iterator[tuple[Scene, Share]]:
         """Run a transaction about a share that we have asked for; a refusal is logged."""
         named = replace(about(event, self.show(prefix).request), result_digest=None)
-        with self._refusals_logged(named), self._scene(prefix) as scene:
+        with refusals_logged(self._catalog, named), self._scene(prefix) as scene:
             share = find(scene.shares, prefix)
             if share.owned:
                 raise WardnetError(Reason.SHARE_NOT_FOR_US)

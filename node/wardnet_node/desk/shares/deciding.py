@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from wardnet import clock
+from wardnet import canonical, clock
 from wardnet.agreement.permission import is_told
 from wardnet.audit.entry import EventType
 from wardnet.errors import Reason, WardnetError
@@ -107,7 +107,8 @@ class Deciding(Handing):
         """
         event = by_steward(self._member, EventType.SHARE_DECLINED, stewards)
         with self._owned(prefix, event) as (scene, share):
-            self._say(scene, share, Declined(reason), event=event, stewards=stewards)
+            said = canonical.validated(lambda: Declined(reason))
+            self._say(scene, share, said, event=event, stewards=stewards)
         return self.show(share.digest)
 
     def revoke(self, prefix: str, *, reason: str, stewards: Sequence[Credentials]) -> Share:
@@ -122,7 +123,8 @@ class Deciding(Handing):
         with self._owned(prefix, event) as (scene, share):
             if share.grant is None:
                 raise self._decided(rule="nothing was granted")
-            said = Revoked(share.grant.digest, reason=reason)
+            granted = share.grant.digest
+            said = canonical.validated(lambda: Revoked(granted, reason=reason))
             self._say(scene, share, said, event=event, stewards=stewards)
         return self.show(share.digest)
 

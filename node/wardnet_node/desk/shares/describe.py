@@ -11,7 +11,7 @@ from wardnet.sharing.notice import Place
 from wardnet.sharing.request import Basis, ShareRequest
 from wardnet.sharing.result import in_words
 from wardnet_node.desk.plain import Section
-from wardnet_node.desk.shares.state import Share, State
+from wardnet_node.desk.shares.state import PATIENCE, Share, State
 from wardnet_node.desk.words import happened, moment
 
 _STANDS: Final = {
@@ -56,6 +56,11 @@ _STANDS: Final = {
 }
 """How it stands, as the owner and as the recipient reads it."""
 
+_UNDECIDED: Final = (
+    f"It was not decided on within {PATIENCE.days} days; {{other}} may ask again.",
+    f"{{other}} has not decided within {PATIENCE.days} days. Ask again if you still need it.",
+)
+
 _NEXT: Final = {
     (True, State.ASKED): "wardnet-node share preview {id}",
     (False, State.READY): "wardnet-node share fetch {id}",
@@ -81,7 +86,8 @@ def describe(share: Share) -> tuple[Section, ...]:
 
 def stands(share: Share) -> str:
     """Return in one sentence how a share stands, as this hospital's steward reads it."""
-    owner, recipient = _STANDS[share.state]
+    undecided = share.state is State.ENDED and share.grant is None
+    owner, recipient = _UNDECIDED if undecided else _STANDS[share.state]
     words = share.why if not share.why or share.why.endswith((".", "!", "?")) else f"{share.why}."
     return (owner if share.owned else recipient).format(other=share.other, why=words).strip()
 

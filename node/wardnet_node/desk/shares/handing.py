@@ -7,13 +7,14 @@ from dataclasses import replace
 from wardnet import clock
 from wardnet.agreement.view import View
 from wardnet.audit import log
-from wardnet.audit.entry import Actor, Event, EventType, Outcome, refused
+from wardnet.audit.entry import Actor, Event, EventType, Outcome
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.member import Member
 from wardnet.sharing.grant import Grant
 from wardnet.sharing.notice import Place, Ready
 from wardnet.usage.table import Shared
 from wardnet_node import usage
+from wardnet_node.desk.refusals import log_refusal, refusals_logged
 from wardnet_node.desk.shares import store
 from wardnet_node.desk.shares.known import find
 from wardnet_node.desk.shares.office import Office, Scene
@@ -120,7 +121,7 @@ class Handing(Office):
             `STATE_DAMAGED`; logged.
         """
         event = self._fetching(grant=grant, fetch=fetch, peer=peer)
-        with self._refusals_logged(event), self._scene(grant) as scene:
+        with refusals_logged(self._catalog, event), self._scene(grant) as scene:
             share = _parcel(scene, grant=grant, parcel=parcel, peer=peer)
             granted = self._in_force(scene, share)
             begun = self._known.fetches(scene.connection, grant)
@@ -144,7 +145,7 @@ class Handing(Office):
 
     def refuse_fetch(self, error: WardnetError, *, grant: str, fetch: str, peer: Member) -> None:
         """Log that a fetch was refused before the desk was asked, e.g. `LOG_UNPROVEN`."""
-        self._log(refused(self._fetching(grant=grant, fetch=fetch, peer=peer), [error]))
+        log_refusal(self._catalog, self._fetching(grant=grant, fetch=fetch, peer=peer), error)
 
     def _fetching(self, *, grant: str, fetch: str, peer: Member) -> Event:
         return Event(
@@ -181,7 +182,7 @@ class Handing(Office):
     def _owned(self, prefix: str, event: Event) -> Iterator[tuple[Scene, Share]]:
         """Run a transaction about a share whose records are ours; a refusal is logged."""
         named = replace(about(event, self.show(prefix).request), result_digest=None)
-        with self._refusals_logged(named), self._scene(prefix) as scene:
+        with refusals_logged(self._catalog, named), self._scene(prefix) as scene:
             share = find(scene.shares, prefix)
             if not share.owned:
                 raise WardnetError(Reason.SHARE_NOT_FOR_US)
@@ -189,12 +190,13 @@ class Handing(Office):
 
 
 def _parcel(scene: Scene, *, grant: str, parcel: str, peer: Member) -> Share:
-    """Return the share of a parcel, for the hospital that it is for and for nobody else."""
+    """Return the share of a parcel that waits here, for the hospital that it is for alone."""
     for share in scene.shares.values():
         if (
             share.owned
             and share.grant is not None
             and share.ready is not None
+            and share.ready.place is Place.DIRECT
             and (share.grant.digest, share.ready.parcel) == (grant, parcel)
             and peer.id == share.request.recipient
         ):

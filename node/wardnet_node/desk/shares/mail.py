@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from wardnet import canonical, clock
 from wardnet.agreement.address_book import signing_keys
-from wardnet.audit import log
-from wardnet.audit.entry import Actor, Event, EventType, refused
+from wardnet.audit.entry import Actor, Event, EventType
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope, sign, verify
@@ -24,6 +23,7 @@ from wardnet.sharing import letters
 from wardnet.sharing.letters import Acknowledgement, KeyRequest, LetterKey
 from wardnet.transport.convert import envelope_from_bytes, envelope_to_bytes
 from wardnet_node.desk.knowledge import Knowledge
+from wardnet_node.desk.refusals import log_refusal
 from wardnet_node.desk.shares import store
 from wardnet_node.desk.shares.shares import Shares
 from wardnet_node.desk.shares.store import Waiting
@@ -152,6 +152,8 @@ class Mail:
         told = letters.key_from_bytes(envelope.payload)
         self._check_ours(told.to)
         if self._asked.get(sender.uri) == told.number:  # else an answer that came twice
+            # A key that nothing can be sealed to would keep everybody's letters back.
+            letters.seal(b"", told.key, sender=self._member.uri, to=sender.uri)
             del self._asked[sender.uri]
             self._keys[sender.uri] = told.key
 
@@ -212,8 +214,7 @@ class Mail:
             node=self._member.uri,
             actor=Actor(subject="coordinator", role="coordinator", on_behalf_of=sender[:200]),
         )
-        with self._catalog.transaction() as connection:
-            log.append(connection, refused(event, [error]), at=clock.now())
+        log_refusal(self._catalog, event, error)
 
 
 def letter_key(keystore: Keystore) -> HybridKey:

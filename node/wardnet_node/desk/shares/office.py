@@ -9,7 +9,7 @@ from wardnet import canonical, clock
 from wardnet.agreement.address_book import check_approved, signing_keys
 from wardnet.agreement.view import View
 from wardnet.audit import cosigned, log, tags
-from wardnet.audit.entry import Event, EventType, Outcome, refused
+from wardnet.audit.entry import Event, EventType, Outcome
 from wardnet.audit.log import Connection
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
@@ -125,18 +125,6 @@ class Office:
                 raise known.book_error
             shares = self._known.look(connection, at=at, prefix=prefix)
             yield Scene(connection, shares, known.view, at)
-
-    @contextmanager
-    def _refusals_logged(self, event: Event) -> Iterator[None]:
-        try:
-            yield
-        except WardnetError as error:
-            self._log(refused(event, [error]))
-            raise
-
-    def _log(self, event: Event) -> None:
-        with self._catalog.transaction() as connection:
-            log.append(connection, event, at=clock.now())
 
     def _say(
         self,

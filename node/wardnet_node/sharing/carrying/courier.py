@@ -3,10 +3,9 @@
 import asyncio
 import secrets
 import socket
+from asyncio import StreamReader, StreamWriter
 from pathlib import Path
 from typing import Final
-
-import uvloop
 
 from wardnet import logs
 from wardnet.errors import Reason, WardnetError
@@ -14,7 +13,7 @@ from wardnet.sharing.notice import Place, Ready
 from wardnet.transport.convert import envelope_from_bytes
 from wardnet.transport.parcels.pace import Pace
 from wardnet_node.sharing import lines
-from wardnet_node.sharing.carrying.deposit import bring
+from wardnet_node.sharing.carrying.deposit import deposit
 from wardnet_node.sharing.carrying.fetch import Progress, fetch
 from wardnet_node.sharing.carrying.spool import Spool
 from wardnet_node.sharing.lines import Line
@@ -92,15 +91,10 @@ def bringing(parcel: str, size: int, *, address: str, consignment: bytes) -> Lin
 
 def main() -> None:
     """Do one transfer."""
-    inherited = lines.settle()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_main(inherited))
+    lines.run(_main)
 
 
-async def _main(inherited: socket.socket) -> None:
-    reader, writer = await asyncio.open_connection(sock=inherited)
-    orders = lines.read(await reader.readline()) or {}
-
+async def _main(reader: StreamReader, writer: StreamWriter, orders: Line) -> None:
     def progress(there: int, size: int) -> None:
         writer.write(lines.write({"at": there, "of": size}))
 
@@ -123,7 +117,7 @@ async def _transfer(orders: Line, progress: Progress) -> Line:
     parcel, address = str(orders["parcel"]), str(orders["address"])
     try:
         if orders["do"] == "bring":
-            await bring(
+            await deposit(
                 parcel,
                 size,
                 consignment=envelope_from_bytes(bytes.fromhex(str(orders["consignment"]))),

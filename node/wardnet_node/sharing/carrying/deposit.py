@@ -6,10 +6,8 @@ from typing import Final, TypeAlias
 import grpc.aio
 
 from wardnet.errors import Reason, WardnetError
-from wardnet.identity.credentials import Credentials, TlsIdentity
+from wardnet.identity.credentials import TlsIdentity
 from wardnet.identity.envelope import Envelope
-from wardnet.sharing import consignment as consignments
-from wardnet.sharing.consignment import Consignment
 from wardnet.transport.channel import BULK, open_channel
 from wardnet.transport.convert import envelope_to_wire
 from wardnet.transport.parcels.attempts import explained, keep_trying
@@ -32,11 +30,13 @@ REMOVE_SECONDS: Final = 20.0
 
 
 async def deposit(
-    consignment: Consignment,
+    parcel: str,
+    size: int,
     *,
+    consignment: Envelope,
     address: str,
     spool: Spool,
-    credentials: Credentials,
+    credentials: TlsIdentity,
     progress: Progress = lambda _, __: None,
     pace: Pace | None = None,
     patience: float = PROGRESS_SECONDS,
@@ -45,13 +45,17 @@ async def deposit(
 
     Parameters
     ----------
-    consignment : Consignment
-        Names the parcel in the spool and says who may fetch it.
+    parcel : str
+        Its name in the spool: SHA-256 of the body, hexadecimal.
+    size : int
+        Bytes of the body.
+    consignment : Envelope
+        What this node has signed for the relay: who may fetch it, how often, until when.
     address : str
         `host:port` of the relay.
     spool : Spool
         Holds the sealed parcel.
-    credentials : Credentials
+    credentials : TlsIdentity
         Of this node.
     progress : Callable
         Called with the bytes sent and their total, after every chunk.
@@ -67,32 +71,6 @@ async def deposit(
         size; `RELAY_FULL`, `PARCEL_OVERSIZE`, `SHARE_ENDED`, `SHARE_REVOKED`,
         `TRANSFER_ALTERED`.
     """
-    await bring(
-        consignment.parcel,
-        consignment.size,
-        consignment=consignments.signed(consignment, credentials.signer),
-        address=address,
-        spool=spool,
-        credentials=credentials,
-        progress=progress,
-        pace=pace,
-        patience=patience,
-    )
-
-
-async def bring(
-    parcel: str,
-    size: int,
-    *,
-    consignment: Envelope,
-    address: str,
-    spool: Spool,
-    credentials: TlsIdentity,
-    progress: Progress = lambda _, __: None,
-    pace: Pace | None = None,
-    patience: float = PROGRESS_SECONDS,
-) -> None:
-    """Leave a parcel at the relay under a consignment that is signed; else as `deposit`."""
     sealed = spool.made(parcel)
     if not sealed.whole or sealed.body.stat().st_size != size:
         raise WardnetError(Reason.PARCEL_UNKNOWN)

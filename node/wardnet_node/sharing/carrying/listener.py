@@ -8,14 +8,13 @@ decides who may fetch what. When the socket closes, for whatever reason, it is g
 """
 
 import asyncio
-import socket
+from asyncio import StreamReader, StreamWriter
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import Final
 
 import grpc.aio
-import uvloop
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.member import Member, Role
@@ -93,14 +92,10 @@ def _stored(header: Path, body: Path) -> Stored:
 
 def main() -> None:
     """Serve until the daemon goes."""
-    inherited = lines.settle()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_main(inherited))
+    lines.run(_main)
 
 
-async def _main(inherited: socket.socket) -> None:
-    reader, writer = await asyncio.open_connection(sock=inherited)
-    orders = lines.read(await reader.readline()) or {}
+async def _main(reader: StreamReader, writer: StreamWriter, orders: Line) -> None:
     credentials = lines.identity_from_line(orders)
     daemon = AskDaemon(reader, writer)
     guard = Guard(network=credentials.member.network, allowed=ALLOWED)

@@ -31,6 +31,11 @@ class Sealed:
     body: Path
 
     @property
+    def parcel(self) -> str:
+        """Return the parcel's digest."""
+        return self.body.stem
+
+    @property
     def whole(self) -> bool:
         """Say whether both are there."""
         return self.header.exists() and self.body.exists()

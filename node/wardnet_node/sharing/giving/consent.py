@@ -101,8 +101,9 @@ class Consent:
         return ConsentList(dataset, only_listed, len(ids), known, made)
 
     def lists(self) -> tuple[ConsentList, ...]:
-        """Return the lists of all datasets, by name."""
-        found = (self.find(summary.name) for summary in self._vault.datasets())
+        """Return the lists of all datasets of our own, by name; what was lent is not passed on."""
+        own = (summary.name for summary in self._vault.datasets() if not summary.share)
+        found = map(self.find, own)
         return tuple(item for item in found if item is not None)
 
     def find(self, dataset: str) -> ConsentList | None:

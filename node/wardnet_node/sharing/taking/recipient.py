@@ -14,7 +14,7 @@ from typing import Final, Self, TypeVar
 
 from wardnet import clock
 from wardnet.audit import log, tags
-from wardnet.audit.entry import Event, EventType, refused
+from wardnet.audit.entry import Event, EventType
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
@@ -24,6 +24,7 @@ from wardnet.sharing.deidentification import Patient
 from wardnet.sharing.notice import Cause
 from wardnet_node.desk.events import by_operator
 from wardnet_node.desk.knowledge import Knowledge
+from wardnet_node.desk.refusals import refusals_logged
 from wardnet_node.desk.shares import moments
 from wardnet_node.desk.shares.shares import Shares
 from wardnet_node.desk.shares.state import Share, State
@@ -133,6 +134,7 @@ class Recipient:
                     commit=lambda arrival: self.shares.mark_opened(
                         share.digest,
                         arrival.put,
+                        parcel=parcel,
                         patients=arrival.tags(self._tag_key) if _names(share) else (),
                         attachments=len(arrival.lent.attachments),
                     ),
@@ -376,10 +378,9 @@ class Recipient:
     def _refusals_logged(self, event: Event) -> Iterator[None]:
         """Log a refusal; where a share is over, destroy what is left of it, too."""
         try:
-            yield
+            with refusals_logged(self._catalog, event):
+                yield
         except WardnetError as error:
-            with self._catalog.transaction() as connection:
-                log.append(connection, refused(event, [error]), at=clock.now())
             if error.reason in _OVER:
                 self.expire()
             raise

@@ -15,6 +15,7 @@ from wardnet.audit.report.finding import Finding, Sign
 from wardnet.audit.report.kind import About
 from wardnet.audit.report.logs import released
 from wardnet.errors import Reason
+from wardnet.identity.member import Role
 
 NEAR_IDENTICAL_COUNT: Final = 5
 """A difference of two answers needs two questions and a tracker four, which honest work asks as
@@ -58,6 +59,9 @@ BY_PEOPLE: Final = {
     EventType.STEWARD_REMOVED,
     EventType.PASSWORD_CHANGED,
     EventType.AUDITOR_GRANTED,
+    EventType.SHARE_REQUESTED,
+    EventType.SHARE_GRANTED,
+    EventType.SHARE_READ,
 }
 """What somebody does at that moment; rounds and answers run on by themselves."""
 
@@ -146,7 +150,11 @@ def _refused_fetches(log: Iterable[Entry]) -> Iterator[Finding]:
 
 
 def _off_hours(log: Iterable[Entry], zone: tzinfo) -> Iterator[Finding]:
-    late = (entry for entry in log if entry.type in BY_PEOPLE and not _in_office(entry, zone))
+    # What another hospital's node brings was done there, at a moment that its own log tells.
+    done = (
+        entry for entry in log if entry.type in BY_PEOPLE and entry.actor.role != Role.NODE.value
+    )
+    late = (entry for entry in done if not _in_office(entry, zone))
     for found in _grouped(late, lambda entry: (entry.actor.subject, entry.type)):
         local = [clock.from_moment(entry.time).astimezone(zone) for entry in found]
         days = len({moment.date() for moment in local})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import grpc.aio
 
 from wardnet.errors import Reason, WardnetError
-from wardnet.identity.member import Member
+from wardnet.identity.member import ID, Member
 from wardnet.transport.interceptors import Context, peer
 from wardnet.transport.parcels.incoming import CHUNK_BYTES
 from wardnet.transport.parcels.pace import Pace
@@ -206,4 +206,6 @@ def fetching_from_wire(message: share_pb2.FetchName) -> Fetching:
         if len(text) != length or not set(text) <= set("0123456789abcdef"):
             rule = f"it is not {length} hexadecimal digits"
             raise WardnetError(Reason.MALFORMED, field=field, rule=rule)
+    if not ID.fullmatch(message.owner):
+        raise WardnetError(Reason.MALFORMED, field="owner", rule="it is not the id of a hospital")
     return Fetching(message.owner, message.grant, message.parcel, message.fetch)

@@ -173,13 +173,26 @@ async def take_in(
     try:
         async for chunk in chunks:
             if writing is not None:
-                await writing
+                await _written(writing)
                 moved()
             writing = asyncio.create_task(asyncio.to_thread(body.write, chunk))
     finally:
         if writing is not None:  # whatever happens, no thread may write after this
-            await writing
+            await _written(writing)
             moved()
+
+
+async def _written(writing: asyncio.Task[None]) -> None:
+    """Wait until a thread has written; who is cancelled meanwhile hears so when it has."""
+    cancelled: asyncio.CancelledError | None = None
+    while not writing.done():
+        try:
+            await asyncio.wait((writing,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    writing.result()
 
 
 def _altered(*, rule: str) -> WardnetError:
