@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
@@ -139,3 +140,16 @@ def test_a_file_that_is_not_there_is_named(wardnet: WARDNET, tmp_path: Path) -> 
     refused = wardnet("model", "verify", str(tmp_path / "gone.wardnet"))
     assert refused.exit_code == CATALOGUE[Reason.FILE_UNREADABLE].exit_code
     assert "gone.wardnet" in refused.stderr
+
+
+def test_a_verified_model_is_exported(wardnet: WARDNET, query: str, tmp_path: Path) -> None:
+    """Other programs read it; an altered one is never written."""
+    file, out = tmp_path / "smokers.wardnet", tmp_path / "smokers.onnx"
+    wardnet("model", "save", query, str(file), *WORDS)
+    assert wardnet("model", "export", str(file), "--onnx", str(out)).exit_code == 0
+    assert onnx.load_from_string(out.read_bytes()).graph.name == "smokers-1"
+    out.unlink()
+    file.write_bytes(file.read_bytes()[:-1])
+    refused = wardnet("model", "export", str(file), "--onnx", str(out))
+    assert refused.exit_code == CATALOGUE[Reason.MODEL_UNREADABLE].exit_code
+    assert not out.exists()
