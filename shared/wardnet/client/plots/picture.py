@@ -31,8 +31,8 @@ def picture(result: "Result", *, importances: bool, space: "Result | None") -> "
         `PARAMETER_INVALID` for a result that has no picture; `NO_MODEL`, `EXTRA_MISSING`.
     """
     method, table, caption = result.answer.method, result.table, _caption(result)
-    if method in _KINDS and method != "evaluate":
-        _ = result.model  # without one there is nothing to draw
+    if method in _MODELS:
+        _ = result.model  # what is withheld is not drawn, and its sentence says so
     match method:
         case _ if importances:
             shares = {str(name): share for name, share in result.model.feature_importances_.items()}
@@ -73,6 +73,10 @@ def _outcome(result: "Result") -> str:
 def _text(result: "Result", parameter: str) -> str:
     return str(result.question.parameters.get(parameter, ""))
 
+
+_MODELS: Final = frozenset(
+    {"linear", "glm", "boosting", "forest", "fedavg", "pca", "kmeans", "mixture"}
+)
 
 _KINDS: Final = {
     "linear": "Linear model",
