@@ -120,6 +120,18 @@ def test_an_answer_that_does_not_evaluate_the_model_is_not_attached(
     assert "of another model" in refused.stderr
 
 
+def test_a_model_carries_how_well_it_predicts(wardnet: WARDNET, query: str) -> None:
+    """An evaluation of this very model stands in its card, with the hospitals that gave it."""
+    evaluated = json.loads(wardnet("learn", "evaluate", query, "--json").stdout)
+    done = wardnet("model", "publish", query, *WORDS, "--evaluation", evaluated["query"])
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(wardnet("model", "card", "smokers-1", "--json").stdout)
+    (evaluation,) = told["evaluations"]
+    assert evaluation["query"] == evaluated["query"]
+    assert evaluation["hospitals"] == ["a", "b"]
+    assert evaluation["metrics"] == evaluated["rows"]
+
+
 def test_counts_are_no_model(wardnet: WARDNET) -> None:
     """What predicts nothing is not handed on."""
     done = wardnet("query", "count", "heart", "--json")
