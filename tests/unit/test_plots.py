@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from wardnet import simulate
-from wardnet.client.plots.evaluation import Bin, roc_points
+from wardnet.client.plots.evaluation import Bin, calibration_line, roc_points
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.simulation import SimulatedNetwork
@@ -189,6 +189,14 @@ def test_a_roc_curve_goes_through_the_edges_of_the_bins() -> None:
 
 
 def test_a_withheld_bin_is_passed_over_from_both_ends() -> None:
-    """With the totals of the confusion table the other edges are known; without them none is."""
-    assert roc_points([FEW, None, MANY], (56.0, 44.0)) == roc_points([FEW, SOME, MANY], None)
+    """With the confusion table the other edges are known, and its own; without it none is."""
+    table = [[46.0, 10.0], [14.0, 30.0]]
+    assert roc_points([FEW, None, MANY], table) == roc_points([FEW, SOME, MANY], None)
+    assert roc_points([None, None, None], table) == [(0.0, 0.0), (10 / 56, 30 / 44), (1.0, 1.0)]
     assert roc_points([FEW, None, MANY], None) == [(0.0, 0.0), (1.0, 1.0)]
+
+
+def test_what_is_calibrated_lies_on_the_diagonal() -> None:
+    """With intercept 0 and slope 1; there is no line where these are withheld."""
+    assert all(p == pytest.approx(q) for p, q in calibration_line(0.0, 1.0))
+    assert calibration_line(None, 1.0) == []

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from wardnet.client.ask import where_of
-from wardnet.client.plots.evaluation import evaluation
+from wardnet.client.plots.evaluation import AREA, evaluation
 from wardnet.client.plots.models import coefficients, importance, learning_curve
 from wardnet.client.plots.paper import Caption
 from wardnet.client.plots.structure import clusters, components
@@ -53,7 +53,7 @@ def picture(result: "Result", *, importances: bool, space: "Result | None") -> "
             return components(table, caption=caption)
         case "kmeans" | "mixture":
             return clusters(table, space=None if space is None else space.table, caption=caption)
-        case "evaluate" if any(row[0] == "bin_rows" and row[2] for row in table.rows):
+        case "evaluate" if any(row[:2] == (AREA, "") and row[2] for row in table.rows):
             outcome = _outcome(result)
             classes = result.dictionary().column(outcome).labels
             return evaluation(table, outcome=outcome, classes=classes, caption=caption)
