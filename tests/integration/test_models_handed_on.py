@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from support.pki import PASSPHRASE, TestNetwork
-from support.postoffice import PostOffice
+from support.postoffice import PostOffice, connect
 from wardnet import clock
 from wardnet.client import cli
 from wardnet.errors import CATALOGUE, Reason
@@ -98,6 +98,18 @@ def test_what_is_pulled_is_what_was_published(
     assert np.array_equal(
         package.model().predict(batch), expected.model.model.predict(batch), equal_nan=True
     )
+
+
+def test_a_published_model_predicts_from_a_table(
+    wardnet: WARDNET, query: str, pki: TestNetwork, office: PostOffice
+) -> None:
+    """As the model of the result itself does."""
+    wardnet("model", "publish", query, *WORDS)
+    with connect(pki.researcher("eve"), office.address) as network:
+        chances = network.models.use("smokers-1").predict_proba(FRAME)
+    simulated = simulate({"a": FRAME[:70], "b": FRAME[70:]}, dataset="heart")
+    expected = simulated.learn.logistic("smoker ~ age + sex", "heart").model.predict_proba(FRAME)
+    assert np.array_equal(chances, expected)
 
 
 def test_the_card_is_printed_for_people_and_for_programs(wardnet: WARDNET, query: str) -> None:
