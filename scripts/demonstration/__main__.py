@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from demonstration.auditing import AUDITOR, Edit, audit, mend
+from demonstration.learning import FEATURES, Task, learn
 from demonstration.questions import Question, beyond, choose
 from demonstration.reference import Line, Pooled
 from demonstration.sharing import Loan, lend
@@ -53,10 +54,13 @@ class Demonstration:
         What the hospitals hold.
     console : Console
         Where it is told.
+    learn : bool
+        Whether models are trained, too.
     """
 
-    def __init__(self, table: Table, console: Console) -> None:
+    def __init__(self, table: Table, console: Console, *, learn: bool = False) -> None:
         self.table = table
+        self.learn = learn
         self.folder = Path(tempfile.mkdtemp(prefix="wardnet-demo-"))
         self.stage = Stage(self.folder, console)
         self.network = Network(self.folder, watch=self.stage.show)
@@ -73,7 +77,9 @@ class Demonstration:
         researcher = self.network.enrol_researcher(RESEARCHER)
         self.network.introduce(researcher)
         self.stage.tell(researcher, "datasets")
-        study = self.network.propose(researcher, self.table.name)
+        # A model that is validated at one hospital is asked of that one alone.
+        alone = 1 if self.learn else None
+        study = self.network.propose(researcher, self.table.name, minimum_hospitals=alone)
         pooled = self._pooled(researcher, local)
         questions = list(choose(self.table.name, pooled))
         kept_back, too_much = beyond(self.table.name, pooled, questions)
@@ -83,6 +89,8 @@ class Demonstration:
         self.stage.title("She asks")
         for question in questions:
             self._ask(researcher, question, pooled)
+        if self.learn:
+            self._learn(researcher, pooled, without=kept_back)
         self.stage.title("A question beyond what was agreed is refused, with every reason")
         self.stage.tell(researcher, "query", *too_much, "--explain")
         self.stage.refused(researcher, "query", *too_much)
@@ -96,6 +104,19 @@ class Demonstration:
         )
         if self._lending:
             self._lend(pooled)
+
+    def _learn(self, researcher: Member, pooled: Pooled, *, without: Collection[str]) -> None:
+        """Let all hospitals train models of the first column of two levels."""
+        two = (name for name in pooled.grouping if len(pooled.columns[name]["levels"]) == 2)
+        outcome = next((name for name in two if name not in without), None)
+        numbers = [*pooled.measured, *map(str, pooled.numbers)]
+        features = [name for name in dict.fromkeys(numbers) if name not in without][:FEATURES]
+        if outcome is None or not features:
+            self.stage.print("No model: the table has no column of two levels beside numbers.")
+            return
+        rows = self.folder / f"{self._first.name}.csv"
+        task = Task(self.table.name, outcome, tuple(features), rows)
+        learn(self.stage, task, researcher=researcher, hospital=self._first)
 
     def _lend(self, pooled: Pooled) -> None:
         """Let the last hospital borrow records."""
@@ -240,6 +261,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, metavar="CSV", help="any table, with a header")
     parser.add_argument("--site", metavar="COLUMN", help="its column that names the hospital")
+    parser.add_argument("--learn", action="store_true", help="train, publish and use models, too")
     parser.add_argument("--keep", action="store_true", help="leave the network running at the end")
     options = parser.parse_args()
     if (options.data is None) != (options.site is None):
@@ -249,7 +271,7 @@ def main() -> int:
     table = bundled() if options.data is None else from_csv(options.data, options.site)
     width = None if sys.stdout.isatty() else WIDTH
     console = Console(highlight=False, markup=False, emoji=False, width=width)
-    demonstration = Demonstration(table, console)
+    demonstration = Demonstration(table, console, learn=options.learn)
     try:
         demonstration.run()
         if options.keep:

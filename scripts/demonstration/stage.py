@@ -35,6 +35,7 @@ class Stage:
         self,
         member: Member,
         *arguments: str | Path,
+        first: int | None = None,
         last: int | None = None,
         until: str | None = None,
     ) -> None:
@@ -42,6 +43,8 @@ class Stage:
 
         Parameters
         ----------
+        first : int or None
+            Only so many lines.
         last : int or None
             Only the heading and so many lines at the end.
         until : str or None
@@ -49,6 +52,8 @@ class Stage:
         """
         done = member.run(*arguments)
         lines = done.stdout.replace(f"{self.folder}/", "").splitlines()
+        if first is not None:
+            lines = [*lines[:first], "..."]
         if last is not None:
             lines = [lines[0], "...", *lines[-last:]]
         if until is not None:

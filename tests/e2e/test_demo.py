@@ -90,9 +90,20 @@ def told_of_the_loan(output: str) -> None:
     assert f"{opened[1]} has said that it destroyed what it had, and every key to it." in audited
 
 
+def told_of_the_model(output: str) -> None:
+    """Fail unless a model was trained, validated at unseen hospitals, and used by one."""
+    for words in ("query wait", "learn cross-validate", "model publish", "model install"):
+        assert words in output
+    assert re.search(r"^auc( +0\.9\d+){5} ", output, re.MULTILINE)
+    told = output.partition("wardnet-node predict first-look north.csv")[2]
+    assert "patient,probability of benign,probability of malignant" in told
+    assert "model_used" in told
+
+
 def test_the_bundled_table_agrees_with_pandas() -> None:
     """All methods agree, refusals and an edit are named, and lent records are gone in the end."""
-    output = demonstrate()
+    output = demonstrate("--learn")
+    told_of_the_model(output)
     told_of_permission(output)
     for method in ("count", "summary", "quantiles", "histogram", "crosstab"):
         assert f"wardnet query {method} tumours" in output

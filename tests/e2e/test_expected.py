@@ -138,3 +138,17 @@ def test_trees_of_real_hospitals_are_those_of_a_simulation(ada: Member, where: s
     expected = simulated.learn.boosting(formula, DATASET, trees=5, depth=3, where=where)
     assert found.table == expected.table
     assert np.array_equal(found.model.predict_proba(frame), expected.model.predict_proba(frame))
+
+
+def test_a_validation_at_real_hospitals_is_that_of_a_simulation(ada: Member) -> None:
+    """The same evaluation of every fold, to the last bit."""
+    frame = pd.read_csv(HEART)
+    tables = {str(site): rows for site, rows in frame.groupby("site")}
+    formula = "y ~ age + sex + thalach"
+    with connect(ada.home, passphrase_file=ada.passphrase_file) as net:
+        found = net.learn.cross_validate("logistic", formula, DATASET, folds=2, seed=3)
+        simulated = simulate(tables, dictionary=net.dictionary(DATASET).dictionary)
+    expected = simulated.learn.cross_validate("logistic", formula, DATASET, folds=2, seed=3)
+    assert found.to_dict() == expected.to_dict()
+    assert found.mean("auc") is not None
+    assert all(trial.evaluation.envelope is not None for trial in found.trials)

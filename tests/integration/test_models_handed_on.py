@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
 from support.pki import PASSPHRASE, TestNetwork
-from support.postoffice import PostOffice
+from support.postoffice import PostOffice, connect
 from wardnet import clock
 from wardnet.client import cli
 from wardnet.errors import CATALOGUE, Reason
@@ -99,6 +100,18 @@ def test_what_is_pulled_is_what_was_published(
     )
 
 
+def test_a_published_model_predicts_from_a_table(
+    wardnet: WARDNET, query: str, pki: TestNetwork, office: PostOffice
+) -> None:
+    """As the model of the result itself does."""
+    wardnet("model", "publish", query, *WORDS)
+    with connect(pki.researcher("eve"), office.address) as network:
+        chances = network.models.use("smokers-1").predict_proba(FRAME)
+    simulated = simulate({"a": FRAME[:70], "b": FRAME[70:]}, dataset="heart")
+    expected = simulated.learn.logistic("smoker ~ age + sex", "heart").model.predict_proba(FRAME)
+    assert np.array_equal(chances, expected)
+
+
 def test_the_card_is_printed_for_people_and_for_programs(wardnet: WARDNET, query: str) -> None:
     """It names the study and whose words are whose."""
     wardnet("model", "publish", query, *WORDS)
@@ -117,6 +130,18 @@ def test_an_answer_that_does_not_evaluate_the_model_is_not_attached(
     refused = wardnet("model", "publish", query, *WORDS, "--evaluation", query)
     assert refused.exit_code == CATALOGUE[Reason.MODEL_ALTERED].exit_code
     assert "of another model" in refused.stderr
+
+
+def test_a_model_carries_how_well_it_predicts(wardnet: WARDNET, query: str) -> None:
+    """An evaluation of this very model stands in its card, with the hospitals that gave it."""
+    evaluated = json.loads(wardnet("learn", "evaluate", query, "--json").stdout)
+    done = wardnet("model", "publish", query, *WORDS, "--evaluation", evaluated["query"])
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(wardnet("model", "card", "smokers-1", "--json").stdout)
+    (evaluation,) = told["evaluations"]
+    assert evaluation["query"] == evaluated["query"]
+    assert evaluation["hospitals"] == ["a", "b"]
+    assert evaluation["metrics"] == evaluated["rows"]
 
 
 def test_counts_are_no_model(wardnet: WARDNET) -> None:
@@ -139,3 +164,16 @@ def test_a_file_that_is_not_there_is_named(wardnet: WARDNET, tmp_path: Path) -> 
     refused = wardnet("model", "verify", str(tmp_path / "gone.wardnet"))
     assert refused.exit_code == CATALOGUE[Reason.FILE_UNREADABLE].exit_code
     assert "gone.wardnet" in refused.stderr
+
+
+def test_a_verified_model_is_exported(wardnet: WARDNET, query: str, tmp_path: Path) -> None:
+    """Other programs read it; an altered one is never written."""
+    file, out = tmp_path / "smokers.wardnet", tmp_path / "smokers.onnx"
+    wardnet("model", "save", query, str(file), *WORDS)
+    assert wardnet("model", "export", str(file), "--onnx", str(out)).exit_code == 0
+    assert onnx.load_from_string(out.read_bytes()).graph.name == "smokers-1"
+    out.unlink()
+    file.write_bytes(file.read_bytes()[:-1])
+    refused = wardnet("model", "export", str(file), "--onnx", str(out))
+    assert refused.exit_code == CATALOGUE[Reason.MODEL_UNREADABLE].exit_code
+    assert not out.exists()

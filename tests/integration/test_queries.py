@@ -1,7 +1,10 @@
 """Queries through a real coordinator: rounds, totals and answers; hospitals speak the wire."""
 
 import contextlib
+import secrets
 from pathlib import Path
+
+import numpy as np
 
 from support.coordinator import (
     FakeNode,
@@ -23,6 +26,7 @@ from support.pki import TestNetwork
 from support.scene import ANSWERED, COMPUTING, SENT, events, scene, states
 from wardnet.audit.entry import EventType
 from wardnet.errors import Reason
+from wardnet.transport.convert import sums_from_wire
 from wardnet.wire.v1 import query_pb2
 from wardnet_coordinator import state
 
@@ -138,6 +142,28 @@ def test_a_hospital_that_comes_back_can_ask_for_all_totals(tmp_path: Path) -> No
                 assert totals[1:] == list(work.totals)
                 work.work_id = work.work_id[:-1] + "3"
                 await refused(again.totals(work), Reason.QUERY_UNKNOWN)
+
+    run(scenario())
+
+
+def test_an_update_of_a_million_numbers_goes_both_ways(tmp_path: Path) -> None:
+    """Eight megabytes from each hospital, and their total to each; then twelve of sealed model."""
+    size, sealed = 1_000_000, secrets.token_bytes(12_000_000)
+
+    async def scenario() -> None:
+        async with scene(tmp_path) as (network, hospitals, ada):
+            digest = await ada.submit(question(network.researcher()))
+            for number, node in enumerate(hospitals.values(), start=1):
+                await node.part(await node.work(), {"n": np.full(size, number, np.int64)})
+            for node in hospitals.values():
+                work = await node.work()
+                (total,) = work.totals
+                sums = sums_from_wire(total.sums)
+                assert (sums["n"] == 10).all()
+                assert sums["n"].size == size
+                await node.answer(work, sealed)
+            await ada.end(digest)
+            assert await ada.answers(digest) == dict.fromkeys("abcd", sealed)
 
     run(scenario())
 

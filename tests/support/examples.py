@@ -77,6 +77,11 @@ _SMOKER: Final[JsonValue] = regression(
     {"outcome": "smoker", "terms": [["age"], ["lab"]]},
     {"intercept": -0.5, "age": 0.02, "lab": -0.001},
 )
+_TOO_LARGE: Final[JsonValue] = regression(
+    "glm",
+    {"outcome": "smoker", "terms": [["age"]]},
+    {"intercept": 0.0, "age": 1e308},
+)
 _WEIGHT: Final[JsonValue] = regression(
     "linear", {"outcome": "weight", "terms": [["age"]]}, {"intercept": 70.0, "age": 0.1}
 )
@@ -350,6 +355,7 @@ REFUSED: Final[Mapping[str, Sequence[tuple[str, Parameters]]]] = {
         ("model", {}),
         ("model", {"model": "glm"}),
         ("model", {"model": {"method": "glm", "version": 1, "parameters": {}}}),
+        ("model", {"model": _TOO_LARGE}),
         ("threshold", {"model": _SMOKER, "threshold": 0}),
         ("threshold", {"model": _SMOKER, "threshold": 1}),
         ("bins", {"model": _SMOKER, "bins": 20}),

@@ -132,6 +132,11 @@ def model_file(network: TestNetwork, name: str = WORDS.name) -> bytes:
     return files.write(parts(network, name=name))
 
 
+def package(network: TestNetwork, method: str, parameters: Parameters) -> Package:
+    """Return a model of any method, as whoever got its file reads it."""
+    return read(network, files.write(parts(network, made(network, method, parameters))))
+
+
 def read(network: TestNetwork, data: bytes) -> Package:
     """Read a file as a member of a network does."""
     return packages.read(data, trust=network.trust, at=clock.now())

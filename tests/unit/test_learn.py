@@ -138,6 +138,12 @@ def test_a_formula_that_cannot_be_learned_is_refused(
     assert error.value.reason is reason
 
 
+def test_a_dataset_before_the_formula_is_told_apart() -> None:
+    """The other statistics begin with the dataset."""
+    with pytest.raises(WardnetError, match="comes first, and then the dataset"):
+        network().learn.linear("data", "age ~ sex")
+
+
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [

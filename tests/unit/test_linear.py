@@ -67,6 +67,19 @@ def test_longley_is_right_to_the_last_certified_digit() -> None:
         assert found[term]["standard_error"] == pytest.approx(error, rel=1e-14), term
 
 
+@pytest.mark.parametrize(("base", "digits"), [(1, 15), (10, 14)], ids=["Wampler1", "Wampler2"])
+def test_wamplers_polynomials_are_found(base: int, digits: int) -> None:
+    """NIST StRD: of degree 5 through 0 to 20, without an error; doubles keep six digits of it."""
+    x = np.arange(21.0)
+    powers = {f"p{degree}": x**degree for degree in range(1, 6)}
+    true = {"intercept": 1.0, **{name: base ** -float(name[1]) for name in powers}}
+    y = 1 + sum(true[name] * column for name, column in powers.items())
+    table = pd.DataFrame({"y": np.round(y, 5), **powers})
+    found = ask(table, f"y ~ {' + '.join(powers)}")
+    for term, estimate in true.items():
+        assert found[term]["estimate"] == pytest.approx(estimate, rel=10.0**-digits), term
+
+
 def test_columns_that_nearly_make_each_other_up_keep_their_digits() -> None:
     """Large numbers, of which one is the sum of others but for a trifle."""
     a = 500_000 + 3_000 * YEARS + (YEARS * 7919 % 997)

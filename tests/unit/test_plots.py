@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from wardnet import simulate
-from wardnet.client.plots.evaluation import Bin, roc_points
+from wardnet.client.plots.evaluation import Bin, calibration_line, roc_points
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.simulation import SimulatedNetwork
@@ -76,14 +76,25 @@ def test_a_penalised_model_is_drawn_without_intervals() -> None:
 
 def test_importance_is_drawn_largest_first() -> None:
     """What is usual for trees, and can be had of every model."""
-    answer = network().learn.boosting("ill ~ age + chol", "heart", trees=5)
-    panels = [answer.plot().axes[0], answer.plot(importances=True).axes[0]]
-    for panel in panels:
+    learn = network().learn
+    for answer in (
+        learn.forest("ill ~ age + chol", "heart", trees=5),
+        learn.logistic("ill ~ age + chol", "heart"),
+    ):
+        (panel,) = answer.plot(importances=True).axes
         widths = [bar.get_width() for bar in panel.patches if hasattr(bar, "get_width")]
         assert widths == sorted(widths, reverse=True)
         assert sum(widths) == pytest.approx(100)
         assert panel.get_yticklabels()[0].get_text() == "age"
         assert panel.get_xlabel() == "share in the predictions (%)"
+
+
+def test_boosted_trees_show_the_loss_beside_what_matters() -> None:
+    """One point for each tree, and one before the first."""
+    answer = network().learn.boosting("ill ~ age + chol", "heart", trees=5)
+    _, curve = answer.plot().axes
+    assert np.asarray(curve.lines[0].get_xdata()).tolist() == [0, 1, 2, 3, 4, 5]
+    assert curve.get_xlabel() == "trees"
 
 
 def test_a_learning_curve_shows_both_losses_and_the_accuracy() -> None:
@@ -94,6 +105,20 @@ def test_a_learning_curve_shows_both_losses_and_the_accuracy() -> None:
     assert len(np.asarray(accuracy.lines[0].get_xdata())) == len(answer.table.rows)
     assert (losses.get_xlabel(), losses.get_ylabel()) == ("round", "loss")
     assert accuracy.get_ylabel() == "accuracy on rows set aside"
+
+
+def test_an_evaluation_shows_discrimination_and_calibration() -> None:
+    """The area stands above its curve; a withheld bin has no point."""
+    net = network()
+    evaluated = net.evaluate(net.learn.logistic("ill ~ age + chol", "heart"))
+    told = {tuple(row[:2]): row[2] for row in evaluated.table.rows}
+    roc, calibration = evaluated.plot().axes
+    assert roc.get_title(loc="left").startswith(f"ROC, area {told['auc', '']:.3f} (")
+    assert (roc.get_xlabel(), roc.get_ylabel()) == ("1 - specificity", "sensitivity")
+    shown = [rows for (measure, _), rows in told.items() if measure == "bin_rows" and rows]
+    assert 0 < len(shown) < 10
+    assert len(np.asarray(calibration.collections[0].get_offsets())) == len(shown)
+    assert calibration.get_ylabel() == "observed share of ill = yes"
 
 
 def test_components_show_shares_and_loadings() -> None:
@@ -132,6 +157,13 @@ def test_an_answer_without_a_picture_says_so() -> None:
     assert error.value.reason is Reason.PARAMETER_INVALID
 
 
+def test_what_the_rules_withhold_is_not_drawn() -> None:
+    """No empty picture: the reason why there is no model."""
+    with pytest.raises(WardnetError) as error:
+        network().learn.logistic("ill ~ .", "heart", where="age >= 78").plot()
+    assert error.value.reason is Reason.NO_MODEL
+
+
 def test_without_matplotlib_a_sentence_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -157,6 +189,14 @@ def test_a_roc_curve_goes_through_the_edges_of_the_bins() -> None:
 
 
 def test_a_withheld_bin_is_passed_over_from_both_ends() -> None:
-    """With the totals of the confusion table the other edges are known; without them none is."""
-    assert roc_points([FEW, None, MANY], (56.0, 44.0)) == roc_points([FEW, SOME, MANY], None)
+    """With the confusion table the other edges are known, and its own; without it none is."""
+    table = [[46.0, 10.0], [14.0, 30.0]]
+    assert roc_points([FEW, None, MANY], table) == roc_points([FEW, SOME, MANY], None)
+    assert roc_points([None, None, None], table) == [(0.0, 0.0), (10 / 56, 30 / 44), (1.0, 1.0)]
     assert roc_points([FEW, None, MANY], None) == [(0.0, 0.0), (1.0, 1.0)]
+
+
+def test_what_is_calibrated_lies_on_the_diagonal() -> None:
+    """With intercept 0 and slope 1; there is no line where these are withheld."""
+    assert all(p == pytest.approx(q) for p, q in calibration_line(0.0, 1.0))
+    assert calibration_line(None, 1.0) == []

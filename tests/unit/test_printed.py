@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from wardnet.client.printed import printed
+from wardnet.client.printed import facts, printed
 from wardnet.question.answer import Table, Withheld
 
 SMALL = "fewer than 10 patients"
@@ -83,3 +83,55 @@ def test_facts_of_all_rows_leave_no_dashes_under_the_clusters() -> None:
     held = Withheld(cell={"part": "fit", "term": "n"}, columns=("all", "1"), rule=SMALL)
     hidden = Table(table.keys, table.values, (("fit", "n", None, None),), (held,))
     assert printed(hidden, method="kmeans") == hidden
+
+
+def test_a_regression_prints_its_coefficients_and_its_fit_in_one_line() -> None:
+    """Statistics that a penalty leaves undefined have no column."""
+    table = Table(
+        keys=("part", "term"),
+        values=("estimate", "p_value"),
+        rows=(("coefficient", "age", 0.5, None), ("fit", "n", 40, None), ("fit", "r2", 0.25, None)),
+    )
+    shown = printed(table, method="linear")
+    assert (shown.keys, shown.values, shown.rows) == (("term",), ("estimate",), (("age", 0.5),))
+    assert facts(table, method="linear") == "n 40, r2 0.25"
+    assert facts(table, method="summary") == ""
+
+
+def test_a_withheld_regression_keeps_all_its_columns() -> None:
+    """Each with its mark."""
+    table = Table(
+        keys=("part", "term"),
+        values=("estimate", "p_value"),
+        rows=(("coefficient", "age", None, None), ("fit", "n", None, None)),
+        withheld=tuple(
+            Withheld(cell={"part": part, "term": term}, columns=("estimate", "p_value"), rule="few")
+            for part, term in (("coefficient", "age"), ("fit", "n"))
+        ),
+    )
+    shown = printed(table, method="glm")
+    assert shown.values == ("estimate", "p_value")
+    assert [held.cell for held in shown.withheld] == [{"term": "age"}]
+    assert facts(table, method="glm") == ""
+
+
+def test_a_long_curve_prints_some_of_its_points_and_the_last() -> None:
+    """The frame has all."""
+    rows = tuple((str(number), 1.0 / (1 + number)) for number in range(101))
+    shown = printed(Table(keys=("round",), values=("loss",), rows=rows), method="fedavg")
+    assert len(shown.rows) <= 21
+    assert (shown.rows[0], shown.rows[-1]) == (rows[0], rows[-1])
+
+
+def test_withheld_bins_of_an_evaluation_take_no_lines() -> None:
+    """Their rule stands below the table."""
+    held = Withheld(cell={"measure": "bin_rows", "of": "[0, 0.1)"}, columns=("value",), rule="few")
+    table = Table(
+        keys=("measure", "of"),
+        values=("value", "low"),
+        rows=(("auc", "", 0.8, 0.7), ("f1", "", None, None), ("bin_rows", "[0, 0.1)", None, None)),
+        withheld=(held,),
+    )
+    shown = printed(table, method="evaluate")
+    assert shown.rows == (("auc", "", 0.8, 0.7), ("f1", "", None, ""))
+    assert shown.withheld == (held,)

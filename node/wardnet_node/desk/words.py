@@ -332,6 +332,15 @@ def _leaks(
                 "total that was asked for separately."
             ),
         )
+    if "evaluate" in exact:
+        yield (
+            "Made-up models",
+            (
+                "A model comes with the question, and we cannot tell whether it was fitted or "
+                "made up. One that is made up can tell how many of a few chosen patients have an "
+                "outcome. Leave out columns that single people out."
+            ),
+        )
     looked_at = sorted({*agreement.columns, *agreement.cohort_columns})
     telling = _telling(looked_at, dictionary)
     if telling:

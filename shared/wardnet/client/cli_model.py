@@ -14,6 +14,7 @@ from wardnet.identity.files import write_private
 from wardnet.model.card import card as card_of
 from wardnet.model.card import markdown, summary
 from wardnet.model.file import read_bytes
+from wardnet.model.onnx_export import to_onnx
 from wardnet.model.package import Package
 
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
@@ -154,6 +155,22 @@ def verify(network: RemoteNetwork, *, file: Path, as_json: bool) -> None:
     """Verify the model in FILE: who asked, who answered, and that nothing was changed."""
     package = network.models.read(read_bytes(file))
     package.model()
+    _tell(package, as_json=as_json)
+
+
+@model.command()
+@_MODEL
+@click.option("--onnx", type=_FILE, required=True, help="The file to write.")
+@json_option
+@connected
+def export(network: RemoteNetwork, *, named: str, onnx: Path, as_json: bool) -> None:
+    """Verify MODEL and write it for other programs.
+
+    MODEL is a name in the network or a file. What is written carries no signatures any more. It
+    needs the extra wardnet[models].
+    """
+    package = network.models.find(named)
+    write_private(onnx, to_onnx(package))
     _tell(package, as_json=as_json)
 
 

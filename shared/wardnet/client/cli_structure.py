@@ -99,7 +99,7 @@ def kmeans(columns: Sequence[str], factors: Sequence[str], **given: JsonValue) -
     type=float,
     default=1e-6,
     show_default=True,
-    help="Rise of the mean log-likelihood at which it ends.",
+    help="Change of the mean log-likelihood at which it ends.",
 )
 @_rounds(500)
 def mixture(columns: Sequence[str], factors: Sequence[str], **given: JsonValue) -> Parameters:

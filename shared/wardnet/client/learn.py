@@ -19,6 +19,7 @@ from wardnet.client.evaluation import Validation
 from wardnet.client.formulas import FORMULA
 from wardnet.client.result import Result
 from wardnet.client.validation import Search, cross_validate, question, search
+from wardnet.errors import Reason, WardnetError
 
 if TYPE_CHECKING:
     from wardnet.client.network import Network
@@ -373,4 +374,11 @@ class Learn:
     def _fit(
         self, method: str, formula: str, dataset: str, own: Parameters, whose: Whose
     ) -> Result:
+        if "~" in dataset:
+            raise WardnetError(
+                Reason.PARAMETER_INVALID,
+                method=method,
+                parameter=FORMULA,
+                rule="comes first, and then the dataset",
+            )
         return self._network.ask(Ask(method, dataset, {FORMULA: formula, **own}, **whose))

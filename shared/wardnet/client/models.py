@@ -8,6 +8,7 @@ from wardnet import canonical, clock
 from wardnet.client.asked import Asked
 from wardnet.client.catalog import Catalog
 from wardnet.client.connection import Connection
+from wardnet.client.fitted import Fitted
 from wardnet.client.listing import Listing
 from wardnet.client.proposals import Proposals
 from wardnet.client.record import moment_from_wire
@@ -142,6 +143,18 @@ class ModelShelf:
         if is_path(named):
             return self.read(read_bytes(Path(named)))
         return self.fetch(named)[1]
+
+    def use(self, named: str) -> Fitted:
+        """Return a model that predicts from tables, by its file or its name in the network.
+
+        Raises
+        ------
+        WardnetError
+            As `find` and `Package.model`.
+        """
+        package = self.find(named)
+        asked = package.asked
+        return Fitted(package.model(), package.dictionary, asked.table, asked.answer.method)
 
     def _answered(self, query: str) -> Answered:
         record = self._asked.get(query)

@@ -304,7 +304,7 @@ class Network(ABC):
         ridge : float
             Added to the variances of standardised columns, 0 to 1.
         tolerance : float
-            Rise of the mean log-likelihood of a row at which it ends, 0 to 1.
+            Change of the mean log-likelihood of a row at which it ends, 0 to 1.
         rounds : int
             Most rounds, 1 to 1000.
         """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from wardnet.canonical import Json
 from wardnet.client.ask import describe, where_of
 from wardnet.client.fitted import Fitted
-from wardnet.client.printed import printed
+from wardnet.client.printed import facts, printed
 from wardnet.client.sheet import UNDEFINED, Sheet, numerals
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
@@ -184,8 +184,12 @@ class Result:
             (*table.keys, *table.values),
             tuple(zip(*columns, strict=True)),
             keys=len(table.keys),
-            notes=(*_legend(table, marks, rules), *self._notes()),
+            notes=(*_legend(table, marks, rules), *self._facts(), *self._notes()),
         )
+
+    def _facts(self) -> list[tuple[str, str]]:
+        told = facts(self.table, method=self.answer.method)
+        return [("fit", told)] if told else []
 
     def _notes(self) -> list[tuple[str, str]]:
         return [

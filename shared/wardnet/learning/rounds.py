@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import ceil, log2
+from math import frexp
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -73,7 +73,7 @@ class Learning:
 
     @property
     def _unit(self) -> int:
-        return _VECTOR_BITS - ceil(log2(self.plan.given.clip))
+        return _VECTOR_BITS - frexp(self.plan.given.clip)[1]
 
     def arrays(self) -> Sequence[ArraySpec]:
         """Declare losses, hits and who diverged; the weighted update, and scaffold's control."""

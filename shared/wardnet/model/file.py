@@ -151,7 +151,7 @@ def parse(data: bytes) -> Parts:
 
 def is_path(named: str) -> bool:
     """Say whether somebody means a file and not a published model."""
-    return named.endswith(SUFFIX) or Path(named).exists()
+    return named.endswith(SUFFIX) or Path(named).is_file()
 
 
 def read_bytes(path: Path) -> bytes:

@@ -34,7 +34,7 @@ from wardnet.question.conditions import (
 )
 from wardnet.question.dictionary import NUMBERS, TIMES, Column, ColumnType, Dictionary, number
 from wardnet.question.drawing import row_keys, scatter
-from wardnet.question.rows import Rows, is_missing, no_patients
+from wardnet.question.rows import Rows, is_missing, no_rows
 from wardnet.question.terms import Term, Value, col, fold, literal
 
 __all__ = [
@@ -86,7 +86,7 @@ def check(cohort: Cohort, dictionary: Dictionary) -> None:
             parameter="the condition",
             rule=f"has more than {MAXIMUM_SIZE} conditions and values; ask for fewer at once",
         )
-    select(cohort, dictionary, _no_rows(cohort, dictionary))
+    select(cohort, dictionary, no_rows(dictionary, columns_of(cohort)))
 
 
 def select(cohort: Cohort, dictionary: Dictionary, rows: Rows) -> Mask:
@@ -251,12 +251,3 @@ def _place(column: Column, operator: Operator, literal: str) -> Fraction:
 
 def _refuse(column: Column, rule: str) -> None:
     raise WardnetError(Reason.PARAMETER_INVALID, method="cohort", parameter=column.name, rule=rule)
-
-
-def _no_rows(cohort: Cohort, dictionary: Dictionary) -> Rows:
-    kinds = {name: dictionary.column(name).cells for name in columns_of(cohort)}
-    return Rows(
-        0,
-        {name: np.zeros(0, float if cells is None else np.int32) for name, cells in kinds.items()},
-        no_patients(dictionary),
-    )

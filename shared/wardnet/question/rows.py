@@ -41,9 +41,18 @@ class Rows:
         )
 
 
-def no_patients(dictionary: Dictionary) -> NDArray[np.uint32] | None:
-    """Return what names the patients of no rows; None where rows name none."""
-    return None if dictionary.patient is None else np.zeros(0, np.uint32)
+def no_rows(dictionary: Dictionary, names: Iterable[str]) -> Rows:
+    """Return no rows, with columns of these names.
+
+    Raises
+    ------
+    WardnetError
+        `COLUMN_UNAVAILABLE`.
+    """
+    cells = {name: dictionary.column(name).cells for name in names}
+    types = {name: np.float64 if size is None else np.int32 for name, size in cells.items()}
+    columns = {name: np.zeros(0, dtype) for name, dtype in types.items()}
+    return Rows(0, columns, None if dictionary.patient is None else np.zeros(0, np.uint32))
 
 
 def is_missing(column: Column, values: NDArray[np.generic]) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals, Output
 from wardnet.question.answer import Table
 from wardnet.question.dictionary import NUMBERS, STRICT, Dictionary, Name
-from wardnet.question.rows import Rows
+from wardnet.question.rows import Rows, no_rows
 from wardnet.statistics import parameters as read
 from wardnet.statistics.evaluation import calibration, curve
 from wardnet.statistics.evaluation.asked import Asked
@@ -134,6 +134,10 @@ class Evaluate(Method[Asked, State]):
             read.refuse(self.name, "model", f"tells more than {MOST_CLASSES} classes apart")
         if not asked.classes and asked.column.type not in NUMBERS:
             read.refuse(self.name, "model", "predicts numbers of a column that holds none")
+        try:
+            asked.judge(no_rows(dictionary, self.columns(asked)))
+        except OverflowError:
+            read.refuse(self.name, "model", "holds numbers that are too large to compute with")
         return asked
 
     def columns(self, parameters: Asked) -> frozenset[str]:

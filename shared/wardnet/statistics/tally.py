@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from wardnet.privacy.rules import Guard
 from wardnet.question.cohort import Everyone, columns_of, select
-from wardnet.question.dictionary import Dictionary
-from wardnet.question.rows import Rows, concatenate, no_patients
+from wardnet.question.rows import Rows, concatenate, no_rows
 from wardnet.statistics.kept import kept
 from wardnet.statistics.method import Method, Part, Question, join, settle
 from wardnet.sums import arrays
@@ -80,7 +79,7 @@ class Tally:
 
     def part(self, batches: Iterable[Rows]) -> Part:
         """Return the part of any number of batches, of any sizes."""
-        none = _no_rows(self.question.dictionary, self.columns)
+        none = no_rows(self.question.dictionary, self.columns)
         if not self.whole:
             return self.merge(self._local(rows) for rows in chain([none], batches))
         held = list(batches) or [none]
@@ -176,10 +175,3 @@ class Tally:
 
 def _everybody(rows: Rows) -> Members:
     return members(np.zeros(rows.size, np.int8), cells=1, patient=rows.patient)
-
-
-def _no_rows(dictionary: Dictionary, columns: Iterable[str]) -> Rows:
-    cells = {name: dictionary.column(name).cells for name in columns}
-    types = {name: np.float64 if size is None else np.int32 for name, size in cells.items()}
-    none = {name: np.zeros(0, dtype) for name, dtype in types.items()}
-    return Rows(0, none, no_patients(dictionary))

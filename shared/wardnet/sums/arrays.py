@@ -130,7 +130,7 @@ def pack(sums: Sums) -> tuple[PackedArray, ...]:
 
 def _pack(name: str, array: IntegerArray) -> PackedArray:
     if array.dtype == np.int64:
-        return PackedArray(name, array.shape, 8, array.astype("<i8").tobytes())
+        return PackedArray(name, array.shape, 8, array.astype("<i8", copy=False).tobytes())
     entries = (int(entry).to_bytes(32, "little", signed=True) for entry in array.ravel())
     return PackedArray(name, array.shape, 32, b"".join(entries))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import exp, log
 from typing import TYPE_CHECKING, Final
 
 from wardnet.client.plots.paper import INK, SECOND, SHADE, Caption, draw
@@ -37,22 +38,24 @@ def evaluation(table: Table, *, outcome: str, classes: Sequence[str], caption: C
     second = f"{outcome} = {classes[1]}"
     told = {(str(row[0]), str(row[1])): row for row in table.rows}
     bins = _bins(told)
-    totals = _totals(told, classes)
-    area = told.get((AREA, ""))
+    cells = _cells(told, classes)
 
     def roc(panel: "Axes") -> None:
-        points = roc_points(bins, totals)
         panel.plot([0, 1], [0, 1], color=SHADE, linewidth=1, linestyle="--")
+        points = roc_points(bins, cells)
         panel.plot(*zip(*points, strict=True), color=INK, linewidth=2, marker="o", markersize=4)
         panel.set_xlabel("1 - specificity")
         panel.set_ylabel("sensitivity")
-        panel.set_title(_area(area))
+        panel.set_title(_area(told[AREA, ""]))
         _square(panel)
 
     def calibration(panel: "Axes") -> None:
+        panel.plot([0, 1], [0, 1], color=SHADE, linewidth=1, linestyle="--")
+        line = calibration_line(*(told[measure, ""][2] for measure in _LINE))
+        if line:
+            panel.plot(*zip(*line, strict=True), color=INK, linewidth=2)
         known = [each for each in bins if each is not None and each.rows]
         most = max((each.rows for each in known), default=1.0)
-        panel.plot([0, 1], [0, 1], color=SHADE, linewidth=1, linestyle="--")
         panel.scatter(
             [x.predicted for x in known],
             [x.observed for x in known],
@@ -60,16 +63,28 @@ def evaluation(table: Table, *, outcome: str, classes: Sequence[str], caption: C
             color=SECOND,
             zorder=3,
         )
-        panel.set_xlabel(f"mean predicted probability of {second}")
+        panel.set_xlabel(f"predicted probability of {second}")
         panel.set_ylabel(f"observed share of {second}")
-        panel.set_title("Calibration, a point for each bin")
+        panel.set_title("Calibration" + (", a point for each bin" if known else ""))
         _square(panel)
 
     return draw(caption, [roc, calibration], height=5.2, width=4.8)
 
 
+_LINE: Final = ("calibration_intercept", "calibration_slope")
+_GRID: Final = tuple(each / 100 for each in range(1, 100))
+
+
+def calibration_line(intercept: object, slope: object) -> list[tuple[float, float]]:
+    """Return probabilities and what is observed of them by the logistic model of calibration."""
+    if intercept is None or slope is None:
+        return []
+    a, b = float(str(intercept)), float(str(slope))
+    return [(p, 1 / (1 + exp(-(a + b * log(p / (1 - p)))))) for p in _GRID]
+
+
 def roc_points(
-    bins: Sequence[Bin | None], totals: tuple[float, float] | None
+    bins: Sequence[Bin | None], cells: Sequence[Sequence[float]] | None
 ) -> list[tuple[float, float]]:
     """Return points of the ROC curve at the bins' edges, from (0, 0) to (1, 1).
 
@@ -77,21 +92,26 @@ def roc_points(
     ----------
     bins : sequence of Bin or None
         By ascending probability; None where withheld.
-    totals : tuple of float or None
-        Rows of the first and of the second class; None where unknown.
+    cells : sequence of sequences of float, or None
+        The confusion table, by true and predicted class, whose threshold gives one more point; None
+        where withheld.
 
     Notes
     -----
-    Edges next to a withheld bin are reached from both ends; the curve is straight between them.
+    Edges next to a withheld bin are reached from both ends; the curve is straight between points.
     """
-    if totals is None:
-        if any(each is None for each in bins):
-            return [(0.0, 0.0), (1.0, 1.0)]
-        totals = _sums([each for each in bins if each is not None])
-    others, own = totals
-    down = _reached(list(reversed(bins)))
-    up = [(others - x, own - y) for x, y in _reached(list(bins))]
-    points = sorted({(0.0, 0.0), *down, *up, (others, own)})
+    found: set[tuple[float, float]] = set()
+    if cells is not None:
+        (tn, fp), (fn, tp) = cells
+        others, own = tn + fp, fn + tp
+        found.add((fp, tp))
+    elif None in bins:
+        return [(0.0, 0.0), (1.0, 1.0)]
+    else:
+        others, own = _reached(bins)[-1]
+    found.update(_reached(list(reversed(bins))))
+    found.update((others - x, own - y) for x, y in _reached(bins))
+    points = sorted({(0.0, 0.0), *found, (others, own)})
     return [(x / (others or 1), y / (own or 1)) for x, y in points]
 
 
@@ -106,11 +126,6 @@ def _reached(bins: Sequence[Bin | None]) -> list[tuple[float, float]]:
         own += round(each.rows * each.observed)
         found.append((others, own))
     return found
-
-
-def _sums(bins: Sequence[Bin]) -> tuple[float, float]:
-    own = sum(round(each.rows * each.observed) for each in bins)
-    return sum(each.rows for each in bins) - own, own
 
 
 def _bins(told: Mapping[tuple[str, str], Sequence[object]]) -> list[Bin | None]:
@@ -130,22 +145,20 @@ def _bin(rows: object, predicted: object, observed: object) -> Bin | None:
     return Bin(float(str(rows)), float(str(predicted)), float(str(observed)))
 
 
-def _totals(
+def _cells(
     told: Mapping[tuple[str, str], Sequence[object]], classes: Sequence[str]
-) -> tuple[float, float] | None:
-    """Return the rows of either class, as the confusion table has them; None where withheld."""
-    found: list[float] = []
-    for true in classes:
-        cells = [told[CONFUSION, f"{true} predicted as {other}"][2] for other in classes]
-        if any(cell is None for cell in cells):
-            return None
-        found.append(sum(float(str(cell)) for cell in cells))
-    return found[0], found[1]
+) -> list[list[float]] | None:
+    """Return the confusion table, by true and predicted class; None where withheld."""
+    found = [
+        [told[CONFUSION, f"{true} predicted as {predicted}"][2] for predicted in classes]
+        for true in classes
+    ]
+    if any(cell is None for row in found for cell in row):
+        return None
+    return [[float(str(cell)) for cell in row] for row in found]
 
 
-def _area(row: Sequence[object] | None) -> str:
-    if row is None or row[2] is None:
-        return "ROC"
+def _area(row: Sequence[object]) -> str:
     value, low, high = (row[at] for at in (2, 4, 5))
     interval = "" if low is None or high is None else f" ({low:.3f} to {high:.3f})"
     return f"ROC, area {value:.3f}{interval}"

@@ -8,6 +8,7 @@ from wardnet.client.plots.paper import INK, SECOND, SHADE, Caption, draw, named
 from wardnet.question.answer import Cell, Table
 from wardnet.question.dictionary import Dictionary
 from wardnet.statistics.estimates import COEFFICIENT
+from wardnet.statistics.trees.table import AFTER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,21 +92,35 @@ def _as_ratios(panel: "Axes") -> None:
 
 
 def importance(
-    shares: Mapping[str, float], dictionary: Dictionary, *, caption: Caption
+    shares: Mapping[str, float], dictionary: Dictionary, *, table: Table, caption: Caption
 ) -> "Figure":
-    """Draw the share of each column, the largest first."""
-    order = sorted(shares, key=lambda name: -shares[name])
+    """Draw the share of each column, the largest first; beside it the loss after each tree.
 
-    def paint(panel: "Axes") -> None:
+    Parameters
+    ----------
+    shares : Mapping of str to float
+        By column, together 1.
+    table : Table
+        Of the answer; only that of boosted trees tells a loss after each.
+    """
+    order = sorted(shares, key=lambda name: -shares[name])
+    after = [(int(str(row[1])), row[4]) for row in table.rows if row[0] == AFTER]
+
+    def bars(panel: "Axes") -> None:
         places = range(len(order))
-        bars = panel.barh(places, [100 * shares[name] for name in order], color=INK, height=0.7)
-        panel.bar_label(bars, fmt="%.0f", padding=3, color="#404850")
-        panel.set_yticks(places, [named(dictionary, name).split(" (")[0] for name in order])
+        drawn = panel.barh(places, [100 * shares[name] for name in order], color=INK, height=0.7)
+        panel.bar_label(drawn, fmt="%.0f", padding=3, color="#404850")
+        panel.set_yticks(places, [named(dictionary, name, unit=False) for name in order])
         panel.invert_yaxis()
         panel.grid(visible=False, axis="y")
         panel.set_xlabel("share in the predictions (%)")
 
-    return draw(caption, [paint], height=_FRAME + _LINE * len(order))
+    def curve(panel: "Axes") -> None:
+        panel.plot([n for n, _ in after], [_number(loss) for _, loss in after], color=INK)
+        _counted(panel, "trees", "loss on the rows trained on")
+
+    height = max(_FRAME + _LINE * len(order), 3.2 if after else 0)
+    return draw(caption, [bars, curve] if after else [bars], height=height, width=5.4)
 
 
 def learning_curve(table: Table, *, caption: Caption) -> "Figure":
@@ -124,12 +139,14 @@ def learning_curve(table: Table, *, caption: Caption) -> "Figure":
     def losses(panel: "Axes") -> None:
         curve(panel, "loss", INK, "trained on")
         curve(panel, "validation_loss", SECOND, "set aside")
-        _rounds(panel, "loss")
+        _counted(panel, "round", "loss")
+        panel.legend()
 
     def measure(name: str) -> "Callable[[Axes], None]":
         def paint(panel: "Axes") -> None:
             curve(panel, name, INK, name)
-            _rounds(panel, f"{name} on rows set aside" if aside else name)
+            told = name.replace("rmse", "root mean squared error")
+            _counted(panel, "round", f"{told} on rows set aside" if aside else told)
 
         return paint
 
@@ -143,11 +160,10 @@ def _column(table: Table, name: str) -> Sequence[Cell]:
     return [row[at] for row in table.rows]
 
 
-def _rounds(panel: "Axes", name: str) -> None:
+def _counted(panel: "Axes", across: str, up: str) -> None:
+    """Name the axes of a curve that goes on in whole numbers."""
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - an extra
 
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    panel.set_xlabel("round")
-    panel.set_ylabel(name.replace("rmse", "root mean squared error"))
-    if len(panel.lines) > 1:
-        panel.legend()
+    panel.set_xlabel(across)
+    panel.set_ylabel(up)

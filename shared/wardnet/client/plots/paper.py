@@ -91,10 +91,10 @@ def draw(
     return figure
 
 
-def named(dictionary: Dictionary, name: str) -> str:
+def named(dictionary: Dictionary, name: str, *, unit: bool = True) -> str:
     """Return a column's label, or its name, with its unit; other text as it is."""
     for column in dictionary.columns:
         if column.name == name:
-            unit = f" ({column.unit})" if column.unit else ""
-            return f"{column.label or name}{unit}"
+            told = f" ({column.unit})" if column.unit and unit else ""
+            return f"{column.label or name}{told}"
     return name

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from wardnet.client.ask import where_of
-from wardnet.client.plots.evaluation import evaluation
+from wardnet.client.plots.evaluation import AREA, evaluation
 from wardnet.client.plots.models import coefficients, importance, learning_curve
 from wardnet.client.plots.paper import Caption
 from wardnet.client.plots.structure import clusters, components
@@ -31,10 +31,12 @@ def picture(result: "Result", *, importances: bool, space: "Result | None") -> "
         `PARAMETER_INVALID` for a result that has no picture; `NO_MODEL`, `EXTRA_MISSING`.
     """
     method, table, caption = result.answer.method, result.table, _caption(result)
+    if method in _MODELS:
+        _ = result.model  # what is withheld is not drawn, and its sentence says so
     match method:
         case _ if importances:
             shares = {str(name): share for name, share in result.model.feature_importances_.items()}
-            return importance(shares, result.dictionary(), caption=caption)
+            return importance(shares, result.dictionary(), table=table, caption=caption)
         case "linear" | "glm":
             return coefficients(
                 table,
@@ -51,7 +53,7 @@ def picture(result: "Result", *, importances: bool, space: "Result | None") -> "
             return components(table, caption=caption)
         case "kmeans" | "mixture":
             return clusters(table, space=None if space is None else space.table, caption=caption)
-        case "evaluate" if ("bin_rows",) in {row[:1] for row in table.rows}:
+        case "evaluate" if any(row[:2] == (AREA, "") and row[2] for row in table.rows):
             outcome = _outcome(result)
             classes = result.dictionary().column(outcome).labels
             return evaluation(table, outcome=outcome, classes=classes, caption=caption)
@@ -71,6 +73,10 @@ def _outcome(result: "Result") -> str:
 def _text(result: "Result", parameter: str) -> str:
     return str(result.question.parameters.get(parameter, ""))
 
+
+_MODELS: Final = frozenset(
+    {"linear", "glm", "boosting", "forest", "fedavg", "pca", "kmeans", "mixture"}
+)
 
 _KINDS: Final = {
     "linear": "Linear model",
@@ -107,5 +113,5 @@ def _without_picture(method: str) -> WardnetError:
         Reason.PARAMETER_INVALID,
         method="plot",
         parameter=f"an answer of {method}",
-        rule="has no picture; to_frame() gives it to pandas, which draws",
+        rule="like this one has no picture; to_frame() gives it to pandas, which draws",
     )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from wardnet.question.drawing import row_keys
 from wardnet.question.rows import Rows
 from wardnet.statistics.features import Feature
+from wardnet.statistics.trees.binning import MAXIMUM_LOOKUP
 from wardnet.statistics.trees.tree import Branches
 
 
@@ -43,8 +44,12 @@ class Bins:
         placed = np.empty((len(self.features), rows.size), np.uint8)
         for line, feature, edges in zip(placed, self.features, self.edges, strict=True):
             codes = feature.encode(rows)
-            line[:] = np.searchsorted(edges, codes, side="right")
-            line[codes < 0] = self.missing
+            if feature.codes <= MAXIMUM_LOOKUP:
+                every = np.searchsorted(edges, np.arange(feature.codes), side="right")
+                line[:] = np.append(every, self.missing).astype(np.uint8).take(codes, mode="wrap")
+            else:
+                line[:] = np.searchsorted(edges, codes, side="right")
+                line[codes < 0] = self.missing
         return placed
 
     def cut(self, feature: int, cut: int) -> float:

@@ -20,6 +20,9 @@ from wardnet.sums.arrays import ArraySpec
 MAXIMUM_BINS: Final = 255
 """So that a bin, or that there is no value, fits a byte."""
 
+MAXIMUM_LOOKUP: Final = 1 << 20
+"""Up to so many codes, looking each one up in a list of all is faster than searching for it."""
+
 _FIRST_CELLS: Final = 1024
 _PARTS: Final = 4
 _PER_BIN: Final = 4
@@ -50,6 +53,9 @@ class Cells:
 
     def count(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         """Count rows in each cell; -1, no value, is in none."""
+        if self.feature.codes <= MAXIMUM_LOOKUP:
+            each = np.bincount(codes + 1, minlength=self.feature.codes + 1)[1:]
+            return np.add.reduceat(each, self.starts)
         cell = np.searchsorted(self.starts, codes, side="right")
         return np.bincount(cell, minlength=self.starts.size + 1)[1:]
 

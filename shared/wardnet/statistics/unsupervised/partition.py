@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wardnet.errors import Reason, WardnetError
+from wardnet.privacy.rules import DisclosureRules
 from wardnet.question.answer import Table
 from wardnet.question.rows import Rows
 from wardnet.statistics.design import COMPLETE
@@ -87,6 +88,10 @@ class Division(Plan):
     @abstractmethod
     def word(self) -> str:
         """Return what clusters are called here."""
+
+    def too_small(self, rules: DisclosureRules) -> Table:
+        """Return an answer without numbers: some cluster has too few patients."""
+        return self.nothing(f"more {self.word} than the rule allows: one with {rules.cell_rule}")
 
     @abstractmethod
     def divided(
@@ -170,9 +175,7 @@ class Lloyd(Stage):
             )
         rules = self.conditions.rules
         if min(patients) < rules.minimum_patients:
-            return self.plan.nothing(
-                f"more {self.plan.word} than the rule allows: one with {rules.cell_rule}"
-            )
+            return self.plan.too_small(rules)
         found = Clusters(rows, patients, held, self.iteration, converged)
         return self.plan.divided(found, self.centres, self.space, self.conditions)
 

@@ -1,0 +1,128 @@
+"""Give a model as an object of scikit-learn that predicts the same from a matrix of features.
+
+It was never fitted there: its attributes are set to what the hospitals have learned together.
+"""
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from wardnet.errors import Reason, WardnetError
+from wardnet.model.package import Package
+from wardnet.model.shape import Centred, Layered, Shape, shape
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+_FORM: Final = "a scikit-learn object"
+
+
+def to_sklearn(package: Package) -> "BaseEstimator":
+    """Return an estimator; its `feature_names_in_` say which columns its matrix has.
+
+    A linear model becomes a `LinearRegression`, `LogisticRegression` or `PoissonRegressor`; a
+    network an `MLPClassifier` or `MLPRegressor`; components a `PCA`; clusters a `KMeans` behind a
+    `StandardScaler`.
+
+    Raises
+    ------
+    WardnetError
+        `EXTRA_MISSING` without scikit-learn; `MODEL_EXPORT` for a model that has no counterpart;
+        those of `Package.model`.
+    """
+    try:
+        import sklearn  # noqa: F401, PLC0415 - an extra, and slow to load
+    except ImportError as error:
+        raise WardnetError(Reason.EXTRA_MISSING, rule="scikit-learn") from error
+    model, method = package.model(), package.asked.answer.method
+    found = shape(model, method, form=_FORM)
+    estimator = _estimator(found, method, np.array(model.classes))
+    names = np.array([entry.name for entry in found.entries], dtype=object)
+    first = estimator[0] if isinstance(found, Centred) else estimator
+    first.n_features_in_, first.feature_names_in_ = len(names), names
+    return estimator
+
+
+def _estimator(found: Shape, method: str, classes: Any) -> Any:  # noqa: ANN401 - untyped library
+    match found:
+        case Layered(fill=fill) if fill is not None:
+            raise _unmapped(method, "it counts missing values as means")
+        case Layered() if method == "pca":
+            return _pca(found)
+        case Layered(layers=(_,)):
+            return _linear(found, classes)
+        case Layered():
+            return _network(found, classes)
+        case Centred():
+            return _clusters(found)
+        case _:
+            rule = "its trees know missing values and cuts that those there do not"
+            raise _unmapped(method, rule)
+
+
+def _linear(found: Layered, classes: Any) -> Any:  # noqa: ANN401 - untyped library
+    from sklearn import linear_model  # noqa: PLC0415 - an extra
+
+    ((weights, intercepts),) = found.layers
+    if found.head in {"odds", "scores"}:
+        estimator = linear_model.LogisticRegression()
+        estimator.classes_ = classes
+        estimator.coef_, estimator.intercept_ = weights.T.copy(), intercepts
+        return estimator
+    rate = found.head == "rate"
+    estimator = linear_model.PoissonRegressor() if rate else linear_model.LinearRegression()
+    estimator.coef_, estimator.intercept_ = weights[:, 0], float(intercepts[0])
+    if rate:
+        estimator._base_loss = estimator._get_loss()  # noqa: SLF001 - what its fit sets
+    return estimator
+
+
+def _network(found: Layered, classes: Any) -> Any:  # noqa: ANN401 - untyped library
+    from sklearn.neural_network import MLPClassifier, MLPRegressor  # noqa: PLC0415 - an extra
+    from sklearn.preprocessing import LabelBinarizer  # noqa: PLC0415 - an extra
+
+    sizes = tuple(weights.shape[1] for weights, _ in found.layers[:-1])
+    kind = MLPRegressor if found.head == "numbers" else MLPClassifier
+    estimator = kind(hidden_layer_sizes=sizes, activation=found.activation)
+    estimator.coefs_ = [weights for weights, _ in found.layers]
+    estimator.intercepts_ = [intercepts for _, intercepts in found.layers]
+    estimator.n_layers_ = len(found.layers) + 1
+    estimator.n_outputs_ = found.layers[-1][0].shape[1]
+    heads = {"numbers": "identity", "odds": "logistic", "scores": "softmax"}
+    estimator.out_activation_ = heads[found.head]
+    if found.head != "numbers":
+        estimator.classes_ = classes
+        estimator._label_binarizer = LabelBinarizer().fit(classes)  # noqa: SLF001 - as its fit
+    return estimator
+
+
+def _pca(found: Layered) -> Any:  # noqa: ANN401 - untyped library
+    from sklearn.decomposition import PCA  # noqa: PLC0415 - an extra
+
+    ((weights, added),) = found.layers
+    estimator = PCA(n_components=weights.shape[1])
+    estimator.components_ = weights.T.copy()
+    estimator.n_components_ = weights.shape[1]
+    # `transform` subtracts a mean before it multiplies: one that gives what we add.
+    estimator.mean_ = -np.linalg.lstsq(weights.T, added, rcond=None)[0]
+    estimator.explained_variance_ = np.ones(weights.shape[1])
+    return estimator
+
+
+def _clusters(found: Centred) -> Any:  # noqa: ANN401 - untyped library
+    from sklearn.cluster import KMeans  # noqa: PLC0415 - an extra
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415 - an extra
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415 - an extra
+
+    scaler = StandardScaler(with_mean=False)
+    scaler.scale_, scaler.var_ = found.scales, found.scales**2
+    scaler.mean_, scaler.n_features_in_ = None, len(found.scales)
+    clusters = KMeans(n_clusters=len(found.centres))
+    clusters.cluster_centers_ = np.ascontiguousarray(found.centres / found.scales)
+    clusters._n_threads = 1  # noqa: SLF001 - what its fit sets
+    clusters.n_features_in_ = len(found.scales)
+    return make_pipeline(scaler, clusters)
+
+
+def _unmapped(method: str, rule: str) -> WardnetError:
+    return WardnetError(Reason.MODEL_EXPORT, method=method, field=_FORM, rule=rule)

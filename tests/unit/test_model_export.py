@@ -1,0 +1,200 @@
+"""Models written for other programs predict there what they predict here."""
+
+import builtins
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+import numpy as np
+import onnx
+import onnxruntime  # type: ignore[import-untyped]
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from support.examples import Parameters
+from support.model_files import LINEAR, LOGISTIC, package, rows_of
+from support.pki import TestNetwork
+from wardnet.errors import Reason, WardnetError
+from wardnet.model.onnx_export import to_onnx
+from wardnet.model.package import Package
+from wardnet.model.shape import matrix, shape
+from wardnet.model.sklearn_export import to_sklearn
+from wardnet.question.rows import Rows
+
+FEATURES: JsonValue = ["age", "stage", "lab"]
+
+
+def fedavg(outcome: str, estimator: str, **more: JsonValue) -> Parameters:
+    """Return the parameters of a learning by turns."""
+    asked: dict[str, JsonValue] = {"outcome": outcome, "estimator": estimator}
+    return {**asked, "features": ["age", "lab", "visits"], "rounds": 3, **more}
+
+
+MODELS: Mapping[str, tuple[str, Parameters]] = {
+    "linear": ("linear", LINEAR),
+    "interaction": (
+        "linear",
+        {"outcome": "weight", "terms": [["age"], ["smoker"], ["lab"], ["age", "smoker"]]},
+    ),
+    "logistic": ("glm", LOGISTIC),
+    "poisson": (
+        "glm",
+        {"outcome": "visits", "terms": [["age"], ["smoker"]], "family": "poisson"},
+    ),
+    "boosting of a number": ("boosting", {"outcome": "weight", "features": FEATURES, "trees": 5}),
+    "boosting of two": ("boosting", {"outcome": "smoker", "features": FEATURES, "trees": 5}),
+    "boosting of three": (
+        "boosting",
+        {"outcome": "stage", "features": ["age", "lab", "sex"], "trees": 3},
+    ),
+    "forest of a number": (
+        "forest",
+        {"outcome": "weight", "features": FEATURES, "trees": 4, "depth": 4},
+    ),
+    "forest of two": (
+        "forest",
+        {"outcome": "smoker", "features": FEATURES, "trees": 4, "depth": 4},
+    ),
+    "forest of three": (
+        "forest",
+        {"outcome": "stage", "features": ["age", "lab"], "trees": 4, "depth": 4},
+    ),
+    "pca": ("pca", {"columns": ["age", "lab", "weight"], "components": 2}),
+    "kmeans": ("kmeans", {"columns": ["age", "lab", "weight"], "clusters": 3}),
+    "fedavg of a number": ("fedavg", fedavg("weight", "SGDRegressor", learning_rate=0.01)),
+    "fedavg of two": ("fedavg", fedavg("smoker", "SGDClassifier")),
+    "fedavg of three": ("fedavg", fedavg("stage", "SGDClassifier")),
+    "network of two": (
+        "fedavg",
+        fedavg("smoker", "MLPClassifier", hidden_layer_sizes=[5, 4], activation="tanh"),
+    ),
+    "network of three": ("fedavg", fedavg("stage", "MLPClassifier", hidden_layer_sizes=[5])),
+    "network of a number": (
+        "fedavg",
+        fedavg("weight", "MLPRegressor", hidden_layer_sizes=[5], activation="logistic"),
+    ),
+    "network that fills in": (
+        "fedavg",
+        fedavg("smoker", "MLPClassifier", hidden_layer_sizes=[5], missing="mean"),
+    ),
+}
+NO_OBJECT = {name for name in MODELS if name.startswith(("boosting", "forest"))}
+NO_OBJECT.add("network that fills in")
+
+
+@cache
+def network() -> TestNetwork:
+    """Return one network for all tests."""
+    return TestNetwork()
+
+
+@cache
+def learned(name: str) -> Package:
+    """Return a model by its name above."""
+    method, parameters = MODELS[name]
+    return package(network(), method, parameters)
+
+
+def features(found: Package, rows: Rows) -> NDArray[np.float64]:
+    """Return what goes into an exported model."""
+    told = shape(found.model(), found.asked.answer.method, form="a test")
+    return matrix(told.entries, rows)
+
+
+def through_onnx(found: Package, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what another program predicts."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(to_onnx(found), options)
+    (outputs,) = session.run(None, {"features": x})
+    return np.asarray(outputs, np.float64)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_onnx_predicts_as_the_model_does(name: str) -> None:
+    """To the accuracy of single precision, missing values included."""
+    found, rows = learned(name), rows_of(11, 600)
+    expected = found.model().predict(rows)
+    predicted = through_onnx(found, features(found, rows))
+    assert predicted.shape == expected.shape
+    np.testing.assert_allclose(predicted, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(MODELS.keys() - NO_OBJECT))
+def test_an_object_of_scikit_learn_predicts_as_the_model_does(name: str) -> None:
+    """From a frame with its features, for rows without missing values."""
+    found, rows = learned(name), rows_of(11, 600)
+    x = features(found, rows)
+    expected = found.model().predict(rows)
+    complete = ~np.isnan(x).any(axis=1)
+    estimator = to_sklearn(found)
+    names = (estimator[0] if name == "kmeans" else estimator).feature_names_in_
+    frame = pd.DataFrame(x[complete], columns=names)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        predicted = predictions(estimator, frame, found.model().classes)
+    np.testing.assert_allclose(predicted, expected[complete], rtol=1e-7, atol=1e-7)
+
+
+def predictions(
+    estimator: object, frame: pd.DataFrame, classes: Sequence[str]
+) -> NDArray[np.float64]:
+    """Return what an estimator predicts, in the layout of `Model.predict`."""
+    for kind in ("predict_proba", "transform"):
+        if hasattr(estimator, kind) and not hasattr(estimator, "steps"):
+            return np.asarray(getattr(estimator, kind)(frame), np.float64)
+    found = np.asarray(estimator.predict(frame))[:, np.newaxis]  # type: ignore[attr-defined]
+    chosen = np.equal(found, np.arange(len(classes)))
+    return np.asarray(chosen if hasattr(estimator, "steps") else found, np.float64)
+
+
+@pytest.mark.parametrize("name", sorted(NO_OBJECT))
+def test_what_has_no_counterpart_in_scikit_learn_is_refused(name: str) -> None:
+    """The sentence says why, and what to use instead."""
+    with pytest.raises(WardnetError) as error:
+        to_sklearn(learned(name))
+    assert error.value.reason is Reason.MODEL_EXPORT
+    assert "wardnet-node predict" in str(error.value)
+
+
+def test_a_mixture_is_not_written_as_onnx() -> None:
+    """What does not map is refused, by name."""
+    found = package(network(), "mixture", {"columns": ["age", "weight"], "components": 2})
+    with pytest.raises(WardnetError) as error:
+        to_onnx(found)
+    assert error.value.reason is Reason.MODEL_EXPORT
+
+
+def test_an_onnx_file_says_what_it_is() -> None:
+    """Whoever finds it learns what goes in and out, and what it must not be used for."""
+    found = learned("logistic")
+    model = onnx.load_from_string(to_onnx(found))
+    told = {each.key: each.value for each in model.metadata_props}
+    assert json.loads(told["features"]) == ["age", "stage[3]", "stage[7]", "lab"]
+    assert json.loads(told["outputs"]) == ["false", "true"]
+    assert (told["digest"], told["limits"]) == (found.digest, "Not for one patient.")
+
+
+@pytest.mark.parametrize(
+    ("library", "export"), [("onnx", to_onnx), ("sklearn", to_sklearn)], ids=["onnx", "sklearn"]
+)
+def test_a_missing_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch, library: str, export: object
+) -> None:
+    """With the command that installs it."""
+    usual = builtins.__import__
+
+    def without(name: str, *rest: object) -> object:
+        if name.partition(".")[0] == library:
+            raise ImportError(name)
+        return usual(name, *rest)  # type: ignore[arg-type]
+
+    found = learned("logistic")
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(WardnetError) as error:
+        export(found)  # type: ignore[operator]
+    assert error.value.reason is Reason.EXTRA_MISSING
+    assert "wardnet[models]" in str(error.value)
