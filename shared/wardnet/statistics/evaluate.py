@@ -123,7 +123,7 @@ class Evaluate(Method[Asked, State]):
         """Check parameters against the dictionary, and read the model."""
         given = read.read(self.name, _ADAPTER, parameters)
         if len(canonical.encode(parameters["model"])) > LARGEST_MODEL:
-            rule = f"is larger than {LARGEST_MODEL >> 10} KiB; fit fewer trees, or smaller ones"
+            rule = f"is larger than {LARGEST_MODEL >> 10} KiB; fit a smaller one: fewer trees, or smaller layers"
             read.refuse(self.name, "model", rule)
         method = _method(given.model)
         model = method.model(method.bind(given.model.parameters, dictionary), given.model.table)
