@@ -123,8 +123,9 @@ class Evaluate(Method[Asked, State]):
         """Check parameters against the dictionary, and read the model."""
         given = read.read(self.name, _ADAPTER, parameters)
         if len(canonical.encode(parameters["model"])) > LARGEST_MODEL:
-            rule = f"is larger than {LARGEST_MODEL >> 10} KiB; fit a smaller one: fewer trees, or smaller layers"
-            read.refuse(self.name, "model", rule)
+            size = f"is larger than {LARGEST_MODEL >> 10} KiB"
+            smaller = "fit a smaller one: fewer trees, or smaller layers"
+            read.refuse(self.name, "model", f"{size}; {smaller}")
         method = _method(given.model)
         model = method.model(method.bind(given.model.parameters, dictionary), given.model.table)
         if not model.outcome:
