@@ -200,3 +200,14 @@ def test_what_is_calibrated_lies_on_the_diagonal() -> None:
     """With intercept 0 and slope 1; there is no line where these are withheld."""
     assert all(p == pytest.approx(q) for p, q in calibration_line(0.0, 1.0))
     assert calibration_line(None, 1.0) == []
+
+
+def test_a_validation_shows_a_measure_of_every_part_with_its_interval() -> None:
+    """By hospital; what is told nowhere cannot be drawn."""
+    found = network().learn.cross_validate("logistic", "ill ~ age", "heart", leave_out="hospital")
+    (panel,) = found.plot().axes
+    assert [label.get_text() for label in panel.get_yticklabels()] == ["north", "south"]
+    assert (panel.get_xlabel(), panel.get_ylabel()) == ("auc, 95 % interval", "hospital")
+    assert found.plot("log_loss").axes[0].get_xlabel() == "log_loss"
+    with pytest.raises(WardnetError, match="is told of no part"):
+        found.plot("rmse")
