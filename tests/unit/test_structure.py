@@ -160,7 +160,7 @@ def test_clusters_are_those_of_scikit_learn() -> None:
     answer = network().kmeans("data", ["a", "b"], 2, start=start, standardise=False)
     theirs = KMeans(2, init=np.array(start), n_init=1, tol=0).fit(TABLE)
     found = answer.model.predict(TABLE)
-    assert found.tolist() == [str(label + 1) for label in theirs.labels_]
+    assert [int(each) for each in found] == [label + 1 for label in theirs.labels_]
     rows = by_label(answer)
     assert rows["fit", "inertia"]["all"] == pytest.approx(theirs.inertia_, rel=1e-10)
 
