@@ -18,6 +18,7 @@ from support.examples import Parameters
 from support.model_files import LINEAR, LOGISTIC, package, rows_of
 from support.pki import TestNetwork
 from wardnet.errors import Reason, WardnetError
+from wardnet.model.card import card, markdown
 from wardnet.model.onnx_export import to_onnx
 from wardnet.model.package import Package
 from wardnet.model.shape import matrix, shape
@@ -166,6 +167,16 @@ def test_a_mixture_is_not_written_as_onnx() -> None:
     with pytest.raises(WardnetError) as error:
         to_onnx(found)
     assert error.value.reason is Reason.MODEL_EXPORT
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_kind_of_model_has_a_card(name: str) -> None:
+    """With what its answer says of the fit, for people as well."""
+    told = card(learned(name))
+    assert told["fit"]
+    text = markdown(told)
+    assert text.startswith("# Model card: smokers-1\n\n## Intended use\n\nTo plan a trial.\n")
+    assert "- hospital a, snapshot " in text
 
 
 def test_an_onnx_file_says_what_it_is() -> None:
