@@ -212,7 +212,10 @@ def rows_of(frame: "pd.DataFrame", dictionary: Dictionary, columns: Sequence[str
     sources = {name: source for source, name in clean_names(frame.columns).items()}
     known = {column.name for column in dictionary.columns}
     for name in sorted(sources.keys() - known):
-        _refuse("the table", f"has a column {sources[name]} that {dictionary.name} does not have")
+        _refuse(
+            "the table",
+            f"has a column {sources[name]} that {dictionary.name} does not have; drop it",
+        )
     for name in columns:
         if name not in sources:
             _refuse("the table", f"has no column {name}, which the model needs")
