@@ -214,7 +214,7 @@ def describe(query: Query) -> str:
             pass  # an evaluation: what the model predicts, and what fitted it
     where = where_of(query)
     return (
-        f"{query.method} of {query.dataset}"
+        f"{given.get('family') or given.get('algorithm') or query.method} of {query.dataset}"
         + (f": {about}" if about else "")
         + (f" by {by}" if by else "")
         + (f", where {where}" if where else "")
