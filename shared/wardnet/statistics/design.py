@@ -274,7 +274,7 @@ class Design:
     def _parts(self) -> Sequence[tuple[Sequence[tuple[int, int]], int]]:
         """Return of which scaled columns each of `all` is made, how often each, and over what."""
         places = {frozenset(each.factors): at for at, each in enumerate(self.all)}
-        made = []
+        made: list[tuple[list[tuple[int, int]], int]] = []
         for regressor in self.all:
             weights = {places[some]: weight for some, weight in regressor.in_scaled()}
             below = lcm(*(weight.denominator for weight in weights.values()))
