@@ -1,5 +1,6 @@
 """Pictures of results: what they show, how it is called, and that no row is in them."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,6 +67,13 @@ def test_coefficients_are_drawn_as_odds_ratios_with_units_and_intervals() -> Non
     assert panel.get_xlabel() == "odds ratio per unit, 95 % interval; of ill = yes"
     assert "Logistic model of ill" in texts(figure)
     assert "heart of north, south" in texts(figure)
+
+
+def test_a_label_is_drawn_as_it_is_written() -> None:
+    """Dollars begin no formula."""
+    columns = (replace(DICTIONARY.columns[0], label=r"$\frac$"), *DICTIONARY.columns[1:])
+    odd = simulate([TABLE], dictionary=replace(DICTIONARY, columns=columns))
+    assert r"$\frac$ (a)" in texts(odd.learn.logistic("ill ~ age", "heart").plot())
 
 
 def test_a_penalised_model_is_drawn_without_intervals() -> None:
