@@ -16,7 +16,7 @@ from support.network import Network
 from wardnet import simulate
 from wardnet.client import connect
 from wardnet.client.ask import Ask
-from wardnet.client.network import Network as Researcher
+from wardnet.client.remote import RemoteNetwork
 
 DATASET: Final = "stays"
 HOSPITALS: Final = ("a", "b", "c", "d")
@@ -53,7 +53,7 @@ def _short(folder: Path, *, rounds: int, repeats: int) -> Figure:
                 net.ask(_ask(_STEP, rounds=rounds))
         between = median(between_releases(network))
         network.stop()
-    alone: Researcher = simulate({"a": pd.read_csv(tables["a"])}, dataset=DATASET)
+    alone = simulate({"a": pd.read_csv(tables["a"])}, dataset=DATASET)
     few, many = (
         seconds(lambda r=r: alone.ask(_ask(_STEP, rounds=r)), repeats=repeats)  # type: ignore[misc]
         for r in (1, 1 + rounds)
@@ -105,7 +105,7 @@ def _long(folder: Path, *, rounds: int) -> Iterator[Figure]:
         )
 
 
-def _start(network: Network, folder: Path, *, rows: int) -> tuple[dict[str, Path], Researcher]:
+def _start(network: Network, folder: Path, *, rows: int) -> tuple[dict[str, Path], RemoteNetwork]:
     """Start four hospitals with made-up rows; return their tables and a researcher's network."""
     frames = {name: _made_up(seed, rows=rows) for seed, name in enumerate(HOSPITALS)}
     tables = {name: folder / f"{name}.csv" for name in HOSPITALS}

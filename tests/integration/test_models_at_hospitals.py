@@ -28,6 +28,7 @@ from support.model_files import (
     stated,
 )
 from support.pki import PASSPHRASE, TestNetwork
+from support.postoffice import PostOffice
 from wardnet.audit import log, tags
 from wardnet.audit.entry import Entry, EventType
 from wardnet.errors import CATALOGUE, Reason, WardnetError
@@ -35,12 +36,14 @@ from wardnet.identity.keystore import Keystore
 from wardnet.model import file as files
 from wardnet.question.dictionary import Column
 from wardnet.question.rows import Rows
+from wardnet.simulation import simulate
 from wardnet.transport.channel import open_blocking_channel
 from wardnet.transport.models import Models
 from wardnet_node.cli import main
 from wardnet_node.models.installed import Installed
 from wardnet_node.vault.catalog import Catalog
 
+FRAME = pd.DataFrame({"age": range(20, 60)})
 Run = Callable[..., Result]
 COLUMNS = {column.name: column for column in SEVERAL_ROWS.columns}
 
@@ -190,6 +193,18 @@ def test_a_published_model_is_installed_by_its_name(
             )
 
     run_scenario(scenario())
+
+
+def test_a_coordinator_cannot_give_out_a_model_under_another_name(
+    run: Run, network: TestNetwork, home: Path
+) -> None:
+    """What was asked for is what is signed, or nothing is installed."""
+    with PostOffice(network, simulate({"a": FRAME, "b": FRAME}, dataset="heart")) as office:
+        office.models.files["harmless-1"] = model_file(network)
+        (home / "settings.toml").write_text(f'address = "{office.address}"\n')
+        refused = run("model", "install", "harmless-1", refused=Reason.MODEL_ALTERED)
+    assert "harmless-1 was asked for" in refused.stderr
+    assert entries(home) == []
 
 
 def test_predictions_are_the_models_own_and_every_patient_is_in_the_log(

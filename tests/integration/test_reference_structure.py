@@ -108,12 +108,15 @@ def test_clusters_equal_the_reference(clusters: int) -> None:
     assert rows["fit", "converged"]["all"] == 1
 
 
+@pytest.mark.parametrize(("searches", "above"), [(1, 1.05), (20, 1.0001)])
 @pytest.mark.parametrize("clusters", [2, 3, 4])
-def test_the_first_centres_that_are_found_are_nearly_the_best(clusters: int) -> None:
-    """Without any row as a centre, inertia is at most 5 % above the best of fifty starts."""
-    answer = network().kmeans("heart", COLUMNS, clusters, factors=FACTORS)
+def test_clusters_that_are_searched_are_nearly_the_best(
+    clusters: int, searches: int, above: float
+) -> None:
+    """Without any row as a centre, inertia is that of the best of fifty starts, or nearly so."""
+    answer = network().kmeans("heart", COLUMNS, clusters, factors=FACTORS, searches=searches)
     inertia = by_label(answer.to_dict())["fit", "inertia"]["all"]
-    assert inertia < 1.05 * expected(f"kmeans_k{clusters}")["best_of_50"]
+    assert inertia < above * expected(f"kmeans_k{clusters}")["best_of_50"]
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,8 @@ def test_an_answer_is_printed_as_json(wardnet: Run) -> None:
                 "start": [[30], [60]],
                 "standardise": True,
                 "rounds": 300,
+                "searches": 1,
+                "seed": 0,
             },
         ),
         (

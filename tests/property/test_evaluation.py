@@ -13,6 +13,7 @@ from support.regressions import regression
 from wardnet import simulate
 from wardnet.client.ask import Ask
 from wardnet.client.result import Result
+from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.statistics.evaluation import curve
 from wardnet.statistics.evaluation.asked import Judged
@@ -175,3 +176,29 @@ def test_predicted_numbers_are_held_against_the_true_ones() -> None:
     assert found["calibration_slope"] == pytest.approx(slope, abs=1e-10)
     assert found["calibration_intercept"] == pytest.approx(intercept, abs=1e-8)
     assert found["correlation"] == pytest.approx(np.corrcoef(said, y)[0, 1], abs=1e-12)
+
+
+@pytest.mark.parametrize("change", [-1, 1])
+def test_parts_of_a_bin_that_do_not_make_it_up_are_refused(change: int) -> None:
+    """A hospital that lies about the rows of a bin is found out when the bin is divided."""
+    scores = np.linspace(0.2, 0.2001, 40)
+    truth = np.arange(40) % 2
+    judged = Judged(truth, np.stack([1 - scores, scores]), None)
+    first = curve.curve(1, of="", budget=curve.MOST_BINS, cuts=0)
+    known = first.step(first.finish(settle(first.local(judged))))
+    (name,) = (spec.name for spec in known.arrays())
+    sums = {name: known.finish(settle(known.local(judged)))[name].copy()}
+    filled = np.flatnonzero(sums[name][0])[0]
+    sums[name][0, filled] += change
+    with pytest.raises(WardnetError) as caught:
+        known.step(sums)
+    assert caught.value.reason is Reason.IMPLAUSIBLE_TOTAL
+
+
+def test_fewer_rows_than_none_are_refused() -> None:
+    """No hospitals add up to a negative count."""
+    first = curve.curve(1, of="", budget=curve.MOST_BINS, cuts=0)
+    (spec,) = first.arrays()
+    with pytest.raises(WardnetError) as caught:
+        first.step({spec.name: np.full(spec.shape, -1)})
+    assert caught.value.reason is Reason.IMPLAUSIBLE_TOTAL

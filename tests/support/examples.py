@@ -212,7 +212,7 @@ EXAMPLES: Final[Mapping[str, Sequence[Parameters]]] = {
         },
     ),
     "kmeans": (
-        {"columns": ["age", "weight"], "clusters": 3},
+        {"columns": ["age", "weight"], "clusters": 3, "searches": 2, "seed": 5},
         {
             "columns": ["lab", "visits", "smoker", "stage"],
             "factors": ["stage"],
@@ -378,6 +378,9 @@ REFUSED: Final[Mapping[str, Sequence[tuple[str, Parameters]]]] = {
         ("start", {"columns": ["age"], "clusters": 2, "start": [[1], [2, 3]]}),
         ("start", {"columns": ["age"], "clusters": 1, "start": [[1e200]]}),
         ("rounds", {"columns": ["age"], "clusters": 2, "rounds": 0}),
+        ("searches", {"columns": ["age"], "clusters": 2, "searches": 21}),
+        ("searches", {"columns": ["age"], "clusters": 1, "start": [[1]], "searches": 2}),
+        ("seed", {"columns": ["age"], "clusters": 2, "seed": -1}),
         ("columns", {"columns": ["sex", "sex"], "clusters": 2}),
     ),
     "mixture": (

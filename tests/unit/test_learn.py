@@ -151,7 +151,7 @@ def test_a_dataset_before_the_formula_is_told_apart() -> None:
         (TABLE.assign(bmi=25), "has a column bmi that data does not have"),
         (TABLE.assign(age=[*AGE[:-1], 500]), f"the value of age in row {SIZE} of the table is out"),
         (TABLE.assign(sex="other"), "the value of sex in row 1 of the table is not one of"),
-        ([1, 2], "the table is no pandas DataFrame"),
+        ([1, 2], "the table must be a pandas DataFrame"),
     ],
 )
 def test_a_table_that_does_not_fit_the_model_is_refused_by_name(
@@ -192,6 +192,23 @@ def test_what_a_model_does_not_have_it_does_not_offer() -> None:
     with pytest.raises(WardnetError) as error:
         _ = network().count("data").model
     assert error.value.reason is Reason.NO_MODEL
+
+
+def test_clusters_are_told_by_their_numbers() -> None:
+    """As the answer has them, from 1."""
+    model = network().kmeans("data", ["age", "blood_sugar"], 2).model
+    assert model.classes_.tolist() == [1, 2]
+    assert set(model.predict(TABLE)) == {1, 2}
+    assert set(model.predict_proba(TABLE)[:, 0]) == {0.0, 1.0}
+
+
+def test_components_transform_a_table() -> None:
+    """One score for each, of mean 0 and the variance that the answer tells."""
+    answer = network().pca("data", ["age", "blood_sugar"])
+    scores = answer.model.transform(TABLE)
+    assert scores.mean(axis=0) == pytest.approx([0, 0], abs=1e-12)
+    told = answer.to_frame().set_index("term").loc["eigenvalue", ["1", "2"]]
+    assert scores.var(axis=0, ddof=1) == pytest.approx(told.to_numpy(float))
 
 
 def test_coefficients_predict() -> None:

@@ -18,11 +18,13 @@ from support.examples import Parameters
 from support.model_files import LINEAR, LOGISTIC, package, rows_of
 from support.pki import TestNetwork
 from wardnet.errors import Reason, WardnetError
-from wardnet.model.onnx_export import to_onnx
+from wardnet.model.card import card, markdown
+from wardnet.model.onnx_export import nodes, to_onnx
 from wardnet.model.package import Package
-from wardnet.model.shape import matrix, shape
+from wardnet.model.shape import Grown, matrix, shape
 from wardnet.model.sklearn_export import to_sklearn
 from wardnet.question.rows import Rows
+from wardnet.statistics.trees.predict import Trees
 
 FEATURES: JsonValue = ["age", "stage", "lab"]
 
@@ -123,6 +125,34 @@ def test_onnx_predicts_as_the_model_does(name: str) -> None:
     np.testing.assert_allclose(predicted, expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", sorted(NO_OBJECT - {"network that fills in"}))
+def test_rows_on_a_cut_take_the_same_side_everywhere(name: str) -> None:
+    """Cuts and features are doubles there, too: no row falls to the other side by rounding."""
+    found = learned(name)
+    told = shape(found.model(), found.asked.answer.method, form="a test")
+    assert isinstance(told, Grown)
+    cuts = sorted({node[4] for node in nodes(told.trees) if node[2] != "LEAF"})
+    on, below = np.array(cuts), np.nextafter(cuts, -np.inf)
+    x = np.repeat(np.concatenate([on, below])[:, np.newaxis], len(told.entries), axis=1)
+    session = through_onnx(found, x)
+    sums = np.array([walked(told.trees, line) for line in x])
+    expected = told.trees._mean(sums.T) if told.trees.plan.forest else told.trees._response(sums.T)
+    np.testing.assert_allclose(session, expected.T, rtol=1e-5, atol=1e-5)
+
+
+def walked(trees: Trees, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sums of the leaves that one row comes to, asked node by node."""
+    sums = np.zeros(len(trees.plan.outcome.outputs))
+    asked = {(node[0], node[1]): node for node in nodes(trees)}
+    for number, tree in enumerate(trees.trees):
+        at = 0
+        while asked[number, at][2] != "LEAF":
+            _, _, _, feature, cut, left, _ = asked[number, at]
+            at = left if x[feature] < cut else left + 1
+        sums[tree.output] += tree.values[at]
+    return sums
+
+
 @pytest.mark.parametrize("name", sorted(MODELS.keys() - NO_OBJECT))
 def test_an_object_of_scikit_learn_predicts_as_the_model_does(name: str) -> None:
     """From a frame with its features, for rows without missing values."""
@@ -166,6 +196,16 @@ def test_a_mixture_is_not_written_as_onnx() -> None:
     with pytest.raises(WardnetError) as error:
         to_onnx(found)
     assert error.value.reason is Reason.MODEL_EXPORT
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_kind_of_model_has_a_card(name: str) -> None:
+    """With what its answer says of the fit, for people as well."""
+    told = card(learned(name))
+    assert told["fit"]
+    text = markdown(told)
+    assert text.startswith("# Model card: smokers-1\n\n## Intended use\n\nTo plan a trial.\n")
+    assert "- hospital a, snapshot " in text
 
 
 def test_an_onnx_file_says_what_it_is() -> None:

@@ -83,6 +83,7 @@ def test_the_card_says_on_whom_a_model_rests_and_what_it_is_for() -> None:
     assert told["parameters"] == LOGISTIC
     assert (told["intended_use"], told["limits"]) == ("To plan a trial.", "Not for one patient.")
     assert told["rules"] == list(question().answer.rules)
+    assert told["fit"]["n"] > 1000  # type: ignore[index,call-overload,operator]
 
 
 def test_a_file_has_one_spelling() -> None:

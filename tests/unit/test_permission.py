@@ -27,7 +27,7 @@ from wardnet.agreement.revocation import Revoked
 from wardnet.agreement.study import Method
 from wardnet.agreement.view import View
 from wardnet.errors import Reason
-from wardnet.question.cohort import And, Cohort, Compare, Missing, Not, Or
+from wardnet.question.cohort import And, Cohort, Compare, Fold, Missing, Not, Or
 
 ADULTS = Compare(column="age", operator=">=", value="18")
 WOMEN = Compare(column="sex", operator="==", value="female")
@@ -448,3 +448,30 @@ def test_the_agreed_condition_frees_its_column_for_nothing_else() -> None:
     assert refusals(changed(request, "query.cohort", eighteen), view) == [
         (Reason.COLUMN_UNAVAILABLE, "age")
     ]
+
+
+def test_a_fold_needs_the_columns_that_it_draws_by_and_no_others() -> None:
+    """One that draws whole patients looks at no column, and may stand beside the agreed ones."""
+    request, view = under(replace(AGREEMENT, cohort=ADULTS, cohort_columns=()))
+    patients, rows = Fold(part=1, of=5), Fold(part=1, of=5, by=("age", "sex"))
+    for part in (patients, Not(of=patients)):
+        within = And(of=(ADULTS, part))
+        assert refusals(changed(request, "query.cohort", within), view) == []
+    assert refusals(changed(request, "query.cohort", patients), view) == [
+        (Reason.OUTSIDE_AGREEMENT, "cohort")
+    ]
+    assert refusals(changed(request, "query.cohort", And(of=(ADULTS, rows))), view) == [
+        (Reason.COLUMN_UNAVAILABLE, "age"),
+        (Reason.COLUMN_UNAVAILABLE, "sex"),
+    ]
+
+
+def test_a_fold_may_be_all_that_is_agreed_on() -> None:
+    """A hospital may allow questions about one half of its patients only."""
+    half = Fold(part=1, of=2, seed=9)
+    request, view = under(replace(AGREEMENT, cohort=half))
+    assert refusals(changed(request, "query.cohort", And(of=(half, ADULTS))), view) == []
+    for other in (Fold(part=2, of=2, seed=9), Fold(part=1, of=2), Not(of=half)):
+        assert refusals(changed(request, "query.cohort", other), view) == [
+            (Reason.OUTSIDE_AGREEMENT, "cohort")
+        ]

@@ -1,5 +1,6 @@
 """Pictures of results: what they show, how it is called, and that no row is in them."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,6 +67,13 @@ def test_coefficients_are_drawn_as_odds_ratios_with_units_and_intervals() -> Non
     assert panel.get_xlabel() == "odds ratio per unit, 95 % interval; of ill = yes"
     assert "Logistic model of ill" in texts(figure)
     assert "heart of north, south" in texts(figure)
+
+
+def test_a_label_is_drawn_as_it_is_written() -> None:
+    """Dollars begin no formula."""
+    columns = (replace(DICTIONARY.columns[0], label=r"$\frac$"), *DICTIONARY.columns[1:])
+    odd = simulate([TABLE], dictionary=replace(DICTIONARY, columns=columns))
+    assert r"$\frac$ (a)" in texts(odd.learn.logistic("ill ~ age", "heart").plot())
 
 
 def test_a_penalised_model_is_drawn_without_intervals() -> None:
@@ -200,3 +208,14 @@ def test_what_is_calibrated_lies_on_the_diagonal() -> None:
     """With intercept 0 and slope 1; there is no line where these are withheld."""
     assert all(p == pytest.approx(q) for p, q in calibration_line(0.0, 1.0))
     assert calibration_line(None, 1.0) == []
+
+
+def test_a_validation_shows_a_measure_of_every_part_with_its_interval() -> None:
+    """By hospital; what is told nowhere cannot be drawn."""
+    found = network().learn.cross_validate("logistic", "ill ~ age", "heart", leave_out="hospital")
+    (panel,) = found.plot().axes
+    assert [label.get_text() for label in panel.get_yticklabels()] == ["north", "south"]
+    assert (panel.get_xlabel(), panel.get_ylabel()) == ("auc, 95 % interval", "hospital")
+    assert found.plot("log_loss").axes[0].get_xlabel() == "log_loss"
+    with pytest.raises(WardnetError, match="is told of no part"):
+        found.plot("rmse")

@@ -160,7 +160,7 @@ def test_clusters_are_those_of_scikit_learn() -> None:
     answer = network().kmeans("data", ["a", "b"], 2, start=start, standardise=False)
     theirs = KMeans(2, init=np.array(start), n_init=1, tol=0).fit(TABLE)
     found = answer.model.predict(TABLE)
-    assert found.tolist() == [str(label + 1) for label in theirs.labels_]
+    assert [int(each) for each in found] == [label + 1 for label in theirs.labels_]
     rows = by_label(answer)
     assert rows["fit", "inertia"]["all"] == pytest.approx(theirs.inertia_, rel=1e-10)
 
@@ -207,3 +207,16 @@ def test_importances_are_shares(method: str, parts: Mapping[str, int]) -> None:
     assert set(shares) == {"a", "b"}
     assert sum(shares.values()) == pytest.approx(1)
     assert min(shares.values()) > 0
+
+
+def test_more_searches_never_find_worse_clusters() -> None:
+    """The best is told; the same seed gives the same, and a search that fails does not count."""
+
+    def found(searches: int, clusters: int = 8) -> Mapping[tuple[str, str], Mapping[str, Any]]:
+        return by_label(network().kmeans("data", ["a", "b"], clusters, searches=searches))
+
+    once, more = found(1), found(6)
+    assert more["fit", "inertia"]["all"] < once["fit", "inertia"]["all"]
+    assert more == found(6)
+    few = network(FEW).kmeans("data", ["a", "b"], 3, searches=3)
+    assert why(few) == "more clusters than there are different rows: ask for fewer"

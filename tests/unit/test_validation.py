@@ -206,7 +206,7 @@ def test_a_model_too_large_for_a_question_is_refused_with_what_to_do() -> None:
         "parameters": {**fitted.question.parameters, "note": "x" * (1 << 20)},
         "table": {"keys": [], "values": [], "rows": []},
     }
-    with pytest.raises(WardnetError, match="960 KiB; fit fewer trees"):
+    with pytest.raises(WardnetError, match="960 KiB; fit a smaller one: fewer trees"):
         network().ask(Ask("evaluate", "data", {"model": model}))
 
 

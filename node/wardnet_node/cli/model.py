@@ -23,7 +23,7 @@ _PATH = click.Path(path_type=Path)
 
 @click.group()
 def model() -> None:
-    """Install models that hospitals of the network have learned together."""
+    """Install models that hospitals learned together, and remove them."""
 
 
 @model.command()

@@ -5,6 +5,6 @@ from wardnet.client.home import connect
 from wardnet.client.network import Network
 from wardnet.client.remote import RemoteNetwork
 from wardnet.client.result import Result
-from wardnet.question.cohort import col
+from wardnet.question.cohort import col, fold
 
-__all__ = ["Ask", "Network", "RemoteNetwork", "Result", "col", "connect"]
+__all__ = ["Ask", "Network", "RemoteNetwork", "Result", "col", "connect", "fold"]

@@ -209,9 +209,12 @@ def describe(query: Query) -> str:
     crossed = "rows" in given
     about = _listed(given, "rows") if crossed else _listed(given, "column", "columns", "outcome")
     by = _listed(given, "columns") if crossed else _listed(given, "by", "terms", "features")
+    match given:
+        case {"model": {"method": str(by), "parameters": {"outcome": str(about)}}}:
+            pass  # an evaluation: what the model predicts, and what fitted it
     where = where_of(query)
     return (
-        f"{query.method} of {query.dataset}"
+        f"{given.get('family') or given.get('algorithm') or query.method} of {query.dataset}"
         + (f": {about}" if about else "")
         + (f" by {by}" if by else "")
         + (f", where {where}" if where else "")

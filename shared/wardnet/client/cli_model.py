@@ -152,7 +152,10 @@ def pull(network: RemoteNetwork, *, name: str, file: Path, as_json: bool) -> Non
 @json_option
 @connected
 def verify(network: RemoteNetwork, *, file: Path, as_json: bool) -> None:
-    """Verify the model in FILE: who asked, who answered, and that nothing was changed."""
+    """Verify the model in FILE, and show it.
+
+    Who asked, who answered, and that nothing was changed since.
+    """
     package = network.models.read(read_bytes(file))
     package.model()
     _tell(package, as_json=as_json)

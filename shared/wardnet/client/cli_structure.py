@@ -66,6 +66,14 @@ def pca(columns: Sequence[str], factors: Sequence[str], **given: JsonValue) -> P
 @click.option("--clusters", type=int, required=True, help="How many, 1 to 64.")
 @start_option
 @_rounds(300)
+@click.option(
+    "--searches",
+    type=int,
+    default=1,
+    show_default=True,
+    help="How many first centres are tried, 1 to 20.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of all but the first.")
 def kmeans(columns: Sequence[str], factors: Sequence[str], **given: JsonValue) -> Parameters:
     """Divide rows of DATASET into clusters that are alike in COLUMNS.
 

@@ -15,7 +15,8 @@ from wardnet.client.evaluation import Validation
 from wardnet.client.formulas import FORMULA
 from wardnet.client.remote import RemoteNetwork
 from wardnet.client.result import Result
-from wardnet.client.validation import KINDS, Search
+from wardnet.client.search import Search
+from wardnet.client.validation import KINDS
 from wardnet.command import json_option, print_json
 
 F = TypeVar("F", bound=Callable[..., object])

@@ -10,15 +10,19 @@ from pydantic import JsonValue, TypeAdapter
 from wardnet.canonical import Json
 from wardnet.client.result import Result
 from wardnet.client.sheet import Sheet, numerals
+from wardnet.errors import Reason, WardnetError
 from wardnet.question.answer import Cell, Table
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 _TABLE: Final = TypeAdapter(Table)
 
 MEAN: Final = "mean"
 SD: Final = "sd"
+
+_USUAL: Final = ("auc", "rmse", "log_loss")
 
 
 def model_of(fitted: Result) -> JsonValue:
@@ -54,6 +58,17 @@ class Trial:
     name: str
     evaluation: Result
     fitted: Result | None = None
+
+
+def _lines(trial: Trial, measure: str) -> Iterator[tuple[str, float, float, float]]:
+    """Return a measure of a part with its interval, or with itself; nothing where it is untold."""
+    for name, of, value, _, low, high in trial.evaluation.table.rows:
+        if (name, of) == (measure, "") and isinstance(value, int | float):
+            yield trial.name, value, _end(low, value), _end(high, value)
+
+
+def _end(cell: Cell, value: float) -> float:
+    return cell if isinstance(cell, int | float) else value
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -98,6 +113,34 @@ class Validation:
             return None
         mean = sum(values) / len(values)
         return sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
+
+    def plot(self, measure: str | None = None) -> "Figure":
+        """Return a picture of one measure of every part in which it is told.
+
+        Parameters
+        ----------
+        measure : str or None
+            One of `measures`; the area under the ROC curve, or the error, when None.
+
+        Raises
+        ------
+        WardnetError
+            `PARAMETER_INVALID` for what is told of no part; `EXTRA_MISSING` without matplotlib.
+        """
+        from wardnet.client.plots.paper import Caption  # noqa: PLC0415 - only to draw
+        from wardnet.client.plots.validation import validation  # noqa: PLC0415 - only to draw
+
+        asked = measure or next((name for name in _USUAL if self.values(name)), "auc")
+        lines = [line for trial in self.trials for line in _lines(trial, asked)]
+        if not lines:
+            raise WardnetError(
+                Reason.PARAMETER_INVALID,
+                method="plot",
+                parameter=asked,
+                rule="is told of no part; measures names what was measured",
+            )
+        source = self.trials[0].evaluation.question.dataset
+        return validation(lines, part=self.part, measure=asked, caption=Caption(self.title, source))
 
     def to_dict(self) -> list[dict[str, Json]]:
         """Return a record per part, then the mean and the standard deviation over parts."""

@@ -107,8 +107,10 @@ class Fitted:
 
     @property
     def classes_(self) -> NDArray[Any]:
-        """Return the classes in the outcome's own type; none where numbers are predicted."""
+        """Return the classes in the outcome's own type, or the numbers of clusters; else none."""
         match self._outcome_type:
+            case None:
+                return np.arange(1, 1 + len(self.model.classes))
             case ColumnType.INTEGER:
                 return np.array([int(name) for name in self.model.classes])
             case ColumnType.BOOLEAN:
@@ -205,12 +207,15 @@ def rows_of(frame: "pd.DataFrame", dictionary: Dictionary, columns: Sequence[str
     from wardnet.question.values import encode  # noqa: PLC0415 - loads pandas
 
     if not isinstance(frame, pd.DataFrame):
-        _refuse("the table", "is no pandas DataFrame")
+        _refuse("the table", "must be a pandas DataFrame; one row of it is table.iloc[[0]]")
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
     sources = {name: source for source, name in clean_names(frame.columns).items()}
     known = {column.name for column in dictionary.columns}
     for name in sorted(sources.keys() - known):
-        _refuse("the table", f"has a column {sources[name]} that {dictionary.name} does not have")
+        _refuse(
+            "the table",
+            f"has a column {sources[name]} that {dictionary.name} does not have; drop it",
+        )
     for name in columns:
         if name not in sources:
             _refuse("the table", f"has no column {name}, which the model needs")

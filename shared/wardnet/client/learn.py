@@ -18,7 +18,8 @@ from wardnet.client.ask import Ask, Names, Parameters, Whose
 from wardnet.client.evaluation import Validation
 from wardnet.client.formulas import FORMULA
 from wardnet.client.result import Result
-from wardnet.client.validation import Search, cross_validate, question, search
+from wardnet.client.search import Search, search
+from wardnet.client.validation import cross_validate, question
 from wardnet.errors import Reason, WardnetError
 
 if TYPE_CHECKING:
@@ -357,7 +358,7 @@ class Learn:
         kind, settings, folds, leave_out, by
             As `cross_validate` takes them.
         grid, n, measure, seed
-            As `wardnet.client.validation.search` takes them: `{"depth": [3, 6]}` tries both.
+            As `wardnet.client.search.search` takes them: `{"depth": [3, 6]}` tries both.
         """
         return search(
             self._network,

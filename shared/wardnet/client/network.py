@@ -246,6 +246,8 @@ class Network(ABC):
         start: Sequence[Sequence[float]] = (),
         standardise: bool = True,
         rounds: int = 300,
+        searches: int = 1,
+        seed: int = 0,
         **whose: Unpack[Whose],
     ) -> Result:
         """Divide rows into clusters around their means: k-means.
@@ -262,6 +264,10 @@ class Network(ABC):
             The first centre of each, in units, one number per column; found when none is given.
         rounds : int
             Most rounds, 1 to 300.
+        searches : int
+            How many first centres are tried, 1 to 20; the clusters with the least inertia count.
+        seed : int
+            Of all but the first of them.
         """
         parameters: Parameters = {
             "columns": names(columns),
@@ -270,6 +276,8 @@ class Network(ABC):
             "start": [numbers(each, method="kmeans", parameter="start") for each in start],
             "standardise": standardise,
             "rounds": rounds,
+            "searches": searches,
+            "seed": seed,
         }
         return self.ask(Ask("kmeans", dataset, parameters, **whose))
 

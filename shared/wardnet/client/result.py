@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-COUNTS: Final = frozenset({"n", "missing", "rows", "patients"})
+COUNTS: Final = frozenset({"n", "missing", "rows", "patients", "splits"})
 """Statistics that are whole numbers."""
 
 Marks: TypeAlias = Sequence[Sequence[str]]

@@ -121,8 +121,9 @@ def plan(method: str, parameters: Mapping[str, JsonValue], dictionary: Dictionar
     predicted = outcome(method, given.outcome, dictionary)
     found = inputs(method, given.features, outcome=given.outcome, dictionary=dictionary)
     if given.estimator.endswith("Classifier") != bool(predicted.classes):
-        kind = "a column with levels" if not predicted.classes else "a column of numbers"
-        read.refuse(method, "estimator", f"{given.estimator} needs {kind} as outcome")
+        kind = "Classifier" if predicted.classes else "Regressor"
+        fits = f"{given.estimator[:3]}{kind}"
+        read.refuse(method, "estimator", f"must be {fits} for {given.outcome}")
     if given.patience and not given.validation_share:
         read.refuse(method, "patience", "needs a validation_share above 0")
     deep = given.estimator.startswith("MLP")

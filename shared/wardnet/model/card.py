@@ -8,9 +8,12 @@ from collections.abc import Mapping
 
 from wardnet.canonical import Json
 from wardnet.model.package import Asked, Package
+from wardnet.question.answer import Table
 from wardnet.question.cohort import Everyone
 from wardnet.question.grammar import write
 from wardnet.question.query import Query
+from wardnet.statistics.estimates import FIT
+from wardnet.statistics.trees.table import MODEL
 
 
 def card(package: Package) -> Mapping[str, Json]:
@@ -30,6 +33,8 @@ def card(package: Package) -> Mapping[str, Json]:
     query, answer = asked.query, asked.answer
     return {
         "name": statement.name,
+        "intended_use": statement.intended_use,
+        "limits": statement.limits,
         "digest": package.digest,
         "researcher": package.researcher.uri,
         "made": statement.made,
@@ -49,11 +54,23 @@ def card(package: Package) -> Mapping[str, Json]:
             {"hospital": each.hospital, "snapshot": each.snapshot} for each in answer.participants
         ],
         "rounds": answer.rounds,
+        "fit": _fit(asked.table),
         "rules": list(answer.rules),
         "evaluations": [_evaluation(each) for each in package.evaluations],
-        "intended_use": statement.intended_use,
-        "limits": statement.limits,
     }
+
+
+def _fit(table: Table) -> dict[str, Json]:
+    """Return what the answer says of the fit: how many rows, and how close; or its last round."""
+    if len(table.keys) == 1:
+        return dict(zip((*table.keys, *table.values), table.rows[-1], strict=True))
+    facts: dict[str, Json] = {}
+    for row in table.rows:
+        if row[0] == FIT:
+            facts[str(row[1])] = row[len(table.keys)]
+        if row[0] == MODEL:
+            facts |= zip(table.values, row[len(table.keys) :], strict=True)
+    return facts
 
 
 def _evaluation(asked: Asked) -> Json:

@@ -183,22 +183,22 @@ def _centred(graph: _Graph, found: Centred) -> None:
 def _grown(graph: _Graph, found: Grown) -> None:
     trees = found.trees
     outputs = len(trees.plan.outcome.outputs)
-    nodes = list(_nodes(trees))
-    leaves = [node for node in nodes if node[2] == "LEAF"]
+    grown = list(nodes(trees))
+    leaves = [node for node in grown if node[2] == "LEAF"]
     ensemble = graph.add(
         "TreeEnsembleRegressor",
         INPUT,
         domain="ai.onnx.ml",
         n_targets=outputs,
         aggregate_function="SUM",
-        nodes_treeids=[node[0] for node in nodes],
-        nodes_nodeids=[node[1] for node in nodes],
-        nodes_modes=[node[2] for node in nodes],
-        nodes_featureids=[node[3] for node in nodes],
-        nodes_values_as_tensor=graph.tensor("cuts", np.array([node[4] for node in nodes])),
-        nodes_truenodeids=[node[5] for node in nodes],
-        nodes_falsenodeids=[node[5] + 1 if node[5] else 0 for node in nodes],
-        nodes_missing_value_tracks_true=[node[6] for node in nodes],
+        nodes_treeids=[node[0] for node in grown],
+        nodes_nodeids=[node[1] for node in grown],
+        nodes_modes=[node[2] for node in grown],
+        nodes_featureids=[node[3] for node in grown],
+        nodes_values_as_tensor=graph.tensor("cuts", np.array([node[4] for node in grown])),
+        nodes_truenodeids=[node[5] for node in grown],
+        nodes_falsenodeids=[node[5] + 1 if node[5] else 0 for node in grown],
+        nodes_missing_value_tracks_true=[node[6] for node in grown],
         target_treeids=[leaf[0] for leaf in leaves],
         target_nodeids=[leaf[1] for leaf in leaves],
         target_ids=[trees.trees[leaf[0]].output for leaf in leaves],
@@ -229,8 +229,15 @@ def _shares(graph: _Graph, at: str, outputs: int) -> str:
     return graph.add("Where", nothing, graph.number(1.0 / outputs), divided)
 
 
-def _nodes(trees: Trees) -> Iterator[tuple[int, int, str, int, float, int, int]]:
-    """Yield tree, node, kind, feature, cut, left child, and whether missing values go there."""
+def nodes(trees: Trees) -> Iterator[tuple[int, int, str, int, float, int, int]]:
+    """Yield every node that rows reach.
+
+    Yields
+    ------
+    tuple
+        Tree, node, kind (`BRANCH_LT` or `LEAF`), feature, the number below which rows go to the
+        left child, that child (the right one is the next), and 1 where missing values go left.
+    """
     for number, tree in enumerate(trees.trees):
         branches = tree.branches
         for node in branches.reached():

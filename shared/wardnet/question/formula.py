@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from wardnet.errors import Reason, WardnetError
 
 _NAME: Final = r"[A-Za-z][A-Za-z0-9_]{0,62}"
+_NAMED: Final = 40
 _FACTOR: Final = re.compile(rf"(?:C\(\s*({_NAME})\s*\)|({_NAME}))\Z")
 
 
@@ -96,7 +97,8 @@ def _column(text: str, method: str) -> tuple[str, bool]:
     """Return a column's name, and whether it is taken by its levels."""
     found = _FACTOR.match(text.strip())
     if found is None:
-        _refuse(method, "takes columns, joined by +, : or *, and C( ) around a column with levels")
+        rule = "takes columns, joined by +, : or *, and C( ) around a column with levels"
+        _refuse(method, f"{rule}; {text.strip()[:_NAMED]!r} is none")
     return found[1] or found[2], found[1] is not None
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, reduce
 from itertools import combinations, product
-from math import ceil, prod
+from math import ceil, lcm, prod
 from operator import attrgetter
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -24,6 +24,7 @@ from wardnet.question.dictionary import NUMBERS, STRICT, Column, ColumnType, Dic
 from wardnet.question.rows import Rows, is_missing
 from wardnet.statistics import parameters as read
 from wardnet.statistics.groups import Groups
+from wardnet.statistics.solve import Matrix, quotients
 from wardnet.statistics.variables import EQUATIONS, Variable
 from wardnet.sums.members import Index, where_not
 from wardnet.sums.products import BLOCK, DIGIT, MOST_SLICES
@@ -95,12 +96,12 @@ class Factor:
         cells = self.column.cells
         return DIGIT * MOST_SLICES if cells is None else (cells - 1).bit_length()
 
-    @property
+    @cached_property
     def origin(self) -> Fraction:
         """Return a of `a + b t`."""
         return Fraction(0) if self.level is not None else Variable(self.column).origin
 
-    @property
+    @cached_property
     def scale(self) -> Fraction:
         """Return b of `a + b t`."""
         if self.level is not None:
@@ -237,23 +238,49 @@ class Design:
             block = Rows(min(BLOCK, complete.size - first), columns)
             yield block, np.stack([regressor.entries(block) for regressor in self.all])
 
-    def in_units(self, products: NDArray[Any]) -> NDArray[Any]:
+    def in_units(self, products: NDArray[Any], unit: Fraction, *, both: bool = False) -> Matrix:
         """Translate cross products of t to those of the columns in units.
 
         Parameters
         ----------
-        products : ndarray of Fraction or Decimal, shape (all columns or regressors, any)
+        products : ndarray of int, shape (all columns or regressors, any)
             Of the same columns on the first axis; on the other axis anything.
+        unit : Fraction
+            What 1 stands for.
+        both : bool
+            Whether the other axis is of the same columns, and the products symmetric.
+
+        Returns
+        -------
+        ndarray of Decimal, same shape
         """
-        size = len(products)
-        places = {frozenset(each.factors): at for at, each in enumerate(self.regressors)}
-        places[frozenset(self.outcome.factors)] = len(self.regressors)
-        result = np.empty_like(products)
-        for at, regressor in enumerate(self.all[:size]):
-            result[at] = sum(
-                weight * products[places[some]] for some, weight in regressor.in_scaled()
-            )
-        return result
+        found = self._combined(products)
+        below = np.array([each for _, each in self._parts[: len(products)]], np.object_)
+        below = below[:, np.newaxis] * unit.denominator
+        if both:
+            found = self._combined(found.T)
+            below = below * below.T // unit.denominator
+        return quotients(found * unit.numerator, np.broadcast_to(below, found.shape))
+
+    def _combined(self, products: NDArray[Any]) -> NDArray[Any]:
+        """Return the products of the columns in units, times what `_parts` has them over."""
+        rows = [
+            sum(weight * products[place] for place, weight in parts)
+            for parts, _ in self._parts[: len(products)]
+        ]
+        return np.stack(rows)
+
+    @cached_property
+    def _parts(self) -> Sequence[tuple[Sequence[tuple[int, int]], int]]:
+        """Return of which scaled columns each of `all` is made, how often each, and over what."""
+        places = {frozenset(each.factors): at for at, each in enumerate(self.all)}
+        made: list[tuple[list[tuple[int, int]], int]] = []
+        for regressor in self.all:
+            weights = {places[some]: weight for some, weight in regressor.in_scaled()}
+            below = lcm(*(weight.denominator for weight in weights.values()))
+            parts = [(place, int(weight * below)) for place, weight in weights.items()]
+            made.append((parts, below))
+        return made
 
     def to_scaled(
         self, estimates: Sequence[Fraction], way: Callable[[Factor], Way] = attrgetter("way")

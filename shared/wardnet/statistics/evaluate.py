@@ -122,14 +122,17 @@ class Evaluate(Method[Asked, State]):
     def bind(self, parameters: Mapping[str, JsonValue], dictionary: Dictionary) -> Asked:
         """Check parameters against the dictionary, and read the model."""
         given = read.read(self.name, _ADAPTER, parameters)
-        if len(canonical.encode(parameters["model"])) > LARGEST_MODEL:
-            rule = f"is larger than {LARGEST_MODEL >> 10} KiB; fit fewer trees, or smaller ones"
-            read.refuse(self.name, "model", rule)
+        written = canonical.encode(parameters["model"])
+        if len(written) > LARGEST_MODEL:
+            size = f"is larger than {LARGEST_MODEL >> 10} KiB"
+            smaller = "fit a smaller one: fewer trees, or smaller layers"
+            read.refuse(self.name, "model", f"{size}; {smaller}")
         method = _method(given.model)
         model = method.model(method.bind(given.model.parameters, dictionary), given.model.table)
         if not model.outcome:
             read.refuse(self.name, "model", "predicts no column that it could be compared with")
-        asked = Asked(model, dictionary.column(model.outcome), given.threshold)
+        column, digest = dictionary.column(model.outcome), canonical.digest(written)
+        asked = Asked(model, column, given.threshold, digest)
         if len(asked.classes) > MOST_CLASSES:
             read.refuse(self.name, "model", f"tells more than {MOST_CLASSES} classes apart")
         if not asked.classes and asked.column.type not in NUMBERS:

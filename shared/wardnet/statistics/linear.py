@@ -25,7 +25,7 @@ from wardnet.statistics.method import Method, Part, Question, settle
 from wardnet.statistics.model import Model
 from wardnet.statistics.regression import regression
 from wardnet.statistics.shrinkage import minimise, penalty
-from wardnet.statistics.solve import PRECISE, TOLERANCE, Matrix, decimals, solve
+from wardnet.statistics.solve import PRECISE, TOLERANCE, Matrix, solve
 from wardnet.sums.accumulate import MAXIMUM_ROWS
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import Index
@@ -198,8 +198,7 @@ def units(columns: Design, total: NDArray[Any], guards: GuardTotals) -> Matrix:
     if np.any(total != total.T):
         raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="products differ with their order")
     guards.check_rows(COMPLETE, np.array([rows]))
-    scaled = total * Fraction(1, 1 << UNIT)
-    return decimals(columns.in_units(columns.in_units(scaled).T))
+    return columns.in_units(total, Fraction(1, 1 << UNIT), both=True)
 
 
 def _spread(joined: Matrix) -> Decimal:

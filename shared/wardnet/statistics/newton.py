@@ -23,7 +23,7 @@ from wardnet.statistics.estimates import Estimates, fitted, without_estimates
 from wardnet.statistics.families import Family, Scales
 from wardnet.statistics.linear import NO_ROWS
 from wardnet.statistics.shrinkage import Penalty, minimise, penalty
-from wardnet.statistics.solve import PRECISE, Matrix, decimal, decimals, solve
+from wardnet.statistics.solve import PRECISE, Matrix, decimal, solve
 from wardnet.sums.arrays import Sums
 from wardnet.sums.products import UNIT
 
@@ -226,16 +226,16 @@ def _read(state: State, total: Sums) -> Total:
         raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a sum is larger than its rows allow")
     columns, scales = state.asked.design, state.scales
     size = len(columns.regressors)
-    scaled = total[INFORMATION][0] * Fraction(1, 1 << UNIT)
-    squares = (scaled[:, :size] + scaled[:, :size].T) / 2 * scales.weight
-    units = columns.in_units(columns.in_units(squares).T)
-    score = columns.in_units(scaled[:, size:] * scales.residual)[:, 0]
+    sums, unit = total[INFORMATION][0], Fraction(1, 1 << UNIT)
+    twice = sums[:, :size] + sums[:, :size].T
+    information = columns.in_units(twice, scales.weight * unit / 2, both=True)
+    score = columns.in_units(sums[:, size:], scales.residual * unit)[:, 0]
     facts = tuple(
         decimal(fact * scale / (1 << UNIT))
         for fact, scale in zip(total[LIKELIHOOD][0, 0], scales.facts, strict=True)
     )
     likelihood, deviance = state.asked.family.likelihood(facts)
-    return Total(decimals(units), decimals(score), likelihood, deviance)
+    return Total(information, score, likelihood, deviance)
 
 
 def _begin(state: State, found: Total) -> State | Table:

@@ -31,7 +31,7 @@ class Regression(Model):
         Each estimate in standard errors; None under a penalty.
     response : Callable
         From the linear predictor, shape (rows,), to the outputs, shape (rows, outputs).
-    classes : tuple of str
+    levels : tuple of str
         The two classes, or none.
     """
 
@@ -39,7 +39,7 @@ class Regression(Model):
     estimates: tuple[float, ...]
     statistics: tuple[float | None, ...]
     response: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-    classes: Sequence[str] = ()
+    levels: Sequence[str] = ()
 
     @property
     def columns(self) -> Sequence[str]:
@@ -50,6 +50,11 @@ class Regression(Model):
     def outcome(self) -> str:
         """Return what is explained."""
         return self.design.outcome.factors[0].column.name
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Return both classes; none where a number is predicted."""
+        return self.levels
 
     @cached_property
     def _scaled(self) -> tuple[float, ...]:

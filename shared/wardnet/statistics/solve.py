@@ -63,6 +63,15 @@ def decimals(matrix: NDArray[Any]) -> Matrix:
     return entries.reshape(matrix.shape)
 
 
+def quotients(above: NDArray[Any], below: NDArray[Any]) -> Matrix:
+    """Return quotients of integers in decimals, same shape."""
+    divided = [
+        PRECISE.divide(Decimal(each), Decimal(other))
+        for each, other in zip(above.ravel().tolist(), below.ravel().tolist(), strict=True)
+    ]
+    return np.array(divided, np.object_).reshape(above.shape)
+
+
 def solve(
     joined: Matrix, *, columns: int, skip: Sequence[int] = (), tolerance: Decimal = TOLERANCE
 ) -> Solved:

@@ -29,6 +29,7 @@ _STYLE: Final[dict[str, Any]] = {
     "axes.axisbelow": True,
     "grid.color": "#e6e9ed",
     "legend.frameon": False,
+    "text.parse_math": False,  # a label is what it says, with its dollars
     "xtick.color": "#404850",
     "ytick.color": "#404850",
 }

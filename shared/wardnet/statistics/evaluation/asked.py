@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from wardnet.question.dictionary import Column
 from wardnet.question.rows import Rows, is_missing
 from wardnet.statistics.groups import Groups
+from wardnet.statistics.kept import kept
 from wardnet.statistics.model import Model
 from wardnet.statistics.variables import Variable
 from wardnet.sums.members import Index, where_not
@@ -57,11 +58,14 @@ class Asked:
         Its outcome.
     threshold : float
         Between 0 and 1: from which probability on the second of two classes is predicted.
+    digest : str
+        Of the model as the question holds it.
     """
 
     model: Model
     column: Column
     threshold: float
+    digest: str
 
     @property
     def classes(self) -> Sequence[str]:
@@ -75,6 +79,9 @@ class Asked:
 
     def judge(self, rows: Rows) -> tuple[NDArray[np.bool_], Judged]:
         """Return which rows have an outcome and a prediction, shape (rows.size,), and those."""
+        return kept(("judged", self.digest), [rows], lambda: self._judge(rows))
+
+    def _judge(self, rows: Rows) -> tuple[NDArray[np.bool_], Judged]:
         truth = self._truth(rows)
         scores = self.model.predict(rows).T
         known = ~np.isnan(scores).any(axis=0)

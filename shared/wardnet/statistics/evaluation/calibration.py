@@ -181,7 +181,7 @@ def _inverse(sums: Sequence[Fraction]) -> list[list[Fraction]] | None:
         return [[1 / sums[0]]] if sums[0] > 0 else None
     a, b, c = sums[:3]
     determinant = a * c - b * b
-    if determinant <= 0:
+    if a <= 0 or determinant <= 0:
         return None
     return [[c / determinant, -b / determinant], [-b / determinant, a / determinant]]
 

@@ -19,7 +19,7 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.question.answer import Cell
 from wardnet.statistics.distributions import critical
 from wardnet.statistics.evaluation.asked import TWO, Judged
-from wardnet.statistics.evaluation.inquiry import Inquiry, count_spec, line
+from wardnet.statistics.evaluation.inquiry import Inquiry, count_spec, line, rows_in
 from wardnet.statistics.method import Part, Settled
 from wardnet.statistics.rounding import nearest, root
 from wardnet.statistics.tables import Line
@@ -107,7 +107,7 @@ class Curve(Inquiry):
         """Put the counts in, and choose which bins are divided next."""
         if self.asked.size <= 1:
             return self
-        found = total[self._name][0].astype(np.int64).reshape(2, -1)
+        found = rows_in(total, self._name).reshape(2, -1)
         if self.counts is None:
             known = replace(self, counts=found)
         else:
@@ -122,14 +122,14 @@ class Curve(Inquiry):
             np.searchsorted(self.asked, edges[:-1], side="right") - 1, 0, len(found[0]) - 1
         )
         opened = self.opened[old]
-        counts = np.where(opened, found[:, new], before[:, old])
+        rows = np.where(opened, found[:, new], before[:, old])
         for kind in range(TWO):
-            again = np.bincount(old, weights=counts[kind], minlength=before.shape[1])
+            again = np.bincount(old, weights=rows[kind], minlength=before.shape[1])
             if np.any(again[self.opened] != before[kind][self.opened]):
                 raise WardnetError(
                     Reason.IMPLAUSIBLE_TOTAL, rule="a bin is not the sum of its parts"
                 )
-        return replace(self, edges=edges, counts=counts)
+        return replace(self, edges=edges, counts=rows)
 
     def mixed(self, counts: Counts, wide: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return the bins that hold most pairs, unless all of them hold next to none."""

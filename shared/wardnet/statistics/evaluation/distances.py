@@ -17,6 +17,7 @@ from wardnet.statistics.evaluation.inquiry import (
     fractions,
     line,
     real_spec,
+    rows_in,
     settled,
 )
 from wardnet.statistics.method import Part, Settled
@@ -102,7 +103,7 @@ class Distances(Inquiry):
         """Read the sums."""
         if self.n is not None:
             return self
-        rows = total[_ROWS].astype(np.int64)[0]
+        rows = rows_in(total, _ROWS)
         self.guards.check_rows(COMPLETE, rows)
         return replace(self, n=int(rows[0]), sums=tuple(fractions(total, _SUMS)[0]))
 

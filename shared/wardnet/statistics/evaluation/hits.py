@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wardnet.statistics.evaluation.asked import Asked, Judged
-from wardnet.statistics.evaluation.inquiry import Inquiry, count_spec, line
+from wardnet.statistics.evaluation.inquiry import Inquiry, count_spec, line, rows_in
 from wardnet.statistics.method import Part, Settled
 from wardnet.statistics.rounding import nearest, root
 from wardnet.statistics.tables import Line
@@ -69,7 +69,7 @@ class Hits(Inquiry):
         if self.table is not None:
             return self
         size = len(self.asked.classes)
-        return replace(self, table=total[_CONFUSION].astype(np.int64).reshape(size, size))
+        return replace(self, table=rows_in(total, _CONFUSION).reshape(size, size))
 
     def lines(self) -> Iterable[Line]:
         """Return the shares of rows that are predicted rightly."""

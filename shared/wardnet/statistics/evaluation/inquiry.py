@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from wardnet.errors import Reason, WardnetError
 from wardnet.question.answer import Cell
 from wardnet.statistics.evaluation.asked import Judged
 from wardnet.statistics.method import Part, Settled
@@ -59,6 +60,20 @@ class Inquiry(ABC):
 def count_spec(name: str, entries: int) -> ArraySpec:
     """Declare numbers of rows."""
     return ArraySpec(name, (1, entries), limit=MAXIMUM_ROWS, guard=COMPLETE)
+
+
+def rows_in(total: Sums, name: str) -> NDArray[np.int64]:
+    """Return numbers of rows, shape (entries,).
+
+    Raises
+    ------
+    WardnetError
+        `IMPLAUSIBLE_TOTAL` for a negative one.
+    """
+    found: NDArray[np.int64] = total[name][0].astype(np.int64)
+    if np.any(found < 0):
+        raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="fewer rows than none")
+    return found
 
 
 def real_spec(name: str, groups: int, kinds: int) -> ArraySpec:

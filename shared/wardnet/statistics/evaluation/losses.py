@@ -19,6 +19,7 @@ from wardnet.statistics.evaluation.inquiry import (
     fractions,
     line,
     real_spec,
+    rows_in,
     settled,
 )
 from wardnet.statistics.method import Part, Settled
@@ -114,7 +115,7 @@ class Losses(Inquiry):
         """Read the sums."""
         if self.rows is not None:
             return self
-        rows = total[_ROWS].astype(np.int64).reshape(TWO, BINS)
+        rows = rows_in(total, _ROWS).reshape(TWO, BINS)
         self.guards.check_rows(COMPLETE, rows.sum(keepdims=True).ravel())
         (losses,) = fractions(total, _LOSSES)
         probabilities = tuple(each for (each,) in fractions(total, _BINS))

@@ -18,6 +18,7 @@ from wardnet.statistics.evaluation.inquiry import (
     fractions,
     line,
     real_spec,
+    rows_in,
     settled,
 )
 from wardnet.statistics.method import Part, Settled
@@ -99,10 +100,10 @@ class Tenths(Inquiry):
             return self
         if not self._curved:
             return replace(self, curve=self.curve.step(total))
-        if self.rules.too_small(total[_PATIENTS].astype(np.int64)).any():
+        if self.rules.too_small(rows_in(total, _PATIENTS)).any():
             rule = f"a tenth with {self.rules.cell_rule}"
             return replace(self, hidden=dict.fromkeys(_TEST, rule), done=True)
-        rows = total[_ROWS].reshape(TWO_KINDS, PARTS).tolist()
+        rows = rows_in(total, _ROWS).reshape(TWO_KINDS, PARTS).tolist()
         expected = [each for (each,) in fractions(total, _EXPECTED)]
         return replace(self, statistic=_statistic(rows, expected), done=True)
 

@@ -1,6 +1,6 @@
 """Predict from an answer that states trees."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.answer import Table
 from wardnet.question.rows import Rows
+from wardnet.statistics.features import Feature
 from wardnet.statistics.model import Model
 from wardnet.statistics.trees.binned import Bins
 from wardnet.statistics.trees.binning import MAXIMUM_BINS
@@ -133,13 +134,13 @@ def read(plan: Plan, table: Table) -> Trees:
         _malformed(FEATURES, "a feature that the question does not name")
     if missing_left.min() < 0 or missing_left.max() > 1:
         _malformed(MISSING_LEFT, "0 or 1")
-    codes = np.array(list(_codes(plan, features, numbers)), np.int64)
-    edges = tuple(_edges(plan, features, codes))
-    bins = Bins(plan.features, edges)
-    cuts = np.zeros(features.size, np.int32)
-    for number, each in enumerate(edges):
+    edges, cuts = [], np.zeros(features.size, np.int32)
+    for number, feature in enumerate(plan.features):
         asked = features == number
-        cuts[asked] = np.searchsorted(each, codes[asked])
+        every = np.unique(numbers[asked])
+        edges.append(_edges(feature, every))
+        cuts[asked] = np.searchsorted(every, numbers[asked])
+    bins = Bins(plan.features, tuple(edges))
     first, trees = 0, []
     for output, size in zip(outputs.tolist(), sizes.tolist(), strict=True):
         nodes = slice(first, first + size)
@@ -150,28 +151,18 @@ def read(plan: Plan, table: Table) -> Trees:
     return Trees(plan, bins, tuple(trees), _shares(plan, table))
 
 
-def _codes(plan: Plan, features: NDArray[np.int32], numbers: NDArray[np.float64]) -> Iterator[int]:
-    """Yield the code that each split divides at; 0 for a leaf."""
-    for feature, number in zip(features.tolist(), numbers.tolist(), strict=True):
-        if feature < 0:
-            yield 0
-            continue
-        try:
-            yield plan.features[feature].code(number)
-        except ValueError:
-            _malformed(NUMBERS, "a cut that the feature does not have")
-
-
-def _edges(
-    plan: Plan, features: NDArray[np.int32], codes: NDArray[np.int64]
-) -> Iterator[NDArray[np.int64]]:
-    """Yield each feature's codes to divide at; a cut above all values is none of them."""
-    for number, feature in enumerate(plan.features):
-        edges = np.unique(codes[features == number])
-        edges = edges[edges < feature.codes]
-        if edges.size >= MAXIMUM_BINS:
-            _malformed(NUMBERS, f"fewer than {MAXIMUM_BINS} cuts of a feature")
-        yield edges
+def _edges(feature: Feature, cuts: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the codes to divide a feature at; a cut above all values is none of them."""
+    if cuts.size > MAXIMUM_BINS:
+        _malformed(NUMBERS, f"at most {MAXIMUM_BINS} cuts of a feature")
+    try:
+        codes = np.array([feature.code(cut) for cut in cuts.tolist()], np.int64)
+    except ValueError:
+        _malformed(NUMBERS, "a cut that the feature does not have")
+    edges = codes[codes < feature.codes]
+    if edges.size >= MAXIMUM_BINS:
+        _malformed(NUMBERS, f"fewer than {MAXIMUM_BINS} cuts below a feature's values")
+    return edges
 
 
 def _branches(

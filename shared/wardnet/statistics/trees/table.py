@@ -7,8 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from wardnet import canonical
-from wardnet.question.answer import Cell, Table, Tensor, tensor
+from wardnet.question.answer import MAXIMUM_BYTES, Cell, Table, Tensor, tensor
 from wardnet.statistics import parameters as read
 from wardnet.statistics.outcomes import Outcome
 from wardnet.statistics.rounding import nearest
@@ -41,7 +40,7 @@ _TREE_BYTES: Final = 80
 def check_size(method: str, *, trees: int, leaves: int, outcome: Outcome) -> None:
     """Refuse a model that may not fit an answer, before any round is spent on it."""
     one = (2 * leaves - 1) * _NODE_BYTES + _TREE_BYTES
-    if (trees + 1) * len(outcome.outputs) * one > canonical.MAXIMUM_BYTES - _REST:
+    if (trees + 1) * len(outcome.outputs) * one > MAXIMUM_BYTES - _REST:
         read.refuse(method, "trees", "may give more splits than an answer can hold; ask for fewer")
 
 

@@ -274,5 +274,5 @@ class Weighing(Stage):
         rules, n = self.conditions.rules, self.space.overall.n
         few = min(mixed.weights) * n < rules.minimum_patients
         if few or min(fit.patients) < rules.minimum_patients:
-            return self.plan.too_small(rules)
+            return self.plan.nothing(self.plan.too_small(rules))
         return self.plan.told(mixed, self.space, fit=fit)

@@ -6,6 +6,7 @@ No row is ever a centre: each is the mean of a part.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +18,7 @@ from wardnet.question.rows import Rows
 from wardnet.statistics.design import COMPLETE
 from wardnet.statistics.method import Part, settle
 from wardnet.statistics.solve import Matrix, decimals
-from wardnet.statistics.unsupervised.overall import Space, decimals_of
+from wardnet.statistics.unsupervised.overall import Space, decimals_of, vector
 from wardnet.statistics.unsupervised.partition import Division, Lloyd
 from wardnet.statistics.unsupervised.rounds import PRODUCTS, Conditions, Stage
 from wardnet.sums.accumulate import MAXIMUM_ROWS
@@ -124,7 +125,7 @@ class Halves(Stage):
             if odd or np.any(np.abs(each) > each[0, 0]):
                 raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="rows that are no half of others")
             if not each[0, 0]:
-                return self.plan.nothing(FEW_DISTINCT)
+                return self.plan.failed(FEW_DISTINCT, self.space, self.conditions)
         return _next(self.plan, self.conditions, self.space, parts=(*parts, new), cuts=self.cuts)
 
 
@@ -147,24 +148,36 @@ def _next(
     part = int(np.argmax(squares))
     variances = np.diagonal(space.overall.covariance) / space.divisors**2
     if squares[part] <= variances.sum() * space.overall.n * _SAME:
-        return plan.nothing(FEW_DISTINCT)
+        return plan.failed(FEW_DISTINCT, space, conditions)
     held = decimals(parts[part][1:, 1:]) * _UNIT_VALUE
     centred = held - np.outer(sums[part, 1:], sums[part, 1:]) / sums[part, 0]
-    direction = _longest(centred * np.outer(stretch, stretch))
+    spread = centred * np.outer(stretch, stretch)
+    direction = _drawn(spread, plan, len(cuts)) if plan.search else _longest(spread)
     least = float(direction.dot(means[part]))
     new = Cut(part, tuple(map(float, direction)), least)
     return Halves(plan, conditions, space, parts, (*cuts, new))
 
 
 def _longest(squares: Matrix) -> Matrix:
-    """Return about the direction in which squares are largest, its largest entry 1 in magnitude.
+    """Return about the direction in which squares are largest.
 
-    Notes
-    -----
-    Powers of the matrix applied to its longest row. Where two directions are nearly as good, either
-    will do.
+    Where two directions are nearly as good, either will do.
     """
     row: Matrix = squares[int(np.argmax((squares**2).sum(axis=1)))]
-    for _ in range(_POWERS):
+    return _turned(squares, row, powers=_POWERS)
+
+
+def _drawn(squares: Matrix, plan: Division, number: int) -> Matrix:
+    """Return a direction that is drawn, rather one in which squares are large."""
+    row: list[Decimal] = []
+    for place in range(len(squares)):
+        key = f"{plan.seed}:{plan.search}:{number}:{place}".encode()
+        row.append(Decimal(int.from_bytes(sha256(key).digest()[:8], "big", signed=True)))
+    return _turned(squares, vector(row), powers=1)
+
+
+def _turned(squares: Matrix, row: Matrix, *, powers: int) -> Matrix:
+    """Return a direction turned by powers of a matrix, its largest entry 1 in magnitude."""
+    for _ in range(powers):
         row = squares.dot(row / np.abs(row).max())
     return np.asarray(row / np.abs(row).max())

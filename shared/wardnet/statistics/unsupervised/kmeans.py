@@ -1,7 +1,7 @@
 """k-means: clusters of rows around their means, the same for any split of the rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Annotated, ClassVar, Final
 
@@ -30,11 +30,12 @@ from wardnet.statistics.unsupervised.findings import (
 )
 from wardnet.statistics.unsupervised.halves import divide
 from wardnet.statistics.unsupervised.overall import Overall, Space, vector
-from wardnet.statistics.unsupervised.partition import Clusters, Division, nearest
+from wardnet.statistics.unsupervised.partition import EMPTY, Clusters, Division, nearest
 from wardnet.statistics.unsupervised.rounds import Conditions, Stage, Structure
 
 MOST_CLUSTERS: Final = 64
 MOST_ROUNDS: Final = 300
+MOST_SEARCHES: Final = 20
 
 FACTS: Final = ("n", "inertia", "iterations", "converged")
 
@@ -55,22 +56,59 @@ class Parameters(Columns):
         Whether columns are divided by their standard deviations before distances are taken.
     rounds : int
         Most rounds around means, 1 to 300.
+    searches : int
+        How many first centres are tried, 1 to 20; the clusters with the least inertia are told.
+    seed : int
+        Of the directions in which rows are cut for all but the first, at least 0.
     """
 
     clusters: Annotated[int, Field(ge=1, le=MOST_CLUSTERS)]
     start: tuple[tuple[float, ...], ...] = ()
     standardise: bool = True
     rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] = MOST_ROUNDS
+    searches: Annotated[int, Field(ge=1, le=MOST_SEARCHES)] = 1
+    seed: Annotated[int, Field(ge=0, lt=1 << 53)] = 0
 
 
 _ADAPTER: Final = TypeAdapter(Parameters)
 
 
 @dataclass(frozen=True)
+class Found:
+    """Hold the clusters of one search.
+
+    Parameters
+    ----------
+    clusters : Clusters
+        Theirs.
+    means : ndarray of Decimal, shape (clusters, features)
+        In z.
+    inertia : Decimal
+        The squared distances of all rows from them.
+    """
+
+    clusters: Clusters
+    means: Matrix
+    inertia: Decimal
+
+
+@dataclass(frozen=True)
 class Asked(Division):
-    """Hold checked parameters."""
+    """Hold checked parameters, and what the searches so far have found.
+
+    Parameters
+    ----------
+    standardise : bool
+        Whether columns are divided by their standard deviations.
+    searches : int
+        How many there are.
+    best : Found or None
+        The clusters with the least inertia.
+    """
 
     standardise: bool
+    searches: int
+    best: Found | None = None
 
     @property
     def word(self) -> str:
@@ -100,15 +138,32 @@ class Asked(Division):
 
     def divided(
         self, found: Clusters, centres: NDArray[np.float64], space: Space, conditions: Conditions
-    ) -> Table:
-        """Return the clusters."""
-        del centres, conditions
-        known, names = space.overall, self.features.names
-        z = space.from_t(found.means)
-        within = _within(known, found, z, space.divisors)
-        facts = (known.n, within, found.iterations, int(found.converged))
+    ) -> Stage | Table:
+        """Keep the better clusters, and search again."""
+        del centres
+        means = space.from_t(found.means)
+        within = _within(space.overall, found, means, space.divisors)
+        best = self.best
+        if best is None or within < best.inertia:
+            best = Found(found, means, within)
+        return replace(self, best=best)._again(EMPTY, space, conditions)  # noqa: SLF001 - its own
+
+    def failed(self, rule: str, space: Space, conditions: Conditions) -> Stage | Table:
+        """Search again."""
+        return self._again(rule, space, conditions)
+
+    def _again(self, rule: str, space: Space, conditions: Conditions) -> Stage | Table:
+        """Begin the next search, or end with what is best."""
+        if self.search + 1 < self.searches:
+            return divide(replace(self, search=self.search + 1), conditions, space)
+        return self.nothing(rule) if self.best is None else self._told(self.best, space)
+
+    def _told(self, best: Found, space: Space) -> Table:
+        """Return clusters in units."""
+        known, names, found = space.overall, self.features.names, best.clusters
+        facts = (known.n, best.inertia, found.iterations, int(found.converged))
         sizes = (found.rows, found.patients)
-        means = zip(known.means, space.to_units(z).T, strict=True)
+        means = zip(known.means, space.to_units(best.means).T, strict=True)
         rows = {
             **{
                 label: (None, *size)
@@ -139,6 +194,7 @@ class Kmeans(Structure[Asked]):
     Each round puts every row to its nearest centre; the hospitals add up rows and columns by
     cluster without rounding, and the next centres are the means. The first centres are given, or
     the means of parts: the part with the largest squares is cut in halves until there are enough.
+    Of several searches the clusters with the least inertia are told.
 
     Examples
     --------
@@ -153,7 +209,7 @@ class Kmeans(Structure[Asked]):
 
     name: ClassVar[str] = "kmeans"
     version: ClassVar[int] = 1
-    maximum_rounds: ClassVar[int] = MOST_CLUSTERS + MOST_ROUNDS
+    maximum_rounds: ClassVar[int] = MOST_SEARCHES * (MOST_CLUSTERS + MOST_ROUNDS)
     output: ClassVar[Output] = Output.CLUSTERS
     parameter: ClassVar[str] = "clusters"
 
@@ -162,7 +218,18 @@ class Kmeans(Structure[Asked]):
         given = read.read(self.name, _ADAPTER, parameters)
         asked = features(self.name, given, dictionary, crossed=False)
         check_start(self.name, given.start, clusters=given.clusters, columns=len(asked.factors))
-        plan = Asked(asked, given.clusters, given.start, given.rounds, given.standardise)
+        if given.start and given.searches > 1:
+            read.refuse(self.name, "searches", "has to be 1 where a start is given")
+        plan = Asked(
+            asked,
+            given.clusters,
+            given.start,
+            given.rounds,
+            given.seed,
+            0,
+            given.standardise,
+            given.searches,
+        )
         self.check_size(plan)
         return plan
 

@@ -205,6 +205,8 @@ class Mixture(Structure[Asked]):
             given.components,
             given.start,
             MOST_ROUNDS_AROUND_MEANS,
+            0,
+            0,
             full,
             given.ridge,
             given.tolerance,

@@ -73,11 +73,17 @@ class Division(Plan):
         The first centres, in units; none where halves of the rows give them.
     rounds : int
         Most rounds around means.
+    seed : int
+        Of the halves of every search but the first.
+    search : int
+        The number of the present one, from 0.
     """
 
     clusters: int
     given: tuple[tuple[float, ...], ...]
     rounds: int
+    seed: int
+    search: int
 
     @property
     def parts(self) -> int:
@@ -89,9 +95,14 @@ class Division(Plan):
     def word(self) -> str:
         """Return what clusters are called here."""
 
-    def too_small(self, rules: DisclosureRules) -> Table:
-        """Return an answer without numbers: some cluster has too few patients."""
-        return self.nothing(f"more {self.word} than the rule allows: one with {rules.cell_rule}")
+    def too_small(self, rules: DisclosureRules) -> str:
+        """Return why clusters are withheld of which some has too few patients, in words."""
+        return f"more {self.word} than the rule allows: one with {rules.cell_rule}"
+
+    def failed(self, rule: str, space: Space, conditions: Conditions) -> Stage | Table:
+        """Return what follows a search that has found no clusters, and why."""
+        del space, conditions
+        return self.nothing(rule)
 
     @abstractmethod
     def divided(
@@ -162,7 +173,7 @@ class Lloyd(Stage):
         rows = _rows(total[SUMS][0], n=self.space.overall.n)
         patients = people(total, rows)
         if min(rows) < 1:
-            return self.plan.nothing(EMPTY)
+            return self.plan.failed(EMPTY, self.space, self.conditions)
         held = decimals(total[SUMS][0, :, 1:]) * _UNIT_VALUE
         converged = self.before is not None and bool(np.all(total[SUMS] == self.before))
         if not converged and self.iteration < self.plan.rounds:
@@ -175,7 +186,7 @@ class Lloyd(Stage):
             )
         rules = self.conditions.rules
         if min(patients) < rules.minimum_patients:
-            return self.plan.too_small(rules)
+            return self.plan.failed(self.plan.too_small(rules), self.space, self.conditions)
         found = Clusters(rows, patients, held, self.iteration, converged)
         return self.plan.divided(found, self.centres, self.space, self.conditions)
 
