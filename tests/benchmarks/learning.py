@@ -41,7 +41,7 @@ def measure(folder: Path, *, quick: bool) -> Iterator[Figure]:
     for name in ("short", "long"):
         (folder / name).mkdir()
     yield _short(folder / "short", rounds=10 if quick else 50, repeats=1 if quick else REPEATS)
-    yield from _long(folder / "long", rounds=8 if quick else LONG_ROUNDS)
+    yield from _long(folder / "long", rounds=16 if quick else LONG_ROUNDS)
 
 
 def _short(folder: Path, *, rounds: int, repeats: int) -> Figure:
@@ -99,7 +99,7 @@ def _long(folder: Path, *, rounds: int) -> Iterator[Figure]:
             f"memory of the {name} over rounds of a million numbers",
             peak / halves[0][name],
             "x",
-            1.15,
+            1.2,
             f"peak of {peak:.0f} MB after {rounds} rounds more, against {halves[0][name]:.0f} MB "
             f"after {rounds // 2}",
         )

@@ -6,11 +6,13 @@ import sqlite3
 import threading
 from pathlib import Path
 
+import grpc.aio
 import numpy as np
 import pytest
 
 from support.coordinator import (
     HEART,
+    FakeNode,
     nodes,
     prepare,
     publish,
@@ -110,6 +112,37 @@ def test_a_total_that_fits_into_no_message_ends_the_query(
                 record = await ada.end(digest)
         assert record.reason == Reason.HOSPITAL_REFUSED
         assert record.hospitals[0].causes[0].reason == Reason.MESSAGE_TOO_LARGE
+
+    run(scenario())
+
+
+def test_a_message_that_is_too_long_ends_the_stream_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sends it may attach again; nobody else notices."""
+    monkeypatch.setattr(pieces, "LONGEST_BYTES", 2 << 20)
+
+    async def scenario() -> None:
+        network = TestNetwork()
+        async with serving(network, tmp_path) as address:
+            await publish(address, network.node("a"))
+            async with (
+                nodes(address, network) as hospitals,
+                researcher(address, network.researcher()) as ada,
+            ):
+                digest = await ada.submit(question(network.researcher()))
+                node = hospitals.pop("d")
+                with contextlib.suppress(grpc.aio.AioRpcError):  # the end may come in between
+                    await node.part(await node.work(), {"n": np.zeros(400_000, np.int64)})
+                await soon(node.over.wait())
+                assert node.failure is not None
+                assert node.failure.reason is Reason.MESSAGE_TOO_LARGE
+                async with (
+                    FakeNode(address, network.node("d")) as again,
+                    working([*hospitals.values(), again]),
+                ):
+                    record = await ada.end(digest)
+        assert record.state == query_pb2.QUERY_STATE_ANSWERED
 
     run(scenario())
 

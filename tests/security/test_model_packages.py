@@ -74,6 +74,7 @@ def test_a_coordinator_cannot_swap_a_model_for_another(
     assert "smokers-1" in str(error.value)
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
 def test_a_coordinator_cannot_edit_a_model(
     pki: TestNetwork, office: PostOffice, network: RemoteNetwork
 ) -> None:

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from pydantic import JsonValue
 
-from wardnet.statistics.estimates import COEFFICIENT, KEYS, VALUES
+from wardnet.statistics.regression.estimates import COEFFICIENT, KEYS, VALUES
 
 Parameters: TypeAlias = Mapping[str, JsonValue]
 

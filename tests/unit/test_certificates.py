@@ -165,6 +165,21 @@ def test_no_flipped_byte_of_a_chain_is_more_than_a_refusal(
             verify_chain(broken, network.root.certificate, at=NOW, usage=Usage.SIGNING)
 
 
+def test_a_certificate_has_one_spelling(network: TestNetwork) -> None:
+    """Bits of its own signature cannot be called unused, which nobody has signed."""
+    while True:  # until the signature's last bit is one that a reader would let go
+        leaf, issuing = _issue(network, Usage.SIGNING)
+        signature = read_certificate(leaf).signature
+        if signature[-1] & 1 == 0:
+            break
+    place = len(leaf) - len(signature) - 1
+    assert leaf[place] == 0
+    altered = leaf[:place] + b"\x01" + signature
+    with pytest.raises(WardnetError) as caught:
+        verify_chain((altered, issuing), network.root.certificate, at=NOW, usage=Usage.SIGNING)
+    assert caught.value.reason is Reason.CERTIFICATE_REFUSED
+
+
 def test_fingerprint_is_compared_without_its_grouping(network: TestNetwork) -> None:
     """A person may type it with blanks, colons or in capitals."""
     root = network.root.certificate

@@ -18,7 +18,7 @@ from wardnet.privacy.rules import OFF
 from wardnet.question.answer import Participant
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.question.rows import Rows
-from wardnet.statistics.newton import (
+from wardnet.statistics.regression.newton import (
     INFORMATION,
     LIKELIHOOD,
     NOT_CONVERGED,

@@ -18,8 +18,8 @@ from wardnet.client.learn import Learn
 from wardnet.errors import Reason, WardnetError
 from wardnet.learning.parameters import Parameters as Training
 from wardnet.simulation import SimulatedNetwork
-from wardnet.statistics.glm import Parameters as Glm
-from wardnet.statistics.linear import Parameters as Linear
+from wardnet.statistics.regression.glm import Parameters as Glm
+from wardnet.statistics.regression.linear import Parameters as Linear
 from wardnet.statistics.trees.boosting import Parameters as Boosting
 from wardnet.statistics.trees.forest import Parameters as Forest
 

@@ -91,6 +91,7 @@ def test_a_file_has_one_spelling() -> None:
     assert files.write(files.parse(data())) == data()
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
 @pytest.mark.parametrize("seed", range(4))
 def test_no_byte_of_a_file_can_be_flipped(seed: int) -> None:
     """A file that differs anywhere is refused, with a sentence of its own."""

@@ -1,6 +1,7 @@
 """Pictures of results: what they show, how it is called, and that no row is in them."""
 
 from dataclasses import replace
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,7 +52,7 @@ def texts(figure: "Figure") -> list[str]:
     """Return all that is written in a picture and is no number."""
     from matplotlib.text import Text
 
-    figure.canvas.draw()
+    figure.savefig(BytesIO())
     return [text.get_text() for text in figure.findobj(Text) if isinstance(text, Text)]
 
 

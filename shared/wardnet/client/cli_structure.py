@@ -111,7 +111,7 @@ def kmeans(columns: Sequence[str], factors: Sequence[str], **given: JsonValue) -
 )
 @_rounds(500)
 def mixture(columns: Sequence[str], factors: Sequence[str], **given: JsonValue) -> Parameters:
-    """Find overlapping clusters of DATASET, with shapes of their own in COLUMNS.
+    """Find overlapping clusters of DATASET, of any shape in COLUMNS.
 
     COLUMNS are numbers; and booleans and categories, by their levels.
     """

@@ -19,8 +19,8 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.question.answer import Table
 from wardnet.question.dictionary import ColumnType, Dictionary
 from wardnet.question.rows import Rows
-from wardnet.statistics.estimates import COEFFICIENT
 from wardnet.statistics.model import Model
+from wardnet.statistics.regression.estimates import COEFFICIENT
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,7 @@ from typing import Final
 
 from wardnet.client.sheet import numeral
 from wardnet.question.answer import Cell, Table, Withheld
-from wardnet.statistics.estimates import COEFFICIENT, FIT
+from wardnet.statistics.regression.estimates import COEFFICIENT, FIT
 from wardnet.statistics.trees.table import AFTER
 
 _MOST_POINTS: Final = 20

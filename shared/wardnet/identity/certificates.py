@@ -133,9 +133,13 @@ def read_certificate(der: bytes) -> x509.Certificate:
         `CERTIFICATE_REFUSED`.
     """
     try:
-        return x509.load_der_x509_certificate(der)
+        certificate = x509.load_der_x509_certificate(der)
     except (ValueError, TypeError, x509.InvalidVersion) as error:
         raise _refused(rule="it cannot be read") from error
+    # A signature is whole bytes: its last bits could be called unused, and nobody has signed that.
+    if not der.endswith(b"\0" + certificate.signature):
+        raise _refused(rule="it cannot be read")
+    return certificate
 
 
 def network_of(authority: x509.Certificate) -> str:

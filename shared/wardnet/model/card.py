@@ -12,7 +12,7 @@ from wardnet.question.answer import Table
 from wardnet.question.cohort import Everyone
 from wardnet.question.grammar import write
 from wardnet.question.query import Query
-from wardnet.statistics.estimates import FIT
+from wardnet.statistics.regression.estimates import FIT
 from wardnet.statistics.trees.table import MODEL
 
 

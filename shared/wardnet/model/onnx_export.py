@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from wardnet.errors import Reason, WardnetError
 from wardnet.model.package import Package
 from wardnet.model.shape import Centred, Entry, Grown, Head, Layered, shape
-from wardnet.statistics.families import HIGHEST
+from wardnet.statistics.regression.families import HIGHEST
 from wardnet.statistics.trees.predict import Trees
 
 if TYPE_CHECKING:

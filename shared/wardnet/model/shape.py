@@ -20,7 +20,7 @@ from wardnet.statistics.design import Factor, Regressor
 from wardnet.statistics.features import Feature
 from wardnet.statistics.groups import Groups
 from wardnet.statistics.model import Model
-from wardnet.statistics.regression import Regression
+from wardnet.statistics.regression.predict import Regression
 from wardnet.statistics.trees.predict import Trees
 from wardnet.statistics.unsupervised.kmeans import Nearest
 from wardnet.statistics.unsupervised.pca import Components

@@ -7,12 +7,12 @@ from typing import Any, Final
 from wardnet.learning.fedavg import FedAvg
 from wardnet.statistics.count import Count
 from wardnet.statistics.crosstab import Crosstab
-from wardnet.statistics.evaluate import Evaluate
-from wardnet.statistics.glm import Glm
+from wardnet.statistics.evaluation.evaluate import Evaluate
 from wardnet.statistics.histogram import Histogram
-from wardnet.statistics.linear import Linear
 from wardnet.statistics.method import Method
 from wardnet.statistics.quantiles import Quantiles
+from wardnet.statistics.regression.glm import Glm
+from wardnet.statistics.regression.linear import Linear
 from wardnet.statistics.summary import Summary
 from wardnet.statistics.trees.boosting import Boosting
 from wardnet.statistics.trees.forest import Forest

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from wardnet.client.plots.paper import INK, SECOND, SHADE, Caption, draw, named
 from wardnet.question.answer import Cell, Table
 from wardnet.question.dictionary import Dictionary
-from wardnet.statistics.estimates import COEFFICIENT
+from wardnet.statistics.regression.estimates import COEFFICIENT
 from wardnet.statistics.trees.table import AFTER
 
 if TYPE_CHECKING:

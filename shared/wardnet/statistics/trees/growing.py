@@ -177,7 +177,7 @@ class Growing:
             raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a bin holds fewer rows than none")
         losses = self._with_losses(total)
         if not self.group:
-            return self._table(losses)
+            return self.table(losses)
         if self._kinds == 2:
             found = np.concatenate([found, found[:, :1]], axis=1)
         growth = self.growth.step(found, self._small(total), self._allowed)
@@ -233,7 +233,8 @@ class Growing:
         grown = replace(self, done=(*self.done, *trees), gains=gains, lineages=lineages)
         return _next(grown, self.group[-1][0] + 1)
 
-    def _table(self, losses: Sequence[float]) -> Table:
+    def table(self, losses: Sequence[float]) -> Table:
+        """Return the finished trees as an answer; losses after 0, 1, 2 ... trees."""
         return model_table(
             self.done,
             plan=self.plan,
@@ -299,7 +300,7 @@ def _next(state: Growing, number: int) -> Growing | Table:
     """
     plan = state.plan
     if plan.forest and number > plan.trees:
-        return state._table(())  # noqa: SLF001 - its own
+        return state.table(())
     outputs = range(len(plan.outcome.outputs))
     kinds = 2 if plan.counted_hessians else 3
     capacity = max(1, ROUND_NUMBERS // (len(plan.features) * state.bins.size * kinds))

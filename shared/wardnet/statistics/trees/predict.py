@@ -134,14 +134,15 @@ def read(plan: Plan, table: Table) -> Trees:
         _malformed(FEATURES, "a feature that the question does not name")
     if missing_left.min() < 0 or missing_left.max() > 1:
         _malformed(MISSING_LEFT, "0 or 1")
-    edges, cuts = [], np.zeros(features.size, np.int32)
+    edges = list[NDArray[np.int64]]()
+    cuts = np.zeros(features.size, np.int32)
     for number, feature in enumerate(plan.features):
         asked = features == number
         every = np.unique(numbers[asked])
         edges.append(_edges(feature, every))
         cuts[asked] = np.searchsorted(every, numbers[asked])
     bins = Bins(plan.features, tuple(edges))
-    first, trees = 0, []
+    first, trees = 0, list[Tree]()
     for output, size in zip(outputs.tolist(), sizes.tolist(), strict=True):
         nodes = slice(first, first + size)
         branches = _branches(features[nodes], cuts[nodes], missing_left[nodes])

@@ -60,7 +60,7 @@ class Scale:
         gradient = gradients * 2.0**-self.gradient
         hessian = hessians * 2.0**-self.hessian + self.penalty
         np.multiply(gradient, gradient, out=gradient)
-        score: NDArray[np.float64] = np.zeros_like(gradient)
+        score = np.zeros(gradient.shape)
         np.divide(gradient, hessian, out=score, where=hessian > 0)
         return score
 
@@ -126,7 +126,7 @@ def best_splits(
             continue
         feature, side_cut = divmod(place, gains.shape[-1])
         side, cut = divmod(side_cut, bins - 1)
-        left = sides[side][node, :, feature, cut].copy()
+        left = np.array(sides[side][node, :, feature, cut], np.int64)
         known = missing[node, ROWS, feature, 0] > 0
         larger_left = bool(2 * left[ROWS] >= whole[node, ROWS, 0, 0])
         found.append((Split(feature, cut, bool(side) if known else larger_left, gain), left))

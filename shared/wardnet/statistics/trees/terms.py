@@ -85,11 +85,13 @@ def loss(held: Binned, plan: Plan, *, unit: int) -> int:
     Of a number, (score - outcome)**2; of a class, minus the logarithm of its chance.
     """
     scores = held.scores
+    losses: NDArray[np.float64]
     if not plan.outcome.classes:
         error = scores[0] - held.outcome
         losses = error * error
     elif len(scores) == 1:
-        losses = -log(sigmoid(np.where(held.outcome == 1, scores[0], -scores[0])))
+        sign = 2.0 * plan.outcome.target(held.outcome, 0) - 1.0
+        losses = -log(sigmoid(sign * scores[0]))
     else:
         losses = -log(softmax(scores)[held.outcome, np.arange(held.outcome.size)])
     return int(np.rint(np.minimum(losses, LARGEST_LOSS) * 2.0**unit).astype(np.int64).sum())

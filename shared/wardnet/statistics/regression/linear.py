@@ -16,15 +16,15 @@ from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals, Output
 from wardnet.question.answer import Table
 from wardnet.question.dictionary import STRICT, Dictionary
 from wardnet.question.rows import Rows
-from wardnet.statistics import estimates as answers
 from wardnet.statistics import parameters as read
 from wardnet.statistics.design import COMPLETE, Design, Terms, design, outcome_number
 from wardnet.statistics.distributions import f_tail
-from wardnet.statistics.estimates import Estimates, fitted, without_estimates
 from wardnet.statistics.method import Method, Part, Question, settle
 from wardnet.statistics.model import Model
-from wardnet.statistics.regression import regression
-from wardnet.statistics.shrinkage import minimise, penalty
+from wardnet.statistics.regression import estimates as answers
+from wardnet.statistics.regression.estimates import Estimates, fitted, without_estimates
+from wardnet.statistics.regression.predict import regression
+from wardnet.statistics.regression.shrinkage import minimise, penalty
 from wardnet.statistics.solve import PRECISE, TOLERANCE, Matrix, solve
 from wardnet.sums.accumulate import MAXIMUM_ROWS
 from wardnet.sums.arrays import ArraySpec, Sums

@@ -11,14 +11,14 @@ from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals, Output
 from wardnet.question.answer import Table
 from wardnet.question.dictionary import STRICT, Dictionary
 from wardnet.question.rows import Rows
-from wardnet.statistics import estimates as answers
 from wardnet.statistics import parameters as read
 from wardnet.statistics.design import COMPLETE, design, predictor
-from wardnet.statistics.families import FAMILIES
-from wardnet.statistics.linear import Parameters as LinearParameters
 from wardnet.statistics.method import Method, Part, Question, settle
 from wardnet.statistics.model import Model
-from wardnet.statistics.newton import (
+from wardnet.statistics.regression import estimates as answers
+from wardnet.statistics.regression.families import FAMILIES
+from wardnet.statistics.regression.linear import Parameters as LinearParameters
+from wardnet.statistics.regression.newton import (
     INFORMATION,
     LIKELIHOOD,
     MOST_ROUNDS,
@@ -27,7 +27,7 @@ from wardnet.statistics.newton import (
     begin,
     step,
 )
-from wardnet.statistics.regression import regression
+from wardnet.statistics.regression.predict import regression
 from wardnet.sums.accumulate import MAXIMUM_ROWS
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import Index

@@ -19,10 +19,10 @@ from wardnet.privacy.rules import GuardTotals
 from wardnet.question.answer import Table
 from wardnet.statistics.design import COMPLETE, Design
 from wardnet.statistics.distributions import chi_squared_tail
-from wardnet.statistics.estimates import Estimates, fitted, without_estimates
-from wardnet.statistics.families import Family, Scales
-from wardnet.statistics.linear import NO_ROWS
-from wardnet.statistics.shrinkage import Penalty, minimise, penalty
+from wardnet.statistics.regression.estimates import Estimates, fitted, without_estimates
+from wardnet.statistics.regression.families import Family, Scales
+from wardnet.statistics.regression.linear import NO_ROWS
+from wardnet.statistics.regression.shrinkage import Penalty, minimise, penalty
 from wardnet.statistics.solve import PRECISE, Matrix, decimal, solve
 from wardnet.sums.arrays import Sums
 from wardnet.sums.products import UNIT

@@ -1,0 +1,1 @@
+"""Regression: linear and generalised linear models, exact, with and without a penalty."""
