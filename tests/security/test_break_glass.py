@@ -23,6 +23,7 @@ from wardnet.transport.convert import Work, WorkId
 from wardnet_node.desk import anchor
 from wardnet_node.desk.accept import Refused
 from wardnet_node.desk.book import Key, with_key
+from wardnet_node.desk.gate import damage
 
 REASON = "The disk failed; we put last night's backup back."
 
@@ -252,6 +253,25 @@ def test_two_stewards_unlock_a_node_whose_log_has_lost_its_end(
     with hospital.desk() as desk:
         desk.start()
         assert desk.locked() is None
+
+
+def test_a_running_node_serves_again_once_it_was_unlocked(
+    network: TestNetwork, hospital: Hospital
+) -> None:
+    """What the stewards have set right locks it no longer, and what comes after still does."""
+    uri, signing = hospital.credentials.member.uri, hospital.credentials.signer.key
+    with hospital.desk() as desk:
+        desk.start()
+        with hospital.catalog() as catalog, catalog.transaction() as connection:
+            cosigned.sign(connection, owner=uri, key=signing, at=clock.now())
+            text = Checkpoint(uri, log.size(connection), bytes(32)).text
+            forged = str(note.sign(text, name=uri, key=signing))
+            connection.execute("UPDATE checkpoints SET note = ?", (forged,))
+            found = damage(connection, key=signing.public_key())
+        assert desk.heed(found) is not None
+        unlock(hospital, both(network))
+        assert desk.locked() is None
+        assert desk.heed(found) is not None
 
 
 @pytest.mark.parametrize("content", [None, "{}"], ids=["gone", "unreadable"])
