@@ -102,7 +102,7 @@ class Conductor:
         found = await self.find(query, researcher)
         run = self._runs.get(found.course.query)
         if run is not None:
-            await run.inbox.put(Cancelled())
+            await self._put(run, Cancelled())
             while run.course.running:
                 await run.changed.wait()
 
@@ -186,9 +186,7 @@ class Conductor:
             attachment.acknowledge(work)
             attachment.dismiss(work.query)
             return
-        await run.inbox.put(Received(hospital, work, result))
-        if not run.course.running:  # it ended while the inbox was full
-            self._drain(run)
+        await self._put(run, Received(hospital, work, result))
 
     def _present(self, record: Record) -> Record:
         run = self._runs.get(record.course.query)
@@ -231,6 +229,11 @@ class Conductor:
         for hospital, work in outcome.acknowledge:
             self._acknowledge(hospital, work)
         run.announce()
+
+    async def _put(self, run: _Run, event: Event) -> None:
+        await run.inbox.put(event)
+        if not run.course.running:  # it ended while the inbox was full, and others wait behind
+            self._drain(run)
 
     def _drain(self, run: _Run) -> None:
         """Answer what came in while the query was ending."""

@@ -93,7 +93,7 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
             logs.logger().info("attached", hospital=hello.hospital, epoch=hello.epoch)
             async with asyncio.TaskGroup() as tasks:
                 listening = tasks.create_task(self._listen(attachment, context))
-                await self._bring_mail(hello.hospital, context)
+                await self._bring_mail(attachment, context)
                 async for message in attachment.outgoing(heartbeat=self._heartbeat):
                     await self._send(attachment, message, context)
                 listening.cancel()
@@ -106,13 +106,17 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
 
     async def _send(self, attachment: Attachment, message: Outgoing, context: Context) -> None:
         response = _to_wire(message)
-        if isinstance(message, Work):
-            try:
-                check_length(response.ByteSize())
-            except WardnetError as error:
-                # It could never be delivered: the query ends instead of losing every hospital.
+        try:
+            check_length(response.ByteSize())
+        except WardnetError as error:
+            # It could not be delivered, and whoever sent it must not cost the hospital its stream.
+            if isinstance(message, Work):  # the query ends instead of losing every hospital
                 await self._conductor.receive(attachment, message.id, Refusal.of(error))
-                return
+            else:
+                logs.logger().warning(
+                    "not_carried", hospital=attachment.hospital, reason=error.reason.value
+                )
+            return
         for piece in in_pieces(response):
             await context.write(piece)
 
@@ -125,16 +129,16 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
             for piece in cut(total):
                 yield link_pb2.TotalsResponse(piece=piece)
 
-    async def _bring_mail(self, hospital: str, context: Context) -> None:
+    async def _bring_mail(self, attachment: Attachment, context: Context) -> None:
         """Bring every study that asks the hospital, and what all others have taken back.
 
         What comes in from now on is queued.
         """
-        proposed = partial(studies.mail, hospital=hospital, at=clock.now())
-        taken_back = partial(revocations.mail, hospital=hospital)
+        proposed = partial(studies.mail, hospital=attachment.hospital, at=clock.now())
+        taken_back = partial(revocations.mail, hospital=attachment.hospital)
         for envelopes in (proposed, taken_back):
             for envelope in await self._database.read(envelopes):
-                await context.write(_to_wire(Proposed(envelope)))
+                await self._send(attachment, Proposed(envelope), context)
 
     async def _hello(self, context: Context) -> link_pb2.Hello:
         member = peer(context)

@@ -7,18 +7,18 @@ and every node that is attached cosigns the coordinator's log.
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from wardnet import logs
-from wardnet.audit import disputes
+from wardnet.audit import disputes, letters
 from wardnet.audit.beginning import Approvers
 from wardnet.audit.correspondence import Correspondence, Peers, Said
-from wardnet.audit.letters import MAXIMUM_BYTES
 from wardnet.audit.log import Connection
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope
 from wardnet.identity.member import Member, Role
+from wardnet.sharing.letters import KINDS
 from wardnet_coordinator import accounts, registry
 from wardnet_coordinator.broker import Attachment, Broker, Letter
 from wardnet_coordinator.state import Database
@@ -26,6 +26,8 @@ from wardnet_coordinator.state import Database
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
+
+_KINDS: Final = KINDS | {letters.REQUEST, letters.REPLY}
 
 
 class Post:
@@ -75,8 +77,13 @@ class Post:
     def take(self, attachment: Attachment, member: str, envelope: Envelope) -> None:
         """Carry a letter of a hospital to another, or open one that is for us."""
         sender = self._uri(attachment.hospital)
-        if len(envelope.payload) > MAXIMUM_BYTES:
-            raise WardnetError(Reason.MESSAGE_TOO_LARGE, rule=f"{MAXIMUM_BYTES >> 10} KiB")
+        if len(envelope.payload) > letters.MAXIMUM_BYTES:
+            rule = f"{letters.MAXIMUM_BYTES >> 10} KiB"
+            raise WardnetError(Reason.MESSAGE_TOO_LARGE, rule=rule)
+        # One letter of each kind waits: few kinds and one signer bound what a hospital is sent.
+        if envelope.payload_type not in _KINDS or len(envelope.signatures) != 1:
+            rule = "it is of another kind, or has several signers"
+            raise WardnetError(Reason.MALFORMED, field="letter", rule=rule)
         if member == self._member.uri:
             self._start(sender, envelope)
         elif not self._carry(member, Letter(sender, envelope)):

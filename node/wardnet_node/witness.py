@@ -117,10 +117,17 @@ class Witnesses:
         self._stream = stream
         try:
             while True:
-                self._note(await self._correspondence.offer_all())
+                await self._show()
                 await self._until_due()
         finally:
             self._stream = None
+
+    async def _show(self) -> None:
+        """Show the log; what keeps us from it, e.g. a full disk, must not cost us the stream."""
+        try:
+            self._note(await self._correspondence.offer_all())
+        except WardnetError as error:
+            logs.logger().error("not_shown", reason=error.reason.value, error=str(error))
 
     async def receive(self, sender: str, envelope: Envelope) -> None:
         """Take a letter."""

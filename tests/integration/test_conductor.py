@@ -32,11 +32,12 @@ from wardnet.identity.envelope import sign
 from wardnet.question import dictionary
 from wardnet.transactions import Transactions
 from wardnet.transport import pieces
-from wardnet.transport.convert import Work, envelope_from_wire
+from wardnet.transport.convert import Work, WorkId, envelope_from_wire
 from wardnet.wire.v1 import query_pb2
 from wardnet_coordinator import catalog, conductor, queries, state
 from wardnet_coordinator.broker import Broker
 from wardnet_coordinator.conductor import Conductor
+from wardnet_coordinator.course import Refusal
 from wardnet_coordinator.state import Database
 
 
@@ -228,3 +229,30 @@ def publish_directly(connection: sqlite3.Connection, publisher: Credentials) -> 
             publisher=publisher.member,
             at=clock.now(),
         )
+
+
+def test_a_query_cancelled_many_times_at_once_keeps_no_hospital_waiting(tmp_path: Path) -> None:
+    """More than its inbox holds, and a result behind them: all are heard when it has ended."""
+
+    async def scenario() -> None:
+        network, gate = TestNetwork(), threading.Event()
+        ada = network.researcher()
+        prepare(tmp_path, "abcd")
+        with contextlib.closing(state.connect(tmp_path)) as connection:
+            publish_directly(connection, network.node("a"))
+        database, broker = Database(tmp_path), Broker()
+        office = Conductor(database=database, broker=broker, trust=network.trust, round_deadline=60)
+        query = await office.submit(envelope_from_wire(question(ada).query), ada.member)
+        holding = asyncio.create_task(database.write(lambda _: gate.wait(10)))
+        cancelling = [asyncio.create_task(office.cancel(query, ada.member.id)) for _ in range(300)]
+        await asyncio.sleep(0.2)
+        refusal = Refusal.of(WardnetError(Reason.QUERY_EXPIRED))
+        attachment = broker.attach("a", epoch=1)
+        told = asyncio.create_task(office.receive(attachment, WorkId(query, 1, 0), refusal))
+        await asyncio.sleep(0.01)
+        gate.set()
+        await soon(asyncio.gather(holding, told, *cancelling))
+        await office.close()
+        await database.close()
+
+    run(scenario())

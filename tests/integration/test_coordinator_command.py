@@ -155,7 +155,8 @@ def test_a_disputed_log_is_called_so_and_its_evidence_is_kept(run: Run, tmp_path
     history = Checkpoint(owner, 9, bytes(32)).text
     seen = str(note.sign(history, name=owner, key=credentials.signer.key))
     with state.writing(home) as connection:
-        assert disputes.dispute(connection, seen, name=north, at=clock.now())
+        key = credentials.signer.key.public_key()
+        assert disputes.dispute(connection, seen, name=north, key=key, at=clock.now())
     for words in (("log",), ("witnesses",), ("log", "--bundle", str(file))):
         told = run(*words)
         assert told.exit_code == 0

@@ -18,7 +18,9 @@ from support.witnessing import (
     uri,
 )
 from wardnet.audit import checkpoint, cosigned, note
+from wardnet.audit.correspondence import Said
 from wardnet.audit.witness import witnessed
+from wardnet.errors import Reason, WardnetError
 from wardnet_coordinator import state
 
 
@@ -55,3 +57,32 @@ def test_hospitals_and_coordinator_cosign_each_others_logs(
         signed = note.parse(checkpoint.latest(connection, before=found.covered) or "")
         names = set(note.cosignatures(signed, cosigned.keys(connection)))
     assert {uri("b"), uri("c")} <= names
+
+
+def test_a_node_that_cannot_write_its_log_stays_attached(
+    network: TestNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk or a hash that is gone is said, not dialled away; then its log is shown again."""
+    a, b = (hospital(network, tmp_path / name, name, known="ab") for name in "ab")
+    cover, failing = cosigned.cover, [0]
+
+    def failed(*arguments: object, **named: object) -> int:
+        if len(failing) < 9:
+            failing.append(0)
+            raise WardnetError(Reason.DISK_FULL, path="catalog.db")
+        return cover(*arguments, **named)  # type: ignore[arg-type]
+
+    async def scenario() -> None:
+        async with (
+            coordinating(network, tmp_path / "office") as address,
+            attached(address, a, b) as (node, _),
+        ):
+            await until(lambda: is_covered(a))
+            stream = node.link._stream
+            monkeypatch.setattr(cosigned, "cover", failed)
+            await until(lambda: len(failing) == 9)
+            offered = await node.link._witnesses._correspondence.offer_all()
+            assert Said.REFUSED not in offered.values()
+            assert node.link._stream is stream is not None
+
+    run(scenario())

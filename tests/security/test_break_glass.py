@@ -12,7 +12,8 @@ from support.hospital import Hospital
 from support.pki import TestNetwork
 from support.questions import count_query, key, signed, steward
 from wardnet import canonical, clock
-from wardnet.audit import checkpoint, cosigned, log
+from wardnet.audit import checkpoint, cosigned, disputes, log, note
+from wardnet.audit.checkpoint import Checkpoint
 from wardnet.audit.entry import Entry, EventType, Outcome
 from wardnet.audit.tree import leaf_hash
 from wardnet.errors import Reason, WardnetError
@@ -22,6 +23,7 @@ from wardnet.transport.convert import Work, WorkId
 from wardnet_node.desk import anchor
 from wardnet_node.desk.accept import Refused
 from wardnet_node.desk.book import Key, with_key
+from wardnet_node.desk.gate import damage
 
 REASON = "The disk failed; we put last night's backup back."
 
@@ -253,6 +255,25 @@ def test_two_stewards_unlock_a_node_whose_log_has_lost_its_end(
         assert desk.locked() is None
 
 
+def test_a_running_node_serves_again_once_it_was_unlocked(
+    network: TestNetwork, hospital: Hospital
+) -> None:
+    """What the stewards have set right locks it no longer, and what comes after still does."""
+    uri, signing = hospital.credentials.member.uri, hospital.credentials.signer.key
+    with hospital.desk() as desk:
+        desk.start()
+        with hospital.catalog() as catalog, catalog.transaction() as connection:
+            cosigned.sign(connection, owner=uri, key=signing, at=clock.now())
+            text = Checkpoint(uri, log.size(connection), bytes(32)).text
+            forged = str(note.sign(text, name=uri, key=signing))
+            connection.execute("UPDATE checkpoints SET note = ?", (forged,))
+            found = damage(connection, key=signing.public_key())
+        assert desk.heed(found) is not None
+        unlock(hospital, both(network))
+        assert desk.locked() is None
+        assert desk.heed(found) is not None
+
+
 @pytest.mark.parametrize("content", [None, "{}"], ids=["gone", "unreadable"])
 def test_an_anchor_that_says_nothing_any_more_is_renewed(
     network: TestNetwork, hospital: Hospital, content: str | None
@@ -292,3 +313,27 @@ def test_whoever_takes_the_unlocking_out_locks_the_node(
         size = log.head(connection).size
         connection.execute("DELETE FROM access_log WHERE seq = ?", (size,))
     locked(hospital)
+
+
+def test_a_witness_that_shows_much_does_not_keep_the_stewards_from_going_on(
+    network: TestNetwork, hospital: Hospital
+) -> None:
+    """What they sign stays short enough for all witnesses, whatever it writes under checkpoints."""
+    owner, key = hospital.credentials.member.uri, hospital.credentials.signer.key
+    seen = [
+        str(note.sign(Checkpoint(owner, size, bytes(32)).text, name=owner, key=key))
+        for size in range(1000, 1300)
+    ]
+    public, junk = key.public_key(), f"— {owner} {'AAAA' * 10_000}\n"
+    with hospital.catalog() as catalog, catalog.transaction() as connection:
+        for text in seen:
+            for held in (text + junk, text + text.splitlines(keepends=True)[-1]):
+                _, wrong = disputes.judge(connection, held, number=1, owner=owner, key=public)
+                assert wrong is not None
+                disputes.dispute(connection, held, name="b", key=public, at=network.at)
+        assert {item.note for item in disputes.evidence(connection)} == set(seen)
+    unlock(hospital, both(network))
+    assert json.loads(broken(hospital).statement or "")["witnessed"] == seen[-1:]
+    with hospital.catalog() as catalog, catalog.transaction() as connection:
+        _, shown = cosigned.compose(connection, held=0, owner=owner, key=key, at=network.at)
+    assert shown is not None

@@ -203,6 +203,7 @@ class FakeNode:
         self.studies: asyncio.Queue[Envelope] = asyncio.Queue()
         self.inquiries: asyncio.Queue[link_pb2.ExplainWork] = asyncio.Queue()
         self.audits: asyncio.Queue[link_pb2.AuditWork] = asyncio.Queue()
+        self.letters: asyncio.Queue[link_pb2.Letter] = asyncio.Queue()
         self.heartbeats: asyncio.Queue[None] = asyncio.Queue()
         self.over = asyncio.Event()
         self.failure: WardnetError | None = None
@@ -266,6 +267,8 @@ class FakeNode:
                 self.inquiries.put_nowait(response.explain)
             case "audit":
                 self.audits.put_nowait(response.audit)
+            case "letter":
+                self.letters.put_nowait(response.letter)
             case "heartbeat":
                 self.heartbeats.put_nowait(None)
 

@@ -63,6 +63,17 @@ def test_a_kept_promise_is_proven(log: sqlite3.Connection, origin: str) -> None:
     assert kept.cosigned == {NAME: AT.replace(microsecond=0)}
 
 
+def test_a_promise_is_kept_by_the_log_that_began_anew(log: sqlite3.Connection) -> None:
+    """Its entry still stands there; what stood in a later beginning proves nothing of an older."""
+    before, after = promise(log), promise(log, origin=f"{ORIGIN}/3")
+    cosigned(log, origin=f"{ORIGIN}/2")
+    kept = verify(receipt.receipt(log, before))
+    assert (kept.promise.origin, kept.size, set(kept.cosigned)) == (ORIGIN, 5, {NAME})
+    with pytest.raises(WardnetError) as caught:
+        verify(receipt.receipt(log, after))
+    assert caught.value.reason is Reason.CHECKPOINT_UNSIGNED
+
+
 def test_a_receipt_waits_for_the_checkpoint(log: sqlite3.Connection) -> None:
     """Before it, there is none."""
     promised = promise(log)

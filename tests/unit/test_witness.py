@@ -182,6 +182,40 @@ def test_evidence_is_bounded(
     assert len(witness.forks(held)) == 3
 
 
+def test_what_proves_nothing_leaves_room_for_what_does(
+    held: sqlite3.Connection, log: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wrong proofs first, as many as are kept, do not hide the fork that follows."""
+    monkeypatch.setattr(witness, "MAXIMUM_FORKS", 3)
+    ask(held, witness.submission(log, old=0))
+    for number in range(5):
+        longer = Submission(5, (), statement(6 + number, bytes([number]) * 32))
+        refused(ask(held, longer), Reason.CONSISTENCY_REFUSED, 422)
+    refused(ask(held, Submission(5, (), statement(5, bytes(32)))), Reason.LOG_FORKED, 409)
+    assert [fork.proven for fork in witness.forks(held)].count(True) == 1
+
+
+def test_the_same_fork_with_other_lines_beneath_is_kept_once(
+    held: sqlite3.Connection, log: sqlite3.Connection
+) -> None:
+    """Only what the log has signed is evidence."""
+    ask(held, witness.submission(log, old=0))
+    other = statement(5, bytes(32))
+    for more in ("", f"— {ORIGIN} AAAAAAAA\n", "— anybody AAAAAAAA\n"):
+        refused(ask(held, Submission(5, (), other + more)), Reason.LOG_FORKED, 409)
+    assert [fork.other for fork in witness.forks(held)] == [other]
+
+
+def test_a_wrong_proof_of_the_held_checkpoint_proves_no_fork(
+    held: sqlite3.Connection, log: sqlite3.Connection
+) -> None:
+    """It is the same history, badly proven."""
+    ask(held, witness.submission(log, old=0))
+    asked = Submission(5, (bytes(32),), checkpoint.latest(log) or "")
+    refused(ask(held, asked), Reason.CONSISTENCY_REFUSED, 422)
+    assert witness.forks(held) == ()
+
+
 def test_a_log_put_back_to_yesterday_is_told(
     held: sqlite3.Connection, log: sqlite3.Connection
 ) -> None:

@@ -108,7 +108,7 @@ class Gate:
         self._credentials = credentials
         self._anchor = Anchor(catalog.path)
         self._damage: WardnetError | None = None
-        self._read = False
+        self._read = 0
         self._whole = False
         self._sources = Sources(
             view=lambda question: decisions.view(question=question),
@@ -184,9 +184,10 @@ class Gate:
         gap = self._anchor.gap(connection)
         if gap is not None:
             return gap.error
-        if not self._read:
+        # Stewards who unlock begin the log anew: what was found before may be set right by that.
+        if self._read != (number := cosigned.number(connection)):
             self._damage = damage(connection, key=self._credentials.signer.key.public_key())
-            self._read = True
+            self._read = number
         return self._damage
 
     def heed(self, found: WardnetError | None) -> None:
@@ -197,7 +198,7 @@ class Gate:
         found : WardnetError or None
             What `damage` has returned since.
         """
-        self._whole, self._read = False, True
+        self._whole = False
         self._damage = self._damage or found
 
     def _opened(self, permitted: Permitted, envelope: Envelope, started: datetime) -> Opened:

@@ -196,7 +196,7 @@ class Correspondence:
             connection, reply.held, number=cosigned.number(connection), owner=self._uri, key=ours
         )
         if wrong is not None:
-            if disputes.dispute(connection, reply.held, name=name, at=at):
+            if disputes.dispute(connection, reply.held, name=name, key=ours, at=at):
                 event = _event(self._uri, EventType.LOG_LOCKED, name, reply.held, wrong)
                 log.append(connection, event, at=at)
             return Said.DISPUTED

@@ -91,11 +91,18 @@ def judge(
     return checkpoint, WardnetError(Reason.LOG_FORKED, identity=owner)
 
 
-def dispute(connection: Connection, held: str, *, name: str, at: datetime) -> bool:
-    """Keep what speaks against the log; say whether it is new. From then on the log is locked."""
+def dispute(
+    connection: Connection, held: str, *, name: str, key: Ed25519PublicKey, at: datetime
+) -> bool:
+    """Keep what speaks against the log; say whether it is new. From then on the log is locked.
+
+    Nothing is kept but what the log has signed with `key`: a witness may write any lines beneath.
+    """
+    signed = note.parse(held)
+    alone = note.alone(signed, name=checkpoints.parse(signed.text).origin, key=key)
     done = connection.execute(
         "INSERT OR IGNORE INTO log_evidence (note, witness, found) VALUES (?, ?, ?)",
-        (_alone(held), name, clock.to_moment(at)),
+        (str(alone), name, clock.to_moment(at)),
     )
     return bool(done.rowcount)
 
@@ -120,9 +127,13 @@ def settle(connection: Connection) -> None:
 
 
 def lost(connection: Connection) -> tuple[str, ...]:
-    """Return what a log that begins anew must name: its newest checkpoint, and what was shown."""
-    own = checkpoints.latest(connection)
-    shown = [item.note for item in evidence(connection)]
+    """Return what a log that begins anew must name: its newest checkpoint, and what was shown.
+
+    Of what was shown the longest, which stands for all before it: every witness is sent the names.
+    """
+    own, found = checkpoints.latest(connection), evidence(connection)
+    places = [(item.checkpoint.number, item.checkpoint.size) for item in found]
+    shown = [item.note for item, place in zip(found, places, strict=True) if place == places[0]]
     return tuple(dict.fromkeys([*shown, *([_alone(own)] if own else [])]))
 
 

@@ -165,6 +165,11 @@ def verify(note: SignedNote, *, name: str, key: Ed25519PublicKey) -> None:
             raise _unsigned(name, "the signature does not belong to the text") from None
 
 
+def alone(note: SignedNote, *, name: str, key: Ed25519PublicKey) -> SignedNote:
+    """Return a note that `verify` has passed, with one signature of `key` and nobody else's."""
+    return SignedNote(note.text, tuple(_of(note, name, _key_id(name, key, _ED25519))[:1]))
+
+
 def cosign(text: str, *, name: str, key: Ed25519PrivateKey, at: datetime) -> NoteSignature:
     """Return a witness's timestamped signature of a checkpoint's text.
 

@@ -6,7 +6,7 @@ A promise that no receipt ever follows, or an auditor who finds another entry th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, Final, Literal, cast
 
@@ -180,9 +180,10 @@ def verify(receipt: Receipt, *, trust: Trust, at: datetime, witnesses: note.Keys
     """
     # 1. The owner of the log has promised the entry.
     made = read_promise(receipt.promise, trust=trust, at=at)
-    # 2. The same key has signed the checkpoint.
+    # 2. The same key has signed the checkpoint, of that log or of a later beginning of it.
     key = _key_of(receipt.promise)
-    checkpoint = checkpoints.read(receipt.checkpoint, origin=made.origin, key=key)
+    origin = _later(receipt.checkpoint, made.origin)
+    checkpoint = checkpoints.read(receipt.checkpoint, origin=origin, key=key)
     # 3. The entry is in it.
     tree.verify_inclusion(
         bytes.fromhex(made.leaf),
@@ -194,6 +195,14 @@ def verify(receipt: Receipt, *, trust: Trust, at: datetime, witnesses: note.Keys
     # 4. Who else has seen it.
     cosigned = note.cosignatures(note.parse(receipt.checkpoint), witnesses)
     return Kept(made, checkpoint.size, cosigned)
+
+
+def _later(note_text: str, promised: str) -> str:
+    """Return the origin of a checkpoint that can keep a promise; else the promised one."""
+    shown = checkpoints.parse(note.parse(note_text).text)
+    then = replace(shown, origin=promised)
+    is_later = shown.owner == then.owner and shown.number > then.number
+    return shown.origin if is_later else promised
 
 
 def _key_of(envelope: Envelope) -> Ed25519PublicKey:

@@ -40,8 +40,8 @@ class BreakGlass:
     present : Head
         Where it ends now.
     witnessed : tuple of str
-        Checkpoints, as the log had signed them: those that witnesses hold and the log does not,
-        and its own newest one.
+        Checkpoints, as the log had signed them: the longest that witnesses hold and the log does
+        not, and its own newest one.
     origin : str
         Under which the log goes on.
     at : str

@@ -65,7 +65,7 @@ STATUS: Final[Mapping[Reason, int]] = MappingProxyType(
 
 MAXIMUM_HASHES: Final = 63
 MAXIMUM_FORKS: Final = 100
-"""Of one log: more evidence proves no more, and would fill the disk."""
+"""Of one log, and as many without a proof: more evidence proves no more, and fills the disk."""
 
 _OLD: Final = re.compile(r"old (0|[1-9][0-9]{0,15})")
 
@@ -225,7 +225,7 @@ def add_checkpoint(
         _check(asked, checkpoint, held)
     except WardnetError as refusal:
         if refusal.reason in {Reason.LOG_FORKED, Reason.CONSISTENCY_REFUSED}:
-            _keep_fork(connection, asked, at=at)
+            _keep_fork(connection, asked, logs=logs, at=at)
         return refusal
     connection.execute(
         "INSERT OR REPLACE INTO witnessed (origin, note, at) VALUES (?, ?, ?)",
@@ -298,14 +298,21 @@ def _check(asked: Submission, checkpoint: Checkpoint, held: Checkpoint | None) -
     )
 
 
-def _keep_fork(connection: Connection, asked: Submission, *, at: datetime) -> None:
-    origin = checkpoints.parse(note.parse(asked.note).text).origin
-    connection.execute(
-        "INSERT OR IGNORE INTO forks (origin, held, other, found)"
-        " SELECT origin, note, ?, ? FROM witnessed WHERE origin = ?"
-        " AND (SELECT count(*) FROM forks WHERE forks.origin = witnessed.origin) < ?",
-        (asked.note, to_moment(at), origin, MAXIMUM_FORKS),
-    )
+def _keep_fork(connection: Connection, asked: Submission, *, logs: note.Keys, at: datetime) -> None:
+    """Keep what the log has signed beside what is held; proofs of a fork have their own places."""
+    signed = note.parse(asked.note)
+    origin = checkpoints.parse(signed.text).origin
+    held = _held(connection, origin)
+    if held is None or note.parse(held).text == signed.text:
+        return
+    other = str(note.alone(signed, name=origin, key=logs[origin]))
+    found = Fork(origin, held, other, to_moment(at))
+    alike = [one for one in forks(connection) if (one.origin, one.proven) == (origin, found.proven)]
+    if len(alike) < MAXIMUM_FORKS:
+        connection.execute(
+            "INSERT OR IGNORE INTO forks (origin, held, other, found) VALUES (?, ?, ?, ?)",
+            (found.origin, found.held, found.other, found.found),
+        )
 
 
 def _held(connection: Connection, origin: str) -> str | None:

@@ -24,6 +24,8 @@ from wardnet.transport.status import error_from_reason
 from wardnet.wire.v1 import envelope_pb2, link_pb2, sums_pb2
 
 MAXIMUM_CAUSES: Final = 20
+_CERTIFICATES: Final = 2
+_SIGNATURE_BYTES: Final = 64
 """Most reasons that one hospital gives at once; more help nobody."""
 
 _WORK_ID: Final = re.compile(r"([0-9a-f]{64})/([1-9][0-9]{0,5})/(0|[1-9][0-9]{0,5})")
@@ -355,6 +357,8 @@ def _cause_from_wire(message: link_pb2.Cause) -> WardnetError:
 def _signature_from_wire(message: envelope_pb2.Signature) -> Signature:
     if any(len(der) > certificates.MAXIMUM_BYTES for der in message.certificates):
         raise _malformed(field="envelope.signatures", rule="a certificate is too long")
+    if len(message.certificates) > _CERTIFICATES or len(message.signature) > _SIGNATURE_BYTES:
+        raise _malformed(field="envelope.signatures", rule="one is too long")
     return Signature(tuple(message.certificates), message.signature)
 
 
