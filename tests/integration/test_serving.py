@@ -35,6 +35,7 @@ from wardnet.wire.v1 import (
     catalog_pb2,
     enrolment_pb2,
     link_pb2,
+    model_pb2,
     query_pb2,
     study_pb2,
     sums_pb2,
@@ -45,7 +46,15 @@ from wardnet_coordinator.doors import ALLOWED
 
 def test_every_method_says_who_may_call_it() -> None:
     """A method that is not listed is refused to everybody, so none is forgotten."""
-    modules = (audit_pb2, catalog_pb2, enrolment_pb2, link_pb2, query_pb2, study_pb2)
+    modules = (
+        audit_pb2,
+        catalog_pb2,
+        enrolment_pb2,
+        link_pb2,
+        model_pb2,
+        query_pb2,
+        study_pb2,
+    )
     methods = {
         f"/{service.full_name}/{method.name}"
         for module in modules

@@ -1,4 +1,4 @@
-"""An auditor's certificate opens the auditors' door and the lists, and no other."""
+"""An auditor's certificate opens the auditors' door, lists and published models, and no other."""
 
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ OPEN = {
     "/wardnet.wire.v1.AuditService/Ask",
     "/wardnet.wire.v1.CatalogService/ListDatasets",
     "/wardnet.wire.v1.CatalogService/ListHospitals",
+    "/wardnet.wire.v1.ModelService/FetchModel",
+    "/wardnet.wire.v1.ModelService/ListModels",
 }
 
 

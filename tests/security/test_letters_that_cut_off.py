@@ -14,6 +14,7 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope, sign
 from wardnet.transport.channel import MESSAGE_BYTES
 from wardnet.transport.convert import envelope_to_wire
+from wardnet.transport.pieces import LONGEST_BYTES
 from wardnet.wire.v1.link_pb2 import AttachRequest, Letter
 from wardnet_coordinator.broker import Broker
 from wardnet_coordinator.post import Post
@@ -44,14 +45,14 @@ def signed_at_length(network: TestNetwork) -> Letter:
     return letter
 
 
-@pytest.mark.parametrize("limit", [MESSAGE_BYTES, 3000])
+@pytest.mark.parametrize("limit", [LONGEST_BYTES, 3000])
 def test_a_letter_that_is_too_long_is_lost_and_the_next_one_comes(
     network: TestNetwork, tmp_path: Path, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether it was made so by a signature of four megabytes, or is simply long."""
-    monkeypatch.setattr("wardnet_coordinator.link.MESSAGE_BYTES", limit)
+    monkeypatch.setattr("wardnet.transport.pieces.LONGEST_BYTES", limit)
     prepare(tmp_path, [LONG])
-    simply = limit < MESSAGE_BYTES
+    simply = limit < LONGEST_BYTES
     longest = written(network, bytes(3000)) if simply else signed_at_length(network)
 
     async def scenario() -> list[bytes]:

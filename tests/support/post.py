@@ -32,6 +32,8 @@ from wardnet.wire.v1.link_pb2 import (
     ExplainWork,
     Hello,
     Letter,
+    TotalsRequest,
+    TotalsResponse,
     Welcome,
 )
 from wardnet.wire.v1.link_pb2_grpc import (
@@ -39,7 +41,7 @@ from wardnet.wire.v1.link_pb2_grpc import (
     add_LinkServiceServicer_to_server,
 )
 
-ATTACH = "/wardnet.wire.v1.LinkService/Attach"
+METHODS = ("/wardnet.wire.v1.LinkService/Attach", "/wardnet.wire.v1.LinkService/Totals")
 SECONDS = 20.0
 
 
@@ -133,6 +135,13 @@ class Post(LinkServiceServicer):
         finally:
             listening.cancel()
 
+    async def Totals(  # noqa: N802 - the wire's name
+        self, _request: TotalsRequest, _context: object
+    ) -> AsyncIterator[TotalsResponse]:
+        """Have no totals."""
+        for response in list[TotalsResponse]():
+            yield response
+
     async def _listen(self, requests: AsyncIterator[AttachRequest], stream: Attached) -> None:
         try:
             async for request in requests:
@@ -161,7 +170,7 @@ async def post_office(
 ) -> AsyncIterator[tuple[Post, str]]:
     """Serve while the block runs; give the post and its address. Streams break at the end."""
     credentials = network.coordinator()
-    guard = Guard(network=network.name, allowed={ATTACH: frozenset({Role.NODE})})
+    guard = Guard(network=network.name, allowed=dict.fromkeys(METHODS, frozenset({Role.NODE})))
     server = grpc.aio.server(interceptors=[guard], options=SERVER)
     post = Post(network)
     add_LinkServiceServicer_to_server(post, server)
