@@ -56,7 +56,13 @@ def picture(result: "Result", *, importances: bool, space: "Result | None") -> "
         case "evaluate" if any(row[:2] == (AREA, "") and row[2] for row in table.rows):
             outcome = _outcome(result)
             classes = result.dictionary().column(outcome).labels
-            return evaluation(table, outcome=outcome, classes=classes, caption=caption)
+            return evaluation(
+                table,
+                outcome=outcome,
+                classes=classes,
+                threshold=float(_text(result, "threshold") or 0.5),
+                caption=caption,
+            )
         case _:
             raise _without_picture(method)
 
