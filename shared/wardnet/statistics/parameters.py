@@ -47,6 +47,8 @@ def read(method: str, adapter: TypeAdapter[T], parameters: Mapping[str, JsonValu
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         parameter = str(first["loc"][0]) if first["loc"] else "parameters"
+        if first["type"] == "unexpected_keyword_argument":
+            refuse(method, parameter, "is none of its parameters")
         refuse(method, parameter, f"is not accepted ({first['msg'].lower()})")
 
 
