@@ -49,7 +49,8 @@ def read(method: str, adapter: TypeAdapter[T], parameters: Mapping[str, JsonValu
         parameter = str(first["loc"][0]) if first["loc"] else "parameters"
         if first["type"] == "unexpected_keyword_argument":
             refuse(method, parameter, "is none of its parameters")
-        refuse(method, parameter, f"is not accepted ({first['msg'].lower()})")
+        rule = first["msg"][0].lower() + first["msg"][1:]  # names keep their capitals
+        refuse(method, parameter, f"is not accepted ({rule})")
 
 
 def refuse(method: str, parameter: str, rule: str) -> NoReturn:
