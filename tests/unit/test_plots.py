@@ -96,7 +96,7 @@ def test_importance_is_drawn_largest_first() -> None:
         assert widths == sorted(widths, reverse=True)
         assert sum(widths) == pytest.approx(100)
         assert panel.get_yticklabels()[0].get_text() == "age"
-        assert panel.get_xlabel() == "share in the predictions (%)"
+        assert panel.get_xlabel() == "importance (% of all)"
 
 
 def test_boosted_trees_show_the_loss_beside_what_matters() -> None:
