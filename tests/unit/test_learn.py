@@ -201,6 +201,7 @@ def test_a_dataset_before_the_formula_is_told_apart() -> None:
     [
         (TABLE.drop(columns="age"), "the table has no column age"),
         (TABLE.assign(bmi=25), "has a column bmi that data does not have"),
+        (pd.concat([TABLE, TABLE[["age"]]], axis=1), "has two columns age; drop one"),
         (TABLE.assign(age=[*AGE[:-1], 500]), f"the value of age in row {SIZE} of the table is out"),
         (TABLE.assign(sex="other"), "the value of sex in row 1 of the table is not one of"),
         ([1, 2], "the table must be a pandas DataFrame"),
