@@ -479,3 +479,31 @@ def test_an_accuracy_with_few_misses_is_withheld() -> None:
     assert result.table.tensors
     exact = learn([rows], outcome="ill", rounds=30).table.rows[-1][3]
     assert float(str(exact)) > 390 / 400
+
+
+@pytest.mark.parametrize("forgetful", [{"steps": 1}, {"alpha": 1e6, "learning_rate": 1e-6}])
+def test_no_answer_is_the_gradient_of_a_single_patient(forgetful: Mapping[str, Any]) -> None:
+    """One step of one row, or weights that forget all rows but the last, would tell that row."""
+    common: dict[str, Any] = {"outcome": "ill", "rounds": 1, **forgetful}
+    assert why(learn([table(300)], rules=True, batch_size=1, **common)) == [
+        "batches of fewer than 10 rows"
+    ]
+    assert weights(learn([table(300)], rules=True, batch_size=10, **common)).size
+
+
+def test_no_batch_is_smaller_than_the_question_says() -> None:
+    """The last one takes the rest, unless a hospital has fewer rows in all."""
+    asked_for = asked(outcome="ill", batch_size=10)
+    for rows, sizes in {39: [10, 10, 19], 30: [10, 10, 10], 7: [7]}.items():
+        trainee = Trainee(asked_for, np.zeros((rows, 2)), np.zeros((rows, 1)))
+        assert [batch.size for batch in trainee._batches(0)] == sizes
+        assert sorted(np.concatenate(list(trainee._batches(3)))) == list(range(rows))
+
+
+def test_other_sizes_of_batches_have_other_orders() -> None:
+    """The first batches of two questions would else differ by one row."""
+    x, y = np.zeros((60, 2)), np.zeros((60, 1))
+    ten, eleven = (
+        next(Trainee(asked(outcome="ill", batch_size=size), x, y)._batches(0)) for size in (10, 11)
+    )
+    assert len(set(ten.tolist()) - set(eleven.tolist())) > 1

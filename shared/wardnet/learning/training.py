@@ -108,18 +108,24 @@ class Trainee:
         return [slice(first, first + size) for first in range(0, rows, size)]
 
     def _batches(self, number: int) -> Iterator[NDArray[np.intp]]:
-        """Yield the places of a round's batches; every way through the rows has its own order."""
+        """Yield the places of a round's batches; every way through the rows has its own order.
+
+        The last batch takes the rest, too: no batch is smaller than it may be.
+        """
         given = self.plan.given
-        every = max(1, -(-len(self.x) // given.batch_size))
+        every = max(1, len(self.x) // given.batch_size)
         steps = given.steps or given.epochs * every
         order = self._order(number * steps // every)
         for step in range(number * steps, (number + 1) * steps):
             way, place = divmod(step, every)
             order = order if place else self._order(way)
-            yield order[place * given.batch_size : (place + 1) * given.batch_size]
+            end = None if place == every - 1 else (place + 1) * given.batch_size
+            yield order[place * given.batch_size : end]
 
     def _order(self, way: int) -> NDArray[np.intp]:
-        drawn = np.random.PCG64([self.plan.given.seed, way]).random_raw(len(self.x))
+        """Return an order that another size of batches does not share: none differ by one row."""
+        given = self.plan.given
+        drawn = np.random.PCG64([given.seed, way, given.batch_size]).random_raw(len(self.x))
         return np.argsort(drawn, kind="stable")
 
 
