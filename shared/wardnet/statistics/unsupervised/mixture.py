@@ -231,11 +231,16 @@ class Mixture(Structure[Asked]):
         weights = held.of(SIZE, (WEIGHT,))[:, 0]
         if min(*scales, *weights) <= 0:
             raise WardnetError(Reason.MALFORMED, field="table", rule="a spread or a weight of 0")
-        means = (held.of(MEAN, names) - middle) / scales
+        with np.errstate(all="ignore"):  # what overflows is refused by name
+            means = (held.of(MEAN, names) - middle) / scales
+            covariances /= np.outer(scales, scales)
+        if not (np.isfinite(means).all() and np.isfinite(covariances).all()):
+            rule = "numbers that are too far apart"
+            raise WardnetError(Reason.MALFORMED, field="table", rule=rule)
         mixed = gaussians(
             list(map(Decimal, weights.tolist())),
             decimals_of(means),
-            decimals_of(covariances / np.outer(scales, scales)),
+            decimals_of(covariances),
         )
         if mixed is None:
             raise WardnetError(Reason.MALFORMED, field="table", rule="a singular covariance")
