@@ -178,11 +178,11 @@ class DisclosureRules:
         """
         return "first weights that the question gives" if self.minimum_patients else ""
 
-    def too_many_clusters(self, clusters: int, *, patients: int) -> str:
-        """Return why so many clusters are withheld, in words; empty if they are not."""
+    def too_many_clusters(self, clusters: int, *, patients: int, word: str) -> str:
+        """Return why so many clusters, called by a word, are withheld; empty if they are not."""
         if patients < clusters * self._patients_per_cluster:
             return (
-                "more clusters than the rule allows: "
+                f"more {word} than the rule allows: "
                 f"fewer than {self._patients_per_cluster} patients for each"
             )
         return ""

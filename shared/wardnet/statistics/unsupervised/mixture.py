@@ -117,7 +117,7 @@ class Asked(Blend):
         """Ask for patients for each component, and for each number that is told of a column."""
         told = 2 if not self.full else 1 + len(self.features.factors)
         return rules.too_many_clusters(
-            self.clusters, patients=patients
+            self.clusters, patients=patients, word=self.word
         ) or rules.too_many_parameters(self.clusters * told, patients=patients)
 
     def go_on(self, known: Overall, conditions: Conditions) -> Stage | Table:
