@@ -102,8 +102,10 @@ class Rounds:
                 reasons = (error,)
             except Exception as error:  # noqa: BLE001 - a bug ends the query, not the daemon
                 reasons = (_incident(error, work),)
-            # 3. Otherwise it is refused, with every reason.
+            # 3. Otherwise it is refused, with every reason, unless it has ended meanwhile.
             course.attempt = None
+            if self._courses.get(work.id.query) is not course:
+                return None
             return made or await self._desk.do(lambda desk: desk.refuse(work, reasons))
 
     async def end(self, query: str) -> None:

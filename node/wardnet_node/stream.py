@@ -122,7 +122,7 @@ class Stream:
         Raises
         ------
         WardnetError
-            `COORDINATOR_AWAY`, or why it gives none.
+            `COORDINATOR_AWAY`; `ROUNDS_DIVERGED` when it gives none, whatever it says.
         """
         request, joining = TotalsRequest(work_id=str(work), first=first), Joining()
         try:
@@ -131,7 +131,10 @@ class Stream:
                 if data is not None:
                     yield total_from_bytes(data)
         except grpc.aio.AioRpcError as error:
-            raise error_from_rpc(error, self._address) from error
+            said = error_from_rpc(error, self._address)
+            if said.reason is Reason.COORDINATOR_AWAY:
+                raise said from error
+            raise WardnetError(Reason.ROUNDS_DIVERGED, rule="a total is missing") from error
 
     async def finish(self) -> None:
         """Write what is queued and say that nothing follows; the coordinator then ends the call."""

@@ -42,6 +42,8 @@ FEDAVG = Ask(
 )
 """Its update, 92 000 numbers, is longer than one message."""
 
+training = pytest.mark.parametrize("question", [BOOSTING, FEDAVG], ids=["boosting", "fedavg"])
+
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -135,7 +137,7 @@ def test_coordinator_and_node_killed_together_take_the_query_up_again(bench: Ben
     bench.completes(query)
 
 
-@pytest.mark.parametrize("question", [BOOSTING, FEDAVG], ids=["boosting", "fedavg"])
+@training
 def test_a_model_comes_out_the_same_whoever_is_killed_in_its_training(
     bench: Bench, question: Ask
 ) -> None:
@@ -153,11 +155,12 @@ def test_a_model_comes_out_the_same_whoever_is_killed_in_its_training(
     assert (again.table, again.hospitals, again.absent) == (undisturbed.table, HOSPITALS, ())
 
 
-def test_a_training_goes_on_without_a_hospital_that_stays_away(bench: Bench) -> None:
+@training
+def test_a_training_goes_on_without_a_hospital_that_stays_away(bench: Bench, question: Ask) -> None:
     """It starts over with the others, and the model says on whose data it rests."""
     restart_with_deadline(bench, DEADLINE_SECONDS)
     try:
-        few = replace(BOOSTING, min_hospitals=3)
+        few = replace(question, min_hospitals=3)
         query = bench.submit_and_stop_within(few)
         bench.network.nodes["d"].kill()
         result = bench.net.wait(query, timeout=60)
@@ -166,7 +169,7 @@ def test_a_training_goes_on_without_a_hospital_that_stays_away(bench: Bench) -> 
             ["d"],
         )
         bench.network.serve_node("d")  # it comes back too late, and changes nothing
-        alone = bench.net.ask(replace(BOOSTING, hospitals=("a", "b", "c")))
+        alone = bench.net.ask(replace(question, hospitals=("a", "b", "c")))
         assert result.table == alone.table
     finally:
         restart_with_deadline(bench, 60.0)

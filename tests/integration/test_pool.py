@@ -91,6 +91,27 @@ def test_a_killed_worker_fails_its_work_and_is_replaced(snapshot: Snapshot, tall
     assert int(with_pool(1, scenario)["cohort"][0]) == 50 + 3 * 18
 
 
+def test_a_query_that_has_ended_is_computed_no_longer(snapshot: Snapshot, tally: Tally) -> None:
+    """Neither what a worker does nor what waits for it keeps others from their turn."""
+
+    async def scenario(pool: WorkerPool) -> Sums:
+        pool._workers[0].warm()._process.send_signal(signal.SIGSTOP)  # busy without an end
+        names = ("endless", "waits", "other")
+        tasks = []
+        for name in names:
+            tasks.append(asyncio.create_task(pool.tally(name, snapshot=snapshot, tally=tally)))
+            await asyncio.sleep(0.05)
+        for name in ("waits", "endless"):
+            pool.forget(name)
+        for task in tasks[:2]:
+            with pytest.raises(WardnetError) as caught:
+                await task
+            assert caught.value.reason is Reason.INTERNAL
+        return await tasks[2]
+
+    assert int(with_pool(1, scenario)["cohort"][0]) == 50 + 3 * 18
+
+
 def test_a_worker_that_died_at_rest_costs_nothing(snapshot: Snapshot, tally: Tally) -> None:
     """Nobody's work is lost when a worker was not working."""
 

@@ -157,7 +157,7 @@ def test_published_accuracies_are_reached_to_one_patient(
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "own", "pooled"), [("fedavg", 0.776, 0.783), ("scaffold", 0.800, 0.791)]
+    ("algorithm", "own", "pooled"), [("fedavg", 0.786, 0.783), ("scaffold", 0.800, 0.791)]
 )
 def test_common_scaling_does_better_than_the_publication(
     algorithm: str, own: float, pooled: float

@@ -129,9 +129,30 @@ def test_bins_that_are_withheld_hold_many_patients_together() -> None:
     """Else the one small bin would follow from the nine others and the number of rows."""
     odds = [-1.0] * 40 + [0.1] * 30 + [1.0] * 5
     sick = [True, False] * 20 + [True, False] * 15 + [True, True, True, False, False]
-    frame = ask(odds, sick).to_frame()
+    frame = ask(odds, sick, threshold=0.1).to_frame()
     rows = frame[(frame.measure == "bin_rows") & frame.value.notna()]
     assert rows.value.tolist() == [40]
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.45])
+def test_withheld_bins_do_not_follow_from_the_confusion_table(threshold: float) -> None:
+    """A small bin on either side of the threshold takes another one of its side with it."""
+    held = {-3.0: (3, 30), -1.0: (20, 20), -0.1: (25, 25), 1.0: (30, 30), 3.0: (30, 5)}
+    odds = [at for at, counts in held.items() for _ in range(sum(counts))]
+    sick = [each for ill, well in held.values() for each in [True] * ill + [False] * well]
+    frame = ask(odds, sick, threshold=threshold).to_frame()
+    value = frame.set_index(["measure", "of"]).value
+    assert value["confusion", "true predicted as false"] > 0
+    shown = frame[(frame.measure == "bin_rows") & frame.value.notna()].of
+    edges = [tuple(float(edge) for edge in of[1:-1].split(",")) for of in shown]
+    sides = {
+        "false": [high <= threshold for _, high in edges],
+        "true": [low >= threshold for low, _ in edges],
+    }
+    for side, inside in sides.items():
+        rows, share = (value[name][shown[inside]] for name in ("bin_rows", "bin_observed"))
+        assert value["confusion", f"true predicted as {side}"] - (rows * share).sum() >= 10
+        assert value["confusion", f"false predicted as {side}"] - (rows * (1 - share)).sum() >= 10
 
 
 def test_more_classes_than_two_are_compared_one_against_the_others() -> None:

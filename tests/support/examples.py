@@ -144,7 +144,7 @@ EXAMPLES: Final[Mapping[str, Sequence[Parameters]]] = {
             "algorithm": "scaffold",
             "rounds": 3,
             "epochs": 2,
-            "batch_size": 8,
+            "batch_size": 12,
             "learning_rate": 0.05,
             "server_learning_rate": 0.9,
             "weights": "equal",

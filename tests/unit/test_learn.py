@@ -118,6 +118,58 @@ def test_a_dot_takes_all_other_columns() -> None:
     assert "formula" not in answer.question.parameters
 
 
+TO_CLASSES = [kind for kind in FORMULAS if kind not in {"linear", "poisson"}]
+
+
+@pytest.mark.parametrize("kind", TO_CLASSES)
+def test_an_outcome_with_one_level_is_refused_by_name(kind: str) -> None:
+    """With how many levels it has, and what to do."""
+    alike = simulate([TABLE.assign(ill="yes")[:100], TABLE.assign(ill="yes")[100:]])
+    with pytest.raises(WardnetError, match="ill has 1: name another column") as refusal:
+        getattr(alike.learn, kind)("ill ~ age", "data")
+    assert refusal.value.reason is Reason.PARAMETER_INVALID
+
+
+def test_an_outcome_with_more_levels_than_two_says_what_takes_them() -> None:
+    """A logistic model does not."""
+    with pytest.raises(WardnetError, match="weekday has 7: fit trees to it"):
+        simulate([TABLE.assign(weekday=np.arange(SIZE) % 7)] * 2).learn.logistic(
+            "weekday ~ age", "data"
+        )
+
+
+@pytest.mark.parametrize("rules", [True, False])
+@pytest.mark.parametrize("kind", TO_CLASSES)
+def test_a_cohort_with_one_outcome_has_a_named_outcome(kind: str, *, rules: bool) -> None:
+    """No model, and why: with the disclosure rules and without them."""
+    hospitals = simulate([TABLE[:100], TABLE[100:]], rules=rules)
+    answer = getattr(hospitals.learn, kind)("ill ~ age", "data", where="ill == 1")
+    (rule,) = {held.rule for held in answer.table.withheld}
+    assert ("fewer than 10" if rules else "outcome") in rule
+    with pytest.raises(WardnetError) as refusal:
+        _ = answer.model
+    assert refusal.value.reason is Reason.NO_MODEL
+
+
+@pytest.mark.parametrize("kind", FORMULAS)
+def test_a_constant_feature_changes_no_prediction(kind: str) -> None:
+    """It is named where it is estimated, and of no importance anywhere."""
+    table = TABLE.assign(five=5)
+    hospitals = simulate([table[:100], table[100:]])
+    fit = getattr(hospitals.learn, kind)
+    model = fit(f"{FORMULAS[kind]} + five", "data", **QUICK.get(kind, {})).model
+    without = fit(FORMULAS[kind], "data", **QUICK.get(kind, {})).model
+    assert model.feature_importances_["five"] == 0
+    if kind not in {"forest", "fedavg"}:  # they draw features, or rows by what these hold
+        assert (model.predict(table) == without.predict(table)).all()
+
+
+def test_a_parameter_that_a_method_does_not_have_is_refused_by_name() -> None:
+    """A slip of the pen in a search is no default."""
+    with pytest.raises(WardnetError, match="tres is none of its parameters"):
+        network().learn.search("forest", "ill ~ age", "data", {"tres": [1]}, folds=2)
+
+
 @pytest.mark.parametrize(
     ("kind", "formula", "reason"),
     [
@@ -149,6 +201,7 @@ def test_a_dataset_before_the_formula_is_told_apart() -> None:
     [
         (TABLE.drop(columns="age"), "the table has no column age"),
         (TABLE.assign(bmi=25), "has a column bmi that data does not have"),
+        (pd.concat([TABLE, TABLE[["age"]]], axis=1), "has two columns age; drop one"),
         (TABLE.assign(age=[*AGE[:-1], 500]), f"the value of age in row {SIZE} of the table is out"),
         (TABLE.assign(sex="other"), "the value of sex in row 1 of the table is not one of"),
         ([1, 2], "the table must be a pandas DataFrame"),

@@ -1,5 +1,6 @@
 """Learning by turns: the gradient, the algorithms, and what happens to odd tables."""
 
+import tracemalloc
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -96,6 +97,38 @@ def test_the_gradient_is_the_slope_of_the_loss(activation: str, loss: str, outpu
     steps = np.eye(network.weights) * 1e-6
     slopes = [(worth(at + step) - worth(at - step)) / 2e-6 for step in steps]
     assert network.gradient(at, x, targets.astype(np.float64)) == pytest.approx(slopes, abs=1e-7)
+
+
+def test_memory_does_not_grow_with_rows_times_the_width_of_a_layer() -> None:
+    """A question about a very wide layer costs time, and not the hospital's machine."""
+    wide = asked(
+        outcome="ill",
+        estimator="MLPClassifier",
+        hidden_layer_sizes=[50_000],
+        batch_size=1 << 20,
+        clip=1e4,
+    )
+    x = np.random.default_rng(1).normal(size=(2_000, 2))  # one layer's numbers would be 800 MB
+    trainee = Trainee(wide, x, (x[:, :1] > 0).astype(np.float64))
+    shared = first(wide)
+    tracemalloc.start()
+    trainee.update(shared.weights, shared, number=0)
+    slope = trainee.control(shared.weights)
+    trainee.measured(shared.weights)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 300 << 20
+    assert np.isfinite(slope).all()
+
+
+def test_a_gradient_is_the_same_whole_or_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each piece counts by its rows."""
+    learned = asked(outcome="y", estimator="SGDRegressor", alpha=0.3, clip=1e4)
+    x = np.random.default_rng(2).normal(size=(70, 2))
+    trainee, at = Trainee(learned, x, x @ [[2.0], [1.0]]), np.array([0.1, -0.4, 0.2])
+    whole = trainee.control(at)
+    monkeypatch.setattr(Network, "rows_at_once", 32)
+    assert trainee.control(at) == pytest.approx(whole, rel=1e-12)
 
 
 def test_predictions_do_not_depend_on_how_rows_are_cut() -> None:
@@ -446,3 +479,31 @@ def test_an_accuracy_with_few_misses_is_withheld() -> None:
     assert result.table.tensors
     exact = learn([rows], outcome="ill", rounds=30).table.rows[-1][3]
     assert float(str(exact)) > 390 / 400
+
+
+@pytest.mark.parametrize("forgetful", [{"steps": 1}, {"alpha": 1e6, "learning_rate": 1e-6}])
+def test_no_answer_is_the_gradient_of_a_single_patient(forgetful: Mapping[str, Any]) -> None:
+    """One step of one row, or weights that forget all rows but the last, would tell that row."""
+    common: dict[str, Any] = {"outcome": "ill", "rounds": 1, **forgetful}
+    assert why(learn([table(300)], rules=True, batch_size=1, **common)) == [
+        "batches of fewer than 10 rows"
+    ]
+    assert weights(learn([table(300)], rules=True, batch_size=10, **common)).size
+
+
+def test_no_batch_is_smaller_than_the_question_says() -> None:
+    """The last one takes the rest, unless a hospital has fewer rows in all."""
+    asked_for = asked(outcome="ill", batch_size=10)
+    for rows, sizes in {39: [10, 10, 19], 30: [10, 10, 10], 7: [7]}.items():
+        trainee = Trainee(asked_for, np.zeros((rows, 2)), np.zeros((rows, 1)))
+        assert [batch.size for batch in trainee._batches(0)] == sizes
+        assert sorted(np.concatenate(list(trainee._batches(3)))) == list(range(rows))
+
+
+def test_other_sizes_of_batches_have_other_orders() -> None:
+    """The first batches of two questions would else differ by one row."""
+    x, y = np.zeros((60, 2)), np.zeros((60, 1))
+    ten, eleven = (
+        next(Trainee(asked(outcome="ill", batch_size=size), x, y)._batches(0)) for size in (10, 11)
+    )
+    assert len(set(ten.tolist()) - set(eleven.tolist())) > 1

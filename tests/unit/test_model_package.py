@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from support.examples import Parameters
 from support.model_files import (
     LOGISTIC,
     SMALLER,
@@ -29,6 +30,7 @@ from wardnet.model import file as files
 from wardnet.model.card import card
 from wardnet.model.file import Parts
 from wardnet.question import dictionary as dictionaries
+from wardnet.question.answer import tensor
 from wardnet.statistics.methods import METHODS
 
 FLIPS = 200
@@ -154,6 +156,64 @@ def test_a_method_or_version_that_is_not_known_is_named(changes: dict[str, objec
     with pytest.raises(WardnetError) as error:
         package.model()
     assert error.value.reason is Reason.METHOD_UNKNOWN
+
+
+NETWORK: Parameters = {
+    "outcome": "smoker",
+    "features": ["age", "lab"],
+    "estimator": "MLPClassifier",
+    "hidden_layer_sizes": [3],
+    "rounds": 2,
+}
+
+
+@cache
+def trained() -> Made:
+    """Return a small network, to whose tensors and parameters anything may be done."""
+    return made(network(), "fedavg", NETWORK)
+
+
+def not_a_model(changed: Made) -> WardnetError:
+    """Return why a file whose signatures hold is no model."""
+    package = read(network(), files.write(parts(network(), rebound(changed))))
+    with pytest.raises(WardnetError) as error:
+        package.model()
+    return error.value
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"activation": "softplus"}, "activation is not accepted"),
+        ({"estimator": "TorchModule"}, "estimator is not accepted"),
+        ({"operator": "Loop"}, "operator is none of its parameters"),
+    ],
+)
+def test_an_operator_that_is_not_known_is_named(changes: Parameters, sentence: str) -> None:
+    """Even where hospitals have signed it: a model does what its method does, and nothing else."""
+    query = replace(trained().query, parameters={**NETWORK, **changes})
+    error = not_a_model(replace(trained(), query=query))
+    assert error.reason is Reason.PARAMETER_INVALID
+    assert sentence in str(error)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_a_weight_that_is_no_number_is_refused(number: float) -> None:
+    """Its predictions would look like those of rows with missing values."""
+    table = trained().answer.table
+    assert table is not None
+    weights, *others = table.tensors
+    entries = weights.array().astype(np.float64)
+    entries[0] = number
+    altered = replace(table, tensors=(tensor(weights.name, entries), *others))
+    error = not_a_model(replace(trained(), answer=replace(trained().answer, table=altered)))
+    assert (error.reason, error.details["rule"]) == (Reason.MALFORMED, "not finite")
+
+
+def test_weights_of_another_shape_are_refused() -> None:
+    """Thirteen weights are no network of four hidden units."""
+    query = replace(trained().query, parameters={**NETWORK, "hidden_layer_sizes": [4]})
+    assert not_a_model(replace(trained(), query=query)).reason is Reason.MALFORMED
 
 
 def test_every_hospital_that_took_part_must_have_signed() -> None:

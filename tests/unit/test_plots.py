@@ -1,5 +1,6 @@
 """Pictures of results: what they show, how it is called, and that no row is in them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -95,7 +96,7 @@ def test_importance_is_drawn_largest_first() -> None:
         assert widths == sorted(widths, reverse=True)
         assert sum(widths) == pytest.approx(100)
         assert panel.get_yticklabels()[0].get_text() == "age"
-        assert panel.get_xlabel() == "share in the predictions (%)"
+        assert panel.get_xlabel() == "importance (% of all)"
 
 
 def test_boosted_trees_show_the_loss_beside_what_matters() -> None:
@@ -188,7 +189,7 @@ FEW, SOME, MANY = Bin(40, 0.1, 0.1), Bin(20, 0.5, 0.5), Bin(40, 0.9, 0.75)
 
 def test_a_roc_curve_goes_through_the_edges_of_the_bins() -> None:
     """60 rows of the first class and 44 of the second, from the highest probability down."""
-    points = roc_points([FEW, SOME, MANY], None)
+    points = roc_points([FEW, SOME, MANY], None, 0.5)
     assert points == [
         (0.0, 0.0),
         (10 / 56, 30 / 44),
@@ -200,9 +201,21 @@ def test_a_roc_curve_goes_through_the_edges_of_the_bins() -> None:
 def test_a_withheld_bin_is_passed_over_from_both_ends() -> None:
     """With the confusion table the other edges are known, and its own; without it none is."""
     table = [[46.0, 10.0], [14.0, 30.0]]
-    assert roc_points([FEW, None, MANY], table) == roc_points([FEW, SOME, MANY], None)
-    assert roc_points([None, None, None], table) == [(0.0, 0.0), (10 / 56, 30 / 44), (1.0, 1.0)]
-    assert roc_points([FEW, None, MANY], None) == [(0.0, 0.0), (1.0, 1.0)]
+    whole = roc_points([FEW, SOME, MANY], None, 0.5)
+    assert roc_points([FEW, None, MANY], table, 0.5) == whole
+    assert roc_points([None, None, None], table, 0.5) == [whole[0], (10 / 56, 30 / 44), whole[-1]]
+    assert roc_points([FEW, None, MANY], None, 0.5) == [whole[0], whole[-1]]
+
+
+@pytest.mark.parametrize("withheld", [(0, 3), (0, 4), (3, 4), (0, 3, 4)])
+def test_bins_beside_the_threshold_are_reached_from_it(withheld: Sequence[int]) -> None:
+    """Where both ends are withheld, the curve still goes through the edges between them."""
+    bins = [FEW, SOME, MANY, MANY, Bin(10, 0.95, 1.0)]
+    table = [[46.0, 20.0], [14.0, 70.0]]
+    told = [None if place in withheld else each for place, each in enumerate(bins)]
+    points = roc_points(told, table, 0.4)
+    assert set(points) <= set(roc_points(bins, table, 0.4))
+    assert {(20 / 66, 70 / 84), (10 / 66, 40 / 84), (30 / 66, 80 / 84)} <= set(points)
 
 
 def test_what_is_calibrated_lies_on_the_diagonal() -> None:

@@ -114,9 +114,9 @@ def test_rules_ask_for_patients_in_every_cluster() -> None:
     )
     table.loc[:4, ["a", "b"]] = 9000
     hospitals = network(table, rules=True)
-    assert why(hospitals.kmeans("data", ["a", "b"], 5)) == (
-        "more clusters than the rule allows: fewer than 100 patients for each"
-    )
+    many = "more {} than the rule allows: fewer than 100 patients for each"
+    assert why(hospitals.kmeans("data", ["a", "b"], 5)) == many.format("clusters")
+    assert why(hospitals.mixture("data", ["a", "b"], 5)) == many.format("components")
     small = "more {} than the rule allows: one with fewer than 10 patients"
     assert why(hospitals.kmeans("data", ["a", "b"], 2)) == small.format("clusters")
     mixture = hospitals.mixture("data", ["a", "b"], 2, ridge=0.01)

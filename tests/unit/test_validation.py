@@ -116,7 +116,7 @@ def test_a_validation_prints_and_becomes_a_frame() -> None:
     assert frame.log_loss["mean"] == pytest.approx(np.mean(values))
     assert frame.log_loss["sd"] == pytest.approx(np.std(values, ddof=1))
     text = repr(found)
-    assert "glm of data, validated by fold" in text
+    assert "logistic of data, validated by fold" in text
     assert "log_loss" in text
 
 

@@ -8,15 +8,19 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import Self, TypeVar
+from threading import Event, Lock
+from typing import Final, Self, TypeVar
 
 from wardnet.statistics.session import Part, Tally
 from wardnet.sums.arrays import Sums
-from wardnet_node.compute.process import WorkerProcess
+from wardnet_node.compute.process import WorkerProcess, incident
 from wardnet_node.compute.worker import Task
 from wardnet_node.vault.snapshot import Snapshot
 
 T = TypeVar("T")
+
+_ENDED: Final = "QueryEnded"
+"""How the log names why nothing was computed."""
 
 
 class WorkerPool:
@@ -32,6 +36,7 @@ class WorkerPool:
 
     def __init__(self, *, workers: int, memory: int) -> None:
         self._workers = [_Worker(memory) for _ in range(workers)]
+        self._ended: dict[str, Event] = {}
 
     async def __aenter__(self) -> Self:
         """Start all workers and wait until they are warm."""
@@ -64,8 +69,10 @@ class WorkerPool:
         Raises
         ------
         WardnetError
-            `VAULT_DAMAGED`; `INTERNAL` when a worker failed, which is then replaced.
+            `VAULT_DAMAGED`; `INTERNAL` when a worker failed, which is then replaced, or when the
+            query was forgotten meanwhile.
         """
+        ended = self._ended.setdefault(query, Event())
         workers = self._workers[:1] if tally.whole else self._workers
         tasks = {
             worker: Task(query, replace(snapshot, segments=dealt), tally)
@@ -73,13 +80,17 @@ class WorkerPool:
             if (dealt := snapshot.segments[first :: len(workers)])
         }
         parts = await asyncio.gather(
-            *(worker.run(partial(worker.part, task)) for worker, task in tasks.items())
+            *(worker.run(partial(worker.part, task, ended)) for worker, task in tasks.items())
         )
         return await asyncio.to_thread(lambda: tally.sums(tally.merge(parts or [tally.part(())])))
 
     def forget(self, query: str) -> None:
-        """Drop the decoded rows of a query, as soon as the workers are free."""
+        """Drop the decoded rows of a query, and what is still computed for it."""
+        ended = self._ended.pop(query, None)
+        if ended is not None:
+            ended.set()
         for worker in self._workers:
+            worker.stop(ended)
             worker.run(partial(worker.forget, query)).add_done_callback(_ignore)
 
 
@@ -90,6 +101,8 @@ class _Worker:
         self._memory = memory
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
         self._process: WorkerProcess | None = None
+        self._stopping = Lock()
+        self._until: Event | None = None
 
     def run(self, function: Callable[[], T]) -> asyncio.Future[T]:
         """Run one of the next three methods in this worker's thread."""
@@ -105,9 +118,24 @@ class _Worker:
             self._process.wait_until_warm()
         return self._process
 
-    def part(self, task: Task) -> Part:
-        """Compute a part in the process."""
-        return self.warm().part(task)
+    def part(self, task: Task, ended: Event) -> Part:
+        """Compute a part in the process, unless its query has ended."""
+        process = self.warm()
+        with self._stopping:
+            if ended.is_set():
+                raise incident(error=_ENDED)
+            self._until = ended
+        try:
+            return process.part(task)
+        finally:
+            with self._stopping:
+                self._until = None
+
+    def stop(self, ended: Event | None) -> None:
+        """End the process if it computes for a query that has ended: other queries wait."""
+        with self._stopping:
+            if self._until is not None and self._until is ended and self._process is not None:
+                self._process.kill()
 
     def forget(self, query: str) -> None:
         """Drop a query's rows in the process, if there is one."""

@@ -63,13 +63,18 @@ class WorkerProcess:
             case WardnetError() as error:
                 raise error
             case Bug(error=error, place=place):
-                raise _incident(error, place)
+                raise incident(error, place)
             case part:
                 return part
 
     def forget(self, query: str) -> None:
         """Drop the rows of a query."""
         self._ask(Forget(query))
+
+    def kill(self) -> None:
+        """End the process whatever it is doing; a request under way fails."""
+        self._process.kill()
+        self._process.wait()
 
     def close(self) -> None:
         """End the process: it leaves when its standard input closes."""
@@ -85,7 +90,7 @@ class WorkerProcess:
         try:
             self._connection.send(request)
         except OSError as error:
-            raise _incident(type(error).__name__) from error
+            raise incident(type(error).__name__) from error
         return self._receive()
 
     def _receive(self) -> Reply:
@@ -93,11 +98,12 @@ class WorkerProcess:
             reply: Reply = self._connection.recv()
         except (EOFError, OSError) as error:
             self.close()
-            raise _incident(type(error).__name__) from error
+            raise incident(type(error).__name__) from error
         return reply
 
 
-def _incident(error: str, place: str = "") -> WardnetError:
-    incident = secrets.token_hex(4)
-    logs.logger().error("worker_failed", incident=incident, error=error, place=place)
-    return WardnetError(Reason.INTERNAL, incident=incident)
+def incident(error: str, place: str = "") -> WardnetError:
+    """Log why a worker failed; return what is said about it."""
+    number = secrets.token_hex(4)
+    logs.logger().error("worker_failed", incident=number, error=error, place=place)
+    return WardnetError(Reason.INTERNAL, incident=number)

@@ -203,6 +203,11 @@ def _nesting(cohort: Cohort) -> int:
             return 2
 
 
+def kind_of(method: str, parameters: Mapping[str, JsonValue]) -> str:
+    """Return what people call a question: the family or the algorithm of a model, or its method."""
+    return str(parameters.get("family") or parameters.get("algorithm") or method)
+
+
 def describe(query: Query) -> str:
     """Return a query in one line, e.g. `summary of heart: age by sex, where age >= 40`."""
     given = query.parameters
@@ -210,11 +215,12 @@ def describe(query: Query) -> str:
     about = _listed(given, "rows") if crossed else _listed(given, "column", "columns", "outcome")
     by = _listed(given, "columns") if crossed else _listed(given, "by", "terms", "features")
     match given:
-        case {"model": {"method": str(by), "parameters": {"outcome": str(about)}}}:
-            pass  # an evaluation: what the model predicts, and what fitted it
+        case {"model": {"method": str(fit), "parameters": dict() as said}}:
+            # an evaluation: what the model predicts, and what kind of model it is
+            about, by = _listed(said, "outcome"), kind_of(fit, said)
     where = where_of(query)
     return (
-        f"{given.get('family') or given.get('algorithm') or query.method} of {query.dataset}"
+        f"{kind_of(query.method, given)} of {query.dataset}"
         + (f": {about}" if about else "")
         + (f" by {by}" if by else "")
         + (f", where {where}" if where else "")

@@ -209,6 +209,8 @@ def rows_of(frame: "pd.DataFrame", dictionary: Dictionary, columns: Sequence[str
     if not isinstance(frame, pd.DataFrame):
         _refuse("the table", "must be a pandas DataFrame; one row of it is table.iloc[[0]]")
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
+    if (twice := frame.columns[frame.columns.duplicated()]).size:
+        _refuse("the table", f"has two columns {twice[0]}; drop one")
     sources = {name: source for source, name in clean_names(frame.columns).items()}
     known = {column.name for column in dictionary.columns}
     for name in sorted(sources.keys() - known):

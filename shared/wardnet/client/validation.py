@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal, NoReturn
 
 from pydantic import JsonValue
 
-from wardnet.client.ask import Ask, Names, Where, Whose, names, to_cohort
+from wardnet.client.ask import Ask, Names, Where, Whose, kind_of, names, to_cohort
 from wardnet.client.evaluation import Trial, Validation, model_of
 from wardnet.client.formulas import FORMULA, spelled_out
 from wardnet.errors import Reason, WardnetError
@@ -90,7 +90,8 @@ def cross_validate(
         parts = _folds(network, ask, by)
         questions, part = list(_fold_by_fold(ask, folds=folds, seed=seed, by=parts)), "fold"
     trials = tuple(_tried(network, *question, threshold=threshold) for question in questions)
-    return Validation(f"{ask.method} of {ask.dataset}, validated by {part}", part, trials)
+    kind = kind_of(ask.method, ask.parameters)
+    return Validation(f"{kind} of {ask.dataset}, validated by {part}", part, trials)
 
 
 def question(

@@ -58,6 +58,8 @@ def refusal(plan: Plan, totals: GuardTotals, rules: DisclosureRules) -> str:
     """Return the rule that withholds the whole model, in words; empty for none."""
     if plan.given.start and rules.chosen_weights:
         return rules.chosen_weights
+    if too_few := rules.too_few_in_a_batch(plan.given.batch_size):
+        return too_few
     if totals.withheld[SPLIT].any():
         return f"rows to train or to validate on of {rules.cell_rule}"
     if totals.withheld[CLASSES].any():

@@ -115,7 +115,8 @@ class Learned(Model):
         x = self.scaling.apply(self.plan.inputs, rows)
         missing = np.isnan(x).any(axis=1)
         x[missing] = 0.0
-        pieces = (x[first : first + _BLOCK] for first in range(0, max(1, len(x)), _BLOCK))
+        size = min(_BLOCK, self.plan.network.rows_at_once)
+        pieces = (x[first : first + size] for first in range(0, max(1, len(x)), size))
         found = np.concatenate([self._outputs(piece) for piece in pieces])
         found[missing] = np.nan
         return found

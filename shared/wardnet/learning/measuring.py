@@ -87,6 +87,11 @@ class Measuring:
             raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="classes and rows do not agree")
         self.guards.check_rows(SPLIT, rows)
         self.guards.check_rows(CLASSES, classes)
+        hospitals = int(total[HOSPITALS][0])
+        if not int(rows[0] > 0) <= hospitals <= rows[0] or not all(
+            _possible(each, rows[0]) for each in measured
+        ):
+            raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="no rows give such sums and squares")
         if not rows.all():
             return without_model(plan, NO_ROWS)
         if not classes.all():
@@ -102,7 +107,7 @@ class Measuring:
             standardise=plan.given.standardise,
             impute=plan.given.missing == "mean",
         )
-        size = Size(int(rows[0]), int(rows[1:].sum()), int(total[HOSPITALS][0]))
+        size = Size(int(rows[0]), int(rows[1:].sum()), hospitals)
         basis = arrays.digest(total)
         return Learning(plan, self.rules, size, found, target, basis, first(plan))
 
@@ -112,3 +117,9 @@ class Measuring:
             return 0.0, 1.0
         origin, unit = mean_and_sd(self._measured[-1], measured)
         return (origin, unit) if self.plan.given.standardise or not unit else (0.0, 1.0)
+
+
+def _possible(measured: Sequence[int], rows: int) -> bool:
+    """Say whether some of the rows can have such a number of values, sum and sum of squares."""
+    values, codes, squares = measured
+    return bool(0 <= values <= rows and squares >= 0 and values * squares >= codes * codes)

@@ -21,6 +21,10 @@ Product: TypeAlias = Callable[[Matrix, Matrix], Matrix]
 Loss: TypeAlias = Literal["squared_error", "log_loss"]
 Activation: TypeAlias = Literal["relu", "tanh", "logistic", "identity"]
 
+_MOST_ROWS: Final = 1 << 14
+_MOST_NUMBERS: Final = 1 << 22
+"""Most rows, and most numbers of all their layers, that are computed at once."""
+
 _SMALLEST: Final = 1e-300
 """A chance below this counts as this, so that its logarithm is a number."""
 
@@ -58,6 +62,11 @@ class Network:
     def weights(self) -> int:
         """Return how many weights there are, intercepts included."""
         return sum((inside + 1) * out for inside, out in self._shapes)
+
+    @property
+    def rows_at_once(self) -> int:
+        """Return of how many rows all layers fit in memory, however wide they are."""
+        return max(1, min(_MOST_ROWS, _MOST_NUMBERS // sum(self.sizes)))
 
     @property
     def _shapes(self) -> tuple[tuple[int, int], ...]:

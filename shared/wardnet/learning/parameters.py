@@ -47,7 +47,7 @@ class Parameters:
     steps : int or None
         How many batches it takes in a round instead.
     batch_size : int
-        Rows of a batch.
+        Rows of a batch; the last one has the rest, too.
     learning_rate, server_learning_rate : float
         Of a hospital's step; of the step that the mean update makes: None for 1 where it is added,
         0.01 where it is scaled.

@@ -18,9 +18,6 @@ LOSS_UNIT: Final = 30
 LARGEST_LOSS: Final = 1 << 20
 """A row's loss counts as no more, so that those of a block fit a word."""
 
-_GRADIENT_ROWS: Final = 1 << 14
-"""Rows whose gradient is computed at once, so that a whole table's fits in memory."""
-
 
 @dataclass(frozen=True)
 class Trainee:
@@ -66,17 +63,13 @@ class Trainee:
 
     def control(self, weights: Vector) -> Vector:
         """Return the clipped gradient of all rows' mean loss plus the ridge, shape (weights,)."""
-        network, total = self.plan.network, np.zeros(weights.size)
-        for first in range(0, len(self.x), _GRADIENT_ROWS):
-            piece = slice(first, first + _GRADIENT_ROWS)
-            share = len(self.x[piece]) / len(self.x)
-            total += share * network.gradient(weights, self.x[piece], self.targets[piece])
-        return clipped(total, self.plan.given.clip)
+        return clipped(self._gradient(weights, self.x, self.targets), self.plan.given.clip)
 
     def measured(self, weights: Vector) -> list[int]:
         """Return the sum of the losses in units of `2**-LOSS_UNIT`, and how many rows are hit."""
         network = self.plan.network
-        outputs = network.outputs(weights, self.x)
+        pieces = [network.outputs(weights, self.x[piece]) for piece in self._pieces(len(self.x))]
+        outputs = np.concatenate(pieces or [np.zeros((0, network.sizes[-1]))])
         losses = np.nan_to_num(network.losses(outputs, self.targets), nan=np.inf)
         whole = np.rint(np.minimum(losses, LARGEST_LOSS) * 2.0**LOSS_UNIT).astype(np.int64)
         sums = (whole[at : at + BLOCK].sum() for at in range(0, whole.size, BLOCK))
@@ -86,12 +79,12 @@ class Trainee:
         self, start: Vector, moving: NDArray[np.bool_], number: int, *, pull: Vector | None
     ) -> Vector:
         """Take the round's steps; only some weights move, and none without rows."""
-        given, network = self.plan.given, self.plan.network
+        given = self.plan.given
         weights, every = start.copy(), bool(moving.all())
         if not len(self.x):
             return weights
         for rows in self._batches(number):
-            gradient = network.gradient(weights, self.x[rows], self.targets[rows])
+            gradient = self._gradient(weights, self.x[rows], self.targets[rows])
             if given.algorithm == "fedprox":
                 gradient += given.mu * (weights - start)
             if pull is not None:
@@ -102,19 +95,37 @@ class Trainee:
             weights -= gradient
         return weights
 
+    def _gradient(self, weights: Vector, x: Matrix, targets: Matrix) -> Vector:
+        """Return the gradient of the rows' mean loss, added up so that it fits in memory."""
+        network, total = self.plan.network, np.zeros(weights.size)
+        for piece in self._pieces(len(x)):
+            found = network.gradient(weights, x[piece], targets[piece])
+            total += len(x[piece]) / len(x) * found
+        return total
+
+    def _pieces(self, rows: int) -> list[slice]:
+        size = self.plan.network.rows_at_once
+        return [slice(first, first + size) for first in range(0, rows, size)]
+
     def _batches(self, number: int) -> Iterator[NDArray[np.intp]]:
-        """Yield the places of a round's batches; every way through the rows has its own order."""
+        """Yield the places of a round's batches; every way through the rows has its own order.
+
+        The last batch takes the rest, too: no batch is smaller than it may be.
+        """
         given = self.plan.given
-        every = max(1, -(-len(self.x) // given.batch_size))
+        every = max(1, len(self.x) // given.batch_size)
         steps = given.steps or given.epochs * every
         order = self._order(number * steps // every)
         for step in range(number * steps, (number + 1) * steps):
             way, place = divmod(step, every)
             order = order if place else self._order(way)
-            yield order[place * given.batch_size : (place + 1) * given.batch_size]
+            end = None if place == every - 1 else (place + 1) * given.batch_size
+            yield order[place * given.batch_size : end]
 
     def _order(self, way: int) -> NDArray[np.intp]:
-        drawn = np.random.PCG64([self.plan.given.seed, way]).random_raw(len(self.x))
+        """Return an order that another size of batches does not share: none differ by one row."""
+        given = self.plan.given
+        drawn = np.random.PCG64([given.seed, way, given.batch_size]).random_raw(len(self.x))
         return np.argsort(drawn, kind="stable")
 
 

@@ -28,6 +28,7 @@ from wardnet.question import query as queries
 from wardnet.question.answer import Answer, Table
 from wardnet.question.dictionary import Dictionary
 from wardnet.question.query import Query
+from wardnet.question.rows import no_rows
 from wardnet.statistics.methods import METHODS
 from wardnet.statistics.model import Model
 
@@ -102,7 +103,13 @@ class Package:
                 Reason.METHOD_UNKNOWN, method=answer.method, version=answer.method_version
             )
         parameters = method.bind(self.asked.query.parameters, self.dictionary)
-        return method.model(parameters, self.asked.table)
+        model = method.model(parameters, self.asked.table)
+        try:
+            model.predict(no_rows(self.dictionary, model.columns))
+        except OverflowError as error:
+            rule = "it holds numbers that are too large to compute with"
+            raise WardnetError(Reason.MALFORMED, field="table", rule=rule) from error
+        return model
 
 
 def read(data: bytes, *, trust: Trust, at: datetime, pins: Mapping[str, str] = NO_PINS) -> Package:

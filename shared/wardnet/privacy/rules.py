@@ -162,6 +162,14 @@ class DisclosureRules:
         least = LEARNING_FACTOR * self.minimum_patients
         return f"fewer than {least} patients to learn from" if patients < least else ""
 
+    def too_few_in_a_batch(self, rows: int) -> str:
+        """Return why nobody trains by batches of so many rows, in words; empty if it is allowed.
+
+        Weights can be made to forget all but the last batch: an answer then tells its sums.
+        """
+        least = self.minimum_patients
+        return f"batches of fewer than {least} rows" if rows < least else ""
+
     @property
     def chosen_weights(self) -> str:
         """Return why nobody trains from weights that a question gives; empty in simulations.
@@ -170,11 +178,11 @@ class DisclosureRules:
         """
         return "first weights that the question gives" if self.minimum_patients else ""
 
-    def too_many_clusters(self, clusters: int, *, patients: int) -> str:
-        """Return why so many clusters are withheld, in words; empty if they are not."""
+    def too_many_clusters(self, clusters: int, *, patients: int, word: str) -> str:
+        """Return why so many clusters, called by a word, are withheld; empty if they are not."""
         if patients < clusters * self._patients_per_cluster:
             return (
-                "more clusters than the rule allows: "
+                f"more {word} than the rule allows: "
                 f"fewer than {self._patients_per_cluster} patients for each"
             )
         return ""
@@ -255,6 +263,7 @@ class DisclosureRules:
                     f"updates are added up over at least {patients} patients, each one clipped",
                     f"a class, and a level that is learned from, has {least} patients",
                     "training does not begin with weights that a question gives",
+                    f"a batch has {least} rows, or all of a hospital",
                     f"an accuracy has {least} rows that are hit, and as many that are not",
                     f"a linear model has {least} patients for each parameter, more than parameters",
                 )

@@ -4,11 +4,11 @@ from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from math import prod
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
 from wardnet import canonical
@@ -118,6 +118,13 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     withheld: tuple[Withheld, ...] = ()
     tensors: tuple[Tensor, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_rows(self) -> Self:
+        if {len(row) for row in self.rows} - {len(self.keys) + len(self.values)}:
+            message = "rows need as many entries as there are columns"
+            raise ValueError(message)
+        return self
 
 
 @dataclass(frozen=True, config=STRICT)

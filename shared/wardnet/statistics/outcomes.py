@@ -104,8 +104,9 @@ def outcome(method: str, name: str, dictionary: Dictionary) -> Outcome:
         read.numbers(method, "outcome", (name,), dictionary)
     elif column.type not in {ColumnType.BOOLEAN, ColumnType.CATEGORY, *NUMBERS}:
         read.refuse(method, "outcome", f"takes a number, boolean or category; {name} is none")
-    elif not 2 <= len(column.labels) <= MAXIMUM_CLASSES:
-        read.refuse(method, "outcome", f"takes 2 to {MAXIMUM_CLASSES} levels")
+    elif not 2 <= (levels := len(column.labels)) <= MAXIMUM_CLASSES:
+        rule = f"needs 2 to {MAXIMUM_CLASSES} levels; {name} has {levels}: name another column"
+        read.refuse(method, "outcome", rule)
     return Outcome(column)
 
 

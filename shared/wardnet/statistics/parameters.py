@@ -47,7 +47,10 @@ def read(method: str, adapter: TypeAdapter[T], parameters: Mapping[str, JsonValu
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         parameter = str(first["loc"][0]) if first["loc"] else "parameters"
-        refuse(method, parameter, f"is not accepted ({first['msg'].lower()})")
+        if first["type"] == "unexpected_keyword_argument":
+            refuse(method, parameter, "is none of its parameters")
+        rule = first["msg"][0].lower() + first["msg"][1:]  # names keep their capitals
+        refuse(method, parameter, f"is not accepted ({rule})")
 
 
 def refuse(method: str, parameter: str, rule: str) -> NoReturn:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import exp, log
+from math import exp, isclose, log
 from typing import TYPE_CHECKING, Final
 
 from wardnet.client.plots.paper import INK, SECOND, SHADE, Caption, draw
@@ -33,7 +33,9 @@ class Bin:
     observed: float
 
 
-def evaluation(table: Table, *, outcome: str, classes: Sequence[str], caption: Caption) -> "Figure":
+def evaluation(
+    table: Table, *, outcome: str, classes: Sequence[str], threshold: float, caption: Caption
+) -> "Figure":
     """Draw the ROC curve and the calibration of predictions of two classes."""
     second = f"{outcome} = {classes[1]}"
     told = {(str(row[0]), str(row[1])): row for row in table.rows}
@@ -42,7 +44,7 @@ def evaluation(table: Table, *, outcome: str, classes: Sequence[str], caption: C
 
     def roc(panel: "Axes") -> None:
         panel.plot([0, 1], [0, 1], color=SHADE, linewidth=1, linestyle="--")
-        points = roc_points(bins, cells)
+        points = roc_points(bins, cells, threshold)
         panel.plot(*zip(*points, strict=True), color=INK, linewidth=2, marker="o", markersize=4)
         panel.set_xlabel("1 - specificity")
         panel.set_ylabel("sensitivity")
@@ -84,7 +86,7 @@ def calibration_line(intercept: object, slope: object) -> list[tuple[float, floa
 
 
 def roc_points(
-    bins: Sequence[Bin | None], cells: Sequence[Sequence[float]] | None
+    bins: Sequence[Bin | None], cells: Sequence[Sequence[float]] | None, threshold: float
 ) -> list[tuple[float, float]]:
     """Return points of the ROC curve at the bins' edges, from (0, 0) to (1, 1).
 
@@ -95,21 +97,28 @@ def roc_points(
     cells : sequence of sequences of float, or None
         The confusion table, by true and predicted class, whose threshold gives one more point; None
         where withheld.
+    threshold : float
+        From which probability on the second class is predicted.
 
     Notes
     -----
-    Edges next to a withheld bin are reached from both ends; the curve is straight between points.
+    Edges next to a withheld bin are reached from both ends, and from the threshold where it is an
+    edge; the curve is straight between points.
     """
     found: set[tuple[float, float]] = set()
     if cells is not None:
         (tn, fp), (fn, tp) = cells
         others, own = tn + fp, fn + tp
         found.add((fp, tp))
+        edge = round(threshold * len(bins))
+        if isclose(edge, threshold * len(bins)):
+            found.update((fp - x, tp - y) for x, y in _reached(bins[edge:]))
+            found.update((fp + x, tp + y) for x, y in _reached(bins[:edge][::-1]))
     elif None in bins:
         return [(0.0, 0.0), (1.0, 1.0)]
     else:
         others, own = _reached(bins)[-1]
-    found.update(_reached(list(reversed(bins))))
+    found.update(_reached(bins[::-1]))
     found.update((others - x, own - y) for x, y in _reached(bins))
     points = sorted({(0.0, 0.0), *found, (others, own)})
     return [(x / (others or 1), y / (own or 1)) for x, y in points]

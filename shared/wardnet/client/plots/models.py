@@ -113,7 +113,7 @@ def importance(
         panel.set_yticks(places, [named(dictionary, name, unit=False) for name in order])
         panel.invert_yaxis()
         panel.grid(visible=False, axis="y")
-        panel.set_xlabel("share in the predictions (%)")
+        panel.set_xlabel("importance (% of all)")
 
     def curve(panel: "Axes") -> None:
         panel.plot([n for n, _ in after], [_number(loss) for _, loss in after], color=INK)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from wardnet.client.ask import where_of
+from wardnet.client.ask import kind_of, where_of
 from wardnet.client.plots.evaluation import AREA, evaluation
 from wardnet.client.plots.models import coefficients, importance, learning_curve
 from wardnet.client.plots.paper import Caption
@@ -56,7 +56,13 @@ def picture(result: "Result", *, importances: bool, space: "Result | None") -> "
         case "evaluate" if any(row[:2] == (AREA, "") and row[2] for row in table.rows):
             outcome = _outcome(result)
             classes = result.dictionary().column(outcome).labels
-            return evaluation(table, outcome=outcome, classes=classes, caption=caption)
+            return evaluation(
+                table,
+                outcome=outcome,
+                classes=classes,
+                threshold=float(_text(result, "threshold") or 0.5),
+                caption=caption,
+            )
         case _:
             raise _without_picture(method)
 
@@ -98,7 +104,7 @@ _KINDS: Final = {
 
 
 def _caption(result: "Result") -> Caption:
-    kind = _text(result, "family") or _text(result, "algorithm") or result.answer.method
+    kind = kind_of(result.answer.method, result.question.parameters)
     outcome = _outcome(result)
     where = where_of(result.question)
     return Caption(

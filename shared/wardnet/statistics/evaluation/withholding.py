@@ -1,9 +1,11 @@
 """What of an evaluation the guard totals let through."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from math import ceil, floor
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals
 from wardnet.statistics.evaluation import hits, losses
@@ -73,18 +75,42 @@ def hidden_hits(asked: Asked, guards: GuardTotals, rules: DisclosureRules) -> Ma
 
 
 def shown_bins(asked: Asked, guards: GuardTotals, rules: DisclosureRules) -> tuple[int, ...]:
-    """Return the bins that may be told: what the others hold together is no small cell either."""
+    """Return the bins that may be told: nothing that follows of the others is a small cell either.
+
+    All rows of a class are told; where the confusion table is told, those on either side of the
+    threshold are, too.
+    """
     if not asked.two:
         return ()
     withheld = guards.withheld[IN_BINS].reshape(TWO, BINS).any(axis=0)
     patients = guards.patients[IN_BINS].reshape(TWO, BINS)
     shown = sorted(np.flatnonzero(~withheld).tolist(), key=lambda at: -int(patients[:, at].sum()))
-    while 0 < len(shown) < BINS:
-        rest = guards.patients[CLASSES] - patients[:, shown].sum(axis=1)
-        if not rules.too_small(rest).any():
-            break
-        shown.pop()
+
+    def smallest(inside: Sequence[int], whole: NDArray[np.int64], size: float) -> int | None:
+        """Return the bin to withhold so that the rest of those inside is no small cell."""
+        told = [at for at in shown if at in inside]
+        rest = whole - patients[:, told].sum(axis=1)
+        return told[-1] if 0 < len(told) < size and rules.too_small(rest).any() else None
+
+    parts = _told_of_bins(asked, guards)
+    while found := [at for part in parts if (at := smallest(*part)) is not None]:
+        shown.remove(found[0])
     return tuple(shown)
+
+
+def _told_of_bins(
+    asked: Asked, guards: GuardTotals
+) -> list[tuple[Sequence[int], NDArray[np.int64], float]]:
+    """Return bins of which a total is told, its patients by class, and its width in bins."""
+    parts: list[tuple[Sequence[int], NDArray[np.int64], float]] = [
+        (range(BINS), guards.patients[CLASSES], BINS)
+    ]
+    if not guards.withheld[CONFUSION].any():
+        edge = asked.threshold * BINS
+        below, above = guards.patients[CONFUSION].reshape(TWO, TWO).T
+        parts.append((range(floor(edge)), below, edge))
+        parts.append((range(ceil(edge), BINS), above, BINS - edge))
+    return parts
 
 
 def measures_of(asked: Asked) -> list[tuple[str, str]]:

@@ -227,8 +227,9 @@ def logistic(method: str, name: str, dictionary: Dictionary) -> Logistic:
         `COLUMN_UNAVAILABLE`, or `PARAMETER_INVALID` for another column.
     """
     (column,) = read.grouping(method, "outcome", (name,), dictionary)
-    if len(column.labels) != 2:
-        read.refuse(method, "outcome", f"needs a column with two levels; {name} has another number")
+    if (levels := len(column.labels)) != 2:
+        advice = "fit trees to it, or name another column" if levels > 2 else "name another column"
+        read.refuse(method, "outcome", f"needs two levels; {name} has {levels}: {advice}")
     return Logistic(column)
 
 

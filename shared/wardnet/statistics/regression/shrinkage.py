@@ -100,6 +100,8 @@ def minimise(
         ridged = squares + np.diag(np.array(added.ridge, np.object_))
         if not any(added.lasso):
             return _solved(ridged, right, skip, tolerance)
+        if not ridged[0, 0]:
+            return None  # no row weighs anything
         start = np.zeros(len(right))
         for attempt in range(_MOST_ATTEMPTS):
             start = _descend(ridged, right, added, start, rounds=50 << attempt // 2, skip=skip)

@@ -93,7 +93,11 @@ class Binning:
             self.guards.check_rows(GUARD, rows)
             if rows.min() <= 0:
                 return _withheld("an outcome, or a class of it, that no row has")
-            state = replace(self, rows=tuple(rows.tolist()), total=int(total.get(SUM, [0])[0]))
+            whole = int(total.get(SUM, [0])[0])
+            if not 0 <= whole <= int(rows.sum()) << GRID:
+                rule = "a mean is outside the bounds of its column"
+                raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule=rule)
+            state = replace(self, rows=tuple(rows.tolist()), total=whole)
         refined = {
             each.feature.name: each.refined(total[name].astype(np.int64), bins=self.plan.bins)
             for name, each in self._open.items()

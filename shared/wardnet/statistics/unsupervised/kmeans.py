@@ -128,7 +128,7 @@ class Asked(Division):
 
     def refusal(self, patients: int, rules: DisclosureRules) -> str:
         """Ask for patients for each cluster."""
-        return rules.too_many_clusters(self.clusters, patients=patients)
+        return rules.too_many_clusters(self.clusters, patients=patients, word=self.word)
 
     def go_on(self, known: Overall, conditions: Conditions) -> Stage | Table:
         """Divide the rows."""

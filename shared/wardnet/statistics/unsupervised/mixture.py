@@ -117,7 +117,7 @@ class Asked(Blend):
         """Ask for patients for each component, and for each number that is told of a column."""
         told = 2 if not self.full else 1 + len(self.features.factors)
         return rules.too_many_clusters(
-            self.clusters, patients=patients
+            self.clusters, patients=patients, word=self.word
         ) or rules.too_many_parameters(self.clusters * told, patients=patients)
 
     def go_on(self, known: Overall, conditions: Conditions) -> Stage | Table:
@@ -231,11 +231,16 @@ class Mixture(Structure[Asked]):
         weights = held.of(SIZE, (WEIGHT,))[:, 0]
         if min(*scales, *weights) <= 0:
             raise WardnetError(Reason.MALFORMED, field="table", rule="a spread or a weight of 0")
-        means = (held.of(MEAN, names) - middle) / scales
+        with np.errstate(all="ignore"):  # what overflows is refused by name
+            means = (held.of(MEAN, names) - middle) / scales
+            covariances /= np.outer(scales, scales)
+        if not (np.isfinite(means).all() and np.isfinite(covariances).all()):
+            rule = "numbers that are too far apart"
+            raise WardnetError(Reason.MALFORMED, field="table", rule=rule)
         mixed = gaussians(
             list(map(Decimal, weights.tolist())),
             decimals_of(means),
-            decimals_of(covariances / np.outer(scales, scales)),
+            decimals_of(covariances),
         )
         if mixed is None:
             raise WardnetError(Reason.MALFORMED, field="table", rule="a singular covariance")
