@@ -56,3 +56,11 @@ def test_a_negative_square_is_nobodys_total() -> None:
     with pytest.raises(WardnetError) as refusal:
         solve(decimals(np.array([[4, 6, 0], [6, 1, 0], [0, 0, 1]], object)), columns=2)
     assert refusal.value.reason is Reason.IMPLAUSIBLE_TOTAL
+
+
+def test_a_weighted_square_that_rounding_made_negative_tells_nothing() -> None:
+    """Rows whose weights have vanished leave nothing but rounding, which may have either sign."""
+    found = solve(
+        decimals(np.array([[4, 6, 0], [6, 1, 0], [0, 0, 1]], object)), columns=2, weighted=True
+    )
+    assert found.aliased == (1,)

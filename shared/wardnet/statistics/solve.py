@@ -23,6 +23,9 @@ TOLERANCE: Final = Decimal(2) ** -80
 is made up of them: they differ by less than a trillionth.
 """
 
+_WEIGHTED: Final = Decimal(2) ** -40
+"""The same share of a weighted square, of which each row's term was rounded."""
+
 Matrix = NDArray[np.object_]
 """Of Decimal."""
 
@@ -73,7 +76,7 @@ def quotients(above: NDArray[Any], below: NDArray[Any]) -> Matrix:
 
 
 def solve(
-    joined: Matrix, *, columns: int, skip: Sequence[int] = (), tolerance: Decimal = TOLERANCE
+    joined: Matrix, *, columns: int, skip: Sequence[int] = (), weighted: bool = False
 ) -> Solved:
     """Solve `A z = B` for symmetric positive semidefinite A.
 
@@ -85,13 +88,14 @@ def solve(
         How many are of X.
     skip : sequence of int
         Columns of X that are known to be aliased, or are left out.
-    tolerance : Decimal
-        Up to which share of itself a column's square is taken for 0.
+    weighted : bool
+        Whether rows have weights: where these vanish, rounding is all that is left of a square, and
+        one below 0 is taken for 0.
 
     Raises
     ------
     WardnetError
-        `IMPLAUSIBLE_TOTAL` if A has a negative square: it is nobody's cross products.
+        `IMPLAUSIBLE_TOTAL` if exact squares hold a negative one: it is nobody's cross products.
 
     Notes
     -----
@@ -103,11 +107,13 @@ def solve(
     """
     with localcontext(PRECISE):
         work = joined.copy()
+        tolerance = _WEIGHTED if weighted else TOLERANCE
         least = [tolerance * work[place, place] for place in range(columns)]
         aliased: list[int] = []
         for place in range(columns):
             pivot = work[place, place]
-            if place in skip or abs(pivot) <= abs(least[place]):
+            lost = abs(pivot) <= abs(least[place]) or (weighted and pivot < 0)
+            if place in skip or lost:
                 aliased.append(place)
             elif pivot < 0:
                 raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a square is below 0")

@@ -57,9 +57,6 @@ NOT_CONVERGED: Final = "not converged: take fewer columns or a penalty"
 CLOSE: Final = Decimal(10) ** -20
 """Squared length of a step, in standard errors, after which nothing changes any more."""
 
-_WEIGHTED: Final = Decimal(2) ** -40
-"""Share of itself below which a weighted square says nothing: its rows' weights have vanished."""
-
 _LARGEST: Final = 1 << 512
 """More than a coefficient that data gives, and no sum of such terms overflows."""
 
@@ -272,9 +269,7 @@ def _go_on(state: State, known: Known, found: Total) -> State | Table:
             return state.asked.nothing(NOT_CONVERGED)
         return state.at((state.estimates + state.best.estimates) / 2)
     right = found.information.dot(state.estimates) + found.score
-    target = minimise(
-        found.information, right, known.penalty, skip=known.aliased, tolerance=_WEIGHTED
-    )
+    target = minimise(found.information, right, known.penalty, skip=known.aliased, weighted=True)
     if target is None:
         return state.asked.nothing(NOT_CONVERGED if state.asked.penalty else SEPARATED)
     way = target - state.estimates
@@ -307,7 +302,7 @@ def _answer(state: State, known: Known, found: Total, target: Matrix) -> Table:
     size = len(target)
     joined = np.full((size + 1, size + 1), Decimal(0), np.object_)
     joined[:size, :size] = found.information
-    inverse = solve(joined, columns=size, skip=known.aliased, tolerance=_WEIGHTED).inverse
+    inverse = solve(joined, columns=size, skip=known.aliased, weighted=True).inverse
     estimates = Estimates(asked.design.names, target, np.diagonal(inverse), aliased=known.aliased)
     rank = size - len(known.aliased)
     ratio = None if null is None else max(2 * (likelihood - null), Decimal(0))

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from wardnet.statistics.solve import PRECISE, TOLERANCE, Matrix, solve
+from wardnet.statistics.solve import PRECISE, Matrix, solve
 
 _MOST_ATTEMPTS: Final = 20
 _SLACK: Final = 1 + Decimal(2) ** -40
@@ -70,7 +70,7 @@ def minimise(
     added: Penalty,
     *,
     skip: Sequence[int] = (),
-    tolerance: Decimal = TOLERANCE,
+    weighted: bool = False,
 ) -> Matrix | None:
     """Return the z that minimises `z'Az/2 - b'z + penalty`; None if it is not found.
 
@@ -84,8 +84,8 @@ def minimise(
         Of z.
     skip : sequence of int
         Columns whose estimate is to be 0.
-    tolerance : Decimal
-        As `solve` takes it; z is not found where another column's square falls below it.
+    weighted : bool
+        As `solve` takes it; z is not found where another column is aliased.
 
     Notes
     -----
@@ -99,7 +99,7 @@ def minimise(
     with localcontext(PRECISE):
         ridged = squares + np.diag(np.array(added.ridge, np.object_))
         if not any(added.lasso):
-            return _solved(ridged, right, skip, tolerance)
+            return _solved(ridged, right, skip, weighted=weighted)
         if not ridged[0, 0]:
             return None  # no row weighs anything
         start = np.zeros(len(right))
@@ -111,20 +111,20 @@ def minimise(
             pushed = right - np.array(
                 [lasso * sign for lasso, sign in zip(added.lasso, signs, strict=True)], np.object_
             )
-            found = _solved(ridged, pushed, out, tolerance)
+            found = _solved(ridged, pushed, out, weighted=weighted)
             if found is not None and _is_minimum(ridged, right, added, found, skip):
                 return found
     return None
 
 
 def _solved(
-    squares: Matrix, right: Matrix, skip: Sequence[int], tolerance: Decimal
+    squares: Matrix, right: Matrix, skip: Sequence[int], *, weighted: bool
 ) -> Matrix | None:
     size = len(right)
     joined = np.full((size + 1, size + 1), Decimal(0), np.object_)
     joined[:size, :size] = squares
     joined[:size, size] = joined[size, :size] = right
-    solved = solve(joined, columns=size, skip=skip, tolerance=tolerance)
+    solved = solve(joined, columns=size, skip=skip, weighted=weighted)
     return solved.solution[:, 0] if set(solved.aliased) == set(skip) else None
 
 
