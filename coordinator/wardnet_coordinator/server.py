@@ -16,7 +16,7 @@ from wardnet.identity.authority import Authority
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.files import write_private
 from wardnet.lock import only_one
-from wardnet.transport.channel import SERVER
+from wardnet.transport.channel import BULK, SERVER
 from wardnet.transport.interceptors import Guard
 from wardnet.transport.listen import bind
 from wardnet.wire.v1 import (
@@ -91,7 +91,7 @@ async def serve(
         stack.enter_context(only_one(home / LOCK_FILE))
         server = grpc.aio.server(
             interceptors=[Guard(network=credentials.member.network, allowed=ALLOWED)],
-            options=SERVER,
+            options=(*SERVER, *BULK),  # a round of trees moves megabytes each way
         )
         address = bind(server, settings.listen, credentials)
         database = Database(home)

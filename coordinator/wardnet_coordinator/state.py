@@ -115,6 +115,9 @@ class Kind:
 
 COORDINATOR: Final = Kind(FILE, SCHEMA, VERSION)
 
+_PAGE_BYTES: Final = 32 << 10
+"""A total of trees is megabytes long: in pages of 4 KiB it takes more than twice the time."""
+
 
 def create(home: Path, kind: Kind = COORDINATOR) -> None:
     """Make an empty database of mode 0600; nothing happens when there is one.
@@ -152,6 +155,7 @@ def connect(home: Path, kind: Kind = COORDINATOR) -> sqlite3.Connection:
     with _explained(path):
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA busy_timeout = 5000")
+        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a new file
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = ON")

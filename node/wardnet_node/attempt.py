@@ -13,7 +13,7 @@ from wardnet.audit.entry import Event, EventType, Outcome
 from wardnet.errors import Reason, WardnetError
 from wardnet.question import answer as answers
 from wardnet.question.answer import Answer, Participant
-from wardnet.statistics.session import Session
+from wardnet.statistics.session import Session, extend
 from wardnet.sums import arrays
 from wardnet.sums.arrays import Sums
 from wardnet.transport.convert import Total, Work, WorkId
@@ -43,7 +43,6 @@ class Attempt:
         self.transcripts = [opened.session.transcript]
         self._hospitals = hospitals
         self._own = Participant(hospital=hospital, snapshot=opened.snapshot.id)
-        self._seen: list[tuple[str, tuple[Participant, ...]]] = []
 
     @property
     def session(self) -> Session:
@@ -76,12 +75,12 @@ class Attempt:
         WardnetError
             As `catch_up`.
         """
-        seen = (arrays.digest(total.sums), total.participants)
-        if total.round < len(self._seen):
-            if self._seen[total.round] != seen:
+        if total.round < self.session.round:
+            before, after = self.transcripts[total.round : total.round + 2]
+            if extend(before, total.sums, total.participants) != after:
                 _diverged("a total came back changed")
             return
-        if total.round > len(self._seen):
+        if total.round > self.session.round:
             _diverged("a total is missing")
         # A total rests on exactly the hospitals of the attempt, and on our own pinned snapshot.
         if tuple(item.hospital for item in total.participants) != self._hospitals:
@@ -89,7 +88,6 @@ class Attempt:
         if self._own not in total.participants:
             _diverged("a total names another snapshot of ours")
         self.session.advance(total.sums, total.participants)
-        self._seen.append(seen)
         self.transcripts.append(self.session.transcript)
 
     def part_event(self, work_id: WorkId, sums: Sums, *, key: bytes) -> Event:

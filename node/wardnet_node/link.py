@@ -18,7 +18,7 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.jobs import Jobs
 from wardnet.transport import convert
-from wardnet.transport.channel import open_channel
+from wardnet.transport.channel import BULK, open_channel
 from wardnet.transport.convert import envelope_from_wire, work_from_wire
 from wardnet.wire.v1 import envelope_pb2
 from wardnet.wire.v1.link_pb2 import (
@@ -168,7 +168,7 @@ class Link:
         address = self._settings.address
         self._rounds.forget_all()
         held = await self._desk.do(Desk.held)
-        async with open_channel(self._credentials, address) as channel:
+        async with open_channel(self._credentials, address, more=BULK) as channel:
             service = LinkServiceStub(channel)
             stream = Stream(service, address=address, lease=self._settings.lease)
             hello = messages.hello(self._credentials.member.id, epoch=self._epoch, held=held)

@@ -32,6 +32,7 @@ from wardnet.statistics.features import Feature
 from wardnet.statistics.methods import METHODS
 from wardnet.statistics.sampling import draw_bag, draw_features, draw_share
 from wardnet.statistics.session import Session, run
+from wardnet.statistics.trees.binned import Binned, histograms
 from wardnet.statistics.trees.binning import cells
 from wardnet.statistics.trees.growing import HISTOGRAMS, Growing
 from wardnet.statistics.trees.predict import Trees
@@ -252,3 +253,28 @@ def test_totals_that_no_rows_give_are_refused() -> None:
     with pytest.raises(WardnetError) as refusal:
         session.advance(total, PARTICIPANTS)
     assert refusal.value.reason is Reason.IMPLAUSIBLE_TOTAL
+
+
+@pytest.mark.parametrize("largest", [1, 1 << 26, 1 << 46])
+def test_sums_are_the_same_however_full_the_bins_are(largest: int) -> None:
+    """Rows are counted together with hessians where both fit one number; the sums are the same."""
+    random = np.random.default_rng(largest)
+    bins = np.stack([np.arange(64) % 32, np.zeros(64, np.int64), random.integers(0, 32, 64)])
+    slot = random.integers(-1, 3, 64)
+    gradients = random.integers(-largest, largest, 64, endpoint=True)
+    hessians = random.integers(0, largest, 64, endpoint=True)
+    expected = np.zeros((3, 3, 3, 32), np.int64)
+    for row in np.flatnonzero(slot >= 0):
+        for feature, each in enumerate(bins[:, row]):
+            expected[slot[row], :, feature, each] += [1, gradients[row], hessians[row]]
+    held = Binned(
+        bins.astype(np.uint8),
+        31,
+        np.zeros(64),
+        np.zeros(64, np.uint64),
+        None,
+        np.array([np.bincount(line).max() for line in bins]),
+    )
+    weights = [gradients.astype(np.float64), hessians.astype(np.float64)]
+    found = histograms(held, slot, slots=3, size=32, weights=weights)
+    np.testing.assert_array_equal(found, expected)

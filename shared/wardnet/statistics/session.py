@@ -99,7 +99,7 @@ class Session:
         outcome = self._outcome(total)
         self._participants = tuple(participants)
         self.round += 1
-        self.transcript = _extend(self.transcript, total, participants)
+        self.transcript = extend(self.transcript, total, participants)
         if isinstance(outcome, Tally):
             self._tally = outcome
         else:
@@ -199,7 +199,7 @@ def _method(query: Query) -> Method[Any, Any]:
     return method
 
 
-def _extend(transcript: str, total: Sums, participants: Sequence[Participant]) -> str:
+def extend(transcript: str, total: Sums, participants: Sequence[Participant]) -> str:
     """Chain one total to the transcript, so that equal transcripts mean equal histories."""
     names = [[participant.hospital, participant.snapshot] for participant in participants]
     return canonical.digest(canonical.encode([transcript, arrays.digest(total), names]))

@@ -58,7 +58,7 @@ BULK: Final[Options] = (
     ("grpc.http2.max_frame_size", 1 << 20),  # by default 64 frames carry one chunk: 10 % slower
     ("grpc.http2.bdp_probe", 0),  # by default it grows until the reader's memory is full of it
 )
-"""Besides the above, where parcels pass; the one who receives sets the window."""
+"""Besides the above, where parcels and rounds pass; the one who receives sets the window."""
 
 
 def server_credentials(credentials: TlsIdentity) -> grpc.ServerCredentials:
@@ -88,7 +88,7 @@ def open_channel(
     server : Member, optional
         The node that must answer there.
     more : Options
-        `BULK` where parcels pass.
+        `BULK` where much passes.
     """
     named = () if server is None else (("grpc.ssl_target_name_override", server.server_name),)
     return grpc.aio.secure_channel(

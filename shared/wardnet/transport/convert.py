@@ -7,6 +7,7 @@ limits that a method declares) is checked where it is used.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Final
 
@@ -31,7 +32,7 @@ _SIGNATURE_BYTES: Final = 64
 _WORK_ID: Final = re.compile(r"([0-9a-f]{64})/([1-9][0-9]{0,5})/(0|[1-9][0-9]{0,5})")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Total:
     """Hold the outcome of one round.
 
@@ -48,6 +49,15 @@ class Total:
     round: int
     sums: Sums
     participants: tuple[Participant, ...]
+
+    @cached_property
+    def wire(self) -> sums_pb2.Total:
+        """Return the message, packed once for all hospitals and for the disk."""
+        return sums_pb2.Total(
+            round=self.round,
+            sums=sums_to_wire(self.sums),
+            participants=participants_to_wire(self.participants),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,15 +252,6 @@ def participants_from_wire(
     return participants
 
 
-def total_to_wire(total: Total) -> sums_pb2.Total:
-    """Write the outcome of a round."""
-    return sums_pb2.Total(
-        round=total.round,
-        sums=sums_to_wire(total.sums),
-        participants=participants_to_wire(total.participants),
-    )
-
-
 def total_from_wire(message: sums_pb2.Total) -> Total:
     """Read the outcome of a round.
 
@@ -268,7 +269,7 @@ def total_from_wire(message: sums_pb2.Total) -> Total:
 
 def total_to_bytes(total: Total) -> bytes:
     """Return the bytes to store."""
-    return total_to_wire(total).SerializeToString()
+    return total.wire.SerializeToString()
 
 
 def total_from_bytes(data: bytes) -> Total:
@@ -293,7 +294,7 @@ def work_to_wire(work: Work) -> link_pb2.Work:
         attempt=work.id.attempt,
         hospitals=work.hospitals,
         round=work.id.round,
-        totals=[total_to_wire(total) for total in work.totals],
+        totals=[total.wire for total in work.totals],
     )
 
 
