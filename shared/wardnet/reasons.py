@@ -165,6 +165,7 @@ class Reason(StrEnum):
     MODEL_UNREADABLE = "model_unreadable"
     MODEL_ALTERED = "model_altered"
     MODEL_FOREIGN = "model_foreign"
+    MODEL_UNPROVEN = "model_unproven"
     MODEL_UNKNOWN = "model_unknown"
     MODEL_NAME_TAKEN = "model_name_taken"
     MODEL_QUOTA = "model_quota"

@@ -72,7 +72,16 @@ def study(network: TestNetwork, **changes: object) -> Study:
     **changes
         Fields of the study.
     """
-    names = ("count", "crosstab", "glm", "histogram", "linear", "quantiles", "summary")
+    names = (
+        "count",
+        "crosstab",
+        "evaluate",
+        "glm",
+        "histogram",
+        "linear",
+        "quantiles",
+        "summary",
+    )
     proposed = Study(
         version=1,
         network=network.name,

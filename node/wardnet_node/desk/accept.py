@@ -23,6 +23,7 @@ from wardnet.question import query as queries
 from wardnet.question.query import PAYLOAD_TYPE, Query
 from wardnet.sealing.answers import check_recipient
 from wardnet.statistics.session import Session
+from wardnet_node.desk.proven import check_model
 from wardnet_node.vault.snapshot import Snapshot
 
 STRANGERS: Final = frozenset({Reason.QUERY_NOT_FOR_US, Reason.AGREEMENT_MISSING})
@@ -116,8 +117,8 @@ def accept(envelope: Envelope, *, trust: Trust, at: datetime, sources: Sources) 
     Refused
         With every reason: one of `SIGNATURE_INVALID`, `ROLE_REFUSED`, `MALFORMED` and
         `IDENTITY_MISMATCH` alone; else all of those of `judge`, `QUERY_BEFORE_UNLOCK`,
-        `QUERY_REPLAYED`, and, to whom we have agreed, one of `DATASET_UNAVAILABLE` and those of
-        `Session`.
+        `QUERY_REPLAYED`, and, to whom we have agreed, one of `DATASET_UNAVAILABLE`, those of
+        `Session` and `MODEL_UNPROVEN`.
     """
     # 1. What cannot be believed, or read, is refused for that alone.
     try:
@@ -135,9 +136,14 @@ def accept(envelope: Envelope, *, trust: Trust, at: datetime, sources: Sources) 
         session = Session(query, digest=digest, dictionary=snapshot.dictionary)
     except WardnetError as error:
         misfits.append(error)
-    # 3. It is for us, in time, and inside our agreement.
+    # 3. It is for us, in time, and inside our agreement; a model that it brings was fitted.
     question = _question(query, snapshot)
     view = sources.view(question)
+    if session is not None:
+        try:
+            check_model(query, view=view, trust=trust, at=at)
+        except WardnetError as error:
+            misfits.append(error)
     request = _request(query, envelope, purpose=purpose, session=session)
     reasons = list(judge(request, view=view, at=at))
     # 4. Its nonce is new, or belongs to these very bytes; of before an unlocking nobody can say.

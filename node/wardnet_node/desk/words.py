@@ -334,11 +334,11 @@ def _leaks(
         )
     if "evaluate" in exact:
         yield (
-            "Made-up models",
+            "Chosen models",
             (
-                "A model comes with the question, and we cannot tell whether it was fitted or "
-                "made up. One that is made up can tell how many of a few chosen patients have an "
-                "outcome. Leave out columns that single people out."
+                "Only models that hospitals have fitted and signed are evaluated. Which of them, "
+                "and with which columns, the researcher chooses: one that rests on a column that "
+                "singles people out tells of few. Leave such columns out."
             ),
         )
     looked_at = sorted({*agreement.columns, *agreement.cohort_columns})

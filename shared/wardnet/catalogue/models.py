@@ -23,6 +23,12 @@ ROWS: Final[Mapping[Reason, Row]] = {
         "This model belongs to another network, {identity}. Only the members of that network can "
         "check who signed it; ask one of them.",
     ),
+    Reason.MODEL_UNPROVEN: Row(
+        _S.PERMISSION_DENIED,
+        "Only a model that hospitals of this network have fitted and signed is evaluated; of this "
+        "one it is not proven: {rule}. Fit it anew, and hand the result as it is to `net.evaluate` "
+        "or its query to `wardnet learn evaluate`.",
+    ),
     Reason.MODEL_UNKNOWN: Row(
         _S.NOT_FOUND,
         "There is no model {model} here. `wardnet model list` shows those of the network, "

@@ -139,6 +139,7 @@ class Asked:
             dictionary=cache(partial(self._catalog.of, question)),
             absent=record.absent,
             envelope=envelope,
+            asked=record.envelope,
         )
 
     def receipts(self, record: Record) -> Receipts:

@@ -11,6 +11,8 @@ from wardnet.canonical import Json
 from wardnet.client.result import Result
 from wardnet.client.sheet import Sheet, numerals
 from wardnet.errors import Reason, WardnetError
+from wardnet.model.file import Answered
+from wardnet.model.proof import prove
 from wardnet.question.answer import Cell, Table
 
 if TYPE_CHECKING:
@@ -25,15 +27,19 @@ SD: Final = "sd"
 _USUAL: Final = ("auc", "rmse", "log_loss")
 
 
-def model_of(fitted: Result) -> JsonValue:
-    """Return a fitted model as a question of `evaluate` holds it."""
+def parameters_of(fitted: Result, *, threshold: float) -> dict[str, JsonValue]:
+    """Return what a question of `evaluate` holds: a fitted model, and what proves that it is."""
     table: JsonValue = _TABLE.dump_python(fitted.table, mode="json")
-    return {
+    model: JsonValue = {
         "method": fitted.answer.method,
         "version": fitted.answer.method_version,
         "parameters": dict(fitted.question.parameters),
         "table": table,
     }
+    parameters: dict[str, JsonValue] = {"model": model, "threshold": threshold}
+    if fitted.asked is not None and fitted.envelope is not None:  # a simulation signs nothing
+        parameters["proof"] = prove(Answered(fitted.asked, fitted.envelope))
+    return parameters
 
 
 def measures_of(evaluation: Result) -> Mapping[str, Cell]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Literal, Unpack, overload
 
 from wardnet.client.ask import Ask, Names, Parameters, Whose, names, numbers, to_bins
-from wardnet.client.evaluation import Validation, model_of
+from wardnet.client.evaluation import Validation, parameters_of
 from wardnet.client.learn import Learn
 from wardnet.client.listing import Columns, Dataset, Hospital, Listing
 from wardnet.client.result import Result
@@ -91,7 +91,7 @@ class Network(ABC):
         by_hospital : bool
             Whether every hospital is asked by itself; the results are set side by side.
         """
-        parameters: Parameters = {"model": model_of(fitted), "threshold": threshold}
+        parameters = parameters_of(fitted, threshold=threshold)
         ask = Ask("evaluate", dataset or fitted.question.dataset, parameters, **whose)
         return evaluate_apart(self, ask) if by_hospital else self.ask(ask)
 

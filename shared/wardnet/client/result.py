@@ -61,6 +61,8 @@ class Result:
         Hospitals that were asked and did not take part.
     envelope : Envelope or None
         The answer with the hospitals' signatures, verified; None in a simulation.
+    asked : Envelope or None
+        The question as its researcher signed it; None in a simulation.
     """
 
     question: Query
@@ -69,6 +71,7 @@ class Result:
     dictionary: Callable[[], Dictionary] = field(compare=False)
     absent: tuple[Absent, ...] = ()
     envelope: Envelope | None = None
+    asked: Envelope | None = None
 
     @property
     def query(self) -> str:
@@ -218,6 +221,7 @@ def released(
     dictionary: Callable[[], Dictionary],
     absent: tuple[Absent, ...] = (),
     envelope: Envelope | None = None,
+    asked: Envelope | None = None,
 ) -> Result:
     """Return the result of an answer.
 
@@ -233,7 +237,7 @@ def released(
     """
     if answer.table is None:
         raise WardnetError(Reason(answer.reason))
-    return Result(question, answer, answer.table, dictionary, absent, envelope)
+    return Result(question, answer, answer.table, dictionary, absent, envelope, asked)
 
 
 def _marks(table: Table, rules: Sequence[str]) -> Marks:

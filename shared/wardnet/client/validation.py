@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Literal, NoReturn
 from pydantic import JsonValue
 
 from wardnet.client.ask import Ask, Names, Where, Whose, kind_of, names, to_cohort
-from wardnet.client.evaluation import Trial, Validation, model_of
+from wardnet.client.evaluation import Trial, Validation, parameters_of
 from wardnet.client.formulas import FORMULA, spelled_out
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.cohort import EVERYONE, Term, fold
@@ -120,7 +120,7 @@ def question(
 
 def _tried(network: "Network", name: str, train: Ask, test: Ask, *, threshold: float) -> Trial:
     fitted = network.ask(train)
-    parameters: dict[str, JsonValue] = {"model": model_of(fitted), "threshold": threshold}
+    parameters = parameters_of(fitted, threshold=threshold)
     return Trial(name, network.ask(replace(test, method="evaluate", parameters=parameters)), fitted)
 
 

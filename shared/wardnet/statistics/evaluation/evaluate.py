@@ -37,7 +37,7 @@ from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import Index
 
 LARGEST_MODEL: Final = canonical.MAXIMUM_BYTES - (64 << 10)
-"""Bytes of a model in a question, which has to hold more than the model."""
+"""Bytes of a model and its proof in a question, which has to hold more than these."""
 
 MOST_CLASSES: Final = 20
 
@@ -72,10 +72,14 @@ class Parameters:
         What is evaluated.
     threshold : float
         Above 0 and below 1: from which probability on the second of two classes is predicted.
+    proof : dict or None
+        What shows that hospitals have answered with the model, which a node verifies before it
+        accepts the question; a simulation has none.
     """
 
     model: Fitted
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    proof: dict[str, JsonValue] | None = None
 
 
 _ADAPTER: Final = TypeAdapter(Parameters)
@@ -123,7 +127,7 @@ class Evaluate(Method[Asked, State]):
         """Check parameters against the dictionary, and read the model."""
         given = read.read(self.name, _ADAPTER, parameters)
         written = canonical.encode(parameters["model"])
-        if len(written) > LARGEST_MODEL:
+        if len(written) + len(canonical.encode(given.proof)) > LARGEST_MODEL:
             size = f"is larger than {LARGEST_MODEL >> 10} KiB"
             smaller = "fit a smaller one: fewer trees, or smaller layers"
             read.refuse(self.name, "model", f"{size}; {smaller}")
