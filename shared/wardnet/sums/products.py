@@ -13,11 +13,12 @@ Ozaki, Ogita, Oishi, Rump (2012), Error-free transformations of matrix multiplic
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise, starmap
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wardnet.errors import Reason, WardnetError
 from wardnet.sums.accumulate import BLOCK
 
 DIGIT: Final = 20
@@ -132,3 +133,24 @@ def whole(limbs: NDArray[np.int64]) -> NDArray[np.object_]:
 
 
 __all__ = ["BLOCK", "MOST_SLICES", "UNIT", "Sliced", "cut", "no_products", "products", "whole"]
+
+
+def rows_of(total: NDArray[Any]) -> int:
+    """Return of how many rows total cross products of 1 and scaled columns are.
+
+    Parameters
+    ----------
+    total : ndarray of int, shape (1 + columns, 1 + columns)
+        In units of `2**-UNIT`.
+
+    Raises
+    ------
+    WardnetError
+        `IMPLAUSIBLE_TOTAL` when so many rows cannot give them.
+    """
+    rows = int(total[0, 0]) >> UNIT
+    if int(total[0, 0]) != rows << UNIT or np.any(np.abs(total) > rows << UNIT):
+        raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a product is larger than its rows allow")
+    if np.any(total != total.T):
+        raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="products differ with their order")
+    return rows

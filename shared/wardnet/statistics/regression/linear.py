@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from pydantic import Field, JsonValue, TypeAdapter
 from pydantic.dataclasses import dataclass as checked
 
-from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals, Output
 from wardnet.question.answer import Table
 from wardnet.question.dictionary import STRICT, Dictionary
@@ -29,7 +28,7 @@ from wardnet.statistics.solve import PRECISE, TOLERANCE, Matrix, solve
 from wardnet.sums.accumulate import MAXIMUM_ROWS
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import Index
-from wardnet.sums.products import UNIT, cut, no_products, products, whole
+from wardnet.sums.products import UNIT, cut, no_products, products, rows_of, whole
 
 PRODUCTS: Final = "products"
 FIT: Final = (
@@ -192,11 +191,7 @@ def units(columns: Design, total: NDArray[Any], guards: GuardTotals) -> Matrix:
     WardnetError
         `IMPLAUSIBLE_TOTAL` when so many rows cannot give them.
     """
-    rows = int(total[0, 0]) >> UNIT
-    if int(total[0, 0]) != rows << UNIT or np.any(np.abs(total) > rows << UNIT):
-        raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a product is larger than its rows allow")
-    if np.any(total != total.T):
-        raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="products differ with their order")
+    rows = rows_of(total)
     guards.check_rows(COMPLETE, np.array([rows]))
     return columns.in_units(total, Fraction(1, 1 << UNIT), both=True)
 

@@ -18,7 +18,7 @@ from wardnet.statistics import parameters as read
 from wardnet.statistics.model import Model
 from wardnet.statistics.solve import Matrix
 from wardnet.statistics.unsupervised import findings
-from wardnet.statistics.unsupervised.features import Columns, Features, features
+from wardnet.statistics.unsupervised.features import Columns, features
 from wardnet.statistics.unsupervised.findings import (
     FIT,
     MEAN,
@@ -32,6 +32,7 @@ from wardnet.statistics.unsupervised.halves import divide
 from wardnet.statistics.unsupervised.overall import Overall, Space, vector
 from wardnet.statistics.unsupervised.partition import EMPTY, Clusters, Division, nearest
 from wardnet.statistics.unsupervised.rounds import Conditions, Stage, Structure
+from wardnet.statistics.unsupervised.unlabelled import Unlabelled
 
 MOST_CLUSTERS: Final = 64
 MOST_ROUNDS: Final = 300
@@ -259,7 +260,7 @@ def check_start(
 
 
 @dataclass(frozen=True)
-class Nearest(Model):
+class Nearest(Unlabelled):
     """Tell rows their nearest cluster.
 
     Parameters
@@ -274,21 +275,10 @@ class Nearest(Model):
         Rows.
     """
 
-    features: Features
     scales: NDArray[np.float64]
     means: NDArray[np.float64]
     centres: NDArray[np.float64]
     sizes: NDArray[np.float64]
-
-    @property
-    def columns(self) -> Sequence[str]:
-        """Return the features' columns."""
-        return sorted(self.features.columns)
-
-    @property
-    def outcome(self) -> str:
-        """Return nothing: a cluster is no column."""
-        return ""
 
     @property
     def classes(self) -> Sequence[str]:

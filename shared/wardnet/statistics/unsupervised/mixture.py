@@ -21,7 +21,7 @@ from wardnet.statistics.model import Model
 from wardnet.statistics.unsupervised import findings
 from wardnet.statistics.unsupervised.eigen import identity
 from wardnet.statistics.unsupervised.expectation import Blend, Fit, Mixed, weighing
-from wardnet.statistics.unsupervised.features import Columns, Features, features
+from wardnet.statistics.unsupervised.features import Columns, features
 from wardnet.statistics.unsupervised.findings import FIT, MEAN, SIZE, Label, labels, overall_rows
 from wardnet.statistics.unsupervised.gaussians import Gaussians, gaussians, shares
 from wardnet.statistics.unsupervised.halves import divide
@@ -31,6 +31,7 @@ from wardnet.statistics.unsupervised.partition import (
     PATIENTS,
 )
 from wardnet.statistics.unsupervised.rounds import Conditions, Stage, Structure
+from wardnet.statistics.unsupervised.unlabelled import Unlabelled
 
 MOST_ROUNDS: Final = 1000
 MOST_ROUNDS_AROUND_MEANS: Final = 50
@@ -249,7 +250,7 @@ class Mixture(Structure[Asked]):
 
 
 @dataclass(frozen=True)
-class Components(Model):
+class Components(Unlabelled):
     """Tell rows the probability of each component.
 
     Parameters
@@ -264,21 +265,10 @@ class Components(Model):
         Share of each column's variance that is between the components' means.
     """
 
-    features: Features
     means: NDArray[np.float64]
     scales: NDArray[np.float64]
     mixed: Gaussians
     between: NDArray[np.float64]
-
-    @property
-    def columns(self) -> Sequence[str]:
-        """Return the features' columns."""
-        return sorted(self.features.columns)
-
-    @property
-    def outcome(self) -> str:
-        """Return nothing: a component is no column."""
-        return ""
 
     @property
     def classes(self) -> Sequence[str]:

@@ -9,12 +9,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import GuardTotals
 from wardnet.statistics.design import COMPLETE
 from wardnet.statistics.solve import PRECISE, TOLERANCE, Matrix, decimal, decimals
 from wardnet.statistics.unsupervised.features import Features
-from wardnet.sums.products import UNIT
+from wardnet.sums.products import UNIT, rows_of
 
 ONE_ROW: Final = "fewer than two rows have a value in every column"
 
@@ -126,11 +125,7 @@ def overall(features: Features, total: NDArray[Any], guards: GuardTotals) -> Ove
     WardnetError
         `IMPLAUSIBLE_TOTAL` when so many rows cannot give them.
     """
-    rows = int(total[0, 0]) >> UNIT
-    if int(total[0, 0]) != rows << UNIT or np.any(np.abs(total) > rows << UNIT):
-        raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a product is larger than its rows allow")
-    if np.any(total != total.T):
-        raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="products differ with their order")
+    rows = rows_of(total)
     guards.check_rows(COMPLETE, np.array([rows]))
     if rows < 2:
         return None

@@ -18,10 +18,11 @@ from wardnet.statistics import parameters as read
 from wardnet.statistics.model import Model
 from wardnet.statistics.unsupervised import findings
 from wardnet.statistics.unsupervised.eigen import eigen
-from wardnet.statistics.unsupervised.features import Columns, Features, features
+from wardnet.statistics.unsupervised.features import Columns, features
 from wardnet.statistics.unsupervised.findings import FIT, MEAN, SCALE, Label, labels, overall_rows
 from wardnet.statistics.unsupervised.overall import Overall
 from wardnet.statistics.unsupervised.rounds import Conditions, Plan, Structure
+from wardnet.statistics.unsupervised.unlabelled import Unlabelled
 
 COMPONENT: Final = "component"
 VARIANCE: Final = "variance"
@@ -151,7 +152,7 @@ class Pca(Structure[Asked]):
 
 
 @dataclass(frozen=True)
-class Components(Model):
+class Components(Unlabelled):
     """Give rows their scores.
 
     Parameters
@@ -166,21 +167,10 @@ class Components(Model):
         The shares of the variance.
     """
 
-    features: Features
     means: NDArray[np.float64]
     scales: NDArray[np.float64]
     loadings: NDArray[np.float64]
     ratios: NDArray[np.float64]
-
-    @property
-    def columns(self) -> Sequence[str]:
-        """Return the features' columns."""
-        return sorted(self.features.columns)
-
-    @property
-    def outcome(self) -> str:
-        """Return nothing: scores are no column."""
-        return ""
 
     @property
     def classes(self) -> Sequence[str]:
