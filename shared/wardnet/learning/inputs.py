@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from wardnet.question.dictionary import NUMBERS, Column, ColumnType, Dictionary
 from wardnet.question.rows import Rows, is_missing
 from wardnet.statistics import parameters as read
+from wardnet.statistics.features import predictors
 from wardnet.statistics.rounding import power_of_two
 
 MOST_INPUTS: Final = 4096
@@ -99,24 +100,15 @@ def inputs(
     Raises
     ------
     WardnetError
-        `COLUMN_UNAVAILABLE`, or `PARAMETER_INVALID` for a column twice, of another type, or the
-        outcome itself.
+        As `predictors`, or `PARAMETER_INVALID` for too many.
     """
-    columns = [dictionary.column(name) for name in names]
-    if len({*names, outcome}) != len(names) + 1:
-        read.refuse(method, "features", "names a column twice, or the outcome")
     found: list[Input] = []
-    for column in columns:
+    for column in predictors(method, names, outcome=outcome, dictionary=dictionary):
         if column.type is ColumnType.CATEGORY:
             first = 1 if len(column.labels) == 2 else 0
             found += [Input(column, level) for level in range(first, len(column.labels))]
-            continue
-        if column.type in NUMBERS:
-            read.numbers(method, "features", (column.name,), dictionary)
-        elif column.type is not ColumnType.BOOLEAN:
-            rule = f"takes numbers, booleans and categories; {column.name} is none"
-            read.refuse(method, "features", rule)
-        found.append(Input(column))
+        else:
+            found.append(Input(column))
     if len(found) > MOST_INPUTS:
         read.refuse(method, "features", f"gives more than {MOST_INPUTS} inputs; name fewer columns")
     return tuple(found)

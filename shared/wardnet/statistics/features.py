@@ -104,6 +104,29 @@ class Feature:
         return int(code)
 
 
+def predictors(
+    method: str, names: Sequence[str], *, outcome: str, dictionary: Dictionary
+) -> tuple[Column, ...]:
+    """Return the columns that an outcome is predicted from: numbers, booleans and categories.
+
+    Raises
+    ------
+    WardnetError
+        `COLUMN_UNAVAILABLE`, or `PARAMETER_INVALID` for a column twice, of another type, or the
+        outcome itself.
+    """
+    columns = tuple(dictionary.column(name) for name in names)
+    if len({*names, outcome}) != len(names) + 1:
+        read.refuse(method, "features", "names a column twice, or the outcome")
+    for column in columns:
+        if column.type in NUMBERS:
+            read.numbers(method, "features", (column.name,), dictionary)
+        elif column.type not in {ColumnType.BOOLEAN, ColumnType.CATEGORY}:
+            rule = f"takes numbers, booleans and categories; {column.name} is none"
+            read.refuse(method, "features", rule)
+    return columns
+
+
 def features(
     method: str, names: Sequence[str], *, outcome: str, dictionary: Dictionary
 ) -> tuple[Feature, ...]:
@@ -112,24 +135,14 @@ def features(
     Raises
     ------
     WardnetError
-        `COLUMN_UNAVAILABLE`, or `PARAMETER_INVALID` for a column twice, of another type, or the
-        outcome itself.
+        As `predictors`, or `PARAMETER_INVALID` for too many.
     """
-    columns = [dictionary.column(name) for name in names]
-    if len({*names, outcome}) != len(names) + 1:
-        read.refuse(method, "features", "names a column twice, or the outcome")
     found: list[Feature] = []
-    for column in columns:
-        if column.type in NUMBERS:
-            read.numbers(method, "features", (column.name,), dictionary)
-            found.append(Feature(column))
-        elif column.type is ColumnType.CATEGORY:
+    for column in predictors(method, names, outcome=outcome, dictionary=dictionary):
+        if column.type is ColumnType.CATEGORY:
             found += [Feature(column, level) for level in range(len(column.levels))]
-        elif column.type is ColumnType.BOOLEAN:
-            found.append(Feature(column))
         else:
-            rule = f"takes numbers, booleans and categories; {column.name} is none"
-            read.refuse(method, "features", rule)
+            found.append(Feature(column))
     if len(found) > MAXIMUM_FEATURES:
         rule = f"gives more than {MAXIMUM_FEATURES} questions; name fewer columns"
         read.refuse(method, "features", rule)
