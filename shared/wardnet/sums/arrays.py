@@ -25,6 +25,9 @@ WIDE_BITS: Final = 253
 
 MAXIMUM_HOSPITALS: Final = 1024
 
+_WIDTHS: Final = (1, 2, 4, 8)
+"""Bytes that an entry of a 64-bit sum may take on the wire."""
+
 
 @dataclass(frozen=True, slots=True)
 class ArraySpec:
@@ -105,6 +108,9 @@ def check(sums: Sums, specs: Sequence[ArraySpec], *, hospitals: int = 1) -> None
 class PackedArray:
     """Hold one array as the wire carries it: little-endian two's complement, C order.
 
+    Entries of 64-bit sums take the fewest bytes that all of them fit in: sums are small where few
+    rows meet, and what is carried, stored and hashed is most of what a round of trees costs.
+
     Parameters
     ----------
     name : str
@@ -112,7 +118,7 @@ class PackedArray:
     shape : tuple of int
         As declared.
     width : int
-        Bytes per entry, 8 or 32.
+        Bytes per entry: 1, 2, 4 or 8 of a 64-bit sum; 32.
     data : bytes
         `width * prod(shape)` bytes.
     """
@@ -130,9 +136,17 @@ def pack(sums: Sums) -> tuple[PackedArray, ...]:
 
 def _pack(name: str, array: IntegerArray) -> PackedArray:
     if array.dtype == np.int64:
-        return PackedArray(name, array.shape, 8, array.astype("<i8", copy=False).tobytes())
+        width = _least_width(array)
+        data = array.astype(f"<i{width}", copy=False).tobytes()
+        return PackedArray(name, array.shape, width, data)
     entries = (int(entry).to_bytes(32, "little", signed=True) for entry in array.ravel())
     return PackedArray(name, array.shape, 32, b"".join(entries))
+
+
+def _least_width(array: NDArray[np.int64]) -> int:
+    low, high = int(array.min(initial=0)), int(array.max(initial=0))
+    bits = max(high, ~low).bit_length() + 1  # of two's complement, the sign included
+    return next(width for width in _WIDTHS if bits <= 8 * width)
 
 
 def unpack(arrays: Iterable[PackedArray]) -> Sums:
@@ -146,7 +160,7 @@ def unpack(arrays: Iterable[PackedArray]) -> Sums:
     sums: dict[str, IntegerArray] = {}
     for packed in arrays:
         count = int(np.prod(packed.shape, dtype=object)) if packed.shape else 1
-        if packed.name in sums or packed.width not in {8, 32}:
+        if packed.name in sums or packed.width not in {*_WIDTHS, 32}:
             raise WardnetError(Reason.MALFORMED, field="sums", rule="repeated name or wrong width")
         if min(packed.shape, default=0) < 0 or len(packed.data) != packed.width * count:
             raise WardnetError(Reason.MALFORMED, field="sums", rule="wrong length")
@@ -155,8 +169,9 @@ def unpack(arrays: Iterable[PackedArray]) -> Sums:
 
 
 def _unpack(packed: PackedArray) -> IntegerArray:
-    if packed.width == 8:
-        return np.frombuffer(packed.data, dtype="<i8").astype(np.int64).reshape(packed.shape)
+    if packed.width in _WIDTHS:
+        entries64 = np.frombuffer(packed.data, dtype=f"<i{packed.width}").astype(np.int64)
+        return entries64.reshape(packed.shape)
     entries = [
         int.from_bytes(packed.data[start : start + 32], "little", signed=True)
         for start in range(0, len(packed.data), 32)

@@ -168,7 +168,7 @@ def histograms(
 
     Returns
     -------
-    ndarray of int64, shape (slots, 1 + weights, features, size)
+    ndarray of int64, shape (1 + weights, slots, features, size)
 
     Notes
     -----
@@ -182,19 +182,19 @@ def histograms(
     largest = max((int(each.max(initial=0)) for each in hessians), default=0)
     bits = (_EXACT_BITS - largest.bit_length()) // 2
     counted = [each * 2.0**bits + 1.0 for each in hessians]
-    found = np.empty((slots, 1 + len(weights), len(rows.bins), size), np.int64)
+    found = np.empty((1 + len(weights), slots, len(rows.bins), size), np.int64)
     for number, line in enumerate(rows.bins):
         index = first + (line if every else line.take(inside))
         add = partial(_add, index, (slots, size))
-        found[:, GRADIENTS, number] = add(gradients)
+        found[GRADIENTS, :, number] = add(gradients)
         if counted and rows.fullest[number] < 1 << bits:
             both = add(counted[0])
-            found[:, ROWS, number] = both & (1 << bits) - 1
-            found[:, HESSIANS, number] = both >> bits
+            found[ROWS, :, number] = both & (1 << bits) - 1
+            found[HESSIANS, :, number] = both >> bits
             continue
-        found[:, ROWS, number] = add(None)
+        found[ROWS, :, number] = add(None)
         for each in hessians:
-            found[:, HESSIANS, number] = add(each)
+            found[HESSIANS, :, number] = add(each)
     return found
 
 

@@ -22,14 +22,16 @@ from wardnet.statistics.tally import COHORT
 from wardnet.statistics.trees.binned import Binned, Bins, binned, histograms
 from wardnet.statistics.trees.growth import Growth, Node, Shape, branches, plant
 from wardnet.statistics.trees.plan import Plan
-from wardnet.statistics.trees.splitting import ROWS, Limits, Scale
+from wardnet.statistics.trees.splitting import Limits, Scale
 from wardnet.statistics.trees.table import model_table
 from wardnet.statistics.trees.terms import LARGEST_LOSS, add_trees, loss, start, terms
 from wardnet.statistics.trees.tree import Tree
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import members
 
-HISTOGRAMS: Final = "histograms"
+KINDS: Final = ("rows", "gradients", "hessians")
+"""The sums of a bin: an array each, as they need different numbers of bytes."""
+
 LOSS: Final = "loss"
 
 ROUND_NUMBERS: Final = 500_000
@@ -87,21 +89,17 @@ class Growing:
     losses: tuple[float, ...] = ()
 
     @property
-    def _unit(self) -> int:
-        return min(GRID, _SUM_BITS - self.rows.bit_length())
-
-    @property
-    def _kinds(self) -> int:
-        return 2 if self.plan.counted_hessians else 3
+    def _kinds(self) -> Sequence[str]:
+        return KINDS[:2] if self.plan.counted_hessians else KINDS
 
     @property
     def _loss_unit(self) -> int:
         return max(0, min(GRID, _LOSS_BITS - self.rows.bit_length()))
 
     @property
-    def _sums(self) -> tuple[int, int, int, int]:
-        """Return the shape of a round's histograms."""
-        return (len(self.growth.asked), self._kinds, len(self.plan.features), self.bins.size)
+    def _sums(self) -> tuple[int, int, int]:
+        """Return the shape of a round's histograms of one kind."""
+        return (len(self.growth.asked), len(self.plan.features), self.bins.size)
 
     @property
     def _with_loss(self) -> bool:
@@ -110,9 +108,13 @@ class Growing:
 
     def arrays(self) -> Sequence[ArraySpec]:
         """Declare the histograms of the asked nodes, and the patients in the checked ones."""
-        limit = _LARGEST_TERM * self.rows << self._unit
-        specs = [ArraySpec(HISTOGRAMS, self._sums, limit, COHORT, self._unit)]
-        specs = specs if self.growth.asked else []
+        scale = self.growth.shape.scale
+        units = dict(zip(KINDS, (0, scale.gradient, scale.hessian), strict=True))
+        specs = [
+            ArraySpec(kind, self._sums, _LARGEST_TERM * self.rows << unit, COHORT, unit)
+            for kind, unit in units.items()
+            if self.growth.asked and kind in self._kinds
+        ]
         if self._with_loss:
             largest = int(LARGEST_LOSS) * self.rows << self._loss_unit
             specs.append(ArraySpec(LOSS, (1,), largest, COHORT, self._loss_unit))
@@ -129,8 +131,8 @@ class Growing:
             return self._nothing()
         held = kept(("binned", self.lineages[0]), [rows], lambda: self._binned(rows))
         add_trees(held, self.done, plan=self.plan, lineages=self.lineages)
-        found = np.zeros(self._sums, np.int64)
-        part: dict[str, Any] = {HISTOGRAMS: found} if self._sums[0] else {}
+        found = np.zeros((len(self._kinds), *self._sums), np.int64)
+        part: dict[str, Any] = dict(zip(self._kinds, found, strict=True)) if found.size else {}
         if self._with_loss:
             part[LOSS] = np.array([loss(held, self.plan, unit=self._loss_unit)])
         for tree, nodes in self._checked.items():
@@ -147,7 +149,8 @@ class Growing:
                 asked = [self.growth.asked[place][1] for place in places]
                 slot = _slots(at, asked, known)
                 size = self.bins.size
-                found[places] = histograms(held, slot, slots=len(asked), size=size, weights=weights)
+                counted = histograms(held, slot, slots=len(asked), size=size, weights=weights)
+                found[:, places] = counted
         return part
 
     def _binned(self, rows: Rows) -> Binned:
@@ -172,17 +175,21 @@ class Growing:
 
     def step(self, total: Sums) -> "Growing | Table":
         """Split nodes; when no more wait, begin the next trees or return the model."""
-        found = np.asarray(total.get(HISTOGRAMS, np.zeros(self._sums, np.int64)), np.int64)
-        if found[:, ROWS].min(initial=0) < 0:
-            raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a bin holds fewer rows than none")
         losses = self._with_losses(total)
         if not self.group:
             return self.table(losses)
-        if self._kinds == 2:
-            found = np.concatenate([found, found[:, :1]], axis=1)
-        growth = self.growth.step(found, self._small(total), self._allowed)
+        growth = self.growth.step(self._found(total), self._small(total), self._allowed)
         grown = replace(self, growth=growth, losses=losses)
         return grown if growth.waiting else grown._finished()  # noqa: SLF001 - its own
+
+    def _found(self, total: Sums) -> NDArray[np.int64]:
+        """Return the asked nodes' histograms, shape (asked, 3, features, bins)."""
+        if not self.growth.asked:
+            return np.zeros((0, len(KINDS), *self._sums[1:]), np.int64)
+        rows, gradients, *hessians = (np.asarray(total[kind], np.int64) for kind in self._kinds)
+        if rows.min() < 0:
+            raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a bin holds fewer rows than none")
+        return np.stack([rows, gradients, *(hessians or [rows])], axis=1)
 
     @cached_property
     def _checked(self) -> dict[int, list[int]]:
@@ -209,7 +216,8 @@ class Growing:
     def _terms(self, held: Binned, tree: int) -> tuple[NDArray[Any], ...]:
         if tree not in held.terms:
             number, output = self.group[tree]
-            held.terms[tree] = terms(held, self.plan, number=number, output=output, unit=self._unit)
+            unit = self.growth.shape.scale.gradient
+            held.terms[tree] = terms(held, self.plan, number=number, output=output, unit=unit)
         return held.terms[tree]
 
     def _with_losses(self, total: Sums) -> tuple[float, ...]:
@@ -277,7 +285,8 @@ def begin(
     """
     first = () if plan.forest else start(plan.outcome, rows, total)
     content = repr((plan, [edges.tolist() for edges in bins.edges], list(rows), total))
-    growth = plant(0, shape=_shape(plan, rules, 0), capacity=1, several_rows=several_rows)
+    shape = _shape(plan, rules, sum(rows))
+    growth = plant(0, shape=shape, capacity=1, several_rows=several_rows)
     state = Growing(
         plan,
         rules,
@@ -302,23 +311,24 @@ def _next(state: Growing, number: int) -> Growing | Table:
     if plan.forest and number > plan.trees:
         return state.table(())
     outputs = range(len(plan.outcome.outputs))
-    kinds = 2 if plan.counted_hessians else 3
-    capacity = max(1, ROUND_NUMBERS // (len(plan.features) * state.bins.size * kinds))
+    numbers = len(plan.features) * state.bins.size * len(state._kinds)  # noqa: SLF001 - its own
+    capacity = max(1, ROUND_NUMBERS // numbers)
     widest = 1 << max(0, plan.depth - 2)
     together = max(1, capacity // (widest * len(outputs))) if plan.forest else 1
-    numbers = range(number, min(plan.trees, number + together - 1) + 1)
-    group = tuple((each, output) for each in numbers for output in outputs)
-    unit = min(GRID, _SUM_BITS - state.rows.bit_length())
+    last = min(plan.trees, number + together - 1)
+    group = tuple((each, output) for each in range(number, last + 1) for output in outputs)
     growth = plant(
         len(group),
-        shape=_shape(plan, state.rules, unit),
+        shape=state.growth.shape,
         capacity=capacity,
         several_rows=state.several_rows,
     )
     return replace(state, group=group, growth=growth)
 
 
-def _shape(plan: Plan, rules: DisclosureRules, unit: int) -> Shape:
+def _shape(plan: Plan, rules: DisclosureRules, count: int) -> Shape:
+    """Return how trees grow on so many rows."""
+    unit = min(plan.fineness, _SUM_BITS - count.bit_length())
     hessian = 0 if plan.forest or plan.counted_hessians else unit
     least = max(1, round(_LEAST_HESSIAN * 2.0**hessian))
     rows = max(plan.minimum_rows, rules.minimum_patients, 1)

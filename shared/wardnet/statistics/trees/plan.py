@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from wardnet.question.rows import Rows
 from wardnet.statistics.features import Feature
-from wardnet.statistics.outcomes import Outcome
+from wardnet.statistics.outcomes import GRID, Outcome
 
 MAXIMUM_TREES: Final = 1000
 MAXIMUM_DEPTH: Final = 12
+
+_CLASS_BITS: Final = 22
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,17 @@ class Plan:
     def counted_hessians(self) -> bool:
         """Say whether every row's hessian is 1, so that hessians need no sums of their own."""
         return not self.forest and not self.outcome.classes
+
+    @property
+    def fineness(self) -> int:
+        """Return the most bits after the point of a row's gradient and hessian.
+
+        Those of a class are between -1 and 1: 22 bits tell rare classes apart, and more would only
+        be carried. The classes of a forest are counted.
+        """
+        if not self.outcome.classes:
+            return GRID
+        return 0 if self.forest else _CLASS_BITS
 
     @property
     def samples(self) -> bool:
