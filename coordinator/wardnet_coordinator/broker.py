@@ -91,9 +91,10 @@ class Reminder:
     promise: Envelope
 
 
-Outgoing: TypeAlias = (
-    Work | Acknowledged | Ended | Heartbeat | Proposed | Inquiry | Auditing | Letter | Reminder
+Notice: TypeAlias = (
+    Acknowledged | Ended | Heartbeat | Proposed | Inquiry | Auditing | Letter | Reminder
 )
+Outgoing: TypeAlias = Work | Notice
 _Key: TypeAlias = str | WorkId | Proposed | Inquiry | Auditing | Reminder | tuple[str, str]
 """What a waiting message takes the place of when it comes again."""
 
@@ -103,7 +104,13 @@ class _State:
     """How a query stands, to be composed when its turn comes."""
 
     course: Course
-    query: Envelope
+    work: Work
+
+
+def asked(course: Course, query: Envelope) -> Work:
+    """Return what the hospitals of a course are asked now; earlier totals they have, or ask for."""
+    totals = () if course.total is None else (course.total,)
+    return Work(course.work, query, course.hospitals, totals)
 
 
 class Attachment:
@@ -126,9 +133,15 @@ class Attachment:
         self._closed = False
         self._error: WardnetError | None = None
 
-    def tell(self, course: Course, query: Envelope) -> None:
-        """Let the hospital know how a query stands, unless this stream has said so already."""
-        self._put(course.query, _State(course, query))
+    def tell(self, course: Course, work: Work) -> None:
+        """Let the hospital know how a query stands, unless this stream has said so already.
+
+        Parameters
+        ----------
+        work : Work
+            What `asked` made of the course: the same for all hospitals.
+        """
+        self._put(course.query, _State(course, work))
 
     def dismiss(self, query: str) -> None:
         """Let the hospital drop what it keeps for a query that it has no part in any more."""
@@ -211,10 +224,8 @@ class Attachment:
         # 2. It has the work already.
         if sent == course.work:
             return None
-        # 3. Earlier totals it has, or asks for.
         self._sent[course.query] = course.work
-        totals = () if course.total is None else (course.total,)
-        return Work(course.work, item.query, course.hospitals, totals)
+        return item.work
 
     def _is_told(self, result: WorkId | str) -> bool:
         """Say whether later work, which this stream has carried, acknowledges a result already."""

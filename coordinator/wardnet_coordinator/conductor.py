@@ -19,7 +19,7 @@ from wardnet.identity.envelope import Envelope, Trust
 from wardnet.identity.member import Member
 from wardnet.transport.convert import WorkId
 from wardnet_coordinator import queries
-from wardnet_coordinator.broker import Attachment, Broker
+from wardnet_coordinator.broker import Attachment, Broker, asked
 from wardnet_coordinator.course import Course, Failure, Outcome, Part, Refusal, Sealed
 from wardnet_coordinator.queries import Record
 from wardnet_coordinator.rounds import Cancelled, DeadlinePassed, Event, Received, Step, step
@@ -167,7 +167,7 @@ class Conductor:
         """Give a hospital that has just attached all its work."""
         for run in self._runs.values():
             if attachment.hospital in run.course.asked:
-                attachment.tell(run.course, run.record.envelope)
+                attachment.tell(run.course, asked(run.course, run.record.envelope))
                 run.announce()
 
     def detached(self, attachment: Attachment) -> None:
@@ -260,10 +260,11 @@ class Conductor:
                 await asyncio.sleep(RETRY_SECONDS)
 
     def _tell(self, run: _Run) -> None:
+        work = asked(run.course, run.record.envelope)
         for hospital in run.course.asked:
             attachment = self._broker.find(hospital)
             if attachment is not None:
-                attachment.tell(run.course, run.record.envelope)
+                attachment.tell(run.course, work)
 
 
 async def _next(inbox: asyncio.Queue[Event], work: WorkId, deadline: float) -> Event:

@@ -1,7 +1,7 @@
 """The control streams: messages in to events, and what the broker holds out to messages."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from functools import partial
 
 from wardnet import canonical, clock, logs
@@ -14,7 +14,6 @@ from wardnet.transport.convert import (
     envelope_from_wire,
     envelope_to_wire,
     sums_from_wire,
-    work_to_wire,
 )
 from wardnet.transport.interceptors import Context, peer
 from wardnet.transport.pieces import Messages, check_length, cut, in_pieces
@@ -30,6 +29,7 @@ from wardnet_coordinator.broker import (
     Heartbeat,
     Inquiry,
     Letter,
+    Notice,
     Outgoing,
     Proposed,
     Reminder,
@@ -105,9 +105,8 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
             logs.logger().info("detached", hospital=hello.hospital, epoch=hello.epoch)
 
     async def _send(self, attachment: Attachment, message: Outgoing, context: Context) -> None:
-        response = _to_wire(message)
         try:
-            check_length(response.ByteSize())
+            pieces = message.pieces if isinstance(message, Work) else _pieces(message)
         except WardnetError as error:
             # It could not be delivered, and whoever sent it must not cost the hospital its stream.
             if isinstance(message, Work):  # the query ends instead of losing every hospital
@@ -117,7 +116,7 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
                     "not_carried", hospital=attachment.hospital, reason=error.reason.value
                 )
             return
-        for piece in in_pieces(response):
+        for piece in pieces:
             await context.write(piece)
 
     async def Totals(  # noqa: N802 - the wire's name
@@ -269,7 +268,13 @@ def _result(request: link_pb2.AttachRequest) -> Part | Sealed | Refusal:
     return Refusal.of(error)
 
 
-def _to_wire(message: Outgoing) -> link_pb2.AttachResponse:  # noqa: PLR0911 - one per kind
+def _pieces(message: Notice) -> Iterable[link_pb2.AttachResponse]:
+    response = _to_wire(message)
+    check_length(response.ByteSize())
+    return in_pieces(response)
+
+
+def _to_wire(message: Notice) -> link_pb2.AttachResponse:
     match message:
         case Acknowledged(result=result):
             done = link_pb2.Acknowledgement(work_id=str(result))
@@ -294,5 +299,3 @@ def _to_wire(message: Outgoing) -> link_pb2.AttachResponse:  # noqa: PLR0911 - o
             return link_pb2.AttachResponse(receipt=reminder)
         case Heartbeat():
             return link_pb2.AttachResponse(heartbeat=link_pb2.Heartbeat())
-        case Work():
-            return link_pb2.AttachResponse(work=work_to_wire(message))

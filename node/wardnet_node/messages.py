@@ -140,11 +140,6 @@ def receipt_refusal(number: int, reason: WardnetError) -> AttachRequest:
     return AttachRequest(receipt=LogReceipt(id=number, causes=causes_to_wire([reason])))
 
 
-def kept(message: bytes) -> AttachRequest:
-    """Read a result from the outbox."""
-    return AttachRequest.FromString(message)
-
-
 def _announcement(held: Iterable[Held]) -> Announcement:
     return Announcement(
         datasets=[HeldDataset(name=item.name, dictionary=item.dictionary) for item in held]

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import sha256
 from time import perf_counter_ns
 from typing import TypeAlias
 
@@ -16,6 +17,7 @@ from wardnet.jobs import Jobs
 from wardnet.question import answer as answers
 from wardnet.question.answer import Answer
 from wardnet.sealing.answers import seal
+from wardnet.sums.arrays import Sums
 from wardnet.transport.convert import Total, Work, WorkId, answer_to_bytes
 from wardnet.transport.pieces import check_length
 from wardnet_node import messages
@@ -86,13 +88,15 @@ class Rounds:
             opened = course.attempt.opened if course.attempt else None
             try:
                 made = await self._desk.do(partial(Desk.take_up, work_id=work.id, opened=opened))
-                if made is not None and not made.message:
+                if made is not None and made.acknowledged:
                     return None
                 # 1. Take the totals, also those of work that was done before a reconnect: they do
                 # not come again with later work.
                 attempt = await self._follow(course, work, missed)
-                # 2. What was ever made for this work is sent again, and never made again.
-                return made or await self._result(attempt, work)
+                # 2. What was ever made for this work is sent again, and never anything else.
+                if made is None:
+                    return await self._result(attempt, work)
+                return made if made.message else await self._again(attempt, work, made.digest)
             except Refused as refused:
                 reasons = refused.reasons
             except WardnetError as error:
@@ -106,7 +110,9 @@ class Rounds:
             course.attempt = None
             if self._courses.get(work.id.query) is not course:
                 return None
-            return made or await self._desk.do(lambda desk: desk.refuse(work, reasons))
+            if made is not None and made.message:
+                return made
+            return await self._desk.do(lambda desk: desk.refuse(work, reasons))
 
     async def end(self, query: str) -> None:
         """Forget a query that has ended."""
@@ -140,18 +146,9 @@ class Rounds:
         kept, microseconds = b"", 0
         if answer is None:
             begun = perf_counter_ns()
-            sums = await self._pool.tally(
-                work.id.query, snapshot=opened.snapshot, tally=attempt.session.tally
-            )
+            sums = await self._sums(attempt, work)
             microseconds = (perf_counter_ns() - begun) // 1000
-            message = _bounded(
-                messages.part(
-                    work.id,
-                    sums,
-                    snapshot=opened.snapshot.id,
-                    transcript=attempt.session.transcript,
-                )
-            )
+            message = _part(attempt, work, sums)
             event = attempt.part_event(work.id, sums, key=self._log_key)
         else:
             message = partial(self._sealed, answer, opened, work)
@@ -168,6 +165,17 @@ class Rounds:
             microseconds=microseconds,
         )
         return await self._desk.do(release)
+
+    async def _again(self, attempt: Attempt, work: Work, digest: str) -> Result:
+        """Make a part again whose message was not kept: it has left before, and is the same."""
+        message = _part(attempt, work, await self._sums(attempt, work))
+        if sha256(message).hexdigest() != digest:
+            raise WardnetError(Reason.ROUNDS_DIVERGED, rule="a part came out changed")
+        return Result(str(work.id), message)
+
+    async def _sums(self, attempt: Attempt, work: Work) -> Sums:
+        snapshot, tally = attempt.opened.snapshot, attempt.session.tally
+        return await self._pool.tally(work.id.query, snapshot=snapshot, tally=tally)
 
     def _sealed(self, answer: Answer, opened: Opened, work: Work, promise: Envelope) -> bytes:
         """Return the answer as this hospital signs it, for the researcher's eyes only.
@@ -195,6 +203,11 @@ class Rounds:
             hospitals=work.hospitals,
             hospital=self._credentials.member.id,
         )
+
+
+def _part(attempt: Attempt, work: Work, sums: Sums) -> bytes:
+    snapshot, transcript = attempt.opened.snapshot.id, attempt.session.transcript
+    return _bounded(messages.part(work.id, sums, snapshot=snapshot, transcript=transcript))
 
 
 def _bounded(message: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """One control stream to the coordinator, from Hello to its end."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import Final, TypeAlias
 
@@ -11,7 +11,7 @@ from wardnet import canonical
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
 from wardnet.transport.convert import Total, WorkId, total_from_bytes
-from wardnet.transport.pieces import Joining, Messages, in_pieces
+from wardnet.transport.pieces import Joining, Messages, bytes_in_pieces, in_pieces
 from wardnet.transport.status import error_from_rpc
 from wardnet.wire.v1.link_pb2 import AttachRequest, AttachResponse, TotalsRequest
 from wardnet.wire.v1.link_pb2_grpc import LinkServiceStub
@@ -45,16 +45,16 @@ class Stream:
         self._address = address
         self._lease = lease
         self._messages = Messages(AttachResponse)
-        self._waiting: asyncio.Queue[AttachRequest] = asyncio.Queue(MAXIMUM_WAITING)
+        self._waiting: asyncio.Queue[AttachRequest | bytes] = asyncio.Queue(MAXIMUM_WAITING)
         self._sent: set[str] = set()
 
-    async def send(self, message: AttachRequest) -> None:
-        """Queue a message."""
+    async def send(self, message: AttachRequest | bytes) -> None:
+        """Queue a message, or the bytes of one."""
         await self._waiting.put(message)
 
     async def send_result(self, result: Result) -> None:
         """Queue a result, once per stream."""
-        await self._send_once(result.work_id, messages.kept(result.message))
+        await self._send_once(result.work_id, result.message)
 
     async def send_decision(self, statement: Unsent) -> None:
         """Queue a decision on a study, once per stream."""
@@ -73,7 +73,7 @@ class Stream:
         """Forget that results of a query were sent: more work of it acknowledges them."""
         self._sent = {name for name in self._sent if not name.startswith(f"{query}/")}
 
-    async def _send_once(self, name: str, message: AttachRequest) -> None:
+    async def _send_once(self, name: str, message: AttachRequest | bytes) -> None:
         if name not in self._sent:
             self._sent.add(name)
             await self.send(message)
@@ -83,7 +83,7 @@ class Stream:
         while True:
             message = await self._waiting.get()
             try:
-                for piece in in_pieces(message):
+                for piece in _pieces(message):
                     await self._call.write(piece)
             except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
                 return
@@ -146,3 +146,9 @@ class Stream:
     def cancel(self) -> None:
         """End the call at once."""
         self._call.cancel()
+
+
+def _pieces(message: AttachRequest | bytes) -> Iterator[AttachRequest]:
+    if isinstance(message, bytes):
+        return bytes_in_pieces(AttachRequest, message)
+    return in_pieces(message)

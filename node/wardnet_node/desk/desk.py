@@ -229,8 +229,8 @@ class Desk:
         opened : Opened
             The query; it is decided on once more, in the same transaction.
         message : bytes or Callable
-            What will be sent, to the byte; of an answer made from the signed promise where it
-            stands in the log.
+            What will be sent, to the byte: a part; or an answer, made from the signed promise
+            where it stands in the log.
         transcripts : Sequence of str
             Digest of all totals before round 0, 1, ..., this one.
         event : Event
@@ -264,10 +264,12 @@ class Desk:
                 queries.keep_answer(connection, work_id.query, answer)
             at = clock.now()
             entry = log.append(connection, event, at=at)
-            if not isinstance(message, bytes):
-                message = message(self._promise(connection, entry))
-            result = Result(str(work_id), message)
-            outbox.put(connection, result, query=work_id.query)
+            if isinstance(message, bytes):
+                result = Result(str(work_id), message)
+                kept = result.kept
+            else:  # sealed with a random key, it is never the same again
+                kept = result = Result(str(work_id), message(self._promise(connection, entry)))
+            outbox.put(connection, kept, query=work_id.query)
             usage.note_spent(
                 connection, opened.query, event=event, at=at, microseconds=microseconds
             )
@@ -278,7 +280,10 @@ class Desk:
         result = Result(str(work.id), messages.refusal(work.id, reasons))
         event = of_refusal(self._credentials, work=work, reasons=reasons)
         with self._transaction() as connection:
-            outbox.put(connection, result, query=work.id.query)
+            if outbox.find(connection, result.work_id) is None:
+                outbox.put(connection, result, query=work.id.query)
+            else:
+                outbox.exchange(connection, result)
             queries.leave(connection, work.id.query, State.REFUSED)
             log.append(connection, event, at=clock.now())
         return result

@@ -143,7 +143,7 @@ def _pack(name: str, array: IntegerArray) -> PackedArray:
     return PackedArray(name, array.shape, 32, b"".join(entries))
 
 
-def _least_width(array: NDArray[np.int64]) -> int:
+def _least_width(array: IntegerArray) -> int:
     low, high = int(array.min(initial=0)), int(array.max(initial=0))
     bits = max(high, ~low).bit_length() + 1  # of two's complement, the sign included
     return next(width for width in _WIDTHS if bits <= 8 * width)

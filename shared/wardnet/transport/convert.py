@@ -21,6 +21,7 @@ from wardnet.identity.envelope import MAXIMUM_SIGNATURES, Envelope, Signature
 from wardnet.question import answer as answers
 from wardnet.question.answer import Participant
 from wardnet.sums.arrays import MAXIMUM_HOSPITALS, PackedArray, Sums, pack, unpack
+from wardnet.transport import pieces
 from wardnet.transport.status import error_from_reason
 from wardnet.wire.v1 import envelope_pb2, link_pb2, sums_pb2
 
@@ -97,9 +98,9 @@ class WorkId:
         return cls(match[1], int(match[2]), int(match[3]))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Work:
-    """Ask one hospital for one round.
+    """Ask each hospital for one round.
 
     Parameters
     ----------
@@ -117,6 +118,19 @@ class Work:
     query: Envelope
     hospitals: tuple[str, ...]
     totals: tuple[Total, ...]
+
+    @cached_property
+    def pieces(self) -> tuple[link_pb2.AttachResponse, ...]:
+        """Return what is written, made once for all hospitals.
+
+        Raises
+        ------
+        WardnetError
+            `MESSAGE_TOO_LARGE`.
+        """
+        message = link_pb2.AttachResponse(work=work_to_wire(self))
+        pieces.check_length(message.ByteSize())
+        return tuple(pieces.in_pieces(message))
 
 
 def envelope_to_wire(envelope: Envelope) -> envelope_pb2.Envelope:

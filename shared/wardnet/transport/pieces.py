@@ -29,11 +29,16 @@ def cut(data: bytes) -> Iterator[Piece]:
 
 def in_pieces(message: M) -> Iterator[M]:
     """Yield what is written for a message: itself, or its pieces."""
-    if message.ByteSize() <= PIECE_BYTES:
-        yield message
+    yield from bytes_in_pieces(type(message), message.SerializeToString())
+
+
+def bytes_in_pieces(kind: type[M], data: bytes) -> Iterator[M]:
+    """Yield what is written for a message of these bytes."""
+    if len(data) <= PIECE_BYTES:
+        yield kind.FromString(data)
         return
-    for piece in cut(message.SerializeToString()):
-        yield type(message)(piece=piece)
+    for piece in cut(data):
+        yield kind(piece=piece)
 
 
 def check_length(length: int) -> None:
