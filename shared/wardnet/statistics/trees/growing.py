@@ -19,7 +19,7 @@ from wardnet.statistics.method import Part
 from wardnet.statistics.outcomes import GRID, on_grid
 from wardnet.statistics.sampling import draw_features
 from wardnet.statistics.tally import COHORT
-from wardnet.statistics.trees.binned import Binned, Bins, binned, histograms
+from wardnet.statistics.trees.binned import Binned, Bins, Terms, binned, histograms
 from wardnet.statistics.trees.growth import Growth, Node, Shape, branches, plant
 from wardnet.statistics.trees.plan import Plan
 from wardnet.statistics.trees.splitting import Limits, Scale
@@ -136,11 +136,11 @@ class Growing:
         if self._with_loss:
             part[LOSS] = np.array([loss(held, self.plan, unit=self._loss_unit)])
         for tree, nodes in self._checked.items():
-            weight, *weights = self._terms(held, tree)
+            added = self._terms(held, tree)
             known = len(self.growth.trees[tree])
             at = held.walk(tree, branches(self.growth.trees[tree]))
             if self.plan.samples:
-                at = np.where(weight > 0, at, -1)
+                at = np.where(added.weight > 0, at, -1)
             if self.several_rows:
                 index = _slots(at, nodes, known)
                 part[_patients(tree)] = members(index, cells=len(nodes), patient=held.patient)
@@ -149,8 +149,7 @@ class Growing:
                 asked = [self.growth.asked[place][1] for place in places]
                 slot = _slots(at, asked, known)
                 size = self.bins.size
-                counted = histograms(held, slot, slots=len(asked), size=size, weights=weights)
-                found[:, places] = counted
+                found[:, places] = histograms(held, slot, slots=len(asked), size=size, terms=added)
         return part
 
     def _binned(self, rows: Rows) -> Binned:
@@ -213,7 +212,7 @@ class Growing:
             len(self.plan.features), self.plan.some, seed=self.plan.seed, tree=number, node=place
         )
 
-    def _terms(self, held: Binned, tree: int) -> tuple[NDArray[Any], ...]:
+    def _terms(self, held: Binned, tree: int) -> Terms:
         if tree not in held.terms:
             number, output = self.group[tree]
             unit = self.growth.shape.scale.gradient

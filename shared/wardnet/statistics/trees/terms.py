@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from math import ldexp
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wardnet.statistics.outcomes import GRID, Outcome, log_ratio, on_grid
 from wardnet.statistics.sampling import draw_bag, draw_share
-from wardnet.statistics.trees.binned import Binned
+from wardnet.statistics.trees.binned import Binned, Terms, to_terms
 from wardnet.statistics.trees.growth import Node, branches
 from wardnet.statistics.trees.plan import Plan
 from wardnet.statistics.trees.tree import Tree
@@ -53,10 +53,8 @@ def add_trees(held: Binned, trees: Sequence[Tree], *, plan: Plan, lineages: Sequ
     held.terms, held.places = {}, {}
 
 
-def terms(
-    held: Binned, plan: Plan, *, number: int, output: int, unit: int
-) -> tuple[NDArray[Any], ...]:
-    """Return each row's weight, gradient and, if it is counted, hessian, as whole numbers.
+def terms(held: Binned, plan: Plan, *, number: int, output: int, unit: int) -> Terms:
+    """Return each row's weight, gradient and hessian, as whole numbers.
 
     Parameters
     ----------
@@ -69,12 +67,13 @@ def terms(
     scores, one = held.scores, 2.0**unit
     if plan.forest:
         weight = draw_bag(held.keys, seed=plan.seed, tree=number)
-        return weight, np.rint(wanted * -weight * one), weight.astype(np.float64)
+        return to_terms(weight, np.rint(wanted * -weight * one), weight.astype(np.float64))
     weight = draw_share(held.keys, plan.share, seed=plan.seed, tree=number)
     if not plan.outcome.classes:
-        return weight, np.rint((scores[0] - wanted) * one)
+        return to_terms(weight, np.rint((scores[0] - wanted) * one))
     chance = sigmoid(scores[0]) if len(scores) == 1 else softmax(scores)[output]
-    return weight, np.rint((chance - wanted) * one), np.rint(chance * (1.0 - chance) * one)
+    hessians = np.rint(chance * (1.0 - chance) * one)
+    return to_terms(weight, np.rint((chance - wanted) * one), hessians)
 
 
 def loss(held: Binned, plan: Plan, *, unit: int) -> int:
