@@ -1,5 +1,6 @@
 """Trees across hospitals: the same bits for any split, and as good as trees on pooled rows."""
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
 )
 from sklearn.metrics import accuracy_score, r2_score, roc_auc_score
+from threadpoolctl import threadpool_limits
 
 from support.examples import DIGEST, ROWS_ARE_PATIENTS, SEVERAL_ROWS, Deal, Parameters, ask, made_up
 from support.examples import without_patients as rows_as_patients
@@ -80,6 +82,13 @@ def fit(method: str, outcome: str, **settings: JsonValue) -> NDArray[np.float64]
     model = METHODS[method].model(METHODS[method].bind(parameters, PLANE), answer.table)
     tested = {name: COLUMNS[name][~TRAINED] for name in FEATURES}
     return model.predict(Rows(int((~TRAINED).sum()), tested))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Where others are at work, scikit-learn's threads wait for each other."""
+    with threadpool_limits(1):
+        yield
 
 
 def test_boosting_ranks_like_boosting_on_pooled_rows() -> None:

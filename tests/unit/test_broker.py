@@ -20,6 +20,7 @@ from wardnet_coordinator.broker import (
     Inquiry,
     Outgoing,
     Proposed,
+    asked,
 )
 from wardnet_coordinator.course import Course, Outcome
 
@@ -55,7 +56,7 @@ def carried(*steps: Callable[[Attachment], None]) -> list[Outgoing]:
 
 def tell(course: Course) -> Callable[[Attachment], None]:
     """Return the step that a query stands like this."""
-    return lambda attachment: attachment.tell(course, ENVELOPE)
+    return lambda attachment: attachment.tell(course, asked(course, ENVELOPE))
 
 
 def test_work_brings_the_newest_total() -> None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from hashlib import sha256
 
 import pytest
 
@@ -9,7 +10,7 @@ from wardnet.errors import Reason, WardnetError
 from wardnet_node import outbox
 from wardnet_node.desk import queries
 from wardnet_node.desk.queries import Accepted, State
-from wardnet_node.outbox import Result
+from wardnet_node.outbox import LONGEST_KEPT_PART, Result
 from wardnet_node.vault.catalog import MIGRATIONS
 
 QUERY = "a" * 64
@@ -49,6 +50,27 @@ def test_an_acknowledged_result_leaves_only_its_work_id(connection: sqlite3.Conn
     outbox.acknowledge(connection, RESULT.work_id)
     assert outbox.unacknowledged(connection) == ()
     assert outbox.find(connection, RESULT.work_id) == Result(RESULT.work_id, b"")
+
+
+def test_of_a_long_part_the_digest_is_kept(connection: sqlite3.Connection) -> None:
+    """It is made again when it is asked for again, and not sent by itself."""
+    long = Result(RESULT.work_id, b"part" * LONGEST_KEPT_PART)
+    assert RESULT.kept == RESULT
+    outbox.put(connection, long.kept, query=QUERY)
+    found = outbox.find(connection, RESULT.work_id)
+    assert found == Result(RESULT.work_id, b"", sha256(long.message).hexdigest())
+    assert not found.acknowledged
+    assert outbox.unacknowledged(connection) == ()
+    outbox.acknowledge(connection, RESULT.work_id)
+    assert outbox.find(connection, RESULT.work_id) == Result(RESULT.work_id, b"")
+
+
+def test_what_cannot_be_made_again_gives_way_to_a_refusal(connection: sqlite3.Connection) -> None:
+    """The refusal is kept like every result."""
+    long = Result(RESULT.work_id, b"part" * LONGEST_KEPT_PART)
+    outbox.put(connection, long.kept, query=QUERY)
+    outbox.exchange(connection, RESULT)
+    assert outbox.unacknowledged(connection) == (RESULT,)
 
 
 def test_work_acknowledges_the_other_results_of_its_query(connection: sqlite3.Connection) -> None:

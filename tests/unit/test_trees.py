@@ -32,9 +32,9 @@ from wardnet.statistics.features import Feature
 from wardnet.statistics.methods import METHODS
 from wardnet.statistics.sampling import draw_bag, draw_features, draw_share
 from wardnet.statistics.session import Session, run
-from wardnet.statistics.trees.binned import Binned, histograms
+from wardnet.statistics.trees.binned import Binned, histograms, to_terms
 from wardnet.statistics.trees.binning import cells
-from wardnet.statistics.trees.growing import HISTOGRAMS, Growing
+from wardnet.statistics.trees.growing import Growing
 from wardnet.statistics.trees.predict import Trees
 
 PARTICIPANTS = tuple(Participant(hospital, "1") for hospital in HOSPITALS)
@@ -130,8 +130,7 @@ def split_gains(parameters: Parameters, rows: Rows) -> dict[int, float]:
         total, state = session.tally.sums(session.tally.part([rows])), session.tally.state
         if isinstance(state, Growing) and state.group:
             small = [False] * len(state.growth.checked)
-            found = np.asarray(total[HISTOGRAMS], np.int64)
-            grown = state.growth.step(found, small, state._allowed)
+            grown = state.growth.step(state._found(total), small, state._allowed)
         session.advance(total, PARTICIPANTS)
     assert grown is not None
     gains, heap = dict[int, float](), {0: 0}
@@ -245,11 +244,11 @@ def test_totals_that_no_rows_give_are_refused() -> None:
     rows = without_patients(made_up(10, rows=500))
     query = ask("boosting", {"outcome": "smoker", "features": ["age", "lab"], "trees": 1})
     session = Session(query, digest=DIGEST, dictionary=ROWS_ARE_PATIENTS)
-    while "histograms" not in {spec.name for spec in session.tally.specs}:
+    while "gradients" not in {spec.name for spec in session.tally.specs}:
         session.advance(session.tally.sums(session.tally.part([rows])), PARTICIPANTS)
     total = dict(session.tally.sums(session.tally.part([rows])))
-    total["histograms"] = total["histograms"].copy()
-    total["histograms"][0, 0, 0, 0] = -1
+    total["rows"] = total["rows"].copy()
+    total["rows"][0, 0, 0] = -1
     with pytest.raises(WardnetError) as refusal:
         session.advance(total, PARTICIPANTS)
     assert refusal.value.reason is Reason.IMPLAUSIBLE_TOTAL
@@ -257,7 +256,7 @@ def test_totals_that_no_rows_give_are_refused() -> None:
 
 @pytest.mark.parametrize("largest", [1, 1 << 26, 1 << 46])
 def test_sums_are_the_same_however_full_the_bins_are(largest: int) -> None:
-    """Rows are counted together with hessians where both fit one number; the sums are the same."""
+    """Rows are counted together with hessians, as many at once as fit one number."""
     random = np.random.default_rng(largest)
     bins = np.stack([np.arange(64) % 32, np.zeros(64, np.int64), random.integers(0, 32, 64)])
     slot = random.integers(-1, 3, 64)
@@ -267,14 +266,11 @@ def test_sums_are_the_same_however_full_the_bins_are(largest: int) -> None:
     for row in np.flatnonzero(slot >= 0):
         for feature, each in enumerate(bins[:, row]):
             expected[slot[row], :, feature, each] += [1, gradients[row], hessians[row]]
-    held = Binned(
-        bins.astype(np.uint8),
-        31,
-        np.zeros(64),
-        np.zeros(64, np.uint64),
-        None,
-        np.array([np.bincount(line).max() for line in bins]),
-    )
-    weights = [gradients.astype(np.float64), hessians.astype(np.float64)]
-    found = histograms(held, slot, slots=3, size=32, weights=weights)
-    np.testing.assert_array_equal(found, expected)
+    held = Binned(bins.astype(np.uint8), 31, np.zeros(64), np.zeros(64, np.uint64), None)
+    once = np.ones(64, np.int64)
+    terms = to_terms(once, gradients.astype(np.float64), hessians.astype(np.float64))
+    found = histograms(held, slot, slots=3, size=32, terms=terms)
+    np.testing.assert_array_equal(found, expected.swapaxes(0, 1))
+    terms = to_terms(once, gradients.astype(np.float64))
+    found = histograms(held, slot, slots=3, size=32, terms=terms)
+    np.testing.assert_array_equal(found, expected[:, :2].swapaxes(0, 1))

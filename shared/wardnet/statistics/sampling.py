@@ -49,6 +49,8 @@ def draw_features(
     features: int, some: int, *, seed: int, tree: int, node: int
 ) -> NDArray[np.bool_]:
     """Return which features a node may ask, exactly `some` of them, shape (features,)."""
+    if some == features:
+        return np.ones(features, np.bool_)
     places = np.arange(features, dtype=np.uint64) + np.uint64(node << 16)
     rank = np.argsort(_keyed(scatter(places), seed, tree), kind="stable")
     drawn = np.zeros(features, np.bool_)

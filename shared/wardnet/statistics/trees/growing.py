@@ -1,8 +1,8 @@
 """Grow trees group after group on common bins; what boosting and random forests share."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from math import ldexp
 from typing import Any, Final
@@ -25,7 +25,7 @@ from wardnet.statistics.trees.plan import Plan
 from wardnet.statistics.trees.splitting import Limits, Scale
 from wardnet.statistics.trees.table import model_table
 from wardnet.statistics.trees.terms import LARGEST_LOSS, add_trees, loss, start, terms
-from wardnet.statistics.trees.tree import Tree
+from wardnet.statistics.trees.tree import Tree, stacked, unstacked
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import members
 
@@ -87,6 +87,16 @@ class Growing:
     lineages: tuple[str, ...]
     gains: NDArray[np.float64]
     losses: tuple[float, ...] = ()
+
+    def __getstate__(self) -> Mapping[str, object]:
+        """Travel light: workers get a copy every round."""
+        state = {each.name: getattr(self, each.name) for each in fields(self)}
+        return state | {"done": stacked(self.done) if self.done else ()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Read what `__getstate__` wrote."""
+        done = unstacked(state["done"]) if state["done"] else ()
+        self.__dict__.update(state | {"done": done})
 
     @property
     def _kinds(self) -> Sequence[str]:
@@ -353,8 +363,6 @@ def _patients(tree: int) -> str:
 def _lineage(before: str, trees: Sequence[Tree]) -> str:
     """Return a digest of what came before and of more trees."""
     hasher = hashlib.sha256(before.encode())
-    for tree in trees:
-        each = tree.branches
-        for array in (each.feature, each.cut, each.missing_left, each.left, tree.values):
-            hasher.update(array.tobytes())
+    for array in stacked(trees):
+        hasher.update(array.tobytes())
     return hasher.hexdigest()

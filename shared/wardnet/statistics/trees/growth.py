@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wardnet.errors import Reason, WardnetError
-from wardnet.statistics.trees.splitting import ROWS, Limits, Scale, Split, best_splits
+from wardnet.statistics.trees.splitting import ROWS, Limits, Scale, Split, best_split
 from wardnet.statistics.trees.tree import Branches
 
 Allowed = Callable[[int, int], NDArray[np.bool_]]
@@ -175,13 +175,11 @@ class Growth:
         allowed: Allowed,
     ) -> Iterator[Brood]:
         """Split nodes in place and yield their children."""
-        if not fresh:
-            return
-        stacked = np.stack([histograms for _, _, histograms in fresh])
-        may = np.stack([allowed(tree, node) for tree, node, _ in fresh])
         shape = self.shape
-        best = best_splits(stacked, allowed=may, scale=shape.scale, limits=shape.limits)
-        for (tree, number, histograms), found in zip(fresh, best, strict=True):
+        for tree, number, histograms in fresh:
+            found = best_split(
+                histograms, allowed=allowed(tree, number), scale=shape.scale, limits=shape.limits
+            )
             nodes = trees[tree]
             sums = histograms[:, 0].sum(axis=-1)
             node = replace(nodes[number], sums=sums)

@@ -1,4 +1,4 @@
-"""Find the best split of every node from its histograms, with the same bits at every hospital."""
+"""Find the best split of a node from its histograms, with the same bits at every hospital."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -53,16 +53,15 @@ class Scale:
     hessian: int
     penalty: float
 
-    def score(
-        self, gradients: NDArray[np.int64], hessians: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """Return G**2 / (H + penalty) of sums; 0 where there are no hessians and no penalty."""
-        gradient = gradients * 2.0**-self.gradient
-        hessian = hessians * 2.0**-self.hessian + self.penalty
-        np.multiply(gradient, gradient, out=gradient)
-        score = np.zeros(gradient.shape)
-        np.divide(gradient, hessian, out=score, where=hessian > 0)
-        return score
+    def score(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return G**2 / (H + penalty) of sums of every kind; nan or inf without hessians."""
+        gradient: NDArray[np.float64] = sums[GRADIENTS] * 2.0**-self.gradient
+        hessian = sums[HESSIANS] * 2.0**-self.hessian
+        hessian += self.penalty
+        gradient *= gradient
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gradient /= hessian
+        return gradient
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,65 +80,58 @@ class Limits:
     hessian: int
 
 
-def best_splits(
+def best_split(
     histograms: NDArray[np.int64],
     *,
     allowed: NDArray[np.bool_],
     scale: Scale,
     limits: Limits,
-) -> list[tuple[Split, NDArray[np.int64]] | None]:
-    """Return each node's best split and the sums of its left side; None where there is none.
+) -> tuple[Split, NDArray[np.int64]] | None:
+    """Return a node's best split and the sums of its left side; None where there is none.
 
     Parameters
     ----------
-    histograms : ndarray of int64, shape (nodes, 3, features, bins)
+    histograms : ndarray of int64, shape (3, features, bins)
         Rows, gradients and hessians; the last bin is that of missing values.
-    allowed : ndarray of bool, shape (nodes, features)
-        Which features a node may ask.
+    allowed : ndarray of bool, shape (features,)
+        Which features the node may ask.
 
     Notes
     -----
     gain = G_l**2 / (H_l + penalty) + G_r**2 / (H_r + penalty) - G**2 / (H + penalty). Of equal
-    gains the first feature wins, then missing values on the right, then the lowest cut.
+    gains the first feature wins, then missing values on the right, then the lowest cut. Sums stay
+    below 2**53, so that doubles hold them exactly.
 
     References
     ----------
     Chen, Guestrin (2016), XGBoost: a scalable tree boosting system, equation 7.
     """
-    nodes, _, _, bins = histograms.shape
     missing = histograms[..., -1:]
-    right_missing: NDArray[np.int64] = np.cumsum(histograms[..., :-1], axis=-1)
-    whole = right_missing[..., -1:] + missing
-    sides: list[NDArray[np.int64]] = [right_missing]
+    known = np.cumsum(histograms[..., :-1], axis=-1).astype(np.float64)
+    whole = known[..., -1:] + missing
+    sides = [known]
     if missing.any():
-        sides.append(right_missing + missing)
-    parent = scale.score(whole[:, GRADIENTS, 0, 0], whole[:, HESSIANS, 0, 0])
-    gains = np.concatenate([_gains(left, whole - left, scale, limits) for left in sides], axis=-1)
+        sides.append(known + missing)
+    gains = np.stack([_gains(left, whole - left, scale, limits) for left in sides], axis=1)
     gains[~allowed] = -np.inf
-    flat = gains.reshape(nodes, -1)
-    best = np.argmax(flat, axis=1)
-    found: list[tuple[Split, NDArray[np.int64]] | None] = []
-    for node, place in enumerate(best.tolist()):
-        gain = float(flat[node, place] - parent[node])
-        if not gain > float(parent[node]) * _NOISE:
-            found.append(None)
-            continue
-        feature, side_cut = divmod(place, gains.shape[-1])
-        side, cut = divmod(side_cut, bins - 1)
-        left = np.array(sides[side][node, :, feature, cut], np.int64)
-        known = missing[node, ROWS, feature, 0] > 0
-        larger_left = bool(2 * left[ROWS] >= whole[node, ROWS, 0, 0])
-        found.append((Split(feature, cut, bool(side) if known else larger_left, gain), left))
-    return found
+    feature, side, cut = (int(at) for at in np.unravel_index(np.argmax(gains), gains.shape))
+    parent = float(scale.score(whole)[0, 0])
+    gain = float(gains[feature, side, cut]) - parent
+    if not gain > parent * _NOISE:
+        return None
+    left = sides[side][:, feature, cut].astype(np.int64)
+    larger_left = bool(2 * left[ROWS] >= whole[ROWS, 0, 0])
+    missing_left = bool(side) if missing[ROWS, feature, 0] > 0 else larger_left
+    return Split(feature, cut, missing_left, gain), left
 
 
 def _gains(
-    left: NDArray[np.int64], right: NDArray[np.int64], scale: Scale, limits: Limits
+    left: NDArray[np.float64], right: NDArray[np.float64], scale: Scale, limits: Limits
 ) -> NDArray[np.float64]:
     """Return the scores of both sides together; minus infinity where a side is too small."""
-    gains = scale.score(left[:, GRADIENTS], left[:, HESSIANS])
-    gains += scale.score(right[:, GRADIENTS], right[:, HESSIANS])
-    small = np.minimum(left[:, ROWS], right[:, ROWS]) < limits.rows
-    small |= np.minimum(left[:, HESSIANS], right[:, HESSIANS]) < limits.hessian
+    gains = scale.score(left)
+    gains += scale.score(right)
+    small = np.minimum(left[ROWS], right[ROWS]) < limits.rows
+    small |= np.minimum(left[HESSIANS], right[HESSIANS]) < limits.hessian
     gains[small] = -np.inf
-    return np.asarray(gains)
+    return gains

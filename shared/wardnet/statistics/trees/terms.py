@@ -83,14 +83,16 @@ def loss(held: Binned, plan: Plan, *, unit: int) -> int:
     -----
     Of a number, (score - outcome)**2; of a class, minus the logarithm of its chance.
     """
+    losses = np.minimum(_losses(held, plan), LARGEST_LOSS)
+    return int(np.rint(losses * 2.0**unit).astype(np.int64).sum())
+
+
+def _losses(held: Binned, plan: Plan) -> NDArray[np.float64]:
     scores = held.scores
-    losses: NDArray[np.float64]
     if not plan.outcome.classes:
         error = scores[0] - held.outcome
-        losses = error * error
-    elif len(scores) == 1:
+        return np.asarray(error * error)
+    if len(scores) == 1:
         sign = 2.0 * plan.outcome.target(held.outcome, 0) - 1.0
-        losses = -log(sigmoid(sign * scores[0]))
-    else:
-        losses = -log(softmax(scores)[held.outcome, np.arange(held.outcome.size)])
-    return int(np.rint(np.minimum(losses, LARGEST_LOSS) * 2.0**unit).astype(np.int64).sum())
+        return -log(sigmoid(sign * scores[0]))
+    return -log(softmax(scores)[held.outcome, np.arange(held.outcome.size)])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,3 +106,26 @@ class Tree:
     output: int
     branches: Branches
     values: NDArray[np.float64]
+
+
+def stacked(trees: Sequence[Tree]) -> tuple[NDArray[np.generic], ...]:
+    """Return trees as few long arrays, which travel faster than many short ones."""
+    columns = zip(*map(_columns, trees), strict=True)
+    sizes = np.array([[tree.output, tree.values.size] for tree in trees], np.int64)
+    return sizes, *(np.concatenate(column) for column in columns)
+
+
+def unstacked(arrays: tuple[NDArray[Any], ...]) -> tuple[Tree, ...]:
+    """Return the trees that `stacked` was given."""
+    sizes, *columns = arrays
+    ends = np.cumsum(sizes[:, 1])[:-1]
+    parts = zip(*(np.split(column, ends) for column in columns), strict=True)
+    return tuple(
+        Tree(int(output), Branches(*branches), values)
+        for (output, _), (*branches, values) in zip(sizes, parts, strict=True)
+    )
+
+
+def _columns(tree: Tree) -> tuple[NDArray[Any], ...]:
+    each = tree.branches
+    return each.feature, each.cut, each.missing_left, each.left, tree.values
