@@ -18,12 +18,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from wardnet import canonical
 from wardnet.agreement.purpose import VOCABULARY, Permission, Purpose
-from wardnet.client import listing
-from wardnet.client.ask import Ask, Asker, to_query
-from wardnet.client.grant import Grant, Permit
-from wardnet.client.listing import Columns, Dataset, Hospital, Listing
 from wardnet.client.network import Network
-from wardnet.client.result import Result, released
+from wardnet.client.printing import listing
+from wardnet.client.printing.listing import Columns, Dataset, Hospital, Listing
+from wardnet.client.queries.ask import Ask, Asker, to_query
+from wardnet.client.queries.result import Result, released
+from wardnet.client.studies.grant import Grant, Permit
 from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import OFF, STANDARD, DisclosureRules
 from wardnet.question import answer as answers

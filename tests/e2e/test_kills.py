@@ -13,10 +13,10 @@ from support.member import Member, wait_until
 from support.network import Network
 from support.tables import DATASET, write
 from wardnet.client import connect
-from wardnet.client.ask import Ask
-from wardnet.client.record import State
+from wardnet.client.queries.ask import Ask
+from wardnet.client.queries.record import State
+from wardnet.client.queries.result import Result
 from wardnet.client.remote import RemoteNetwork
-from wardnet.client.result import Result
 from wardnet.errors import Reason, WardnetError
 
 HOSPITALS = ("a", "b", "c", "d")

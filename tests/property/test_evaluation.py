@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from support.regressions import regression
 from wardnet import simulate
-from wardnet.client.ask import Ask
-from wardnet.client.result import Result
+from wardnet.client.queries.ask import Ask
+from wardnet.client.queries.result import Result
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.statistics.evaluation import curve

@@ -12,7 +12,7 @@ from support.examples import DIGEST, ROWS_ARE_PATIENTS, made_up, without_patient
 from support.examples import ask as ask_query
 from support.models import by_term
 from wardnet import simulate
-from wardnet.client.ask import Ask, Parameters
+from wardnet.client.queries.ask import Ask, Parameters
 from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import OFF
 from wardnet.question.answer import Participant

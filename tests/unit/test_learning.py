@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from wardnet import simulate
-from wardnet.client.ask import Ask
-from wardnet.client.result import Result
+from wardnet.client.queries.ask import Ask
+from wardnet.client.queries.result import Result
 from wardnet.errors import Reason, WardnetError
 from wardnet.learning.learned import read
 from wardnet.learning.network import Network, by_columns

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from wardnet.client.printed import facts, printed
+from wardnet.client.printing.tables import facts, printed
 from wardnet.question.answer import Table, Withheld
 
 SMALL = "fewer than 10 patients"
