@@ -16,6 +16,7 @@ from wardnet.jobs import Jobs
 from wardnet.question import answer as answers
 from wardnet.question.answer import Answer
 from wardnet.sealing.answers import seal
+from wardnet.statistics.fitting import weights
 from wardnet.transport.convert import Total, Work, WorkId, answer_to_bytes
 from wardnet.transport.pieces import check_length
 from wardnet_node import messages
@@ -137,7 +138,7 @@ class Rounds:
     async def _result(self, attempt: Attempt, work: Work) -> Result | None:
         opened, answer = attempt.opened, attempt.session.answer
         message: bytes | Callable[[Envelope], bytes]
-        kept, microseconds = b"", 0
+        kept, own, microseconds = b"", b"", 0
         if answer is None:
             begun = perf_counter_ns()
             sums = await self._pool.tally(
@@ -156,6 +157,7 @@ class Rounds:
         else:
             message = partial(self._sealed, answer, opened, work)
             kept = answers.to_bytes(answer)
+            own = await self._own(attempt, answer, work.id.query)
             event = attempt.answer_event(work.id, answer)
         release = partial(
             Desk.release,
@@ -165,9 +167,19 @@ class Rounds:
             transcripts=attempt.transcripts,
             event=event,
             answer=kept,
+            own=own,
             microseconds=microseconds,
         )
         return await self._desk.do(release)
+
+    async def _own(self, attempt: Attempt, answer: Answer, query: str) -> bytes:
+        """Return the weights of an answered model that are our own: from the rows of its query."""
+        fitting = attempt.session.fitting(answer)
+        if fitting is None:
+            return b""
+        snapshot = attempt.opened.snapshot
+        found = await self._pool.tally(query, snapshot=snapshot, tally=fitting)
+        return weights(found).astype("<f8").tobytes()
 
     def _sealed(self, answer: Answer, opened: Opened, work: Work, promise: Envelope) -> bytes:
         """Return the answer as this hospital signs it, for the researcher's eyes only.

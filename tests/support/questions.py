@@ -76,6 +76,7 @@ def study(network: TestNetwork, **changes: object) -> Study:
         "count",
         "crosstab",
         "evaluate",
+        "fedavg",
         "glm",
         "histogram",
         "linear",

@@ -89,3 +89,7 @@ class FedAvg(Method[Plan, State]):
     def model(self, parameters: Plan, table: Table) -> Model:
         """Return the model whose weights an answer states."""
         return read(self.name, parameters, table)
+
+    def personal(self, parameters: Plan) -> bool:
+        """Say whether hospitals have intercepts or a last layer for themselves."""
+        return bool(parameters.personal.any())

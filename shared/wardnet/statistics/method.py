@@ -133,6 +133,11 @@ class Method(ABC, Generic[P, S]):
         del parameters, table
         raise WardnetError(Reason.NO_MODEL, method=self.name)
 
+    def personal(self, parameters: P) -> bool:
+        """Say whether each hospital has weights of the model for itself (see `Model.fitted`)."""
+        del parameters
+        return False
+
 
 def join(left: Part, right: Part) -> Part:
     """Return two parts of one hospital as one."""

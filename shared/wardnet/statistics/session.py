@@ -19,6 +19,7 @@ from wardnet.question.cohort import check
 from wardnet.question.dictionary import Dictionary
 from wardnet.question.query import Query
 from wardnet.question.rows import Rows
+from wardnet.statistics.fitting import Fitting
 from wardnet.statistics.method import Method, Part, Question
 from wardnet.statistics.methods import METHODS
 from wardnet.statistics.tally import COHORT, DATASET, LEFT_OUT, Tally
@@ -73,12 +74,24 @@ class Session:
     @property
     def columns(self) -> frozenset[str]:
         """Return what the method looks at, without the columns of the cohort."""
-        return self._method.columns(self._question.parameters)
+        return self._method.columns(self._parameters)
 
     @property
     def tally(self) -> Tally:
         """Return what a hospital computes in the present round (0 is the guard round)."""
         return self._tally
+
+    def fitting(self, answer: Answer) -> Fitting | None:
+        """Return what a hospital fits for itself to the model of an answer; None for nothing."""
+        table = answer.table
+        if table is None or not table.tensors or not self._method.personal(self._parameters):
+            return None
+        model = self._method.model(self._parameters, table)
+        return Fitting(self._method, self._question, state=model, withheld={})
+
+    @property
+    def _parameters(self) -> object:
+        return self._question.parameters
 
     def advance(self, total: Sums, participants: Sequence[Participant]) -> None:
         """Take the total of the present round: on to the next round, or to the answer.
