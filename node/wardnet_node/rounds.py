@@ -5,7 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import partial
-from time import perf_counter_ns
+from time import monotonic, perf_counter_ns
 from typing import TypeAlias
 
 from wardnet import logs
@@ -14,10 +14,11 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope, sign
 from wardnet.jobs import Jobs
 from wardnet.question import answer as answers
+from wardnet.question import interim
 from wardnet.question.answer import Answer
-from wardnet.sealing.answers import seal
+from wardnet.sealing.answers import INTERIM, seal
 from wardnet.statistics.fitting import weights
-from wardnet.transport.convert import Total, Work, WorkId, answer_to_bytes
+from wardnet.transport.convert import Total, Work, WorkId, answer_to_bytes, envelope_to_bytes
 from wardnet.transport.pieces import check_length
 from wardnet_node import messages
 from wardnet_node.attempt import Attempt
@@ -145,15 +146,17 @@ class Rounds:
                 work.id.query, snapshot=opened.snapshot, tally=attempt.session.tally
             )
             microseconds = (perf_counter_ns() - begun) // 1000
+            told = attempt.interim(work.id, at=monotonic())
             message = _bounded(
                 messages.part(
                     work.id,
                     sums,
                     snapshot=opened.snapshot.id,
                     transcript=attempt.session.transcript,
+                    interim=self._reported(told, opened, work) if told else b"",
                 )
             )
-            event = attempt.part_event(work.id, sums, key=self._log_key)
+            event = attempt.part_event(work.id, sums, key=self._log_key, interim=told)
         else:
             message = partial(self._sealed, answer, opened, work)
             kept = answers.to_bytes(answer)
@@ -198,6 +201,20 @@ class Rounds:
             hospital=self._credentials.member.id,
         )
         return _bounded(messages.answer(work.id, sealed))
+
+    def _reported(self, told: bytes, opened: Opened, work: Work) -> bytes:
+        """Return what is told before the answer, signed and sealed as the answer will be.
+
+        It leaves with the part, and so only if the query is still permitted at that moment.
+        """
+        envelope = sign(interim.PAYLOAD_TYPE, told, self._credentials.signer)
+        return seal(
+            envelope_to_bytes(envelope),
+            opened.query.recipient,
+            query=work.id.query,
+            hospital=self._credentials.member.id,
+            kind=INTERIM,
+        )
 
     async def _begin(self, work: Work) -> Attempt:
         opened = await self._desk.do(lambda desk: desk.open(work))

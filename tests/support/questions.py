@@ -73,6 +73,7 @@ def study(network: TestNetwork, **changes: object) -> Study:
         Fields of the study.
     """
     names = (
+        "boosting",
         "count",
         "crosstab",
         "evaluate",

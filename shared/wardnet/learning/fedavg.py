@@ -5,6 +5,7 @@ from typing import ClassVar, TypeAlias
 
 from pydantic import JsonValue
 
+from wardnet.learning.curve import newest
 from wardnet.learning.guards import cells, guards, refusal
 from wardnet.learning.learned import read, without_model
 from wardnet.learning.measuring import Measuring
@@ -85,6 +86,10 @@ class FedAvg(Method[Plan, State]):
     def step(self, state: State, total: Sums) -> State | Table:
         """Take the mean update, or end."""
         return state.step(total)
+
+    def interim(self, state: State) -> Mapping[str, float]:
+        """Return the last losses of the curve."""
+        return newest(state.curve) if isinstance(state, Learning) else {}
 
     def model(self, parameters: Plan, table: Table) -> Model:
         """Return the model whose weights an answer states."""

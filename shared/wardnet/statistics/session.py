@@ -93,6 +93,12 @@ class Session:
     def _parameters(self) -> object:
         return self._question.parameters
 
+    @property
+    def interim(self) -> Mapping[str, float]:
+        """Return the newest numbers that the answer will hold, after the rules have spoken."""
+        state = self._tally.state
+        return {} if state is None else self._method.interim(state)
+
     def advance(self, total: Sums, participants: Sequence[Participant]) -> None:
         """Take the total of the present round: on to the next round, or to the answer.
 
