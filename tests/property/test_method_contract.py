@@ -12,21 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.examples import (
+from support.examples import EXAMPLES, Parameters, ask
+from support.people import (
     DIGEST,
-    EXAMPLES,
     HOSPITALS,
-    REFUSED,
     ROWS_ARE_PATIENTS,
     SEVERAL_ROWS,
     Deal,
-    Parameters,
-    ask,
     deals,
     made_up,
     tables,
     without_patients,
 )
+from support.refused import REFUSED
 from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import OFF, STANDARD, DisclosureRules
 from wardnet.question import answer as answers
