@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wardnet.errors import Reason, WardnetError
+from wardnet.model.shape import matrix, shape
+from wardnet.model.sklearn_export import estimator_of
 from wardnet.question.answer import Table
 from wardnet.question.dictionary import ColumnType, Dictionary
 from wardnet.question.rows import Rows
@@ -24,6 +26,7 @@ from wardnet.statistics.regression.estimates import COEFFICIENT
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sklearn.base import BaseEstimator
 
 INTERCEPT: Final = "intercept"
 
@@ -104,6 +107,36 @@ class Fitted:
         if self.model.outcome or self.model.classes:
             _refuse("the model", "has no components; use predict")
         return self._outputs(frame)
+
+    def to_sklearn(self) -> "BaseEstimator":
+        """Return a fitted object of scikit-learn that predicts the same from `features(table)`.
+
+        Raises
+        ------
+        WardnetError
+            As `wardnet.model.sklearn_export.estimator_of`.
+        """
+        return estimator_of(self.model, self.method, classes=self.classes_)
+
+    def features(self, frame: "pd.DataFrame") -> "pd.DataFrame":
+        """Return what goes into an exported model: a column for each number and for each level.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            As `predict` takes it.
+
+        Returns
+        -------
+        DataFrame of float64
+            NaN where a value is missing.
+        """
+        import pandas as pd  # noqa: PLC0415 - slow to load, and most commands do without
+
+        entries = shape(self.model, self.method, form="a table of features").entries
+        rows = rows_of(frame, self.dictionary, self.model.columns)
+        names = pd.Index([entry.name for entry in entries])
+        return pd.DataFrame(matrix(entries, rows), columns=names)
 
     @property
     def classes_(self) -> NDArray[Any]:

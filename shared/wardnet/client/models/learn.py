@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, Unpack
 
 from pydantic import JsonValue
 
+from wardnet.client.models.estimators import ESTIMATOR, spelled_out
 from wardnet.client.models.evaluation import Validation
 from wardnet.client.models.formulas import FORMULA
 from wardnet.client.models.search import Search, search
@@ -23,6 +24,8 @@ from wardnet.client.queries.result import Result
 from wardnet.errors import Reason, WardnetError
 
 if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
     from wardnet.client.network import Network
 
 
@@ -201,7 +204,7 @@ class Learn:
         dataset: str,
         *,
         algorithm: str = "fedavg",
-        estimator: str = "SGDClassifier",
+        estimator: "str | BaseEstimator" = "SGDClassifier",
         hidden_layer_sizes: Sequence[int] = (100,),
         activation: str = "relu",
         alpha: float = 0.0001,
@@ -232,9 +235,10 @@ class Learn:
         ----------
         algorithm : str
             `fedavg`, `fedprox`, `scaffold`, `fedadam`, `fedyogi` or `fedadagrad`.
-        estimator : str
+        estimator : str or object
             `SGDClassifier` or `SGDRegressor` (linear), `MLPClassifier` or `MLPRegressor` (with
-            hidden layers).
+            hidden layers); or an unfitted object of scikit-learn's class of this name, of which
+            every setting is taken, or refused by name.
         hidden_layer_sizes, activation
             Of an `MLP...`, as scikit-learn takes them.
         alpha : float
@@ -270,9 +274,9 @@ class Learn:
         start : sequence of float
             First weights instead, in a simulation without rules; none for those that `seed` gives.
         """
-        own: Parameters = {
+        own = {
             "algorithm": algorithm,
-            "estimator": estimator,
+            ESTIMATOR: estimator,
             "hidden_layer_sizes": list(hidden_layer_sizes),
             "activation": activation,
             "alpha": alpha,
@@ -296,7 +300,7 @@ class Learn:
             "seed": seed,
             "start": list(start),
         }
-        return self._fit("fedavg", formula, dataset, own, whose)
+        return self._fit("fedavg", formula, dataset, spelled_out(own), whose)
 
     def cross_validate(
         self,

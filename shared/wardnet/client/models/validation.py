@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal, NoReturn
 
 from pydantic import JsonValue
 
+from wardnet.client.models import estimators
 from wardnet.client.models.evaluation import Trial, Validation, parameters_of
 from wardnet.client.models.formulas import FORMULA, spelled_out
 from wardnet.client.queries.ask import Ask, Names, Where, Whose, kind_of, names, to_cohort
@@ -115,7 +116,8 @@ def question(
     if kind not in KINDS:
         refuse("the kind of model", f"must be one of {', '.join(KINDS)}")
     method, said = KINDS[kind]
-    return Ask(method, dataset, {FORMULA: formula, **said, **(settings or {})}, **(whose or {}))
+    own = estimators.spelled_out(settings or {}) if method == "fedavg" else settings or {}
+    return Ask(method, dataset, {FORMULA: formula, **said, **own}, **(whose or {}))
 
 
 def _tried(network: "Network", name: str, train: Ask, test: Ask, *, threshold: float) -> Trial:
