@@ -165,7 +165,7 @@ EXAMPLES: Final[Mapping[str, Sequence[Parameters]]] = {
     ),
     "evaluate": (
         {"model": SMOKER_MODEL, "threshold": 0.45},
-        {"model": _WEIGHT_MODEL},
+        {"model": _WEIGHT_MODEL, "time": "visits", "event": "smoker"},
         {"model": _stages_model()},
     ),
     "pca": (

@@ -134,6 +134,10 @@ REFUSED: Final[Mapping[str, Sequence[tuple[str, Parameters]]]] = {
         ("model", {"model": _TOO_LARGE}),
         ("threshold", {"model": SMOKER_MODEL, "threshold": 0}),
         ("threshold", {"model": SMOKER_MODEL, "threshold": 1}),
+        ("time", {"model": SMOKER_MODEL, "event": "smoker"}),
+        ("event", {"model": SMOKER_MODEL, "time": "visits"}),
+        ("time", {"model": SMOKER_MODEL, "time": "sex", "event": "smoker"}),
+        ("event", {"model": SMOKER_MODEL, "time": "visits", "event": "sex"}),
         ("bins", {"model": SMOKER_MODEL, "bins": 20}),
     ),
     "pca": (
