@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from wardnet import canonical
 from wardnet.agreement.purpose import VOCABULARY, Permission, Purpose
+from wardnet.client.commands.display import simulated
 from wardnet.client.models.fitted import Fitted
 from wardnet.client.network import Network
 from wardnet.client.printing import listing
@@ -94,16 +95,18 @@ class SimulatedNetwork(Network):
         return listing.hospitals(Hospital(name, connected=True) for name in sorted(self._rows))
 
     def ask(self, ask: Ask) -> Result:
-        """Ask the hospitals of the question, all in this process."""
+        """Ask the hospitals of the question, all in this process; on a terminal, show how far."""
         dictionary = self.dictionary(ask.dataset).dictionary
         query = to_query(ask, asker=_ASKER, dictionary=dictionary, grant=self._grant)
-        answer = run(
-            query,
-            digest=canonical.digest(queries.to_bytes(query)),
-            dictionary=dictionary,
-            hospitals={name: self.batches(name) for name in query.hospitals},
-            rules=self._rules,
-        )
+        with simulated(query) as shown:
+            answer = run(
+                query,
+                digest=canonical.digest(queries.to_bytes(query)),
+                dictionary=dictionary,
+                hospitals={name: self.batches(name) for name in query.hospitals},
+                rules=self._rules,
+                progress=shown,
+            )
         travelled = answers.from_bytes(answers.to_bytes(answer))
         return released(query, travelled, dictionary=lambda: dictionary)
 
@@ -222,6 +225,9 @@ def _check_table(hospital: str, table: "pd.DataFrame") -> None:
             broken = [not _is_text(value) for value in table[column]]
             if any(broken):
                 _refuse_row(hospital, name, np.array(broken), "is not valid Unicode")
+        elif table[column].dtype.kind == "f" and (endless := np.isinf(table[column])).any():
+            rule = "is infinite; leave it empty where it is missing"
+            _refuse_row(hospital, name, endless.to_numpy(), rule)
 
 
 def _is_text(value: object) -> bool:

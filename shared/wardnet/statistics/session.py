@@ -187,6 +187,7 @@ def run(
     dictionary: Dictionary,
     hospitals: Mapping[str, Callable[[], Iterable[Rows]]],
     rules: DisclosureRules | None = None,
+    progress: Callable[[Session], None] | None = None,
 ) -> Answer:
     """Ask one question in one process.
 
@@ -196,6 +197,8 @@ def run(
         As `Session` takes them.
     hospitals : Mapping of str to Callable
         Per hospital, what yields its batches; called once per round.
+    progress : callable or None
+        Gets the session after each round.
 
     Returns
     -------
@@ -208,6 +211,8 @@ def run(
         tally = session.tally
         parts = (tally.sums(tally.part(batches())) for batches in hospitals.values())
         session.advance(reduce(arrays.add, parts), participants)
+        if progress is not None:
+            progress(session)
     return session.answer
 
 

@@ -1,25 +1,30 @@
 """What the command shows: tables, progress, and where a cohort is wrong."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import Final, TypeVar
 
 import click
 from rich.cells import cell_len
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from wardnet import clock
-from wardnet.client.printing.sheet import Sheet, plain
+from wardnet.client.printing.sheet import Sheet, numeral, plain
 from wardnet.client.queries.ask import describe
 from wardnet.client.queries.record import HospitalState, Record
 from wardnet.command import console
 from wardnet.errors import WardnetError
 from wardnet.question.cohort import Term
 from wardnet.question.grammar import parse
+from wardnet.question.query import Query
+from wardnet.statistics.session import Session
+
+T = TypeVar("T")
 
 _WIDE: Final = 10_000
 _STYLES: Final = {
@@ -39,15 +44,44 @@ def show(sheet: Sheet) -> None:
         click.echo(sheet.text(_WIDE))
 
 
-@contextmanager
-def progress() -> Iterator[Callable[[Record], None]]:
+def progress() -> AbstractContextManager[Callable[[Record], None]]:
     """Give what shows a record live on stderr, and nothing where that is no terminal."""
+    return _live(_progress)
+
+
+def simulated(query: Query) -> AbstractContextManager[Callable[[Session], None]]:
+    """Give what shows the rounds of a simulation, as `progress` does."""
+    return _live(partial(_rounds, query), often=True)
+
+
+@contextmanager
+def _live(
+    drawn: Callable[[T], RenderableType], *, often: bool = False
+) -> Iterator[Callable[[T], None]]:
+    """Give what shows something live.
+
+    Parameters
+    ----------
+    often : bool
+        Whether there is something new so often that a few times a second must do.
+    """
     screen = console(stderr=True)
     if not screen.is_terminal:
-        yield lambda _record: None
+        yield lambda _new: None
         return
-    with Live(console=screen, auto_refresh=False, transient=True) as live:
-        yield lambda record: live.update(_progress(record), refresh=True)
+    with Live(console=screen, auto_refresh=often, transient=True) as live:
+        yield lambda new: live.update(drawn(new), refresh=not often)
+
+
+def _rounds(query: Query, session: Session) -> Group:
+    head = f"simulation, {describe(query)}: round {session.round}"
+    return Group(Text(plain(head)), *_told(session.interim))
+
+
+def _told(numbers: Mapping[str, float]) -> Iterator[Text]:
+    if numbers:
+        told = (f"{name} {numeral(number)}" for name, number in numbers.items())
+        yield Text(plain(f"  {', '.join(told)}"), style="cyan")
 
 
 def _progress(record: Record) -> Group:
@@ -59,7 +93,8 @@ def _progress(record: Record) -> Group:
     took = (clock.now() - record.submitted).total_seconds()
     far = f"round {record.round}{attempt}, {took:.0f} s"
     head = f"query {record.query[:12]}, {describe(record.question)}: {far}"
-    return Group(Text(plain(head)), table)
+    doubts = [] if record.doubt is None else [Text(plain(f"  {record.doubt}"), style="red")]
+    return Group(Text(plain(head)), table, *_told(record.interim), *doubts)
 
 
 def condition(text: str) -> Term:

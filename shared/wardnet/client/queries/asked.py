@@ -13,6 +13,7 @@ from wardnet.client.printing.listing import Listing, verified
 from wardnet.client.queries.ask import describe
 from wardnet.client.queries.record import Record, State, record_from_wire
 from wardnet.client.queries.result import Result, released
+from wardnet.client.queries.told import Told
 from wardnet.client.queries.verdict import Verdict, Verdicts
 from wardnet.client.trust.receipts import Receipts, Sent, verified_receipts
 from wardnet.client.trust.verify import open_answers, verify_promises
@@ -103,8 +104,9 @@ class Asked:
         ends = None if timeout is None else monotonic() + timeout
         pause = FIRST_PAUSE_SECONDS
         record = self.get(query)
+        told = Told(self._connection, record)
         while record.state is State.RUNNING:
-            before, record = record, self._follow(record, _left(ends), progress)
+            before, record = record, self._follow(record, _left(ends), told, progress)
             if record.state is State.RUNNING:
                 pause = (
                     FIRST_PAUSE_SECONDS
@@ -208,26 +210,33 @@ class Asked:
         return envelope, promises
 
     def _follow(
-        self, record: Record, timeout: float | None, progress: Callable[[Record], None] | None
+        self,
+        record: Record,
+        timeout: float | None,
+        told: Told,
+        progress: Callable[[Record], None] | None,
     ) -> Record:
         """Return the last record of one watch; it ends early when the coordinator goes away."""
         last = record
         try:
-            for last in self._watch(record.query, timeout):
+            for last, reports in self._watch(record.query, timeout):
                 if progress is not None:
-                    progress(last)
+                    progress(told.take(last, reports))
         except WardnetError as error:
             if error.reason is not Reason.COORDINATOR_AWAY:
                 raise
         return last
 
-    def _watch(self, query: str, timeout: float | None) -> Iterator[Record]:
+    def _watch(
+        self, query: str, timeout: float | None
+    ) -> Iterator[tuple[Record, Mapping[str, bytes]]]:
         request = query_pb2.WatchRequest(query=query)
         responses: Iterator[query_pb2.WatchResponse] = self._connection.stream(
             self._stub.Watch, request, timeout=timeout
         )
         for response in responses:
-            yield self._named(query, self._read(response.record))
+            told = {each.hospital: each.sealed for each in response.interim}
+            yield self._named(query, self._read(response.record)), told
 
     def _read(self, message: query_pb2.QueryRecord) -> Record:
         me, trust = self._connection.member, self._connection.trust

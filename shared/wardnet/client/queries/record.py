@@ -1,7 +1,7 @@
 """A query as the coordinator keeps it: how far it is, and who is being waited for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
@@ -91,6 +91,11 @@ class Record:
         When the coordinator got it.
     ended : datetime or None
         None while it runs.
+    interim : Mapping of str to float
+        By name, while somebody waits for the answer: the newest numbers that hospitals have told
+        and that it will hold, e.g. `loss after 12 trees`. Few methods have any.
+    doubt : WardnetError or None
+        Why something that hospitals are said to have told is not believed.
     """
 
     query: str
@@ -103,6 +108,8 @@ class Record:
     failure: WardnetError | None
     submitted: datetime
     ended: datetime | None
+    interim: Mapping[str, float] = field(default_factory=dict)
+    doubt: WardnetError | None = None
 
     @property
     def absent(self) -> tuple[Absent, ...]:

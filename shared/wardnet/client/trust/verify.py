@@ -10,10 +10,13 @@ from wardnet.audit.receipt import Promise, read_promise
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope, Trust, merge, verify
 from wardnet.identity.member import Member, Role
+from wardnet.model.signed import NO_PINS, check_pinned
+from wardnet.question import interim as interims
 from wardnet.question import query as queries
+from wardnet.question.interim import Interim
 from wardnet.question.query import Query
-from wardnet.sealing.answers import open_sealed, recipient_of
-from wardnet.transport.convert import answer_from_bytes
+from wardnet.sealing.answers import INTERIM, open_sealed, recipient_of
+from wardnet.transport.convert import answer_from_bytes, envelope_from_bytes
 
 
 def verify_own_query(envelope: Envelope, *, me: Member, trust: Trust, at: datetime) -> Query:
@@ -70,6 +73,51 @@ def open_answers(
         raise WardnetError(Reason.ROUNDS_DIVERGED, rule="their answers differ")
     promises = {hospital: promise for hospital, (_, promise) in opened.items() if promise}
     return merge(envelopes), promises
+
+
+def open_interim(
+    sealed: bytes,
+    *,
+    hospital: str,
+    query: Query,
+    digest: str,
+    key: X25519PrivateKey,
+    trust: Trust,
+    at: datetime,
+    pins: Mapping[str, str] = NO_PINS,
+) -> Interim:
+    """Return what one hospital tells while my query runs.
+
+    Parameters
+    ----------
+    sealed : bytes
+        As the coordinator delivered it, in the name of `hospital`.
+    query, digest, key
+        As `open_answers` takes them.
+    pins : Mapping of str to str
+        As `check_pinned` takes them.
+
+    Raises
+    ------
+    WardnetError
+        `SIGNATURE_INVALID`, or `MALFORMED`.
+    """
+    # 1. I have asked the hospital, and it was sealed for this query, under its name.
+    if hospital not in query.hospitals:
+        _refuse(f"{hospital} was not asked and tells nothing")
+    opened = open_sealed(sealed, key, query=digest, hospital=hospital, kind=INTERIM)
+    # 2. The hospital has signed it, and nobody else.
+    envelope = envelope_from_bytes(opened)
+    kind, size = interims.PAYLOAD_TYPE, interims.MAXIMUM_BYTES
+    signers = verify(envelope, payload_type=kind, trust=trust, at=at, maximum_bytes=size)
+    if signers != (Member(trust.network, Role.NODE, hospital),):
+        _refuse(f"{hospital} has not signed what it is said to tell")
+    check_pinned(envelope, pins)
+    # 3. It is about this query.
+    interim = interims.from_bytes(envelope.payload)
+    if interim.query != digest:
+        _refuse(f"{hospital} tells of another query")
+    return interim
 
 
 def verify_promises(
