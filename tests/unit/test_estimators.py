@@ -121,6 +121,16 @@ def test_the_same_is_asked_by_an_object_and_by_words() -> None:
         NET.learn.fedavg("ill ~ age", "data", estimator=given, seed=6)
 
 
+def test_one_hidden_layer_may_be_said_by_its_size() -> None:
+    """As scikit-learn takes it."""
+    asked: dict[str, Any] = {"estimator": "MLPClassifier", "rounds": 1}
+    one, listed = (
+        NET.learn.fedavg("ill ~ age", "data", hidden_layer_sizes=sizes, **asked)
+        for sizes in (4, [4])
+    )
+    assert one.answer == listed.answer
+
+
 def test_a_validation_takes_an_object_too() -> None:
     """As `fedavg` does."""
     tried = [

@@ -109,6 +109,19 @@ def test_adaptive_steps_are_those_of_the_paper(algorithm: str) -> None:
     assert shared.weights == pytest.approx(np.full(3, at), rel=1e-14)
 
 
+@pytest.mark.parametrize("estimator", ["SGDClassifier", "MLPClassifier"])
+@pytest.mark.parametrize("algorithm", ["fedprox", "scaffold", "fedadam", "fedyogi", "fedadagrad"])
+def test_every_algorithm_learns_without_further_settings(algorithm: str, estimator: str) -> None:
+    """Twenty rounds of its own rates end about where plain averages do."""
+    tables = [table(200), table(100, seed=2), table(60, seed=3)]
+    asked: dict[str, Any] = {"outcome": "ill", "estimator": estimator, "hidden_layer_sizes": [8]}
+    plain, other = (
+        float(str(learn(tables, **asked, algorithm=each).table.rows[-1][1]))
+        for each in ("fedavg", algorithm)
+    )
+    assert other < 1.25 * plain
+
+
 def test_an_update_is_clipped_to_its_norm() -> None:
     """A hospital whose update has norm a million moves the model by no more than the bound."""
     assert np.linalg.norm(clipped(np.full(4, 5e5), 2.0)) == pytest.approx(2.0)

@@ -58,8 +58,7 @@ class Plan:
     @property
     def server_rate(self) -> float:
         """Return the learning rate of the server's step."""
-        rate = self.given.server_learning_rate
-        return rate or (0.01 if self.given.algorithm in ADAPTIVE else 1.0)
+        return self.given.server_learning_rate or ADAPTIVE.get(self.given.algorithm, 1.0)
 
     @cached_property
     def personal(self) -> NDArray[np.bool_]:

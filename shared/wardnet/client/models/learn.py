@@ -205,7 +205,7 @@ class Learn:
         *,
         algorithm: str = "fedavg",
         estimator: "str | BaseEstimator" = "SGDClassifier",
-        hidden_layer_sizes: Sequence[int] = (100,),
+        hidden_layer_sizes: int | Sequence[int] = (100,),
         activation: str = "relu",
         alpha: float = 0.0001,
         rounds: int = 20,
@@ -250,7 +250,7 @@ class Learn:
             How many batches a hospital takes in a round instead of `epochs`.
         learning_rate, server_learning_rate : float
             Of a hospital's step; of the step that the mean update makes (None: 1 where it is added,
-            0.01 where it is scaled).
+            0.03 with `fedadam` and `fedyogi`, 0.3 with `fedadagrad`).
         beta1, beta2, tau : float
             Of `fedadam`, `fedyogi` and `fedadagrad`.
         mu : float
@@ -277,7 +277,9 @@ class Learn:
         own = {
             "algorithm": algorithm,
             ESTIMATOR: estimator,
-            "hidden_layer_sizes": list(hidden_layer_sizes),
+            "hidden_layer_sizes": [hidden_layer_sizes]
+            if isinstance(hidden_layer_sizes, int)
+            else list(hidden_layer_sizes),
             "activation": activation,
             "alpha": alpha,
             "rounds": rounds,

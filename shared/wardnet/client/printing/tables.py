@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from pydantic import JsonValue
+
 from wardnet.client.printing.sheet import numeral
 from wardnet.question.answer import Cell, Table, Withheld
 from wardnet.statistics.regression.estimates import COEFFICIENT, FIT
@@ -38,12 +40,33 @@ def _told_bins(table: Table) -> Table:
     return replace(table, rows=tuple(rows))
 
 
-def facts(table: Table, *, method: str) -> str:
-    """Return how well a regression fits, in one line; nothing of other answers."""
+def facts(table: Table, *, method: str, asked: Mapping[str, JsonValue]) -> str:
+    """Return how well a regression fits, or which weights a training ended with, in one line.
+
+    Parameters
+    ----------
+    asked : mapping
+        The parameters of the question.
+    """
+    if method == "fedavg":
+        return _ended(table, early=bool(asked.get("patience")))
     if method not in {"linear", "glm"}:
         return ""
     told = ((row[1], row[2]) for row in table.rows if row[0] == FIT)
     return ", ".join(f"{name} {numeral(value)}" for name, value in told if value is not None)
+
+
+def _ended(table: Table, *, early: bool) -> str:
+    """Return which round began with the weights of the model, and whether they are any good."""
+    place = 2 if early else 1
+    losses = [loss for row in table.rows if isinstance(loss := row[place], int | float)]
+    if not table.tensors or len(losses) < len(table.rows):
+        return ""
+    last = losses.index(min(losses)) if early else len(losses) - 1
+    told = f"weights of round {table.rows[last][0]}"
+    if losses[last] < losses[0]:
+        return told
+    return f"{told}, no better than those of round 0: take a smaller learning rate"
 
 
 def _coefficients(table: Table) -> Table:

@@ -191,7 +191,7 @@ class Result:
         )
 
     def _facts(self) -> list[tuple[str, str]]:
-        told = facts(self.table, method=self.answer.method)
+        told = facts(self.table, method=self.answer.method, asked=self.question.parameters)
         return [("fit", told)] if told else []
 
     def _notes(self) -> list[tuple[str, str]]:
