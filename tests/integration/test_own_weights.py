@@ -205,3 +205,14 @@ def test_a_model_that_shares_all_weights_leaves_none(
     assert told == "shared"
     (used,) = [e for e in hospital.entries() if e.type is EventType.MODEL_USED]
     assert used.operation == "model smokers-1"
+
+
+def test_a_model_that_this_version_no_longer_knows_can_be_removed(
+    network: TestNetwork, hospital: Hospital, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has to read a model to be rid of it."""
+    path = package(network, learn(network, hospital), tmp_path / "model.wardnet")
+    run(hospital.home, "model", "install", path)
+    monkeypatch.setattr(packages, "METHODS", {})
+    run(hospital.home, "model", "remove", "smokers-1", "--yes")
+    assert json.loads(run(hospital.home, "model", "list", "--json").stdout) == []

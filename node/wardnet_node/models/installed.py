@@ -179,7 +179,7 @@ class Installed:
 
 def _own(connection: Connection, package: Package) -> NDArray[np.float64] | None:
     """Return what this hospital has fitted for itself in the very answer that is the model."""
-    found = table.own(connection, package.statement.answer) if package.personal else None
+    found = table.own(connection, package.statement.answer)
     return None if found is None else np.frombuffer(found, "<f8")
 
 
