@@ -3,13 +3,14 @@
 It was never fitted there: its attributes are set to what the hospitals have learned together.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.model.package import Package
-from wardnet.model.shape import Centred, Layered, Shape, shape
+from wardnet.model.shape import Centred, Layered, Numbers, Shape, shape
 from wardnet.statistics.model import Model
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def estimator_of(model: Model, method: str, *, classes: "NDArray[Any]") -> "Base
     (of three or more classes a `LogisticRegression`, which turns scores into chances as we do),
     `SGDRegressor`, `MLPClassifier` or `MLPRegressor`. Other linear models become a
     `LinearRegression`, `LogisticRegression` or `PoissonRegressor`; components a `PCA`; clusters a
-    `KMeans` behind a `StandardScaler`.
+    `KMeans` behind a `StandardScaler`. One that fills in missing values stands behind a
+    `SimpleImputer`.
 
     Parameters
     ----------
@@ -59,7 +61,7 @@ def estimator_of(model: Model, method: str, *, classes: "NDArray[Any]") -> "Base
     found = shape(model, method, form=_FORM)
     estimator = _estimator(found, method, classes)
     names = np.array([entry.name for entry in found.entries], dtype=object)
-    first = estimator[0] if isinstance(found, Centred) else estimator
+    first = estimator[0] if hasattr(estimator, "steps") else estimator
     first.n_features_in_, first.feature_names_in_ = len(names), names
     return estimator
 
@@ -67,7 +69,7 @@ def estimator_of(model: Model, method: str, *, classes: "NDArray[Any]") -> "Base
 def _estimator(found: Shape, method: str, classes: Any) -> Any:  # noqa: ANN401 - untyped library
     match found:
         case Layered(fill=fill) if fill is not None:
-            raise _unmapped(method, "it counts missing values as means")
+            return _filled(fill, _estimator(replace(found, fill=None), method, classes))
         case Layered() if method == "pca":
             return _pca(found)
         case Layered(layers=(_,)):
@@ -79,6 +81,14 @@ def _estimator(found: Shape, method: str, classes: Any) -> Any:  # noqa: ANN401 
         case _:
             rule = "its trees know missing values and cuts that those there do not"
             raise _unmapped(method, rule)
+
+
+def _filled(fill: Numbers, estimator: Any) -> Any:  # noqa: ANN401 - untyped library
+    from sklearn.impute import SimpleImputer  # noqa: PLC0415 - an extra
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415 - an extra
+
+    estimator.n_features_in_ = len(fill)
+    return make_pipeline(SimpleImputer().fit(np.stack([fill, fill])), estimator)
 
 
 def _linear(found: Layered, classes: Any, *, stochastic: bool) -> Any:  # noqa: ANN401
