@@ -92,6 +92,7 @@ REFUSED: Final[Mapping[str, Sequence[tuple[str, Parameters]]]] = {
         ("learning_rate", {"outcome": "smoker", "features": ["age"], "learning_rate": 0}),
         ("clip", {"outcome": "smoker", "features": ["age"], "clip": 0}),
         ("patience", {"outcome": "smoker", "features": ["age"], "patience": 3}),
+        ("steps", {"outcome": "smoker", "features": ["age"], "steps": 5, "epochs": 2}),
         ("personal", {"outcome": "smoker", "features": ["age"], "personal": "all"}),
         ("personal", {"outcome": "smoker", "features": ["age"], "personal": "last_layer"}),
         ("start", {"outcome": "smoker", "features": ["age"], "start": [1.0]}),
@@ -117,6 +118,8 @@ REFUSED: Final[Mapping[str, Sequence[tuple[str, Parameters]]]] = {
         ("factors", {"outcome": "lab", "terms": [["age"]], "factors": ["sex"]}),
         ("penalty", {"outcome": "lab", "terms": [["age"]], "penalty": -1}),
         ("lasso_share", {"outcome": "lab", "terms": [["age"]], "lasso_share": 2}),
+        ("errors", {"outcome": "lab", "terms": [["age"]], "errors": "HC4"}),
+        ("errors", {"outcome": "lab", "terms": [["age"]], "errors": "HC0", "penalty": 1}),
         ("weights", {"outcome": "lab", "terms": [["age"]], "weights": "dose"}),
     ),
     "glm": (
@@ -125,6 +128,7 @@ REFUSED: Final[Mapping[str, Sequence[tuple[str, Parameters]]]] = {
         ("outcome", {"outcome": "age", "terms": [["lab"]], "family": "poisson"}),
         ("outcome", {"outcome": "dose", "terms": [["lab"]], "family": "poisson"}),
         ("family", {"outcome": "smoker", "terms": [["age"]], "family": "gamma"}),
+        ("errors", {"outcome": "smoker", "terms": [["age"]], "errors": "HC1", "penalty": 1}),
         ("terms", {"outcome": "smoker", "terms": [["sex", "age"]]}),
     ),
     "evaluate": (
