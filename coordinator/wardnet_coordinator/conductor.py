@@ -7,7 +7,7 @@ acknowledged, and everything else is in the database.
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -219,7 +219,8 @@ class Conductor:
     async def _apply(self, run: _Run, event: Event) -> None:
         outcome, at = _step(run.course, event), clock.now()
         ended = 0 if outcome.course.running else queries.milliseconds(at)
-        after = replace(run.record, course=outcome.course, ended=ended)
+        told = {**run.record.interim, **_told(event)}
+        after = replace(run.record, course=outcome.course, ended=ended, interim=told)
         if outcome.durable:
             await self._keep(after, at=at)
         # Answers are for the researcher who asks for them, and in the database.
@@ -273,6 +274,15 @@ async def _next(inbox: asyncio.Queue[Event], work: WorkId, deadline: float) -> E
             return await inbox.get()
     except TimeoutError:
         return DeadlinePassed(work)
+
+
+def _told(event: Event) -> Mapping[str, bytes]:
+    """Return what a hospital tells the researcher beside its part; usually nothing."""
+    match event:
+        case Received(hospital=hospital, result=Part(interim=sealed)) if sealed:
+            return {hospital: sealed}
+        case _:
+            return {}
 
 
 def _step(course: Course, event: Event) -> Step:

@@ -41,11 +41,14 @@ class Part:
         What they were computed over; the same in every round of an attempt.
     transcript : str
         Digest chain over the totals that the hospital has seen.
+    interim : bytes
+        What it tells the researcher meanwhile, sealed; usually empty.
     """
 
     sums: Sums
     snapshot: str
     transcript: str
+    interim: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

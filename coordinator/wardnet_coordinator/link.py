@@ -7,6 +7,7 @@ from functools import partial
 from wardnet import canonical, clock, logs
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Trust
+from wardnet.question import interim
 from wardnet.transport.convert import (
     Work,
     WorkId,
@@ -256,7 +257,8 @@ def _result(request: link_pb2.AttachRequest) -> Part | Sealed | Refusal:
         match request.WhichOneof("message"):
             case "part":
                 part = request.part
-                return Part(sums_from_wire(part.sums), part.snapshot, part.transcript)
+                told = part.interim if len(part.interim) <= interim.MAXIMUM_BYTES else b""
+                return Part(sums_from_wire(part.sums), part.snapshot, part.transcript, told)
             case "answer" if request.answer.sealed:
                 return Sealed(request.answer.sealed)
             case "refusal" if request.refusal.causes:

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -46,6 +46,8 @@ class Record:
         How far it is.
     submitted, ended : int
         Unix milliseconds; `ended` is 0 while it runs.
+    interim : Mapping of str to bytes
+        By hospital: what it last told the researcher while the query ran, sealed. In memory only.
     """
 
     query: Query
@@ -53,6 +55,7 @@ class Record:
     course: Course
     submitted: int
     ended: int = 0
+    interim: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def milliseconds(at: datetime) -> int:

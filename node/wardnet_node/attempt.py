@@ -6,18 +6,24 @@ back, and refuses a history that changes.
 
 import hmac
 from dataclasses import replace
-from typing import NoReturn
+from math import inf
+from typing import Final, NoReturn
 
 from wardnet import canonical
 from wardnet.audit.entry import Event, EventType, Outcome
 from wardnet.errors import Reason, WardnetError
 from wardnet.question import answer as answers
+from wardnet.question import interim as interims
 from wardnet.question.answer import Answer, Participant
+from wardnet.question.interim import Interim
 from wardnet.statistics.session import Session, extend
 from wardnet.sums import arrays
 from wardnet.sums.arrays import Sums
 from wardnet.transport.convert import Total, Work, WorkId
 from wardnet_node.desk.gate import Opened
+
+INTERIM_SECONDS: Final = 1.0
+"""Least time between two reports to a researcher."""
 
 
 class Attempt:
@@ -43,6 +49,7 @@ class Attempt:
         self.transcripts = [opened.session.transcript]
         self._hospitals = hospitals
         self._own = Participant(hospital=hospital, snapshot=opened.snapshot.id)
+        self._told = -inf, dict[str, float]()
 
     @property
     def session(self) -> Session:
@@ -90,20 +97,41 @@ class Attempt:
         self.session.advance(total.sums, total.participants)
         self.transcripts.append(self.session.transcript)
 
-    def part_event(self, work_id: WorkId, sums: Sums, *, key: bytes) -> Event:
+    def interim(self, work_id: WorkId, *, at: float) -> bytes:
+        """Return what is told the researcher with the part of this round; empty for nothing.
+
+        What is new, once in a while; and only where no answer can rest on fewer hospitals, so that
+        it holds these numbers if there will be one.
+
+        Parameters
+        ----------
+        at : float
+            The present moment, in seconds of a clock that only runs on.
+        """
+        numbers, (before, told) = dict(self.session.interim), self._told
+        final = len(self._hospitals) == self.opened.query.minimum_hospitals
+        if not final or not numbers or numbers == told or at < before + INTERIM_SECONDS:
+            return b""
+        self._told = at, numbers
+        return interims.to_bytes(Interim(1, work_id.query, work_id.attempt, work_id.round, numbers))
+
+    def part_event(self, work_id: WorkId, sums: Sums, *, key: bytes, interim: bytes = b"") -> Event:
         """Return what the log says about the release of a part.
 
         Parameters
         ----------
         key : bytes
             A secret of this hospital: without it anybody who reads the log could try all sums.
+        interim : bytes
+            What is told the researcher with it, if anything; the entry names her, then.
         """
         return replace(
             self.opened.event,
             type=EventType.QUERY_PART,
             outcome=Outcome.RELEASED,
             request_id=str(work_id),
-            result_digest=hmac.digest(key, arrays.digest(sums).encode(), "sha256").hex(),
+            result_digest=hmac.digest(key, arrays.digest(sums).encode() + interim, "sha256").hex(),
+            recipient=self.opened.event.actor.subject if interim else None,
         )
 
     def answer_event(self, work_id: WorkId, answer: Answer) -> Event:

@@ -71,13 +71,16 @@ def announcement(held: Iterable[Held]) -> AttachRequest:
     return AttachRequest(announcement=_announcement(held))
 
 
-def part(work_id: WorkId, sums: Sums, *, snapshot: str, transcript: str) -> bytes:
-    """Write the result of a round."""
+def part(
+    work_id: WorkId, sums: Sums, *, snapshot: str, transcript: str, interim: bytes = b""
+) -> bytes:
+    """Write the result of a round, and a sealed report beside it."""
     message = RoundPart(
         work_id=str(work_id),
         sums=sums_to_wire(sums),
         snapshot=snapshot,
         transcript=transcript,
+        interim=interim,
     )
     return AttachRequest(part=message).SerializeToString()
 

@@ -6,8 +6,7 @@ is kept: the same rows and totals give the same bytes again, in less time than w
 The functions run inside the caller's transaction.
 """
 
-from dataclasses import dataclass, replace
-from hashlib import sha256
+from dataclasses import dataclass
 from typing import Final
 
 from wardnet.audit.log import Connection
@@ -28,7 +27,7 @@ class Result:
         The message to the coordinator, to the byte; empty once it was acknowledged, or where only
         its digest is kept.
     digest : str
-        SHA-256 of the message, hexadecimal, where that can be made again; empty once it was
+        Of the sums of a part that can be made again, as the access log has it; empty once it was
         acknowledged.
     """
 
@@ -41,12 +40,12 @@ class Result:
         """Say whether nobody waits for it any more."""
         return not self.message and not self.digest
 
-    @property
-    def kept(self) -> "Result":
-        """Return what is kept of a part."""
-        if len(self.message) <= LONGEST_KEPT_PART:
-            return self
-        return replace(self, message=b"", digest=sha256(self.message).hexdigest())
+
+def of_part(result: Result, *, digest: str) -> Result:
+    """Return what is kept of a part."""
+    if len(result.message) <= LONGEST_KEPT_PART:
+        return result
+    return Result(result.work_id, b"", digest)
 
 
 def put(connection: Connection, result: Result, *, query: str) -> None:

@@ -5,8 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import partial
-from hashlib import sha256
-from time import perf_counter_ns
+from time import monotonic, perf_counter_ns
 from typing import TypeAlias
 
 from wardnet import logs
@@ -15,10 +14,12 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope, sign
 from wardnet.jobs import Jobs
 from wardnet.question import answer as answers
+from wardnet.question import interim
 from wardnet.question.answer import Answer
-from wardnet.sealing.answers import seal
+from wardnet.sealing.answers import INTERIM, seal
+from wardnet.statistics.fitting import weights
 from wardnet.sums.arrays import Sums
-from wardnet.transport.convert import Total, Work, WorkId, answer_to_bytes
+from wardnet.transport.convert import Total, Work, WorkId, answer_to_bytes, envelope_to_bytes
 from wardnet.transport.pieces import check_length
 from wardnet_node import messages
 from wardnet_node.attempt import Attempt
@@ -143,16 +144,19 @@ class Rounds:
     async def _result(self, attempt: Attempt, work: Work) -> Result | None:
         opened, answer = attempt.opened, attempt.session.answer
         message: bytes | Callable[[Envelope], bytes]
-        kept, microseconds = b"", 0
+        kept, own, microseconds = b"", b"", 0
         if answer is None:
             begun = perf_counter_ns()
             sums = await self._sums(attempt, work)
             microseconds = (perf_counter_ns() - begun) // 1000
-            message = _part(attempt, work, sums)
-            event = attempt.part_event(work.id, sums, key=self._log_key)
+            told = attempt.interim(work.id, at=monotonic())
+            reported = self._reported(told, opened, work) if told else b""
+            message = _part(attempt, work, sums, interim=reported)
+            event = attempt.part_event(work.id, sums, key=self._log_key, interim=told)
         else:
             message = partial(self._sealed, answer, opened, work)
             kept = answers.to_bytes(answer)
+            own = await self._own(attempt, answer, work.id.query)
             event = attempt.answer_event(work.id, answer)
         release = partial(
             Desk.release,
@@ -162,20 +166,30 @@ class Rounds:
             transcripts=attempt.transcripts,
             event=event,
             answer=kept,
+            own=own,
             microseconds=microseconds,
         )
         return await self._desk.do(release)
 
     async def _again(self, attempt: Attempt, work: Work, digest: str) -> Result:
         """Make a part again whose message was not kept: it has left before, and is the same."""
-        message = _part(attempt, work, await self._sums(attempt, work))
-        if sha256(message).hexdigest() != digest:
+        sums = await self._sums(attempt, work)
+        if attempt.part_event(work.id, sums, key=self._log_key).result_digest != digest:
             raise WardnetError(Reason.ROUNDS_DIVERGED, rule="a part came out changed")
-        return Result(str(work.id), message)
+        return Result(str(work.id), _part(attempt, work, sums))
 
     async def _sums(self, attempt: Attempt, work: Work) -> Sums:
         snapshot, tally = attempt.opened.snapshot, attempt.session.tally
         return await self._pool.tally(work.id.query, snapshot=snapshot, tally=tally)
+
+    async def _own(self, attempt: Attempt, answer: Answer, query: str) -> bytes:
+        """Return the weights of an answered model that are our own: from the rows of its query."""
+        fitting = attempt.session.fitting(answer)
+        if fitting is None:
+            return b""
+        snapshot = attempt.opened.snapshot
+        found = await self._pool.tally(query, snapshot=snapshot, tally=fitting)
+        return weights(found).astype("<f8").tobytes()
 
     def _sealed(self, answer: Answer, opened: Opened, work: Work, promise: Envelope) -> bytes:
         """Return the answer as this hospital signs it, for the researcher's eyes only.
@@ -195,6 +209,20 @@ class Rounds:
         )
         return _bounded(messages.answer(work.id, sealed))
 
+    def _reported(self, told: bytes, opened: Opened, work: Work) -> bytes:
+        """Return what is told before the answer, signed and sealed as the answer will be.
+
+        It leaves with the part, and so only if the query is still permitted at that moment.
+        """
+        envelope = sign(interim.PAYLOAD_TYPE, told, self._credentials.signer)
+        return seal(
+            envelope_to_bytes(envelope),
+            opened.query.recipient,
+            query=work.id.query,
+            hospital=self._credentials.member.id,
+            kind=INTERIM,
+        )
+
     async def _begin(self, work: Work) -> Attempt:
         opened = await self._desk.do(lambda desk: desk.open(work))
         return Attempt(
@@ -205,9 +233,16 @@ class Rounds:
         )
 
 
-def _part(attempt: Attempt, work: Work, sums: Sums) -> bytes:
-    snapshot, transcript = attempt.opened.snapshot.id, attempt.session.transcript
-    return _bounded(messages.part(work.id, sums, snapshot=snapshot, transcript=transcript))
+def _part(attempt: Attempt, work: Work, sums: Sums, *, interim: bytes = b"") -> bytes:
+    return _bounded(
+        messages.part(
+            work.id,
+            sums,
+            snapshot=attempt.opened.snapshot.id,
+            transcript=attempt.session.transcript,
+            interim=interim,
+        )
+    )
 
 
 def _bounded(message: bytes) -> bytes:

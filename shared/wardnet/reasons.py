@@ -122,6 +122,7 @@ class Reason(StrEnum):
     HOSPITALS_LOST = "hospitals_lost"
     HOSPITAL_REFUSED = "hospital_refused"
     ROUNDS_DIVERGED = "rounds_diverged"
+    INTERIM_DIFFERS = "interim_differs"
     QUERY_CANCELLED = "query_cancelled"
     SUPERSEDED = "superseded"
     LEASE_ENDED = "lease_ended"

@@ -9,8 +9,9 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +19,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from wardnet import canonical
 from wardnet.agreement.purpose import VOCABULARY, Permission, Purpose
-from wardnet.client import listing
-from wardnet.client.ask import Ask, Asker, to_query
-from wardnet.client.grant import Grant, Permit
-from wardnet.client.listing import Columns, Dataset, Hospital, Listing
+from wardnet.client.commands.display import simulated
+from wardnet.client.models.fitted import Fitted
 from wardnet.client.network import Network
-from wardnet.client.result import Result, released
+from wardnet.client.printing import listing
+from wardnet.client.printing.listing import Columns, Dataset, Hospital, Listing
+from wardnet.client.queries.ask import Ask, Asker, to_query
+from wardnet.client.queries.result import Result, released
+from wardnet.client.studies.grant import Grant, Permit
 from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import OFF, STANDARD, DisclosureRules
 from wardnet.question import answer as answers
@@ -31,7 +34,8 @@ from wardnet.question import query as queries
 from wardnet.question.dictionary import NEVER_SHARED, Column, Dictionary, Name
 from wardnet.question.query import Id
 from wardnet.question.rows import Rows
-from wardnet.statistics.session import run
+from wardnet.statistics.fitting import weights
+from wardnet.statistics.session import Session, run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,18 +95,50 @@ class SimulatedNetwork(Network):
         return listing.hospitals(Hospital(name, connected=True) for name in sorted(self._rows))
 
     def ask(self, ask: Ask) -> Result:
-        """Ask the hospitals of the question, all in this process."""
+        """Ask the hospitals of the question, all in this process; on a terminal, show how far."""
         dictionary = self.dictionary(ask.dataset).dictionary
         query = to_query(ask, asker=_ASKER, dictionary=dictionary, grant=self._grant)
-        answer = run(
-            query,
-            digest=canonical.digest(queries.to_bytes(query)),
-            dictionary=dictionary,
-            hospitals={name: self.batches(name) for name in query.hospitals},
-            rules=self._rules,
-        )
+        with simulated(query) as shown:
+            answer = run(
+                query,
+                digest=canonical.digest(queries.to_bytes(query)),
+                dictionary=dictionary,
+                hospitals={name: self.batches(name) for name in query.hospitals},
+                rules=self._rules,
+                progress=shown,
+            )
         travelled = answers.from_bytes(answers.to_bytes(answer))
         return released(query, travelled, dictionary=lambda: dictionary)
+
+    def own_model(self, result: Result, hospital: str) -> Fitted:
+        """Return the model of a result as one hospital has it: with weights of its own.
+
+        That is what `wardnet-node predict` uses there. Only without rules: these weights are
+        fitted to the rows of one hospital, and never leave it in a network.
+
+        Parameters
+        ----------
+        result : Result
+            Of `learn.fedavg` with `personal`, asked here.
+        hospital : str
+            That took part; one that could fit none has the shared weights.
+
+        Raises
+        ------
+        WardnetError
+            `PARAMETER_INVALID` under the rules, for a hospital that took no part, and for a model
+            that shares all its weights; those of `Result.model`.
+        """
+        if self._rules is not OFF:
+            _refuse("the weights of one hospital", "never leave it; simulate with rules=False")
+        if hospital not in result.hospitals:
+            _refuse(f"the hospital {hospital}", "took no part in the result")
+        session = Session(result.question, digest=result.query, dictionary=self._dictionary)
+        fitting, fitted = session.fitting(result.answer), result.model
+        if fitting is None:
+            _refuse("the model", "shares all its weights; learn it with personal='intercept'")
+        own = weights(fitting.sums(fitting.part(self.batches(hospital)())))
+        return replace(fitted, model=fitted.model.personal(own)) if own.size else fitted
 
     def batches(self, hospital: str) -> Callable[[], Sequence[Rows]]:
         """Return what yields the rows of a hospital."""
@@ -189,6 +225,9 @@ def _check_table(hospital: str, table: "pd.DataFrame") -> None:
             broken = [not _is_text(value) for value in table[column]]
             if any(broken):
                 _refuse_row(hospital, name, np.array(broken), "is not valid Unicode")
+        elif table[column].dtype.kind == "f" and (endless := np.isinf(table[column])).any():
+            rule = "is infinite; leave it empty where it is missing"
+            _refuse_row(hospital, name, endless.to_numpy(), rule)
 
 
 def _is_text(value: object) -> bool:
@@ -262,5 +301,5 @@ def _check(adapter: "TypeAdapter[str]", name: object, what: str, rule: str) -> N
         _refuse(f"the {what} name {name!r}", f"must be {rule}")
 
 
-def _refuse(parameter: str, rule: str) -> None:
+def _refuse(parameter: str, rule: str) -> NoReturn:
     raise WardnetError(Reason.PARAMETER_INVALID, method="simulate", parameter=parameter, rule=rule)

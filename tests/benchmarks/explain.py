@@ -8,7 +8,7 @@ from benchmarks.figures import REPEATS, Figure, seconds
 from support.network import Network
 from support.tables import DATASET, write
 from wardnet.client import connect
-from wardnet.client.ask import Ask
+from wardnet.client.queries.ask import Ask
 
 HOSPITALS: Final = tuple(f"hospital-{number:02}" for number in range(1, 21))
 FEW: Final = HOSPITALS[:4]

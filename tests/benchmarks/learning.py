@@ -15,7 +15,7 @@ from benchmarks.rounds import between_releases
 from support.network import Network
 from wardnet import simulate
 from wardnet.client import connect
-from wardnet.client.ask import Ask
+from wardnet.client.queries.ask import Ask
 from wardnet.client.remote import RemoteNetwork
 
 DATASET: Final = "stays"

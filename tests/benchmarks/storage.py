@@ -19,8 +19,7 @@ from wardnet_node.vault import segments
 from wardnet_node.vault.disk import sync
 from wardnet_node.vault.load import SEGMENT_ROWS
 from wardnet_node.vault.scan import BATCH_ROWS, scan
-from wardnet_node.vault.segments import GROUP_ROWS
-from wardnet_node.vault.snapshot import PATIENT, SegmentRef
+from wardnet_node.vault.snapshot import GROUP_ROWS, PATIENT, SegmentRef
 
 ROWS: Final = 5_000_000
 QUICK_ROWS: Final = 200_000

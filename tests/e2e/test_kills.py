@@ -13,10 +13,10 @@ from support.member import Member, wait_until
 from support.network import Network
 from support.tables import DATASET, write
 from wardnet.client import connect
-from wardnet.client.ask import Ask
-from wardnet.client.record import State
+from wardnet.client.queries.ask import Ask
+from wardnet.client.queries.record import Record, State
+from wardnet.client.queries.result import Result
 from wardnet.client.remote import RemoteNetwork
-from wardnet.client.result import Result
 from wardnet.errors import Reason, WardnetError
 
 HOSPITALS = ("a", "b", "c", "d")
@@ -141,8 +141,16 @@ def test_coordinator_and_node_killed_together_take_the_query_up_again(bench: Ben
 def test_a_model_comes_out_the_same_whoever_is_killed_in_its_training(
     bench: Bench, question: Ask
 ) -> None:
-    """To the byte; a node that has forgotten everything asks for the rounds that it has missed."""
-    undisturbed = bench.net.ask(question)
+    """To the byte; a node that has forgotten everything asks for the rounds that it has missed.
+
+    What hospitals told while it was trained stands in it.
+    """
+    seen: list[Record] = []
+    undisturbed = bench.net.wait(bench.net.submit(question), progress=seen.append)
+    told = {number for record in seen for number in record.interim.values()}
+    assert told
+    assert told <= {cell for row in undisturbed.table.rows for cell in row}
+    assert {record.doubt for record in seen} == {None}
     query = bench.submit_and_stop_within(question)
     bench.network.coordinator.kill()
     bench.network.serve_coordinator()

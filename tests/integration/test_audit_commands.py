@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from support import logs
 from support.audited import answered, grant
+from support.command import exit_code
 from support.coordinator import run, serving
 from support.hospital import Hospital
 from support.member import wait_until
@@ -26,7 +27,7 @@ from wardnet.audit import bundle, log, tags
 from wardnet.audit.entry import Actor, Event, EventType, Outcome
 from wardnet.client import cli
 from wardnet.command import grouped
-from wardnet.errors import CATALOGUE, Reason
+from wardnet.errors import Reason
 from wardnet.identity.member import Role
 
 Typed = Callable[..., Awaitable[Result]]
@@ -85,11 +86,6 @@ async def network_of(network: TestNetwork, hospital: Hospital, home: Path) -> As
             return await asyncio.to_thread(wardnet, home, *words)
 
         yield typed
-
-
-def exit_code(reason: Reason) -> int:
-    """Return what a command that fails for this reason leaves with."""
-    return CATALOGUE[reason].exit_code
 
 
 def test_what_was_found_is_shown_saved_and_verified_offline(

@@ -18,7 +18,7 @@ from wardnet.audit.log import append
 from wardnet.audit.scope import Scope
 from wardnet.audit.search import EVERYTHING, Search, scan
 from wardnet.audit.tags import in_batches
-from wardnet.client import audit as client
+from wardnet.client.trust import audit as client
 from wardnet.errors import Reason, WardnetError
 from wardnet_node.desk import auditors
 from wardnet_node.desk.events import by_operator

@@ -14,7 +14,6 @@ from click.testing import CliRunner, Result
 
 from support.coordinator import run as run_scenario
 from support.coordinator import serving
-from support.examples import SEVERAL_ROWS
 from support.hospital import Hospital
 from support.model_files import (
     LINEAR,
@@ -27,6 +26,7 @@ from support.model_files import (
     rows_of,
     stated,
 )
+from support.people import SEVERAL_ROWS
 from support.pki import PASSPHRASE, TestNetwork
 from support.postoffice import PostOffice
 from wardnet.audit import log, tags

@@ -21,9 +21,10 @@ from wardnet import clock
 from wardnet.audit import bundle, cosigned, note
 from wardnet.audit.entry import EventType
 from wardnet.audit.log import Connection
-from wardnet.client import asked, cli
-from wardnet.client.receipts import Receipts, Sent
+from wardnet.client import cli
+from wardnet.client.queries import asked
 from wardnet.client.remote import RemoteNetwork
+from wardnet.client.trust.receipts import Receipts, Sent
 from wardnet.errors import Reason
 from wardnet.identity.credentials import Credentials
 from wardnet.sealing.answers import recipient_of

@@ -14,8 +14,8 @@ import pytest
 
 from support.regressions import regression
 from wardnet import simulate
-from wardnet.client.ask import Ask
-from wardnet.client.evaluation import measures_of
+from wardnet.client.models.evaluation import measures_of
+from wardnet.client.queries.ask import Ask
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
 
 EXPECTED = Path(__file__).parents[2].parent / "shared" / "data" / "expected"

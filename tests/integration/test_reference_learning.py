@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from wardnet import simulate
-from wardnet.client.ask import Ask
+from wardnet.client.queries.ask import Ask
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.simulation import SimulatedNetwork
 

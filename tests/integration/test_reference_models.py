@@ -17,7 +17,7 @@ import pytest
 
 from support.models import by_term
 from wardnet import simulate
-from wardnet.client.ask import Ask
+from wardnet.client.queries.ask import Ask
 from wardnet.simulation import SimulatedNetwork
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"

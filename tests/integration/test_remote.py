@@ -9,8 +9,9 @@ import pytest
 from support.pki import TestNetwork
 from support.postoffice import PostOffice, Told, connect, honest, record
 from wardnet import canonical
-from wardnet.client import Ask, RemoteNetwork, asked, col
-from wardnet.client.record import HospitalState, Record, State
+from wardnet.client import Ask, RemoteNetwork, col
+from wardnet.client.queries import asked
+from wardnet.client.queries.record import HospitalState, Record, State
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
 from wardnet.question import query as queries

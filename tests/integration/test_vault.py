@@ -15,6 +15,10 @@ from wardnet.question.values import encode
 from wardnet_node.intake import blocks
 from wardnet_node.intake.local_part import LocalPart
 from wardnet_node.vault import load as loads
+from wardnet_node.vault import segments
+from wardnet_node.vault import snapshot as snapshots
+from wardnet_node.vault.scan import scan
+from wardnet_node.vault.snapshot import SegmentRef
 
 
 @pytest.fixture
@@ -202,3 +206,23 @@ def test_codes_of_every_width_survive(wide: Dictionary, tmp_path: Path) -> None:
         assert stored[column.name][0] == int(column.maximum)
         missing = stored[column.name][1]
         assert missing == -1 or np.isnan(missing)
+
+
+@pytest.mark.parametrize(("written", "dealt"), [(20, 20), (20, 35), (35, 20), (100, 100)])
+def test_the_groups_of_a_segment_are_all_its_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int, dealt: int
+) -> None:
+    """Each row is in one of them, even of a file whose groups had another size."""
+    monkeypatch.setattr(segments, "GROUP_ROWS", written)
+    ages = {"age": np.arange(90, dtype=np.int8)}
+    file = segments.write(ages, tmp_path, place="n|h|visits", schema="1")
+    whole = SegmentRef(segments.path_of(tmp_path, file.id), file.key, file.aad.encode(), file.rows)
+    monkeypatch.setattr(snapshots, "GROUP_ROWS", dealt)
+    groups = whole.by_groups()
+    found = [
+        row
+        for rows in scan(groups, ["age"], dictionary=VISITS, with_patient=False)
+        for row in rows.columns["age"].tolist()
+    ]
+    assert len(groups) == -(-90 // dealt)
+    assert sorted(found) == list(range(90))

@@ -13,16 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from support.definitions import exact_moments
-from support.examples import (
-    DIGEST,
-    ROWS_ARE_PATIENTS,
-    Deal,
-    Parameters,
-    ask,
-    deals,
-    made_up,
-    without_patients,
-)
+from support.examples import Parameters, ask
+from support.people import DIGEST, ROWS_ARE_PATIENTS, Deal, deals, made_up, without_patients
 from wardnet.privacy.rules import OFF
 from wardnet.question.answer import Cell
 from wardnet.question.dictionary import Column, ColumnType, Dictionary, decimal_text

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from support.regressions import regression
 from wardnet import simulate
-from wardnet.client.ask import Ask
-from wardnet.client.result import Result
+from wardnet.client.queries.ask import Ask
+from wardnet.client.queries.result import Result
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.statistics.evaluation import curve
 from wardnet.statistics.evaluation.asked import Judged
-from wardnet.statistics.evaluation.curve import Curve, codes
+from wardnet.statistics.evaluation.bins import MOST_BINS, codes
+from wardnet.statistics.evaluation.curve import Curve
 from wardnet.statistics.method import settle
 from wardnet.sums import arrays
 
@@ -50,9 +51,8 @@ def test_the_area_is_that_over_all_pairs(rows: list[tuple[float, bool]]) -> None
     """With DeLong's variance, ties half, however near two scores lie."""
     scores = np.array([score for score, _ in rows])
     truth = np.array([own for _, own in rows], np.int64)
-    known = led(curve.curve(1, of="", budget=curve.MOST_BINS, cuts=0), scores, truth)
-    assert known.counts is not None
-    found = curve.area(*known.counts)
+    known = led(curve.curve(1, of="", budget=MOST_BINS, cuts=0), scores, truth)
+    found = curve.area(*known.scores.counts)
     own, others = scores[truth == 1][:, np.newaxis], scores[truth == 0]
     if not own.size or not others.size:
         assert found == (None,)
@@ -71,7 +71,7 @@ def test_tenths_are_cut_where_sorting_cuts_them(scores: list[float]) -> None:
     """A tenth ends after the rows that it would have in a sorted table, ties below the cut."""
     values = np.array(scores)
     truth = np.arange(values.size, dtype=np.int64) % 2
-    known = led(curve.curve(1, of="", budget=curve.MOST_BINS, cuts=10), values, truth)
+    known = led(curve.curve(1, of="", budget=MOST_BINS, cuts=10), values, truth)
     ends = np.cumsum([len(part) for part in np.array_split(values, 10)])[:-1]
     wanted = [int((values <= np.sort(values)[end - 1]).sum()) for end in ends]
     found = [int((codes(values) < cut).sum()) for cut in known.thresholds()]
@@ -84,8 +84,7 @@ def test_a_bin_that_is_left_holds_few_pairs() -> None:
     truth = generator.integers(0, 2, 30_000)
     scores = 1 / (1 + np.exp(-generator.normal(truth, 1.0)))
     known = led(curve.curve(1, of="", budget=1 << 12, cuts=0), scores, truth)
-    assert known.counts is not None
-    pairs = float((known.counts[0] * known.counts[1]).sum())
+    pairs = float(np.prod(known.scores.counts, axis=0).sum())
     assert pairs <= curve.TIES * truth.sum() * (1 - truth).sum()
     assert known.round < curve.MOST_ROUNDS
 
@@ -205,7 +204,7 @@ def test_parts_of_a_bin_that_do_not_make_it_up_are_refused(change: int) -> None:
     scores = np.linspace(0.2, 0.2001, 40)
     truth = np.arange(40) % 2
     judged = Judged(truth, np.stack([1 - scores, scores]), None)
-    first = curve.curve(1, of="", budget=curve.MOST_BINS, cuts=0)
+    first = curve.curve(1, of="", budget=MOST_BINS, cuts=0)
     known = first.step(first.finish(settle(first.local(judged))))
     (name,) = (spec.name for spec in known.arrays())
     sums = {name: known.finish(settle(known.local(judged)))[name].copy()}
@@ -218,7 +217,7 @@ def test_parts_of_a_bin_that_do_not_make_it_up_are_refused(change: int) -> None:
 
 def test_fewer_rows_than_none_are_refused() -> None:
     """No hospitals add up to a negative count."""
-    first = curve.curve(1, of="", budget=curve.MOST_BINS, cuts=0)
+    first = curve.curve(1, of="", budget=MOST_BINS, cuts=0)
     (spec,) = first.arrays()
     with pytest.raises(WardnetError) as caught:
         first.step({spec.name: np.full(spec.shape, -1)})

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.examples import ROWS_ARE_PATIENTS, SEVERAL_ROWS
+from support.people import ROWS_ARE_PATIENTS, SEVERAL_ROWS
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.cohort import Term, check, columns_of, fold, select
 from wardnet.question.dictionary import Dictionary

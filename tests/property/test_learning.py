@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from support.examples import DIGEST, EXAMPLES, ROWS_ARE_PATIENTS, Parameters, ask, made_up, take
-from support.examples import without_patients as rows_as_patients
+from support.examples import EXAMPLES, Parameters, ask
+from support.people import DIGEST, ROWS_ARE_PATIENTS, made_up, take
+from support.people import without_patients as rows_as_patients
 from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import OFF, STANDARD
 from wardnet.question import answer as answers

@@ -12,21 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.examples import (
+from support.examples import EXAMPLES, Parameters, ask
+from support.people import (
     DIGEST,
-    EXAMPLES,
     HOSPITALS,
-    REFUSED,
     ROWS_ARE_PATIENTS,
     SEVERAL_ROWS,
     Deal,
-    Parameters,
-    ask,
     deals,
     made_up,
     tables,
     without_patients,
 )
+from support.refused import REFUSED
 from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import OFF, STANDARD, DisclosureRules
 from wardnet.question import answer as answers
@@ -142,6 +140,39 @@ def test_parts_merge_in_any_order(case: Case, table: Rows, order: list[int]) -> 
         shuffled = [parts[place] for place in order]
         pairs = tally.merge([tally.merge(shuffled[:3]), tally.merge(shuffled[3:])])
         assert arrays.digest(tally.sums(pairs)) == arrays.digest(tally.sums(tally.merge(parts)))
+
+
+@every_case
+@settings(max_examples=10, deadline=None)
+@given(table=tables(), rules=st.sampled_from([OFF, STANDARD]))
+def test_what_is_told_in_the_interim_stands_in_the_answer(
+    case: Case, table: Rows, rules: DisclosureRules
+) -> None:
+    """Whatever the rounds to come bring: a number that is told early is told again at the end."""
+    dealt = list(Deal(hospitals=7, batch=50, seed=2).parts(case.table(table)).values())
+    session, told = case.session(rules), dict[str, float]()
+    for _ in rounds(session, dealt):
+        for name, number in session.interim.items():
+            assert told.setdefault(name, number) == number
+    released = session.answer.table if session.answer else None
+    cells = {cell for row in (released.rows if released else ()) for cell in row}
+    assert cells.issuperset(told.values())
+
+
+@pytest.mark.parametrize("method", ["boosting", "fedavg"])
+def test_a_method_with_a_curve_tells_it_point_by_point(method: str) -> None:
+    """No point is left out but the last, with which the answer comes."""
+    case = next(case for case in CASES if case.method == method)
+    session = case.session(OFF)
+    told = [session.interim for _ in rounds(session, case.dealt(hospitals=3, rows=400))]
+    losses = {name: number for each in told for name, number in each.items()}
+    assert session.answer is not None
+    assert session.answer.table is not None
+    table = session.answer.table
+    place = len(table.keys) + table.values.index("loss")
+    curve = [row[place] for row in table.rows if row[0] == "after trees" or len(table.keys) == 1]
+    assert [number for name, number in losses.items() if name.startswith("loss")] == curve[:-1]
+    assert len(curve) > 1
 
 
 @every_case

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from numpy._core import _multiarray_umath as umath  # type: ignore[attr-defined]
 
-from support.examples import DIGEST, EXAMPLES, HOSPITALS, SEVERAL_ROWS, Deal, ask, made_up
+from support.examples import EXAMPLES, ask
+from support.people import DIGEST, HOSPITALS, SEVERAL_ROWS, Deal, made_up
 from wardnet.privacy.rules import OFF
 from wardnet.question.answer import Participant
 from wardnet.statistics.methods import METHODS

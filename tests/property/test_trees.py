@@ -16,8 +16,9 @@ from sklearn.ensemble import (
 from sklearn.metrics import accuracy_score, r2_score, roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from support.examples import DIGEST, ROWS_ARE_PATIENTS, SEVERAL_ROWS, Deal, Parameters, ask, made_up
-from support.examples import without_patients as rows_as_patients
+from support.examples import Parameters, ask
+from support.people import DIGEST, ROWS_ARE_PATIENTS, SEVERAL_ROWS, Deal, made_up
+from support.people import without_patients as rows_as_patients
 from wardnet.privacy.rules import STANDARD
 from wardnet.question import answer as answers
 from wardnet.question.answer import Table

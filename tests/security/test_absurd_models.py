@@ -6,15 +6,8 @@ from dataclasses import replace
 import pytest
 from pydantic import JsonValue, TypeAdapter
 
-from support.examples import (
-    DIGEST,
-    EXAMPLES,
-    ROWS_ARE_PATIENTS,
-    Parameters,
-    ask,
-    made_up,
-    without_patients,
-)
+from support.examples import EXAMPLES, Parameters, ask
+from support.people import DIGEST, ROWS_ARE_PATIENTS, made_up, without_patients
 from wardnet import canonical
 from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import OFF

@@ -9,17 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from support.examples import (
-    DIGEST,
-    EXAMPLES,
-    HOSPITALS,
-    ROWS_ARE_PATIENTS,
-    Deal,
-    Parameters,
-    ask,
-    made_up,
-    without_patients,
-)
+from support.examples import EXAMPLES, Parameters, ask
+from support.people import DIGEST, HOSPITALS, ROWS_ARE_PATIENTS, Deal, made_up, without_patients
 from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import OFF
 from wardnet.question import answer as answers

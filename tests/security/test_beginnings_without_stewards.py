@@ -22,8 +22,8 @@ from wardnet.agreement.address_book import AddressBook, Steward
 from wardnet.audit import beginning, bundle, cosigned
 from wardnet.audit.beginning import Approvers
 from wardnet.audit.search import EVERYTHING
-from wardnet.client.audit_source import read_bundle
-from wardnet.client.pins import Pins
+from wardnet.client.commands.audit_source import read_bundle
+from wardnet.client.trust.pins import Pins
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import ROOT_FILE, Credentials, chain_pem
 from wardnet.identity.member import Member, Role

@@ -17,7 +17,7 @@ from wardnet.agreement.agreement import accept_whole
 from wardnet.agreement.decline import Decline
 from wardnet.agreement.revocation import Revocation
 from wardnet.client import Ask, RemoteNetwork
-from wardnet.client.study_record import Standing
+from wardnet.client.studies.record import Standing
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope

@@ -12,10 +12,10 @@ from support.pki import TestNetwork
 from support.postoffice import PostOffice, Told, connect, derive, honest, signed
 from support.questions import key
 from wardnet import canonical, clock
-from wardnet.client.pins import Pins
 from wardnet.client.remote import RemoteNetwork
-from wardnet.client.study_record import Standing
-from wardnet.client.verify import verify_own_query
+from wardnet.client.studies.record import Standing
+from wardnet.client.trust.pins import Pins
+from wardnet.client.trust.verify import verify_own_query
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
 from wardnet.identity.member import Role

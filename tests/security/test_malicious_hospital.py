@@ -21,7 +21,7 @@ from wardnet.agreement import revocation as revocations
 from wardnet.agreement import study as studies
 from wardnet.agreement.revocation import Revocation
 from wardnet.audit.entry import EventType, Outcome
-from wardnet.client.verify_study import verify_decision
+from wardnet.client.trust.verify_study import verify_decision
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope, sign
 from wardnet.question import query as queries

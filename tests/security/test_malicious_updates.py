@@ -11,8 +11,9 @@ from functools import partial, reduce
 import numpy as np
 import pytest
 
-from support.examples import DIGEST, ROWS_ARE_PATIENTS, ask, made_up
-from support.examples import without_patients as rows_as_patients
+from support.examples import ask
+from support.people import DIGEST, ROWS_ARE_PATIENTS, made_up
+from support.people import without_patients as rows_as_patients
 from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import OFF
 from wardnet.question.answer import Participant

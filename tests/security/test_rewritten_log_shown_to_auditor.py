@@ -23,7 +23,7 @@ from wardnet.audit.recovery import PAYLOAD_TYPE
 from wardnet.audit.search import EVERYTHING, Search
 from wardnet.audit.tree import leaf_hash
 from wardnet.client import cli
-from wardnet.client.pins import Pins
+from wardnet.client.trust.pins import Pins
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import sign
 from wardnet_node.desk import anchor

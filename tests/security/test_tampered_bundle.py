@@ -17,7 +17,7 @@ from support.logs import EVENT, KEYS, ORIGIN, PINS, append, filled, signed
 from wardnet.audit import bundle, log
 from wardnet.audit.tree import completed, leaf_hash
 from wardnet.client import cli
-from wardnet.client.pins import Pins
+from wardnet.client.trust.pins import Pins
 from wardnet.errors import CATALOGUE, Reason
 
 ALONE: Final = """

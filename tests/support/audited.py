@@ -17,9 +17,9 @@ from support.questions import count_query, key, signed, steward
 from wardnet import canonical, clock
 from wardnet.audit.grant import Grant
 from wardnet.audit.scope import Scope
-from wardnet.client.audit import Audit
-from wardnet.client.pins import Pins
 from wardnet.client.remote import RemoteNetwork
+from wardnet.client.trust.audit import Audit
+from wardnet.client.trust.pins import Pins
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.member import Role
 from wardnet.question.answer import Participant

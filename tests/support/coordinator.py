@@ -291,11 +291,19 @@ class FakeNode:
                 totals.append(sums_pb2.Total.FromString(data))
         return totals
 
-    async def part(self, work: link_pb2.Work, sums: Sums | None = None, **changes: str) -> None:
+    async def part(
+        self,
+        work: link_pb2.Work,
+        sums: Sums | None = None,
+        *,
+        interim: bytes = b"",
+        **changes: str,
+    ) -> None:
         """Send a part; two numbers that depend on the hospital and the round."""
         value = part_of(self.name, work.round) if sums is None else sums
         fields = {"snapshot": f"1:{self.name}", "transcript": f"{work.round}" * 64} | changes
-        part = link_pb2.RoundPart(work_id=work.work_id, sums=sums_to_wire(value), **fields)
+        packed = sums_to_wire(value)
+        part = link_pb2.RoundPart(work_id=work.work_id, sums=packed, interim=interim, **fields)
         await self.send(part=part)
 
     async def answer(self, work: link_pb2.Work, sealed: bytes | None = None) -> None:
@@ -393,8 +401,13 @@ class Researcher:
 
     async def watch(self, query_id: str) -> AsyncIterator[query_pb2.QueryRecord]:
         """Yield how a query stands until it has ended."""
-        async for response in self._stub.Watch(query_pb2.WatchRequest(query=query_id)):
+        async for response in self.watched(query_id):
             yield response.record
+
+    async def watched(self, query_id: str) -> AsyncIterator[query_pb2.WatchResponse]:
+        """Yield what a watcher is told, until the query has ended."""
+        async for response in self._stub.Watch(query_pb2.WatchRequest(query=query_id)):
+            yield response
 
     async def end(self, query_id: str) -> query_pb2.QueryRecord:
         """Return how a query ended."""

@@ -6,7 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from support.examples import SEVERAL_ROWS, Parameters, ask, made_up
+from support.examples import Parameters, ask
+from support.people import SEVERAL_ROWS, made_up
 from support.pki import TestNetwork
 from wardnet import canonical, clock
 from wardnet.identity.envelope import Envelope, merge, sign

@@ -83,13 +83,14 @@ class Attached:
         """End the stream with an error."""
         await self.outgoing.put(error)
 
-    async def next(self, kind: str) -> Any:  # noqa: ANN401 - one of the messages of the link
-        """Return the next message of a kind; others before it are passed over."""
+    async def next(self, *kinds: str) -> Any:  # noqa: ANN401 - one of the messages of the link
+        """Return the next message of one of these kinds; others before it are passed over."""
         async with asyncio.timeout(SECONDS):
             while (message := await self.incoming.get()) is not None:
-                if message.WhichOneof("message") == kind:
+                kind = message.WhichOneof("message")
+                if kind in kinds:
                     return getattr(message, kind)
-        ended = f"the node has ended the stream before it sent a {kind}"
+        ended = f"the node has ended the stream before it sent a {' or '.join(kinds)}"
         raise AssertionError(ended)
 
     async def over(self) -> None:

@@ -64,10 +64,14 @@ SUBMITTED_MS = 1_767_225_600_000
 
 @dataclass
 class Told:
-    """Hold what a coordinator says of a query: its record and, at the end, the sealed answers."""
+    """Hold what a coordinator says of a query: its record and, at the end, the sealed answers.
+
+    And what hospitals told meanwhile, sealed, by hospital.
+    """
 
     record: query_pb2.QueryRecord
     answers: list[query_pb2.AnswersResponse]
+    interim: Mapping[str, bytes] = field(default_factory=dict)
 
 
 Records = Callable[["PostOffice", Envelope], Sequence[Told]]
@@ -362,7 +366,11 @@ class PostOffice(
         """Send all records, or break off after the first."""
         self.watches += 1
         for each in self._records(request.query, context):
-            yield query_pb2.WatchResponse(record=each.record)
+            told = [
+                query_pb2.InterimReport(hospital=hospital, sealed=sealed)
+                for hospital, sealed in each.interim.items()
+            ]
+            yield query_pb2.WatchResponse(record=each.record, interim=told)
             if self.watches <= self.breaks:
                 context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
 

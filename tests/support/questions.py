@@ -73,9 +73,11 @@ def study(network: TestNetwork, **changes: object) -> Study:
         Fields of the study.
     """
     names = (
+        "boosting",
         "count",
         "crosstab",
         "evaluate",
+        "fedavg",
         "glm",
         "histogram",
         "linear",

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from wardnet import clock
 from wardnet.agreement.purpose import VOCABULARY, Modifier, Permission, Purpose
-from wardnet.client.ask import (
+from wardnet.client.queries.ask import (
     LIFETIME,
     Ask,
     Asker,
@@ -20,7 +20,7 @@ from wardnet.client.ask import (
     to_cohort,
     to_query,
 )
-from wardnet.client.grant import Grant, Permit, strictest
+from wardnet.client.studies.grant import Grant, Permit, strictest
 from wardnet.errors import Reason, WardnetError
 from wardnet.question import query as queries
 from wardnet.question.cohort import EVERYONE, Cohort, Missing, Term, col

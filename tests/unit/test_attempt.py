@@ -11,6 +11,7 @@ from support.questions import DICTIONARY, count_query, signed
 from wardnet.audit.entry import EventType, Outcome
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.answer import Participant
+from wardnet.statistics.session import Session
 from wardnet.sums import arrays
 from wardnet.sums.arrays import Sums, zeros
 from wardnet.transport.convert import Total, Work, WorkId
@@ -154,3 +155,27 @@ def test_the_log_digests_sums_under_a_key(attempt: Attempt) -> None:
     assert digest(sums, b"ours") == digest(sums, b"ours") != digest(sums, b"theirs")
     assert digest(sums, b"ours") != digest(guards(attempt, women=31), b"ours")
     assert digest(sums, b"ours") != arrays.digest(sums)
+
+
+def test_a_report_is_told_once_and_the_next_a_second_later(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what is new is told, by a clock that the caller reads."""
+
+    def told(loss: float, *, at: float) -> bool:
+        monkeypatch.setattr(Session, "interim", {"loss": loss})
+        return bool(attempt.interim(WorkId("0" * 64, 1, 2), at=at))
+
+    assert [told(0.5, at=7.0), told(0.5, at=9.0)] == [True, False]
+    assert [told(0.4, at=7.9), told(0.4, at=8.0)] == [False, True]
+
+
+def test_the_log_digests_a_report_together_with_its_part(attempt: Attempt) -> None:
+    """What was told cannot be changed afterwards, and the entry names who was told."""
+    identity, sums = work(attempt, 0, []).id, guards(attempt)
+    plain, first, other = (
+        attempt.part_event(identity, sums, key=b"secret", interim=report)
+        for report in (b"", b"0.5", b"0.4")
+    )
+    assert len({each.result_digest for each in (plain, first, other)}) == 3
+    assert [each.recipient for each in (plain, first)] == [None, plain.actor.subject]

@@ -10,7 +10,7 @@ from support.logs import KEYS, filled, signed
 from wardnet.audit import bundle, checkpoint, note
 from wardnet.audit.bundle import Bundle
 from wardnet.audit.entry import EventType
-from wardnet.client.audit_words import described, inclusion, listed, path, tabled
+from wardnet.client.commands.audit_words import described, inclusion, listed, path, tabled
 
 
 def made(size: int, seqs: tuple[int, ...] | None) -> Bundle:

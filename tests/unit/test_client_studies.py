@@ -12,12 +12,12 @@ from wardnet.agreement import template
 from wardnet.agreement.agreement import Agreement, accept_whole
 from wardnet.agreement.purpose import Modifier, Permission
 from wardnet.agreement.study import Method, Study
-from wardnet.client.choice import choose, named
-from wardnet.client.harmonise import Finding, find
-from wardnet.client.listing import Columns, Dataset
-from wardnet.client.study_draft import Identity, draft
-from wardnet.client.study_record import Decision, Standing, StudyRecord, day, narrower
-from wardnet.client.verdict import Verdict, Verdicts
+from wardnet.client.printing.listing import Columns, Dataset
+from wardnet.client.queries.verdict import Verdict, Verdicts
+from wardnet.client.studies.choice import choose, named
+from wardnet.client.studies.draft import Identity, draft
+from wardnet.client.studies.harmonise import Finding, find
+from wardnet.client.studies.record import Decision, Standing, StudyRecord, day, narrower
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.grammar import parse
 

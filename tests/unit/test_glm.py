@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from support.examples import DIGEST, ROWS_ARE_PATIENTS, made_up, without_patients
 from support.examples import ask as ask_query
 from support.models import by_term
+from support.people import DIGEST, ROWS_ARE_PATIENTS, made_up, without_patients
 from wardnet import simulate
-from wardnet.client.ask import Ask, Parameters
+from wardnet.client.queries.ask import Ask, Parameters
 from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import OFF
 from wardnet.question.answer import Participant

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from wardnet.client.cli import main as wardnet
-from wardnet.client.result import Result
+from wardnet.client.queries.result import Result
 from wardnet.errors import Reason
 from wardnet_coordinator.cli import main as wardnet_coordinator
 from wardnet_node.cli import main as wardnet_node

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from support.examples import DIGEST, ROWS_ARE_PATIENTS, ask, made_up, without_patients
+from support.examples import ask
+from support.people import DIGEST, ROWS_ARE_PATIENTS, made_up, without_patients
 from wardnet.question import cohort
 from wardnet.question.answer import Participant
 from wardnet.question.conditions import Cohort

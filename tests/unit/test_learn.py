@@ -12,9 +12,9 @@ from click.testing import CliRunner
 
 from wardnet import simulate
 from wardnet.client.cli import main
-from wardnet.client.cli_learn import learn
-from wardnet.client.cli_validate import cross_validate_model
-from wardnet.client.learn import Learn
+from wardnet.client.commands.learn import learn
+from wardnet.client.commands.validate import cross_validate_model
+from wardnet.client.models.learn import Learn
 from wardnet.errors import Reason, WardnetError
 from wardnet.learning.parameters import Parameters as Training
 from wardnet.simulation import SimulatedNetwork

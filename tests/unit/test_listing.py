@@ -1,6 +1,6 @@
 """Lists of datasets, columns and hospitals."""
 
-from wardnet.client.listing import Columns, Dataset, Hospital, datasets, hospitals
+from wardnet.client.printing.listing import Columns, Dataset, Hospital, datasets, hospitals
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
 
 DICTIONARY = Dictionary(

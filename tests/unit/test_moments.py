@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.definitions import exact_moments
-from support.examples import DIGEST, ask
+from support.examples import ask
+from support.people import DIGEST
 from wardnet.privacy.rules import OFF
 from wardnet.question.answer import Cell
 from wardnet.question.dictionary import Column, ColumnType, Dictionary, decimal_text

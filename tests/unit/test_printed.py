@@ -1,9 +1,14 @@
 """Tables as they are printed."""
 
+from dataclasses import replace
 from itertools import pairwise
 
-from wardnet.client.printed import facts, printed
-from wardnet.question.answer import Table, Withheld
+import numpy as np
+import pytest
+from pydantic import JsonValue
+
+from wardnet.client.printing.tables import facts, printed
+from wardnet.question.answer import Table, Withheld, tensor
 
 SMALL = "fewer than 10 patients"
 
@@ -94,8 +99,8 @@ def test_a_regression_prints_its_coefficients_and_its_fit_in_one_line() -> None:
     )
     shown = printed(table, method="linear")
     assert (shown.keys, shown.values, shown.rows) == (("term",), ("estimate",), (("age", 0.5),))
-    assert facts(table, method="linear") == "n 40, r2 0.25"
-    assert facts(table, method="summary") == ""
+    assert facts(table, method="linear", asked={}) == "n 40, r2 0.25"
+    assert facts(table, method="summary", asked={}) == ""
 
 
 def test_a_withheld_regression_keeps_all_its_columns() -> None:
@@ -112,7 +117,31 @@ def test_a_withheld_regression_keeps_all_its_columns() -> None:
     shown = printed(table, method="glm")
     assert shown.values == ("estimate", "p_value")
     assert [held.cell for held in shown.withheld] == [{"term": "age"}]
-    assert facts(table, method="glm") == ""
+    assert facts(table, method="glm", asked={}) == ""
+
+
+@pytest.mark.parametrize(
+    ("losses", "asked", "told"),
+    [
+        ([(0.7, None), (0.4, None)], {}, "weights of round 1"),
+        ([(0.7, 0.7), (0.5, 0.4), (0.3, 0.6)], {"patience": 1}, "weights of round 1"),
+        ([(0.7, 0.7), (0.5, 0.4), (0.3, 0.6)], {}, "weights of round 2"),
+        (
+            [(0.7, None), (9.0, None)],
+            {"patience": None},
+            "weights of round 1, no better than those of round 0: take a smaller learning rate",
+        ),
+    ],
+)
+def test_a_training_prints_which_weights_it_ended_with(
+    losses: list[tuple[float, float | None]], asked: dict[str, JsonValue], told: str
+) -> None:
+    """The best ones where it may end early, else the last; and whether it was worth it."""
+    rows = tuple((str(number), *each, 0.5) for number, each in enumerate(losses))
+    values = ("loss", "validation_loss", "accuracy")
+    table = Table(("round",), values, rows, (), (tensor("weights", np.zeros(2)),))
+    assert facts(table, method="fedavg", asked=asked) == told
+    assert facts(replace(table, tensors=()), method="fedavg", asked=asked) == ""
 
 
 def test_a_long_curve_prints_some_of_its_points_and_the_last() -> None:

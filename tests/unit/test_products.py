@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wardnet.sums.products import UNIT, cut, no_products, products, whole
+from wardnet.sums.accumulate import BLOCK
+from wardnet.sums.products import LONG_DIGIT, UNIT, cut, no_products, products, whole
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 60))
@@ -34,3 +35,39 @@ def test_what_is_below_the_last_slice_is_rounded_row_by_row() -> None:
     third = round(Fraction(1 / 3) * 2**40)
     sliced = cut(odd, slices=[2])
     assert whole(products(sliced, sliced)).item() == 8192 * third**2 << UNIT - 80
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 255, 256, 257, 700]))
+def test_long_slices_times_short_ones_are_exact_too(seed: int, rows: int) -> None:
+    """However many pieces of rows a matrix product takes, and whatever is left of them."""
+    random = np.random.default_rng(seed)
+    entries = random.integers(-(2**50), 2**50, (2, rows), endpoint=True) / 2**50
+    entries[:, 0] = 1, -1  # the largest that there are
+    terms = random.integers(-(2**53), 2**53, (2, rows), endpoint=True) / 2**53
+    long = cut(entries, slices=[2, 2], digit=LONG_DIGIT)
+    found = whole(products(long, cut(terms, slices=[3, 3])))
+    for i, one in enumerate(entries.tolist()):
+        for j, other in enumerate(terms.tolist()):
+            pairs = zip(map(Fraction, one), map(Fraction, other), strict=True)
+            assert Fraction(found[i, j], 2**UNIT) == sum((x * y for x, y in pairs), Fraction(0))
+
+
+def test_the_largest_entries_of_a_whole_block_do_not_overflow() -> None:
+    """Ones and what is next to them, in every row."""
+    ones = np.ones((1, BLOCK))
+    below = np.full((1, BLOCK), 1 - 2.0**-50)
+    for entries in (ones, -ones, below):
+        found = products(cut(entries, slices=[2], digit=LONG_DIGIT), cut(ones, slices=[3]))
+        assert whole(found).item() == BLOCK * int(entries[0, 0] * 2**50) << UNIT - 50
+
+
+def test_columns_of_other_slices_stand_at_their_places() -> None:
+    """A column that needs more slices may stand between others."""
+    entries = np.array([[0.5], [1 / 3], [0.25], [1 / 7], [1.0]])
+    sliced = cut(entries, slices=[1, 3, 1, 2, 1])
+    exact = [Fraction(1, 2), Fraction(1 / 3), Fraction(1, 4), Fraction(1, 7), Fraction(1)]
+    exact[3] = Fraction(round(Fraction(1 / 7) * 2**40), 2**40)
+    found = whole(products(sliced, sliced))
+    assert [[Fraction(each, 2**UNIT) for each in row] for row in found] == [
+        [one * other for other in exact] for one in exact
+    ]

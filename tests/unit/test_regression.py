@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from support.models import by_term
 from wardnet import simulate
-from wardnet.client.ask import Ask, Parameters
-from wardnet.client.result import Result
+from wardnet.client.queries.ask import Ask, Parameters
+from wardnet.client.queries.result import Result
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.rows import Rows
 from wardnet.simulation import SimulatedNetwork

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from wardnet.client.result import Absent, Result
+from wardnet.client.queries.result import Absent, Result
 from wardnet.question.answer import Answer, Participant, Table, Withheld
 from wardnet.question.cohort import EVERYONE, col
 from wardnet.question.dictionary import Column, ColumnType, Dictionary

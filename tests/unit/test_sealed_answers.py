@@ -4,7 +4,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from wardnet.errors import Reason, WardnetError
-from wardnet.sealing.answers import open_sealed, recipient_of, seal
+from wardnet.sealing.answers import INTERIM, open_sealed, recipient_of, seal
 
 KEY = X25519PrivateKey.generate()
 QUERY, OTHER_QUERY = "1" * 64, "2" * 64
@@ -14,6 +14,16 @@ SEALED = seal(b"the answer", recipient_of(KEY), query=QUERY, hospital="a")
 def test_the_recipient_opens_what_was_sealed() -> None:
     """Whoever holds the private key reads the answer."""
     assert open_sealed(SEALED, KEY, query=QUERY, hospital="a") == b"the answer"
+
+
+def test_a_report_is_no_answer_and_an_answer_no_report() -> None:
+    """Both are sealed to one key, and neither opens as the other."""
+    report = seal(b"0.5", recipient_of(KEY), query=QUERY, hospital="a", kind=INTERIM)
+    assert open_sealed(report, KEY, query=QUERY, hospital="a", kind=INTERIM) == b"0.5"
+    with pytest.raises(WardnetError, match="did not seal this answer"):
+        open_sealed(report, KEY, query=QUERY, hospital="a")
+    with pytest.raises(WardnetError, match="did not seal this interim report"):
+        open_sealed(SEALED, KEY, query=QUERY, hospital="a", kind=INTERIM)
 
 
 def test_the_answer_does_not_show_in_its_seal() -> None:

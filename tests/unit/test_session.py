@@ -7,7 +7,8 @@ from functools import partial, reduce
 import numpy as np
 import pytest
 
-from support.examples import AGE, DIGEST, LAB, PERSON, SEX, STAGE, ask
+from support.examples import ask
+from support.people import AGE, DIGEST, LAB, PERSON, SEX, STAGE
 from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import OFF, STANDARD, DisclosureRules, Output
 from wardnet.question import answer as answers

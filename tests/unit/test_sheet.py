@@ -1,6 +1,6 @@
 """What a person sees of a table."""
 
-from wardnet.client.sheet import UNDEFINED, Sheet, numerals
+from wardnet.client.printing.sheet import UNDEFINED, Sheet, numerals
 
 SHEET = Sheet(
     "title",

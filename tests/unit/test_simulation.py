@@ -174,8 +174,12 @@ def test_the_package_loads_the_simulation_only_on_demand() -> None:
             {"north": pd.DataFrame([[1]], columns=pd.Index(["\udfff"], dtype=object))},
             "has a column whose name is not valid Unicode",
         ),
+        (
+            {"north": pd.DataFrame({"age": [40.0, 50.0, float("-inf")]})},
+            "the value of age in row 3 of north is infinite",
+        ),
     ],
-    ids=["frame", "text", "series", "number", "empty", "twice", "surrogate", "name"],
+    ids=["frame", "text", "series", "number", "empty", "twice", "surrogate", "name", "infinite"],
 )
 def test_what_is_no_table_is_refused_in_a_sentence(tables: object, said: str) -> None:
     """Nobody has to read a traceback to learn how tables are given."""

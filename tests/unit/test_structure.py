@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
 from wardnet import simulate
-from wardnet.client.result import Result
+from wardnet.client.queries.result import Result
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.answer import Withheld
 from wardnet.simulation import SimulatedNetwork

@@ -6,7 +6,8 @@ from functools import reduce
 
 import pytest
 
-from support.examples import DIGEST, HOSPITALS, SEVERAL_ROWS, Deal, Parameters, ask, made_up
+from support.examples import Parameters, ask
+from support.people import DIGEST, HOSPITALS, SEVERAL_ROWS, Deal, made_up
 from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import OFF
 from wardnet.question.answer import Participant

@@ -11,14 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from support.examples import (
-    DIGEST,
-    ROWS_ARE_PATIENTS,
-    Parameters,
-    ask,
-    made_up,
-    without_patients,
-)
+from support.examples import Parameters, ask
+from support.people import DIGEST, ROWS_ARE_PATIENTS, made_up, without_patients
 from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import STANDARD
 from wardnet.question.answer import Table, tensor

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from support.examples import (
+from support.examples import Parameters, ask
+from support.people import (
     AGE,
     DIGEST,
     HOSPITALS,
@@ -15,8 +16,6 @@ from support.examples import (
     ROWS_ARE_PATIENTS,
     SEVERAL_ROWS,
     WEIGHT,
-    Parameters,
-    ask,
     made_up,
     without_patients,
 )

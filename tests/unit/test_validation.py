@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from wardnet import simulate
-from wardnet.client.ask import Ask
-from wardnet.client.evaluation import measures_of
-from wardnet.client.result import Result
-from wardnet.client.validation import question
+from wardnet.client.models.evaluation import measures_of
+from wardnet.client.models.validation import question
+from wardnet.client.queries.ask import Ask
+from wardnet.client.queries.result import Result
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.cohort import EVERYONE, select
 from wardnet.question.grammar import parse, write

@@ -1,6 +1,6 @@
 """The door of those who ask."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 
 from wardnet.transport.convert import causes_to_wire, envelope_from_wire, envelope_to_wire
@@ -65,8 +65,15 @@ class QueryService(query_pb2_grpc.QueryServiceServicer):
         self, request: query_pb2.WatchRequest, context: Context
     ) -> AsyncIterator[query_pb2.WatchResponse]:
         """Yield how a query stands, now and after each change."""
+        told: Mapping[str, bytes] = {}
         async for record in self._conductor.watch(request.query, peer(context).id):
-            yield query_pb2.WatchResponse(record=self._to_wire(record))
+            before, told = told, record.interim
+            news = [
+                query_pb2.InterimReport(hospital=hospital, sealed=sealed)
+                for hospital, sealed in told.items()
+                if sealed != before.get(hospital)
+            ]
+            yield query_pb2.WatchResponse(record=self._to_wire(record), interim=news)
 
     async def Explain(  # noqa: N802
         self, request: query_pb2.ExplainRequest, context: Context

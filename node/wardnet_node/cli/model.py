@@ -98,15 +98,19 @@ def predict(
     FILE is CSV with the columns of the dictionary, the outcome's not needed. The output has a line
     for each of its rows: the patient, where the dictionary names one, and what is predicted. It is
     a plain file: protect it. Which patients were predicted stands in the access log.
+
+    Where hospitals have weights for themselves, those that this hospital has kept are used; without
+    them the shared ones are. Which ones it was is told (`weights`), and stands in the log.
     """
     with place.models() as models:
-        package = models.find(name).package
-    source = Source(file, _local(place, package, local), accept_last_line)
+        found = models.find(name)
+    source = Source(file, _local(place, found.package, local), accept_last_line)
     key = place.keystore.derive(tags.PURPOSE)
     with place.catalog() as catalog, bar("Predicting") as progress:
         predictor = Predictor(catalog, member=place.credentials.member, tag_key=key)
-        done = predictor.predict(package, source, output, progress=progress)
-    print_record({"model": name, "file": str(output), **asdict(done)}, as_json=as_json)
+        done = predictor.predict(found, source, output, progress=progress)
+    told = {"model": name, "weights": found.weights.value, "file": str(output)}
+    print_record({**told, **asdict(done)}, as_json=as_json)
 
 
 def _local(place: Place, package: Package, path: Path | None) -> LocalPart:
@@ -123,4 +127,5 @@ def _local(place: Place, package: Package, path: Path | None) -> LocalPart:
 
 
 def _told(found: InstalledModel) -> Record:
-    return {**summary(found.package), "installed": found.installed}
+    own = {"weights": found.weights.value, "installed": found.installed}
+    return {**summary(found.package), **own}

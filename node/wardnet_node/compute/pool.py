@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from threading import Event, Lock
 from typing import Final, Self, TypeVar
 
@@ -56,8 +57,8 @@ class WorkerPool:
         query : str
             The query's digest; its decoded rows are kept until `forget`.
         snapshot : Snapshot
-            The pinned rows; segment i goes to worker i modulo the number of workers, or all to one
-            where the method needs them together.
+            The pinned rows; their groups are dealt to the workers in turn, or all go to one where
+            the method needs them together.
         tally : Tally
             What to compute.
 
@@ -74,10 +75,11 @@ class WorkerPool:
         """
         ended = self._ended.setdefault(query, Event())
         workers = self._workers[:1] if tally.whole else self._workers
+        groups = tuple(chain.from_iterable(each.by_groups() for each in snapshot.segments))
         tasks = {
             worker: Task(query, replace(snapshot, segments=dealt), tally)
             for first, worker in enumerate(workers)
-            if (dealt := snapshot.segments[first :: len(workers)])
+            if (dealt := groups[first :: len(workers)])
         }
         parts = await asyncio.gather(
             *(worker.run(partial(worker.part, task, ended)) for worker, task in tasks.items())

@@ -27,6 +27,7 @@ from wardnet_node.desk.gate import Gate, Opened
 from wardnet_node.desk.queries import Accepted, State
 from wardnet_node.messages import Held
 from wardnet_node.outbox import Result
+from wardnet_node.vault import models
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.summary import DatasetSummary
 from wardnet_node.vault.vault import Vault
@@ -220,6 +221,7 @@ class Desk:
         transcripts: Sequence[str],
         event: Event,
         answer: bytes = b"",
+        own: bytes = b"",
         microseconds: int = 0,
     ) -> Result | None:
         """Make a result durable, with its log entry and the totals that it rests on.
@@ -237,6 +239,8 @@ class Desk:
             What the log says about it.
         answer : bytes
             The answer that is in the message, to be shown to auditors who were granted that.
+        own : bytes
+            The weights that its model has of this hospital alone; they are kept and never sent.
         microseconds : int
             How long it took to compute; for the hospital itself.
 
@@ -262,11 +266,14 @@ class Desk:
             )
             if answer:
                 queries.keep_answer(connection, work_id.query, answer)
+            if own:
+                digest = canonical.digest(answer)
+                models.keep_own(connection, digest, own, dataset=opened.query.dataset)
             at = clock.now()
             entry = log.append(connection, event, at=at)
             if isinstance(message, bytes):
                 result = Result(str(work_id), message)
-                kept = result.kept
+                kept = outbox.of_part(result, digest=event.result_digest or "")
             else:  # sealed with a random key, it is never the same again
                 kept = result = Result(str(work_id), message(self._promise(connection, entry)))
             outbox.put(connection, kept, query=work_id.query)

@@ -147,15 +147,19 @@ def remember_steps(
     newest = "SELECT max(attempt) FROM steps WHERE query = ?"
     if (connection.execute(newest, (query,)).fetchone()[0] or 0) > attempt:
         raise WardnetError(Reason.ROUNDS_DIVERGED, rule="an older attempt came back")
-    rows = connection.execute(
-        "SELECT round, transcript FROM steps WHERE query = ? AND attempt = ?", (query, attempt)
-    )
-    known = dict(rows.fetchall())
-    for number, transcript in enumerate(transcripts):
-        if number not in known:
-            connection.execute(
-                "INSERT INTO steps (query, attempt, round, transcript) VALUES (?, ?, ?, ?)",
-                (query, attempt, number, transcript),
-            )
-        elif known[number] != transcript:
+    # Each transcript follows from the one before: where the last one is as it was, all are.
+    known = connection.execute(
+        "SELECT round, transcript FROM steps WHERE query = ? AND attempt = ? AND round < ?"
+        " ORDER BY round DESC LIMIT 1",
+        (query, attempt, len(transcripts)),
+    ).fetchone()
+    last = -1
+    if known is not None:
+        last, transcript = known
+        if transcripts[last] != transcript:
             raise WardnetError(Reason.ROUNDS_DIVERGED, rule="the history came back changed")
+    for number in range(last + 1, len(transcripts)):
+        connection.execute(
+            "INSERT INTO steps (query, attempt, round, transcript) VALUES (?, ?, ?, ?)",
+            (query, attempt, number, transcripts[number]),
+        )

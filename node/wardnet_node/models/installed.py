@@ -3,7 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from sqlite3 import Connection
+
+import numpy as np
+from numpy.typing import NDArray
 
 from wardnet import clock
 from wardnet.agreement.address_book import AddressBook
@@ -14,12 +18,25 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.model import package as packages
 from wardnet.model.package import Package, check_called
+from wardnet.statistics.model import Model
 from wardnet.transport.channel import open_blocking_channel
 from wardnet.transport.models import Models
 from wardnet_node.desk.events import by_operator
 from wardnet_node.vault import models as table
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.models import ModelRecord
+
+
+class Weights(StrEnum):
+    """Say which weights a model predicts with at this hospital.
+
+    Those that all hospitals have signed; with those that this hospital has fitted for itself; or,
+    where it has none, with the shared start in their place.
+    """
+
+    SHARED = "shared"
+    OWN = "own"
+    INSTEAD = "shared instead of own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +49,31 @@ class InstalledModel:
         What it is, verified.
     installed : str
         Moment.
+    own : ndarray of float64, shape (own weights,), or None
+        What this hospital has fitted for itself when it signed the answer that is the model.
     """
 
     package: Package
     installed: Moment
+    own: NDArray[np.float64] | None
+
+    @property
+    def weights(self) -> Weights:
+        """Return which weights it predicts with here."""
+        if self.own is not None:
+            return Weights.OWN
+        return Weights.INSTEAD if self.package.personal else Weights.SHARED
+
+    def model(self) -> Model:
+        """Return what predicts here.
+
+        Raises
+        ------
+        WardnetError
+            As `Package.model`.
+        """
+        shared = self.package.model()
+        return shared if self.own is None else shared.personal(self.own)
 
 
 class Installed:
@@ -88,7 +126,8 @@ class Installed:
                 self._log(connection, EventType.MODEL_INSTALLED, package)
             elif known.digest != record.digest:
                 raise WardnetError(Reason.MODEL_NAME_TAKEN, model=record.name)
-        return InstalledModel(package, (known or record).installed)
+            own = _own(connection, package)
+        return InstalledModel(package, (known or record).installed, own)
 
     def all(self) -> Sequence[InstalledModel]:
         """Return all models in use, by name."""
@@ -106,10 +145,11 @@ class Installed:
         """
         with self._catalog.reading() as connection:
             record = table.find(connection, name)
-        if record is None:
-            raise WardnetError(Reason.MODEL_UNKNOWN, model=name)
-        at = clock.from_moment(record.installed)
-        return InstalledModel(self._read(record.data, at), record.installed)
+            if record is None:
+                raise WardnetError(Reason.MODEL_UNKNOWN, model=name)
+            package = self._read(record.data, clock.from_moment(record.installed))
+            own = _own(connection, package)
+        return InstalledModel(package, record.installed, own)
 
     def remove(self, name: str) -> None:
         """Take a model out of use.
@@ -135,6 +175,12 @@ class Installed:
             operation=f"model {package.statement.name}",
         )
         log.append(connection, event, at=clock.now())
+
+
+def _own(connection: Connection, package: Package) -> NDArray[np.float64] | None:
+    """Return what this hospital has fitted for itself in the very answer that is the model."""
+    found = table.own(connection, package.statement.answer)
+    return None if found is None else np.frombuffer(found, "<f8")
 
 
 def fetched(name: str, *, credentials: Credentials, address: str) -> bytes:

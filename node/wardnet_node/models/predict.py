@@ -22,7 +22,6 @@ from wardnet.audit import log, tags
 from wardnet.audit.entry import EventType
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.member import Member
-from wardnet.model.package import Package
 from wardnet.question.dictionary import Dictionary
 from wardnet.question.rows import Rows
 from wardnet.statistics.model import Model
@@ -31,6 +30,7 @@ from wardnet_node.intake import batches, csv_file
 from wardnet_node.intake.batches import Batch
 from wardnet_node.intake.blocks import Progress, read_blocks
 from wardnet_node.intake.local_part import LocalPart
+from wardnet_node.models.installed import InstalledModel
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.disk import disk_errors, sync
 
@@ -94,14 +94,19 @@ class Predictor:
         self._tag_key = tag_key
 
     def predict(
-        self, package: Package, source: Source, output: Path, *, progress: Progress | None = None
+        self,
+        installed: InstalledModel,
+        source: Source,
+        output: Path,
+        *,
+        progress: Progress | None = None,
     ) -> Predicted:
         """Write a prediction for every row of a file, in its order.
 
         Parameters
         ----------
-        package : Package
-            An installed model.
+        installed : InstalledModel
+            The model; its `weights` stand in the log.
         output : Path
             A new CSV file, readable by its owner only: the patient where the dictionary names one,
             and a number, or the probability of each class.
@@ -114,9 +119,9 @@ class Predictor:
             `ALREADY_EXISTS`, `MODEL_COLUMN_FOREIGN`, `MODEL_ROWS_REJECTED`, `DISK_FULL`, and those
             of `batches.read`. There is no file then.
         """
-        dictionary = package.dictionary
+        dictionary = installed.package.dictionary
         _check_header(source, dictionary)
-        model = package.model()
+        model = installed.model()
         wanted = {*model.columns, dictionary.patient}
         columns = tuple(column for column in dictionary.columns if column.name in wanted)
         read = batches.read(
@@ -132,15 +137,17 @@ class Predictor:
                 _check_batch(batch, source.path)
                 writing.take(batch, self._tag_key)
             patients = writing.patients()
-            self._log(package, patients)
+            self._log(installed, patients)
         return Predicted(writing.rows, writing.missing, len(patients))
 
-    def _log(self, package: Package, patients: NDArray[np.void]) -> None:
+    def _log(self, installed: InstalledModel, patients: NDArray[np.void]) -> None:
+        package = installed.package
+        told = f", {installed.weights} weights" if package.personal else ""
         event = replace(
             by_operator(self._member, EventType.MODEL_USED),
             request_digest=package.digest,
             dataset=package.asked.query.dataset,
-            operation=f"model {package.statement.name}",
+            operation=f"model {package.statement.name}{told}",
         )
         at = clock.now()
         with self._catalog.transaction() as connection:

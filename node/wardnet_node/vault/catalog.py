@@ -213,6 +213,7 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
     search.BY_RECIPIENT,
     usage.SHARED,
     models.SCHEMA,
+    models.OWN_WEIGHTS,
     ("ALTER TABLE outbox ADD COLUMN digest TEXT NOT NULL DEFAULT ''",),
 )
 """Each brings a catalog from one version to the next; they are only ever added to."""

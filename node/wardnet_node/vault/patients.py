@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from wardnet.audit.tags import LONGEST, shortened, tag, tag_of_shortened
 from wardnet_node.vault import segments as files
-from wardnet_node.vault.snapshot import SegmentRef
+from wardnet_node.vault.snapshot import GROUP_ROWS, SegmentRef
 
 Pseudonyms: TypeAlias = NDArray[np.uint64]
 """Shape (n, 2): two halves of 64 bits."""
@@ -99,7 +99,7 @@ class StoredPatients:
         """Read the pseudonyms, batch by batch."""
         for segment in self.segments:
             with files.opened(segment) as file:
-                for batch in file.iter_batches(files.GROUP_ROWS, columns=list(_HALVES)):
+                for batch in file.iter_batches(GROUP_ROWS, columns=list(_HALVES)):
                     yield np.column_stack([np.from_dlpack(half) for half in batch.columns])
 
     def tags(self, tag_key: bytes, *, among: NDArray[np.bool_] | None = None) -> Iterator[str]:

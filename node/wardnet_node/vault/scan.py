@@ -53,7 +53,8 @@ def scan(
     stored = [*names, PATIENT] if indexed else names
     for segment in segments:
         with files.opened(segment) as file:
-            for batch in file.iter_batches(batch_rows, columns=stored):
+            groups = range(segment.turn, file.num_row_groups, segment.turns)
+            for batch in file.iter_batches(batch_rows, groups, stored):
                 arrays = {name: _to_numpy(batch.column(name)) for name in stored}
                 patient = arrays.pop(PATIENT, None)
                 yield Rows(batch.num_rows, arrays, patient)

@@ -31,12 +31,10 @@ from pyarrow.parquet.encryption import (
 from wardnet.errors import Reason, WardnetError
 from wardnet_node.vault.disk import disk_errors, sync
 from wardnet_node.vault.keys import KEY_BYTES
-from wardnet_node.vault.snapshot import PATIENT, SegmentRef
+from wardnet_node.vault.snapshot import GROUP_ROWS, PATIENT, SegmentRef
 
 SUFFIX: Final = ".pme"
 UNFINISHED: Final = ".tmp"
-GROUP_ROWS: Final = 1 << 18
-"""Rows that are decoded at once."""
 
 
 @dataclass(frozen=True, slots=True)

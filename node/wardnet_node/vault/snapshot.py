@@ -1,6 +1,7 @@
 """A snapshot: one immutable version of a dataset, with the keys to read it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import ceil
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +9,9 @@ from wardnet.question.dictionary import Dictionary
 
 PATIENT: Final = "_patient"
 """The stored column of patient indices; no dictionary can have this name."""
+
+GROUP_ROWS: Final = 1 << 18
+"""Rows of a group: they are stored together, and decoded at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +28,21 @@ class SegmentRef:
         What the file is, which its authentication covers: nothing else opens in its place.
     rows : int
         How many it holds.
+    turn, turns : int
+        Which groups of its rows are meant: of every `turns`, the one at `turn`.
     """
 
     path: Path
     key: bytes = field(repr=False)
     aad: bytes
     rows: int
+    turn: int = 0
+    turns: int = 1
+
+    def by_groups(self) -> "tuple[SegmentRef, ...]":
+        """Return what names its groups of rows one by one; together they are all of it."""
+        turns = max(1, ceil(self.rows / GROUP_ROWS))
+        return tuple(replace(self, turn=turn, turns=turns) for turn in range(turns))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from wardnet.identity.member import Member
 from wardnet.question.dictionary import Dictionary
 from wardnet_node import usage
 from wardnet_node.intake.local_part import LocalPart
-from wardnet_node.vault import received, tables
+from wardnet_node.vault import models, received, tables
 from wardnet_node.vault import segments as files
 from wardnet_node.vault.catalog import Catalog
 from wardnet_node.vault.disk import exclusive_lock
@@ -176,6 +176,7 @@ class Store:
             for record in dropped:
                 self.keyring.destroy(record.id)
                 tables.delete_dataset(connection, record.id)
+                models.forget_own(connection, record.name)
         if dropped:
             self.catalog.forget()
 

@@ -158,7 +158,7 @@ class Event:
         SHA-256 of what was released; of a hospital's sums, an HMAC-SHA256 that only its node can
         compute.
     recipient : str or None
-        URI of who receives it.
+        URI of who receives it; of a part that goes to be added, who is told something with it.
     approvals : tuple of str
         Key ids of those who approved.
     policy_digest : str or None

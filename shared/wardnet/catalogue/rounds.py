@@ -18,6 +18,11 @@ ROWS: Final[Mapping[Reason, Row]] = {
     Reason.ROUNDS_DIVERGED: Row(
         _S.ABORTED, "The hospitals did not reach the same state: {rule}. The query was ended."
     ),
+    Reason.INTERIM_DIFFERS: Row(
+        _S.ABORTED,
+        "{hospitals} tell different numbers while the query runs, where all hospitals have the "
+        "same. Believe none of them before the answer, which every hospital has to sign.",
+    ),
     Reason.QUERY_CANCELLED: Row(_S.CANCELLED, "The query was cancelled by its researcher."),
     Reason.SUPERSEDED: Row(
         _S.ABORTED, "A newer process of {identity} has taken over. This one stops."

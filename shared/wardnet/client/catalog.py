@@ -1,9 +1,9 @@
 """The network's catalogue: what the coordinator lists, and dictionaries as hospitals sign them."""
 
 from wardnet import clock
-from wardnet.client import listing
 from wardnet.client.connection import Connection
-from wardnet.client.listing import Columns, Dataset, Hospital, Listing
+from wardnet.client.printing import listing
+from wardnet.client.printing.listing import Columns, Dataset, Hospital, Listing
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
 from wardnet.model.signed import verify_dictionary

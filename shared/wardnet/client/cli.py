@@ -5,15 +5,16 @@ from pathlib import Path
 
 import click
 
-from wardnet.client import display, home
-from wardnet.client.cli_audit import audit
-from wardnet.client.cli_connect import connected, show_listing
-from wardnet.client.cli_learn import learn
-from wardnet.client.cli_model import model
-from wardnet.client.cli_query import query
-from wardnet.client.cli_structure import STRUCTURE
-from wardnet.client.cli_study import study
-from wardnet.client.cli_validate import VALIDATION
+from wardnet.client import home
+from wardnet.client.commands import display
+from wardnet.client.commands.audit import audit
+from wardnet.client.commands.connect import connected, show_listing
+from wardnet.client.commands.learn import learn
+from wardnet.client.commands.model import model
+from wardnet.client.commands.query import query
+from wardnet.client.commands.structure import STRUCTURE
+from wardnet.client.commands.study import study
+from wardnet.client.commands.validate import VALIDATION
 from wardnet.client.remote import RemoteNetwork
 from wardnet.command import (
     Command,

@@ -6,8 +6,8 @@ from typing import Annotated, Final
 
 from pydantic import StringConstraints
 
-from wardnet.client.pins import Pins
 from wardnet.client.remote import RemoteNetwork
+from wardnet.client.trust.pins import Pins
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.invitation import Invitation

@@ -4,12 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Literal, Unpack, overload
 
-from wardnet.client.ask import Ask, Names, Parameters, Whose, names, numbers, to_bins
-from wardnet.client.evaluation import Validation, parameters_of
-from wardnet.client.learn import Learn
-from wardnet.client.listing import Columns, Dataset, Hospital, Listing
-from wardnet.client.result import Result
-from wardnet.client.validation import evaluate_apart
+from wardnet.client.models.evaluation import Validation, parameters_of
+from wardnet.client.models.learn import Learn
+from wardnet.client.models.validation import evaluate_apart
+from wardnet.client.printing.listing import Columns, Dataset, Hospital, Listing
+from wardnet.client.queries.ask import Ask, Names, Parameters, Whose, names, numbers, to_bins
+from wardnet.client.queries.result import Result
 
 
 class Network(ABC):

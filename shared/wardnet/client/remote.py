@@ -11,25 +11,25 @@ from typing import Self
 
 from wardnet import clock
 from wardnet.agreement.study import Study
-from wardnet.client.ask import Ask, Asker, to_query
-from wardnet.client.asked import Asked
-from wardnet.client.audit import Audit
 from wardnet.client.catalog import Catalog
-from wardnet.client.choice import choose, named
+from wardnet.client.commands.display import progress
 from wardnet.client.connection import Connection, Derive
-from wardnet.client.display import progress
-from wardnet.client.harmonise import Finding, find, findings
-from wardnet.client.listing import Columns, Dataset, Hospital, Listing
-from wardnet.client.models import ModelShelf
+from wardnet.client.models.published import ModelShelf
 from wardnet.client.network import Network
-from wardnet.client.pins import Pins
-from wardnet.client.proposals import Proposals
-from wardnet.client.receipts import Receipts
-from wardnet.client.record import Record
-from wardnet.client.result import Result
-from wardnet.client.study_draft import Identity, draft
-from wardnet.client.study_record import StudyRecord
-from wardnet.client.verdict import Verdicts
+from wardnet.client.printing.listing import Columns, Dataset, Hospital, Listing
+from wardnet.client.queries.ask import Ask, Asker, to_query
+from wardnet.client.queries.asked import Asked
+from wardnet.client.queries.record import Record
+from wardnet.client.queries.result import Result
+from wardnet.client.queries.verdict import Verdicts
+from wardnet.client.studies.choice import choose, named
+from wardnet.client.studies.draft import Identity, draft
+from wardnet.client.studies.harmonise import Finding, find, findings
+from wardnet.client.studies.proposals import Proposals
+from wardnet.client.studies.record import StudyRecord
+from wardnet.client.trust.audit import Audit
+from wardnet.client.trust.pins import Pins
+from wardnet.client.trust.receipts import Receipts
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope
 from wardnet.model.signed import NO_PINS

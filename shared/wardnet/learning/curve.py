@@ -1,5 +1,6 @@
 """How good the weights are that a round begins with: one row of the answer."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import sqrt
@@ -64,6 +65,16 @@ def measured(
         return str(number), loss, aside, unit * sqrt(2.0 * (loss if aside is None else aside))
     small = bool(rules.too_small(np.array([hits, rows - hits])).any())
     return str(number), loss, aside, None if small else hits / rows
+
+
+def newest(curve: Sequence[Point]) -> Mapping[str, float]:
+    """Return the last losses of a curve, by name; none of an empty one."""
+    if not curve:
+        return {}
+    number, loss, aside, _ = curve[-1]
+    when = f"after {number} round{'' if number == '1' else 's'} of training"
+    told = {f"loss {when}": loss}
+    return told if aside is None else {**told, f"validation loss {when}": aside}
 
 
 def _checked(total: Sums, name: str, rows: int) -> tuple[float, int]:

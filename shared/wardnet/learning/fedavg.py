@@ -5,6 +5,7 @@ from typing import ClassVar, TypeAlias
 
 from pydantic import JsonValue
 
+from wardnet.learning.curve import newest
 from wardnet.learning.guards import cells, guards, refusal
 from wardnet.learning.learned import read, without_model
 from wardnet.learning.measuring import Measuring
@@ -86,6 +87,14 @@ class FedAvg(Method[Plan, State]):
         """Take the mean update, or end."""
         return state.step(total)
 
+    def interim(self, state: State) -> Mapping[str, float]:
+        """Return the last losses of the curve."""
+        return newest(state.curve) if isinstance(state, Learning) else {}
+
     def model(self, parameters: Plan, table: Table) -> Model:
         """Return the model whose weights an answer states."""
         return read(self.name, parameters, table)
+
+    def personal(self, parameters: Plan) -> bool:
+        """Say whether hospitals have intercepts or a last layer for themselves."""
+        return bool(parameters.personal.any())

@@ -1,7 +1,7 @@
 """The answer of a learning: its curve, and the weights and the scaling that predict."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -11,6 +11,8 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.learning.network import by_columns
 from wardnet.learning.plan import Plan
 from wardnet.learning.scaling import Scaling
+from wardnet.learning.seen import seen
+from wardnet.learning.training import Trainee
 from wardnet.question.answer import Table, Withheld, tensor
 from wardnet.question.rows import Rows
 from wardnet.statistics.model import Model
@@ -28,6 +30,8 @@ CONSTANT: Final = "constant: all rows have the same value, so it tells nothing"
 Vector: TypeAlias = NDArray[np.float64]
 
 _BLOCK: Final = 1 << 10
+_VALIDATION_LOSS: Final = 2
+"""Its place in a row of the table."""
 
 
 def values(plan: Plan) -> tuple[str, ...]:
@@ -88,12 +92,15 @@ class Learned(Model):
     ----------
     plan, scaling, target, weights
         As `learned` takes them.
+    round : int
+        That the weights began.
     """
 
     plan: Plan
     scaling: Scaling
     target: tuple[float, float]
     weights: Vector
+    round: int
 
     @property
     def columns(self) -> Sequence[str]:
@@ -120,6 +127,25 @@ class Learned(Model):
         found = np.concatenate([self._outputs(piece) for piece in pieces])
         found[missing] = np.nan
         return found
+
+    def fitted(self, rows: Rows) -> Vector:
+        """Return the weights that a hospital fits for itself, as it had them in the last round."""
+        mine = self.plan.personal
+        (x, targets), _ = seen(self.plan, self.scaling, self.target, rows)
+        if not (mine.any() and len(x)):
+            return np.zeros(0)
+        with np.errstate(all="ignore"):  # what overflows is not kept
+            own = Trainee(self.plan, x, targets).refitted(self.weights, number=self.round)[mine]
+        return own if np.isfinite(own).all() else np.zeros(0)
+
+    def personal(self, own: Vector) -> "Learned":
+        """Return the model with a hospital's own weights in the place of the shared start."""
+        mine = self.plan.personal
+        if own.shape != (np.count_nonzero(mine),) or not np.isfinite(own).all():
+            raise WardnetError(Reason.MALFORMED, field="weights", rule="not those of the model")
+        weights = self.weights.copy()
+        weights[mine] = own
+        return replace(self, weights=weights)
 
     def _outputs(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         network = self.plan.network
@@ -166,4 +192,14 @@ def read(method: str, plan: Plan, table: Table) -> Learned:
     centre, scale, fill, spread = found[INPUTS]
     origin, unit = (float(number) for number in found[OUTCOME])
     scaling = Scaling(centre, scale, fill, spread, imputes=plan.given.missing == "mean")
-    return Learned(plan, scaling, (origin, unit), found[WEIGHTS])
+    return Learned(plan, scaling, (origin, unit), found[WEIGHTS], _round(plan, table))
+
+
+def _round(plan: Plan, table: Table) -> int:
+    """Return which round the weights of an answer began: the best one, or the last."""
+    if not plan.given.patience:
+        return len(table.rows) - 1
+    losses = [loss for row in table.rows if isinstance(loss := row[_VALIDATION_LOSS], float | int)]
+    if not losses or len(losses) < len(table.rows):
+        raise WardnetError(Reason.MALFORMED, field="table", rule="a round without its loss")
+    return int(np.argmin(losses))

@@ -1,5 +1,7 @@
 """What a question about learning by turns may ask."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter
@@ -12,7 +14,10 @@ MOST_ROUNDS: Final = 1000
 MOST_GIVEN: Final = 4096
 
 Algorithm: TypeAlias = Literal["fedavg", "fedprox", "scaffold", "fedadam", "fedyogi", "fedadagrad"]
-ADAPTIVE: Final = frozenset({"fedadam", "fedyogi", "fedadagrad"})
+ADAPTIVE: Final[Mapping[str, float]] = MappingProxyType(
+    {"fedadam": 0.03, "fedyogi": 0.03, "fedadagrad": 0.3}
+)
+"""Which scale the mean update, and by what rate where none is said."""
 
 Whole: TypeAlias = Annotated[int, Field(ge=1, le=1 << 20)]
 Rate: TypeAlias = Annotated[float, Field(gt=0, le=1e3)]
@@ -50,7 +55,7 @@ class Parameters:
         Rows of a batch; the last one has the rest, too.
     learning_rate, server_learning_rate : float
         Of a hospital's step; of the step that the mean update makes: None for 1 where it is added,
-        0.01 where it is scaled.
+        that of `ADAPTIVE` where it is scaled.
     beta1, beta2, tau : float
         Of fedadam, fedyogi and fedadagrad: how much of the mean and of the square stays, below 1;
         what is added to its root, above 0.

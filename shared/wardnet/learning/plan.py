@@ -58,8 +58,7 @@ class Plan:
     @property
     def server_rate(self) -> float:
         """Return the learning rate of the server's step."""
-        rate = self.given.server_learning_rate
-        return rate or (0.01 if self.given.algorithm in ADAPTIVE else 1.0)
+        return self.given.server_learning_rate or ADAPTIVE.get(self.given.algorithm, 1.0)
 
     @cached_property
     def personal(self) -> NDArray[np.bool_]:
@@ -124,6 +123,8 @@ def plan(method: str, parameters: Mapping[str, JsonValue], dictionary: Dictionar
         kind = "Classifier" if predicted.classes else "Regressor"
         fits = f"{given.estimator[:3]}{kind}"
         read.refuse(method, "estimator", f"must be {fits} for {given.outcome}")
+    if given.steps and given.epochs > 1:
+        read.refuse(method, "steps", "takes the place of epochs; say one of them")
     if given.patience and not given.validation_share:
         read.refuse(method, "patience", "needs a validation_share above 0")
     deep = given.estimator.startswith("MLP")

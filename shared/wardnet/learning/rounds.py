@@ -15,6 +15,7 @@ from wardnet.learning.learned import learned, without_model
 from wardnet.learning.optimiser import Shared, take
 from wardnet.learning.plan import Plan
 from wardnet.learning.scaling import Scaling
+from wardnet.learning.seen import seen
 from wardnet.learning.training import Trainee
 from wardnet.privacy.rules import DisclosureRules
 from wardnet.question.answer import Table
@@ -32,7 +33,6 @@ _VECTOR_BITS: Final = 48
 DIVERGED: Final = "learning diverged: take a smaller learning rate"
 
 Vector: TypeAlias = NDArray[np.float64]
-Matrix: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,12 @@ class Learning:
         """Measure the shared weights on a hospital's rows, and train from them."""
         ours, others = (
             Trainee(self.plan, x, targets)
-            for x, targets in kept(self._what, [rows], lambda: self._seen(rows))
+            for x, targets in kept(
+                self._what, [rows], lambda: seen(self.plan, self.scaling, self.target, rows)
+            )
         )
         with np.errstate(all="ignore"):  # what overflows is told by name
-            own = ours.refitted(self.shared, number=len(self.curve))
+            own = ours.refitted(self.shared.weights, number=len(self.curve))
             vectors = {} if self._last else self._vectors(ours, own)
             diverged = not all(np.isfinite(vector).all() for vector in (own, *vectors.values()))
             part: dict[str, NDArray[Any]] = {
@@ -133,20 +135,6 @@ class Learning:
             (given.outcome, given.features, given.missing, given.standardise),
             (given.validation_share, given.seed),
         )
-
-    def _seen(self, rows: Rows) -> tuple[tuple[Matrix, Matrix], tuple[Matrix, Matrix]]:
-        """Return what goes in and should come out of the rows to train on, and of those aside.
-
-        In an order that follows from what they hold.
-        """
-        usable = rows.take(self.plan.usable(rows))
-        order = np.argsort(self.plan.keys(usable), kind="stable")
-        aside = self.plan.validates(usable)[order]
-        x = self.scaling.apply(self.plan.inputs, usable)[order]
-        targets = self.plan.targets(usable)[order]
-        if not self.plan.outcome.classes:
-            targets = (targets - self.target[0]) / self.target[1]
-        return (x[~aside], targets[~aside]), (x[aside], targets[aside])
 
     def _vectors(self, ours: Trainee, own: Vector) -> dict[str, Vector]:
         """Return the update, and scaffold's control."""

@@ -37,11 +37,11 @@ class Trainee:
     x: Matrix
     targets: Matrix
 
-    def refitted(self, shared: Shared, *, number: int) -> Vector:
+    def refitted(self, weights: Vector, *, number: int) -> Vector:
         """Return the shared weights with those that are the hospital's own, fitted to its rows."""
         if self.plan.given.personal == "none":
-            return shared.weights
-        return self._trained(shared.weights, self.plan.personal, number, pull=None)
+            return weights
+        return self._trained(weights, self.plan.personal, number, pull=None)
 
     def update(self, own: Vector, shared: Shared, *, number: int) -> Vector:
         """Return by how much training moves the weights that are shared; 0 for the others.

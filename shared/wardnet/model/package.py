@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from pydantic import TypeAdapter
 
@@ -29,6 +29,7 @@ from wardnet.question.answer import Answer, Table
 from wardnet.question.dictionary import Dictionary
 from wardnet.question.query import Query
 from wardnet.question.rows import no_rows
+from wardnet.statistics.method import Method
 from wardnet.statistics.methods import METHODS
 from wardnet.statistics.model import Model
 
@@ -87,6 +88,18 @@ class Package:
     evaluations: tuple[Asked, ...]
     keys: Mapping[str, str]
 
+    @property
+    def personal(self) -> bool:
+        """Say whether every hospital that took part has weights for itself, not told here.
+
+        Raises
+        ------
+        WardnetError
+            `METHOD_UNKNOWN`.
+        """
+        method = self._method
+        return method.personal(method.bind(self.asked.query.parameters, self.dictionary))
+
     def model(self) -> Model:
         """Return what predicts.
 
@@ -96,12 +109,7 @@ class Package:
             `METHOD_UNKNOWN` when this version does not know the method, or another version of it;
             `NO_MODEL` or `MALFORMED` when the answer is no model.
         """
-        answer = self.asked.answer
-        method = METHODS.get(answer.method)
-        if method is None or method.version != answer.method_version:
-            raise WardnetError(
-                Reason.METHOD_UNKNOWN, method=answer.method, version=answer.method_version
-            )
+        method = self._method
         parameters = method.bind(self.asked.query.parameters, self.dictionary)
         model = method.model(parameters, self.asked.table)
         try:
@@ -110,6 +118,16 @@ class Package:
             rule = "it holds numbers that are too large to compute with"
             raise WardnetError(Reason.MALFORMED, field="table", rule=rule) from error
         return model
+
+    @property
+    def _method(self) -> Method[Any, Any]:
+        answer = self.asked.answer
+        method = METHODS.get(answer.method)
+        if method is None or method.version != answer.method_version:
+            raise WardnetError(
+                Reason.METHOD_UNKNOWN, method=answer.method, version=answer.method_version
+            )
+        return method
 
 
 def read(data: bytes, *, trust: Trust, at: datetime, pins: Mapping[str, str] = NO_PINS) -> Package:

@@ -3,42 +3,65 @@
 It was never fitted there: its attributes are set to what the hospitals have learned together.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.model.package import Package
-from wardnet.model.shape import Centred, Layered, Shape, shape
+from wardnet.model.shape import Centred, Layered, Numbers, Shape, shape
+from wardnet.statistics.model import Model
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from sklearn.base import BaseEstimator
 
 _FORM: Final = "a scikit-learn object"
 
 
 def to_sklearn(package: Package) -> "BaseEstimator":
-    """Return an estimator; its `feature_names_in_` say which columns its matrix has.
-
-    A linear model becomes a `LinearRegression`, `LogisticRegression` or `PoissonRegressor`; a
-    network an `MLPClassifier` or `MLPRegressor`; components a `PCA`; clusters a `KMeans` behind a
-    `StandardScaler`.
+    """Return an estimator that predicts as a package's model does; see `estimator_of`.
 
     Raises
     ------
     WardnetError
-        `EXTRA_MISSING` without scikit-learn; `MODEL_EXPORT` for a model that has no counterpart;
-        those of `Package.model`.
+        Those of `estimator_of` and of `Package.model`.
+    """
+    model = package.model()
+    return estimator_of(model, package.asked.answer.method, classes=np.array(model.classes))
+
+
+def estimator_of(model: Model, method: str, *, classes: "NDArray[Any]") -> "BaseEstimator":
+    """Return an estimator; its `feature_names_in_` say which columns its matrix has.
+
+    What `fedavg` has trained becomes an object of the class that it was asked for: `SGDClassifier`
+    (of three or more classes a `LogisticRegression`, which turns scores into chances as we do),
+    `SGDRegressor`, `MLPClassifier` or `MLPRegressor`. Other linear models become a
+    `LinearRegression`, `LogisticRegression` or `PoissonRegressor`; components a `PCA`; clusters a
+    `KMeans` behind a `StandardScaler`. One that fills in missing values stands behind a
+    `SimpleImputer`.
+
+    Parameters
+    ----------
+    method : str
+        That it was learned by.
+    classes : ndarray, shape (classes,)
+        What the classes are called.
+
+    Raises
+    ------
+    WardnetError
+        `EXTRA_MISSING` without scikit-learn; `MODEL_EXPORT` for a model that has no counterpart.
     """
     try:
         import sklearn  # noqa: F401, PLC0415 - an extra, and slow to load
     except ImportError as error:
         raise WardnetError(Reason.EXTRA_MISSING, rule="scikit-learn") from error
-    model, method = package.model(), package.asked.answer.method
     found = shape(model, method, form=_FORM)
-    estimator = _estimator(found, method, np.array(model.classes))
+    estimator = _estimator(found, method, classes)
     names = np.array([entry.name for entry in found.entries], dtype=object)
-    first = estimator[0] if isinstance(found, Centred) else estimator
+    first = estimator[0] if hasattr(estimator, "steps") else estimator
     first.n_features_in_, first.feature_names_in_ = len(names), names
     return estimator
 
@@ -46,11 +69,11 @@ def to_sklearn(package: Package) -> "BaseEstimator":
 def _estimator(found: Shape, method: str, classes: Any) -> Any:  # noqa: ANN401 - untyped library
     match found:
         case Layered(fill=fill) if fill is not None:
-            raise _unmapped(method, "it counts missing values as means")
+            return _filled(fill, _estimator(replace(found, fill=None), method, classes))
         case Layered() if method == "pca":
             return _pca(found)
         case Layered(layers=(_,)):
-            return _linear(found, classes)
+            return _linear(found, classes, stochastic=method == "fedavg")
         case Layered():
             return _network(found, classes)
         case Centred():
@@ -60,17 +83,31 @@ def _estimator(found: Shape, method: str, classes: Any) -> Any:  # noqa: ANN401 
             raise _unmapped(method, rule)
 
 
-def _linear(found: Layered, classes: Any) -> Any:  # noqa: ANN401 - untyped library
-    from sklearn import linear_model  # noqa: PLC0415 - an extra
+def _filled(fill: Numbers, estimator: Any) -> Any:  # noqa: ANN401 - untyped library
+    from sklearn.impute import SimpleImputer  # noqa: PLC0415 - an extra
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415 - an extra
+
+    estimator.n_features_in_ = len(fill)
+    return make_pipeline(SimpleImputer().fit(np.stack([fill, fill])), estimator)
+
+
+def _linear(found: Layered, classes: Any, *, stochastic: bool) -> Any:  # noqa: ANN401
+    from sklearn import linear_model as kinds  # noqa: PLC0415 - an extra
 
     ((weights, intercepts),) = found.layers
+    estimator: Any
     if found.head in {"odds", "scores"}:
-        estimator = linear_model.LogisticRegression()
+        by_odds = stochastic and found.head == "odds"
+        estimator = kinds.SGDClassifier(loss="log_loss") if by_odds else kinds.LogisticRegression()
         estimator.classes_ = classes
         estimator.coef_, estimator.intercept_ = weights.T.copy(), intercepts
         return estimator
+    if stochastic:
+        estimator = kinds.SGDRegressor()
+        estimator.coef_, estimator.intercept_ = weights[:, 0], intercepts
+        return estimator
     rate = found.head == "rate"
-    estimator = linear_model.PoissonRegressor() if rate else linear_model.LinearRegression()
+    estimator = kinds.PoissonRegressor() if rate else kinds.LinearRegression()
     estimator.coef_, estimator.intercept_ = weights[:, 0], float(intercepts[0])
     if rate:
         estimator._base_loss = estimator._get_loss()  # noqa: SLF001 - what its fit sets

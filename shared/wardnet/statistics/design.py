@@ -8,9 +8,9 @@ such). Cross products are taken of t, and translated exactly.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property, reduce
+from functools import cached_property
 from itertools import combinations, product
-from math import ceil, lcm, prod
+from math import lcm, prod
 from operator import attrgetter
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -27,7 +27,7 @@ from wardnet.statistics.groups import Groups
 from wardnet.statistics.solve import Matrix, quotients
 from wardnet.statistics.variables import EQUATIONS, Variable
 from wardnet.sums.members import Index, where_not
-from wardnet.sums.products import BLOCK, DIGIT, MOST_SLICES
+from wardnet.sums.products import BLOCK, DIGIT, LONG_DIGIT, MOST_SLICES, enough
 
 MOST_COLUMNS: Final = 128
 """Of a design matrix."""
@@ -122,13 +122,15 @@ class Factor:
         low, high = self.column.origin, self.column.top
         return (low + high) / 2, (high - low) / 2
 
-    def entries(self, rows: Rows) -> NDArray[np.float64]:
+    def entries(self, rows: Rows, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Return t of every row, shape (rows.size,)."""
+        entries = np.empty(rows.size) if out is None else out
         if self.level is not None:
-            return np.equal(Groups((self.column,)).index(rows), self.level).astype(np.float64)
-        values: NDArray[np.float64] = rows.columns[self.column.name].astype(np.float64)
-        values *= self._to_scaled
-        return values
+            np.equal(Groups((self.column,)).index(rows), self.level, out=entries)
+        else:
+            entries[:] = rows.columns[self.column.name]
+            entries *= self._to_scaled
+        return entries
 
     @cached_property
     def _to_scaled(self) -> float:
@@ -148,21 +150,30 @@ class Regressor:
         return ":".join(factor.name for factor in self.factors) or INTERCEPT
 
     @property
+    def bits(self) -> int:
+        """Return how many bits below 1 the entries reach."""
+        return sum(factor.bits for factor in self.factors)
+
+    @property
     def slices(self) -> int:
         """Return how many slices hold an entry."""
-        bits = sum(factor.bits for factor in self.factors)
-        return min(max(1, ceil(bits / DIGIT)), MOST_SLICES)
+        return enough(self.bits)
 
     @property
     def of_levels(self) -> bool:
         """Say whether every entry is 0 or 1."""
         return all(factor.level is not None for factor in self.factors)
 
-    def entries(self, rows: Rows) -> NDArray[np.float64]:
+    def entries(self, rows: Rows, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Return t of every row, shape (rows.size,)."""
+        entries = np.empty(rows.size) if out is None else out
         if not self.factors:
-            return np.ones(rows.size)
-        return reduce(np.multiply, (factor.entries(rows) for factor in self.factors))
+            entries.fill(1)
+            return entries
+        self.factors[0].entries(rows, entries)
+        for factor in self.factors[1:]:
+            entries *= factor.entries(rows)
+        return entries
 
     def in_scaled(
         self, way: Callable[[Factor], Way] = attrgetter("way")
@@ -216,6 +227,11 @@ class Design:
         return tuple(regressor.slices for regressor in self.all)
 
     @cached_property
+    def long_slices(self) -> tuple[int, ...]:
+        """Return how many long slices each of the regressors needs."""
+        return tuple(enough(regressor.bits, digit=LONG_DIGIT) for regressor in self.regressors)
+
+    @cached_property
     def columns(self) -> Mapping[str, Column]:
         """Return the columns of the table by their names."""
         return {f.column.name: f.column for each in self.all for f in each.factors}
@@ -236,7 +252,10 @@ class Design:
         for first in range(0, complete.size, BLOCK):
             columns = {name: at[first : first + BLOCK] for name, at in complete.columns.items()}
             block = Rows(min(BLOCK, complete.size - first), columns)
-            yield block, np.stack([regressor.entries(block) for regressor in self.all])
+            entries = np.empty((len(self.all), block.size))
+            for regressor, out in zip(self.all, entries, strict=True):
+                regressor.entries(block, out)
+            yield block, entries
 
     def in_units(self, products: NDArray[Any], unit: Fraction, *, both: bool = False) -> Matrix:
         """Translate cross products of t to those of the columns in units.
@@ -367,9 +386,10 @@ def predictor(scaled: Sequence[float], entries: NDArray[np.float64]) -> NDArray[
     entries : ndarray of float64, shape (columns, rows)
         Their t.
     """
-    eta = np.zeros(entries.shape[1])
+    eta, term = np.zeros(entries.shape[1]), np.empty(entries.shape[1])
     for coefficient, column in zip(scaled, entries, strict=True):
-        eta += coefficient * column
+        np.multiply(column, coefficient, out=term)
+        eta += term
     return eta
 
 

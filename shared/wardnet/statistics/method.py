@@ -8,6 +8,7 @@
     local(state, rows)           -> Part           at a hospital, per batch; parts only ever add
     finish(state, part)          -> Sums           once per hospital
     step(state, total)           -> State | Table  the total is all it ever sees
+    interim(state)               -> name, number   what will stand in the answer, come what may
     model(parameters, table)     -> Model          what predicts, where the answer is a model
 
 `start` and `step` run at every hospital on the same totals and must give the same bits: they use
@@ -121,6 +122,15 @@ class Method(ABC, Generic[P, S]):
     def step(self, state: S, total: Sums) -> S | Table:
         """Return the next state, or the result."""
 
+    def interim(self, state: S) -> Mapping[str, float]:
+        """Return the newest numbers that the answer will hold, whatever the rounds to come bring.
+
+        They may be told to the researcher before the answer is there: no other numbers, and none
+        that a rule could still withhold. A name stands for one number in all rounds.
+        """
+        del state
+        return {}
+
     def model(self, parameters: P, table: Table) -> Model:
         """Return what predicts, as an answer states it.
 
@@ -132,6 +142,11 @@ class Method(ABC, Generic[P, S]):
         """
         del parameters, table
         raise WardnetError(Reason.NO_MODEL, method=self.name)
+
+    def personal(self, parameters: P) -> bool:
+        """Say whether each hospital has weights of the model for itself (see `Model.fitted`)."""
+        del parameters
+        return False
 
 
 def join(left: Part, right: Part) -> Part:

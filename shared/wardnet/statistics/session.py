@@ -19,6 +19,7 @@ from wardnet.question.cohort import check
 from wardnet.question.dictionary import Dictionary
 from wardnet.question.query import Query
 from wardnet.question.rows import Rows
+from wardnet.statistics.fitting import Fitting
 from wardnet.statistics.method import Method, Part, Question
 from wardnet.statistics.methods import METHODS
 from wardnet.statistics.tally import COHORT, DATASET, LEFT_OUT, Tally
@@ -73,12 +74,30 @@ class Session:
     @property
     def columns(self) -> frozenset[str]:
         """Return what the method looks at, without the columns of the cohort."""
-        return self._method.columns(self._question.parameters)
+        return self._method.columns(self._parameters)
 
     @property
     def tally(self) -> Tally:
         """Return what a hospital computes in the present round (0 is the guard round)."""
         return self._tally
+
+    def fitting(self, answer: Answer) -> Fitting | None:
+        """Return what a hospital fits for itself to the model of an answer; None for nothing."""
+        table = answer.table
+        if table is None or not table.tensors or not self._method.personal(self._parameters):
+            return None
+        model = self._method.model(self._parameters, table)
+        return Fitting(self._method, self._question, state=model, withheld={})
+
+    @property
+    def _parameters(self) -> object:
+        return self._question.parameters
+
+    @property
+    def interim(self) -> Mapping[str, float]:
+        """Return the newest numbers that the answer will hold, after the rules have spoken."""
+        state = self._tally.state
+        return {} if state is None else self._method.interim(state)
 
     def advance(self, total: Sums, participants: Sequence[Participant]) -> None:
         """Take the total of the present round: on to the next round, or to the answer.
@@ -168,6 +187,7 @@ def run(
     dictionary: Dictionary,
     hospitals: Mapping[str, Callable[[], Iterable[Rows]]],
     rules: DisclosureRules | None = None,
+    progress: Callable[[Session], None] | None = None,
 ) -> Answer:
     """Ask one question in one process.
 
@@ -177,6 +197,8 @@ def run(
         As `Session` takes them.
     hospitals : Mapping of str to Callable
         Per hospital, what yields its batches; called once per round.
+    progress : callable or None
+        Gets the session after each round.
 
     Returns
     -------
@@ -189,6 +211,8 @@ def run(
         tally = session.tally
         parts = (tally.sums(tally.part(batches())) for batches in hospitals.values())
         session.advance(reduce(arrays.add, parts), participants)
+        if progress is not None:
+            progress(session)
     return session.answer
 
 

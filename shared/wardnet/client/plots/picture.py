@@ -2,17 +2,17 @@
 
 from typing import TYPE_CHECKING, Final
 
-from wardnet.client.ask import kind_of, where_of
 from wardnet.client.plots.evaluation import AREA, evaluation
 from wardnet.client.plots.models import coefficients, importance, learning_curve
 from wardnet.client.plots.paper import Caption
 from wardnet.client.plots.structure import clusters, components
+from wardnet.client.queries.ask import kind_of, where_of
 from wardnet.errors import Reason, WardnetError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from wardnet.client.result import Result
+    from wardnet.client.queries.result import Result
 
 
 def picture(result: "Result", *, importances: bool, space: "Result | None") -> "Figure":

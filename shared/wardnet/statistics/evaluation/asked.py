@@ -1,7 +1,7 @@
 """Which model is evaluated, and what it says of each row beside what is true of it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from wardnet.question.dictionary import Column
 from wardnet.question.rows import Rows, is_missing
+from wardnet.statistics.evaluation.order import Order
 from wardnet.statistics.groups import Groups
 from wardnet.statistics.kept import kept
 from wardnet.statistics.model import Model
@@ -34,11 +35,14 @@ class Judged:
         The probability of each class, from 0 to 1; else the prediction, in the outcome's unit.
     patient : ndarray of uint32, shape (rows,), or None
         As `Rows` has it.
+    keys : Mapping of str to ndarray of int64, shape (rows,)
+        What each order makes of the rows, by its name.
     """
 
     truth: NDArray[Any]
     scores: NDArray[np.float64]
     patient: NDArray[np.uint32] | None
+    keys: Mapping[str, Index] = field(default_factory=dict)
 
     @property
     def positive(self) -> NDArray[np.float64]:
@@ -60,12 +64,15 @@ class Asked:
         Between 0 and 1: from which probability on the second of two classes is predicted.
     digest : str
         Of the model as the question holds it.
+    time : Order or None
+        The times to an event that the predictions are held against as risks.
     """
 
     model: Model
     column: Column
     threshold: float
     digest: str
+    time: Order | None = None
 
     @property
     def classes(self) -> Sequence[str]:
@@ -77,9 +84,17 @@ class Asked:
         """Say whether the outcome is one of two classes."""
         return len(self.classes) == TWO
 
+    @property
+    def orders(self) -> Mapping[str, Order]:
+        """Return the orders of rows that the predictions are held against, by their names."""
+        numbers = {} if self.classes else {"": Order(self.column)}
+        times = {} if self.time is None else {self.time.column.name: self.time}
+        return {**numbers, **times}
+
     def judge(self, rows: Rows) -> tuple[NDArray[np.bool_], Judged]:
         """Return which rows have an outcome and a prediction, shape (rows.size,), and those."""
-        return kept(("judged", self.digest), [rows], lambda: self._judge(rows))
+        what = ("judged", self.digest, self.time)
+        return kept(what, [rows], lambda: self._judge(rows))
 
     def _judge(self, rows: Rows) -> tuple[NDArray[np.bool_], Judged]:
         truth = self._truth(rows)
@@ -89,7 +104,8 @@ class Asked:
         if self.classes:
             scores = np.clip(scores, 0.0, 1.0)
         patient = None if rows.patient is None else rows.patient[known]
-        return known, Judged(truth[known], scores[:, known], patient)
+        keys = {of: order.keys(rows)[known] for of, order in self.orders.items()}
+        return known, Judged(truth[known], scores[:, known], patient, keys)
 
     def predicted(self, judged: Judged) -> NDArray[np.int64]:
         """Return the place of the predicted class of each row, shape (rows,)."""

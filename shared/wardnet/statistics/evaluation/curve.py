@@ -1,48 +1,35 @@
 """The area under the ROC curve with its variance, from ever finer counts of scores by class.
 
-Probabilities from 0 to 1 are ordered like the integers that their bits make, so that a bin is a run
-of integers and can be divided down to a single one. A bin that holds both classes is divided until
-none is left, or until all of them together hold less than `TIES` of all pairs. Two rows of a bin
-count as a tie, as two equal scores do.
+A bin of scores that holds both classes is divided until none is left, or until all of them together
+hold less than `TIES` of all pairs. Two rows of a bin count as a tie, as two equal scores do.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import ceil, fsum
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wardnet.errors import Reason, WardnetError
 from wardnet.question.answer import Cell
 from wardnet.statistics.distributions import critical
 from wardnet.statistics.evaluation.asked import TWO, Judged
-from wardnet.statistics.evaluation.inquiry import Inquiry, count_spec, line, rows_in
+from wardnet.statistics.evaluation.bins import Bins, Codes, Counts, bins, codes
+from wardnet.statistics.evaluation.inquiry import Inquiry, line
 from wardnet.statistics.method import Part, Settled
 from wardnet.statistics.rounding import nearest, root
 from wardnet.statistics.tables import Line
 from wardnet.sums.arrays import ArraySpec, Sums
-from wardnet.sums.members import count
-
-Codes = NDArray[np.int64]
-Counts = NDArray[np.int64]
 
 TIES: Final = 2e-6
 """Share of all pairs that may lie together in a bin without being equal; half of it is an error."""
 
-MOST_BINS: Final = 1 << 18
-"""That one round counts, over all classes: 4 MB."""
-
 MOST_ROUNDS: Final = 30
 
 _FIRST_BINS: Final = 1024
-_PARTS: Final = 64
-"""Into how many parts at most a bin is divided in a round."""
-
-_FEWEST: Final = 2
-"""Parts; dividing into fewer is none."""
+_PARTS_OF_A_CUT: Final = 64
+"""Into how many parts the bin that a cut goes through is divided."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +46,8 @@ class Curve(Inquiry):
         Most bins that a round counts.
     cuts : int
         Into how many parts of as many rows each the scores are divided as well; 0 for none.
-    edges : ndarray of int64, shape (bins + 1,)
-        Where bins begin, and where the last one ends.
-    counts : ndarray of int64, shape (2, bins), or None
-        Rows of the others, and of the class; None before the first round.
-    opened : ndarray of bool, shape (bins,)
-        Which bins are divided now.
-    asked : ndarray of int64
-        Where the bins of this round begin; the last entry is an end.
+    scores : Bins
+        Rows of the others, and of the class, by their scores.
     round : int
         From 0.
     """
@@ -75,74 +56,41 @@ class Curve(Inquiry):
     of: str
     budget: int
     cuts: int
-    edges: Codes
-    counts: Counts | None
-    opened: NDArray[np.bool_]
-    asked: Codes
+    scores: Bins
     round: int = 0
-
-    @property
-    def _name(self) -> str:
-        return f"scores of {self.place}"
 
     def arrays(self) -> Sequence[ArraySpec]:
         """Declare the rows per bin, of the others and of the class."""
-        bins = self.asked.size - 1
-        return [count_spec(self._name, 2 * bins)] if bins > 0 else ()
+        return self.scores.arrays()
 
     def local(self, judged: Judged) -> Part:
         """Count a batch's rows per bin and class."""
-        bins = self.asked.size - 1
-        if bins <= 0:
+        if not self.scores.size:
             return {}
-        at = np.searchsorted(self.asked, codes(judged.scores[self.place]), side="right") - 1
-        index = np.where(at < bins, at + bins * (judged.truth == self.place), -1)
-        return {self._name: count(np.where(at < 0, -1, index), cells=2 * bins)}
+        own = judged.truth == self.place
+        return self.scores.local(self.scores.index(codes(judged.scores[self.place]), own))
 
     def finish(self, part: Settled) -> Sums:
         """Return the counts as declared."""
-        return {name: counts[np.newaxis] for name, counts in part.items()}
+        return self.scores.finish(part)
 
     def step(self, total: Sums) -> "Curve":
-        """Put the counts in, and choose which bins are divided next."""
-        if self.asked.size <= 1:
+        """Put the counts in; divide the bins that hold most pairs, and those a cut goes through."""
+        if not self.scores.size:
             return self
-        found = rows_in(total, self._name).reshape(2, -1)
-        if self.counts is None:
-            known = replace(self, counts=found)
-        else:
-            known = self._divided(found, self.counts)
-        return _open(replace(known, round=self.round + 1))
+        known = replace(self, scores=self.scores.read(total), round=self.round + 1)
+        return replace(known, scores=known.scores.divided(known.parts()))
 
-    def _divided(self, found: Counts, before: Counts) -> "Curve":
-        """Replace the opened bins by their parts."""
-        edges = np.union1d(self.edges, self.asked)
-        old = np.searchsorted(self.edges, edges[:-1], side="right") - 1
-        new = np.clip(
-            np.searchsorted(self.asked, edges[:-1], side="right") - 1, 0, len(found[0]) - 1
-        )
-        opened = self.opened[old]
-        rows = np.where(opened, found[:, new], before[:, old])
-        for kind in range(TWO):
-            again = np.bincount(old, weights=rows[kind], minlength=before.shape[1])
-            if np.any(again[self.opened] != before[kind][self.opened]):
-                raise WardnetError(
-                    Reason.IMPLAUSIBLE_TOTAL, rule="a bin is not the sum of its parts"
-                )
-        return replace(self, edges=edges, counts=rows)
-
-    def mixed(self, counts: Counts, wide: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return the bins that hold most pairs, unless all of them hold next to none."""
-        chosen = np.zeros(wide.size, np.bool_)
-        pairs = counts[0].astype(np.float64) * counts[1]
-        pairs[~wide] = 0.0
-        share = fsum(pairs) / (float(counts[0].sum()) * float(counts[1].sum()) or 1.0)
-        if share <= TIES:
-            return chosen
-        parts = min(_PARTS, max(_FEWEST, ceil(2.0 * share / TIES)))  # as few as are enough
-        order = np.argsort(-pairs, kind="stable")[: self.budget // parts]
-        chosen[order[pairs[order] > 0]] = True
-        return chosen
+    def parts(self) -> NDArray[np.int64]:
+        """Return into how many parts each bin is divided next."""
+        others, own = self.scores.counts
+        if self.round >= MOST_ROUNDS:
+            return np.zeros(own.size, np.int64)
+        whole = float(others.sum()) * float(own.sum())
+        pairs = others.astype(np.float64) * own
+        parts = self.scores.parts(pairs, whole=whole, ties=TIES, budget=self.budget)
+        parts[self.through()] = _PARTS_OF_A_CUT
+        return parts
 
     def through(self) -> Codes:
         """Return the bins that a cut goes through."""
@@ -153,8 +101,7 @@ class Curve(Inquiry):
 
     def _ends(self) -> Counts:
         """Return how many rows lie up to the end of each bin."""
-        counts = self.counts if self.counts is not None else np.zeros((2, 0), np.int64)
-        return np.cumsum(counts.sum(axis=0))
+        return np.cumsum(self.scores.counts.sum(axis=0))
 
     def _wanted(self) -> Counts:
         """Return after how many rows the scores are cut: the first parts are larger by one."""
@@ -166,46 +113,23 @@ class Curve(Inquiry):
     def thresholds(self) -> Codes:
         """Return the codes at which the parts begin, without the first; ties go below a cut."""
         places = np.searchsorted(self._ends(), self._wanted(), side="left")
-        return self.edges[1:][places]
+        return self.scores.edges[1:][places]
 
     def lines(self) -> Iterable[Line]:
         """Return the area."""
-        if self.counts is not None:
-            yield line("auc", *area(*self.counts), of=self.of)
+        if self.scores.known:
+            yield line("auc", *area(*self.scores.counts), of=self.of)
 
 
 def curve(place: int, *, of: str, budget: int, cuts: int) -> Curve:
     """Return the curve of a class before the first round."""
+    return Curve(place, of, budget, cuts, bins(f"scores of {place}", chances(), kinds=TWO))
+
+
+def chances() -> Codes:
+    """Return where bins of probabilities begin, and where the last one ends."""
     first = codes(np.arange(_FIRST_BINS) / _FIRST_BINS)
-    edges = np.append(first, codes(np.ones(1)) + 1)
-    opened = np.ones(_FIRST_BINS, np.bool_)
-    return Curve(place, of, budget, cuts, edges, None, opened, edges)
-
-
-def codes(scores: NDArray[np.float64]) -> Codes:
-    """Return numbers from 0 to 1 as integers in the same order, same shape."""
-    return np.ascontiguousarray(scores + 0.0).view(np.int64)
-
-
-def _open(known: Curve) -> Curve:
-    """Choose the bins that hold most pairs, and those that a cut goes through."""
-    chosen = np.zeros(known.edges.size - 1, np.bool_)
-    if known.round < MOST_ROUNDS and known.counts is not None:
-        wide = np.diff(known.edges) > 1
-        chosen[known.through()] = True
-        chosen |= known.mixed(known.counts, wide)
-        chosen &= wide
-    parts = min(_PARTS, known.budget // max(1, int(chosen.sum())))
-    return replace(known, opened=chosen, asked=_divide(known.edges, chosen, parts))
-
-
-def _divide(edges: Codes, chosen: NDArray[np.bool_], parts: int) -> Codes:
-    """Return where the parts of the chosen bins begin and end."""
-    if not chosen.any():
-        return np.zeros(0, np.int64)
-    low, high = edges[:-1][chosen, np.newaxis], edges[1:][chosen, np.newaxis]
-    steps = -((low - high) // parts)
-    return np.unique(np.minimum(low + steps * np.arange(parts + 1), high))
+    return np.append(first, codes(np.ones(1)) + 1)
 
 
 def area(others: Counts, own: Counts) -> tuple[Cell, ...]:

@@ -17,16 +17,20 @@ from wardnet.question.dictionary import NUMBERS, STRICT, Dictionary, Name
 from wardnet.question.rows import Rows, no_rows
 from wardnet.statistics import parameters as read
 from wardnet.statistics.evaluation import calibration, curve
-from wardnet.statistics.evaluation.asked import Asked
+from wardnet.statistics.evaluation.asked import TWO, Asked
+from wardnet.statistics.evaluation.bins import MOST_BINS
+from wardnet.statistics.evaluation.concordance import concordance, numbers
 from wardnet.statistics.evaluation.distances import Distances
 from wardnet.statistics.evaluation.hits import Hits
 from wardnet.statistics.evaluation.inquiry import KEYS, VALUES, Inquiry
 from wardnet.statistics.evaluation.losses import Losses
+from wardnet.statistics.evaluation.order import Order
 from wardnet.statistics.evaluation.tenths import PARTS, Tenths
 from wardnet.statistics.evaluation.withholding import (
     cells_of,
     guards_of,
     hidden_hits,
+    hidden_times,
     measures_of,
     refusal,
     shown_bins,
@@ -72,6 +76,10 @@ class Parameters:
         What is evaluated.
     threshold : float
         Above 0 and below 1: from which probability on the second of two classes is predicted.
+    time, event : str or None
+        The column of numbers that holds a time, and the one of two levels that says whether the
+        event was then, or had not been until then: the concordance index of the predictions, as
+        risks, is told as well. Both or neither.
     proof : dict or None
         What shows that hospitals have answered with the model, which a node verifies before it
         accepts the question; a simulation has none.
@@ -79,6 +87,8 @@ class Parameters:
 
     model: Fitted
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    time: Name | None = None
+    event: Name | None = None
     proof: dict[str, JsonValue] | None = None
 
 
@@ -136,20 +146,41 @@ class Evaluate(Method[Asked, State]):
         if not model.outcome:
             read.refuse(self.name, "model", "predicts no column that it could be compared with")
         column, digest = dictionary.column(model.outcome), canonical.digest(written)
-        asked = Asked(model, column, given.threshold, digest)
+        time = self._time(given, dictionary)
+        asked = Asked(model, column, given.threshold, digest, time)
         if len(asked.classes) > MOST_CLASSES:
             read.refuse(self.name, "model", f"tells more than {MOST_CLASSES} classes apart")
         if not asked.classes and asked.column.type not in NUMBERS:
             read.refuse(self.name, "model", "predicts numbers of a column that holds none")
+        if time is not None and len(asked.classes) > TWO:
+            read.refuse(self.name, "time", "needs a model that predicts a number or two classes")
         try:
             asked.judge(no_rows(dictionary, self.columns(asked)))
         except OverflowError:
             read.refuse(self.name, "model", "holds numbers that are too large to compute with")
         return asked
 
+    def _time(self, given: Parameters, dictionary: Dictionary) -> Order | None:
+        """Return the columns of times and events, if they are given."""
+        if given.time is None and given.event is None:
+            return None
+        if given.time is None or given.event is None:
+            missing = "time" if given.time is None else "event"
+            read.refuse(self.name, missing, "is needed: times and events go together")
+        (time,) = read.numbers(self.name, "time", (given.time,), dictionary)
+        (event,) = read.grouping(self.name, "event", (given.event,), dictionary)
+        if len(event.labels) != TWO:
+            read.refuse(self.name, "event", f"needs two levels; {event.name} has others")
+        return Order(time, event)
+
     def columns(self, parameters: Asked) -> frozenset[str]:
-        """Return the model's columns and its outcome."""
-        return frozenset((*parameters.model.columns, parameters.column.name))
+        """Return the model's columns, its outcome, and those of times and events."""
+        times = () if parameters.time is None else parameters.time.columns
+        named = (
+            *parameters.model.columns,
+            *(column.name for column in (parameters.column, *times)),
+        )
+        return frozenset(named)
 
     def guards(self, question: Question[Asked]) -> Mapping[str, Guard]:
         """Declare complete rows, and of classes also who is predicted how."""
@@ -211,18 +242,26 @@ def _method(given: Fitted) -> Method[Any, Any]:
 
 
 def _inquiries(asked: Asked, guards: GuardTotals, rules: DisclosureRules) -> Iterator[Inquiry]:
-    if not asked.classes:
+    if asked.classes:
+        yield from _of_classes(asked, guards, rules)
+    else:
         yield Distances(asked, guards)
-        return
+    for of, order in asked.orders.items():
+        hidden = hidden_times(guards, rules) if order.event else ""
+        edges = curve.chances() if asked.classes else numbers(asked.column)
+        yield concordance(order, of=of, rising=order.event is None, edges=edges, hidden=hidden)
+
+
+def _of_classes(asked: Asked, guards: GuardTotals, rules: DisclosureRules) -> Iterator[Inquiry]:
     rule = f"a class in a bin, or in those that are withheld, with {rules.cell_rule}"
     yield Losses(asked, guards, shown_bins(asked, guards, rules), rule)
     yield Hits(asked, hidden_hits(asked, guards, rules))
     if asked.two:
-        yield Tenths(curve.curve(1, of="", budget=curve.MOST_BINS, cuts=PARTS), rules)
+        yield Tenths(curve.curve(1, of="", budget=MOST_BINS, cuts=PARTS), rules)
         yield calibration.slope()
         yield calibration.in_the_large()
         return
-    budget = curve.MOST_BINS // len(asked.classes)
+    budget = MOST_BINS // len(asked.classes)
     for place, name in enumerate(asked.classes):
         yield curve.curve(place, of=name, budget=budget, cuts=0)
 

@@ -10,7 +10,8 @@ import numpy as np
 from wardnet.privacy.rules import DisclosureRules
 from wardnet.statistics.distributions import chi_squared_tail
 from wardnet.statistics.evaluation.asked import Judged
-from wardnet.statistics.evaluation.curve import Curve, codes
+from wardnet.statistics.evaluation.bins import codes
+from wardnet.statistics.evaluation.curve import Curve
 from wardnet.statistics.evaluation.inquiry import (
     Inquiry,
     add_up,

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals
 from wardnet.statistics.evaluation import hits, losses
 from wardnet.statistics.evaluation.asked import BINS, TWO, Asked, Judged, bins_of
+from wardnet.statistics.evaluation.concordance import MEASURE
 from wardnet.statistics.evaluation.distances import MEASURES
 from wardnet.statistics.evaluation.inquiry import COMPLETE
+from wardnet.statistics.evaluation.order import of_event
 from wardnet.sums.members import Index
 
 CLASSES: Final = "classes"
@@ -27,19 +29,31 @@ IN_BINS: Final = "bins"
 """Guard: the patients in each bin of probabilities, of the first class and of the second."""
 
 
+EVENTS: Final = "events"
+"""Guard of one cell: the patients with a time at which they had the event."""
+
+CENSORED: Final = "censored"
+"""Guard of one cell: the patients with a time until which they did not have it."""
+
+
 def guards_of(asked: Asked) -> Mapping[str, Guard]:
     """Declare the cells that are counted first."""
+    times = {EVENTS: Guard(1), CENSORED: Guard(1, empty_allowed=True)} if asked.time else {}
     size = len(asked.classes)
     if not size:
-        return {COMPLETE: Guard(1)}
+        return {COMPLETE: Guard(1), **times}
     bins = {IN_BINS: Guard(TWO * BINS)} if asked.two else {}
     cells = {CLASSES: Guard(size), RIGHT: Guard(2), CONFUSION: Guard(size * size)}
-    return {COMPLETE: Guard(1), **cells, **bins}
+    return {COMPLETE: Guard(1), **cells, **bins, **times}
 
 
 def cells_of(asked: Asked, judged: Judged) -> Iterator[tuple[str, Index]]:
     """Yield each guard's cell of the judged rows."""
     yield COMPLETE, np.zeros(judged.truth.size, np.int64)
+    if asked.time is not None:
+        keys = judged.keys[asked.time.column.name]
+        for name, wanted in ((EVENTS, True), (CENSORED, False)):
+            yield name, np.where((keys >= 0) & (of_event(keys) == wanted), 0, -1)
     if not asked.classes:
         return
     predicted = asked.predicted(judged)
@@ -57,6 +71,12 @@ def refusal(asked: Asked, guards: GuardTotals, rules: DisclosureRules) -> str:
     if asked.classes and guards.withheld[CLASSES].any():
         return f"a class with {rules.cell_rule}"
     return rules.too_many_parameters(TWO, patients=int(guards.patients[COMPLETE][0]))
+
+
+def hidden_times(guards: GuardTotals, rules: DisclosureRules) -> str:
+    """Return the rule that withholds the order of times; empty for none."""
+    small = guards.withheld[EVENTS].any() or guards.withheld[CENSORED].any()
+    return f"with or without an event {rules.cell_rule}" if small else ""
 
 
 def hidden_hits(asked: Asked, guards: GuardTotals, rules: DisclosureRules) -> Mapping[str, str]:
@@ -115,8 +135,9 @@ def _told_of_bins(
 
 def measures_of(asked: Asked) -> list[tuple[str, str]]:
     """Return what an evaluation tells, whatever the data: measures, and what they are of."""
+    orders = [(MEASURE, of) for of in asked.orders]
     if not asked.classes:
-        return [(name, "") for name in MEASURES]
+        return [*((name, "") for name in MEASURES), *orders]
     pairs = [f"{a} predicted as {b}" for a in asked.classes for b in asked.classes]
     confusion = [("confusion", pair) for pair in pairs]
     names: tuple[str, ...] = ("n", "log_loss", "brier")
@@ -128,4 +149,4 @@ def measures_of(asked: Asked) -> list[tuple[str, str]]:
     fits = ("calibration_intercept", "calibration_slope", "calibration_in_the_large")
     bins = [(f"bin_{what}", at) for at in losses.EDGES for what in losses.TOLD]
     names = (*names, *fits, "accuracy", *hits.OF_TWO)
-    return [*((name, "") for name in names), *confusion, *bins]
+    return [*((name, "") for name in names), *orders, *confusion, *bins]

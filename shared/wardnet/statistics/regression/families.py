@@ -130,13 +130,14 @@ class Logistic(Family):
 
     def terms(self, eta: Numbers, y: Numbers) -> tuple[Numbers, Numbers, Numbers]:
         """Return `m (1 - m)`, `y - m` and `log m` or `log(1 - m)`."""
-        size = np.abs(eta)
-        odds = exp(-size)  # of the level that is less likely
+        sign = 2.0 * y - 1.0
+        towards = sign * eta  # the level that is there
+        odds = exp(-np.abs(towards))  # of the level that is less likely
         likely = 1.0 / (1.0 + odds)
         less = odds * likely
-        mean = np.where(eta > 0, likely, less)
-        missed = np.where((eta > 0) == (y > 0), 0.0, size) + log(1.0 + odds)
-        return likely * less, y - mean, -missed[np.newaxis]
+        missed = np.where(towards > 0, less, likely)
+        facts = np.minimum(towards, 0.0) - log(1.0 + odds)
+        return likely * less, sign * missed, facts[np.newaxis]
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -17,21 +17,30 @@ from wardnet.statistics.method import Method, Part, Question, settle
 from wardnet.statistics.model import Model
 from wardnet.statistics.regression import estimates as answers
 from wardnet.statistics.regression.families import FAMILIES
+from wardnet.statistics.regression.likeliest import Asked
 from wardnet.statistics.regression.linear import Parameters as LinearParameters
 from wardnet.statistics.regression.newton import (
     INFORMATION,
     LIKELIHOOD,
     MOST_ROUNDS,
-    Asked,
     State,
     begin,
     step,
 )
 from wardnet.statistics.regression.predict import regression
+from wardnet.statistics.regression.robust import FURTHER_ROUNDS
 from wardnet.sums.accumulate import MAXIMUM_ROWS
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import Index
-from wardnet.sums.products import MOST_SLICES, UNIT, cut, no_products, products, whole
+from wardnet.sums.products import (
+    LONG_DIGIT,
+    MOST_SLICES,
+    UNIT,
+    cut,
+    no_products,
+    products,
+    whole,
+)
 
 
 @checked(frozen=True, config=STRICT)
@@ -69,15 +78,16 @@ class Glm(Method[Asked, State]):
 
     name: ClassVar[str] = "glm"
     version: ClassVar[int] = 1
-    maximum_rounds: ClassVar[int] = MOST_ROUNDS
+    maximum_rounds: ClassVar[int] = MOST_ROUNDS + FURTHER_ROUNDS
     output: ClassVar[Output] = Output.MODEL
 
     def bind(self, parameters: Mapping[str, JsonValue], dictionary: Dictionary) -> Asked:
         """Check parameters against the dictionary."""
         given = read.read(self.name, _ADAPTER, parameters)
+        given.check(self.name)
         family = FAMILIES[given.family](self.name, given.outcome, dictionary)
         columns = design(self.name, given, family.outcome, dictionary)
-        asked = Asked(columns, family, given.penalty, given.lasso_share)
+        asked = Asked(columns, family, given.penalty, given.lasso_share, given.errors)
         answers.check_answer(self.name, columns.names, asked.fit)
         return asked
 
@@ -101,10 +111,12 @@ class Glm(Method[Asked, State]):
         rule = asked.design.refusal(guards, rules)
         if rule:
             return asked.nothing(rule)
-        return begin(asked, guards)
+        return begin(asked, guards, rules)
 
     def arrays(self, state: State) -> Sequence[ArraySpec]:
         """Declare the information with the score beside it, and the likelihood."""
+        if state.robust is not None:
+            return state.robust.arrays()
         size = len(state.asked.design.regressors)
         limit = MAXIMUM_ROWS << UNIT
         return [
@@ -115,6 +127,8 @@ class Glm(Method[Asked, State]):
     def local(self, state: State, rows: Rows) -> Part:
         """Add up a batch's terms."""
         asked, scales = state.asked, state.scales
+        if state.robust is not None:
+            return state.robust.local(rows, lambda eta, y: asked.family.terms(eta, y)[:2])
         size = len(asked.design.regressors)
         limbs = no_products(size, size + 1 + asked.family.facts)
         (factor,) = asked.family.outcome.factors
@@ -127,13 +141,15 @@ class Glm(Method[Asked, State]):
             np.multiply(x, weight * weights, out=terms[:size])
             np.multiply(residual, residuals, out=terms[size])
             np.multiply(facts, np.array(kernels)[:, np.newaxis], out=terms[size + 1 :])
-            regressors = cut(x, slices=asked.design.slices[:size])
+            regressors = cut(x, slices=asked.design.long_slices, digit=LONG_DIGIT)
             limbs += products(regressors, cut(terms, slices=[MOST_SLICES] * len(terms)))
         # The intercept's products with the facts are their sums.
         return {INFORMATION: limbs[:, :, : size + 1], LIKELIHOOD: limbs[:, :1, size + 1 :]}
 
     def finish(self, state: State, part: Part) -> Sums:
         """Turn limbs into integers."""
+        if state.robust is not None:
+            return state.robust.finish(part)
         return {name: whole(limbs)[np.newaxis] for name, limbs in settle(part).items()}
 
     def step(self, state: State, total: Sums) -> State | Table:

@@ -10,9 +10,10 @@ from wardnet.question.dictionary import STRICT, Dictionary, Name
 from wardnet.statistics import parameters as read
 from wardnet.statistics.features import features
 from wardnet.statistics.outcomes import outcome
-from wardnet.statistics.trees.ensemble import Ensemble
+from wardnet.statistics.trees.ensemble import Ensemble, State
+from wardnet.statistics.trees.growing import Growing
 from wardnet.statistics.trees.plan import MAXIMUM_DEPTH, MAXIMUM_TREES, Plan
-from wardnet.statistics.trees.table import check_size
+from wardnet.statistics.trees.table import check_size, told_loss
 
 
 @checked(frozen=True, config=STRICT)
@@ -105,3 +106,11 @@ class Boosting(Ensemble):
         )
         check_size(self.name, trees=plan.trees, leaves=leaves, outcome=plan.outcome)
         return plan
+
+    def interim(self, state: State) -> Mapping[str, float]:
+        """Return the last loss of the curve."""
+        if not isinstance(state, Growing) or not state.losses:
+            return {}
+        trees = len(state.losses) - 1
+        name = f"loss after {trees} tree{'' if trees == 1 else 's'}"
+        return {name: told_loss(state.losses[-1], state.plan.outcome)}

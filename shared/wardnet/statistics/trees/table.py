@@ -69,8 +69,7 @@ def model_table(
         asked = tree.branches.feature[tree.branches.reached()]
         splits += np.bincount(asked[asked >= 0], minlength=splits.size)
     whole = sum(gains.tolist()) or 1.0
-    unit = float(plan.outcome.unit) ** 2
-    curve = [_short(loss * unit) for loss in losses]
+    curve = [told_loss(loss, plan.outcome) for loss in losses]
     last = curve[-1] if curve else None
     lines: list[tuple[Cell, ...]] = [(MODEL, "", None, int(splits.sum()), last, rows)]
     for feature, gain, asked_in in zip(plan.features, gains, splits, strict=True):
@@ -78,6 +77,11 @@ def model_table(
     lines += [(AFTER, str(place), None, None, loss, None) for place, loss in enumerate(curve)]
     tensors = tuple(_tensors(trees, plan=plan, bins=bins))
     return Table(keys=KEYS, values=VALUES, rows=tuple(lines), tensors=tensors)
+
+
+def told_loss(loss: float, outcome: Outcome) -> float:
+    """Return a mean loss of scores as the answer holds it."""
+    return _short(loss * float(outcome.unit) ** 2)
 
 
 def _short(number: float) -> float:

@@ -26,7 +26,7 @@ from wardnet.wire.v1 import envelope_pb2 as wardnet_dot_wire_dot_v1_dot_envelope
 from wardnet.wire.v1 import sums_pb2 as wardnet_dot_wire_dot_v1_dot_sums__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1awardnet/wire/v1/link.proto\x12\x0fwardnet.wire.v1\x1a\x1ewardnet/wire/v1/envelope.proto\x1a\x1awardnet/wire/v1/sums.proto\"/\n\rTotalsRequest\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12\r\n\x05\x66irst\x18\x02 \x01(\r\"7\n\x0eTotalsResponse\x12%\n\x05piece\x18\x01 \x01(\x0b\x32\x16.wardnet.wire.v1.Piece\"#\n\x05Piece\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x0c\n\x04last\x18\x02 \x01(\x08\"\x86\x05\n\rAttachRequest\x12\'\n\x05hello\x18\x01 \x01(\x0b\x32\x16.wardnet.wire.v1.HelloH\x00\x12/\n\theartbeat\x18\x02 \x01(\x0b\x32\x1a.wardnet.wire.v1.HeartbeatH\x00\x12\x35\n\x0c\x61nnouncement\x18\x03 \x01(\x0b\x32\x1d.wardnet.wire.v1.AnnouncementH\x00\x12*\n\x04part\x18\x04 \x01(\x0b\x32\x1a.wardnet.wire.v1.RoundPartH\x00\x12/\n\x06\x61nswer\x18\x05 \x01(\x0b\x32\x1d.wardnet.wire.v1.SignedAnswerH\x00\x12+\n\x07refusal\x18\x06 \x01(\x0b\x32\x18.wardnet.wire.v1.RefusalH\x00\x12\x32\n\x08\x64\x65\x63ision\x18\x07 \x01(\x0b\x32\x1e.wardnet.wire.v1.StudyDecisionH\x00\x12\x33\n\x0b\x65xplanation\x18\x08 \x01(\x0b\x32\x1c.wardnet.wire.v1.ExplanationH\x00\x12\x30\n\naudit_page\x18\x0b \x01(\x0b\x32\x1a.wardnet.wire.v1.AuditPageH\x00\x12\x30\n\x0brevocations\x18\t \x01(\x0b\x32\x19.wardnet.wire.v1.EnvelopeH\x00\x12)\n\x06letter\x18\x0c \x01(\x0b\x32\x17.wardnet.wire.v1.LetterH\x00\x12.\n\x07receipt\x18\r \x01(\x0b\x32\x1b.wardnet.wire.v1.LogReceiptH\x00\x12\'\n\x05piece\x18\x0e \x01(\x0b\x32\x16.wardnet.wire.v1.PieceH\x00\x42\t\n\x07message\"\x95\x04\n\x0e\x41ttachResponse\x12+\n\x07welcome\x18\x01 \x01(\x0b\x32\x18.wardnet.wire.v1.WelcomeH\x00\x12/\n\theartbeat\x18\x02 \x01(\x0b\x32\x1a.wardnet.wire.v1.HeartbeatH\x00\x12%\n\x04work\x18\x03 \x01(\x0b\x32\x15.wardnet.wire.v1.WorkH\x00\x12;\n\x0f\x61\x63knowledgement\x18\x04 \x01(\x0b\x32 .wardnet.wire.v1.AcknowledgementH\x00\x12\'\n\x05\x65nded\x18\x05 \x01(\x0b\x32\x16.wardnet.wire.v1.EndedH\x00\x12*\n\x05study\x18\x06 \x01(\x0b\x32\x19.wardnet.wire.v1.EnvelopeH\x00\x12/\n\x07\x65xplain\x18\x07 \x01(\x0b\x32\x1c.wardnet.wire.v1.ExplainWorkH\x00\x12+\n\x05\x61udit\x18\t \x01(\x0b\x32\x1a.wardnet.wire.v1.AuditWorkH\x00\x12)\n\x06letter\x18\n \x01(\x0b\x32\x17.wardnet.wire.v1.LetterH\x00\x12/\n\x07receipt\x18\x0b \x01(\x0b\x32\x1c.wardnet.wire.v1.ReceiptWorkH\x00\x12\'\n\x05piece\x18\x0c \x01(\x0b\x32\x16.wardnet.wire.v1.PieceH\x00\x42\t\n\x07message\"\xa8\x01\n\x05Hello\x12\x10\n\x08hospital\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x18\n\x10software_version\x18\x03 \x01(\t\x12/\n\x07methods\x18\x04 \x03(\x0b\x32\x1e.wardnet.wire.v1.MethodVersion\x12\x33\n\x0c\x61nnouncement\x18\x05 \x01(\x0b\x32\x1d.wardnet.wire.v1.Announcement\".\n\rMethodVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\">\n\x0c\x41nnouncement\x12.\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x1c.wardnet.wire.v1.HeldDataset\"/\n\x0bHeldDataset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\ndictionary\x18\x02 \x01(\t\"\x0b\n\tHeartbeat\"\x19\n\x07Welcome\x12\x0e\n\x06now_ms\x18\x01 \x01(\x03\"\x9c\x01\n\x04Work\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12(\n\x05query\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\x11\n\thospitals\x18\x04 \x03(\t\x12\r\n\x05round\x18\x05 \x01(\r\x12&\n\x06totals\x18\x06 \x03(\x0b\x32\x16.wardnet.wire.v1.Total\"g\n\tRoundPart\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12#\n\x04sums\x18\x02 \x01(\x0b\x32\x15.wardnet.wire.v1.Sums\x12\x10\n\x08snapshot\x18\x03 \x01(\t\x12\x12\n\ntranscript\x18\x04 \x01(\t\"/\n\x0cSignedAnswer\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\"f\n\rAnswerContent\x12)\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\x12*\n\x07promise\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"B\n\x07Refusal\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12&\n\x06\x63\x61uses\x18\x02 \x03(\x0b\x32\x16.wardnet.wire.v1.Cause\"}\n\x05\x43\x61use\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x34\n\x07\x64\x65tails\x18\x02 \x03(\x0b\x32#.wardnet.wire.v1.Cause.DetailsEntry\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"L\n\rStudyDecision\x12\r\n\x05study\x18\x01 \x01(\t\x12,\n\tstatement\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"C\n\x0b\x45xplainWork\x12\n\n\x02id\x18\x01 \x01(\x04\x12(\n\x05query\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"A\n\x0b\x45xplanation\x12\n\n\x02id\x18\x01 \x01(\x04\x12&\n\x06\x63\x61uses\x18\x02 \x03(\x0b\x32\x16.wardnet.wire.v1.Cause\"C\n\tAuditWork\x12\n\n\x02id\x18\x01 \x01(\x04\x12*\n\x07request\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"]\n\tAuditPage\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\x12\x0c\n\x04last\x18\x03 \x01(\x08\x12&\n\x06\x63\x61uses\x18\x04 \x03(\x0b\x32\x16.wardnet.wire.v1.Cause\"Q\n\x06Letter\x12\x0e\n\x06member\x18\x01 \x01(\t\x12)\n\x06letter\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\x12\x0c\n\x04\x61way\x18\x03 \x01(\x08\"E\n\x0bReceiptWork\x12\n\n\x02id\x18\x01 \x01(\x04\x12*\n\x07promise\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"c\n\nLogReceipt\x12\n\n\x02id\x18\x01 \x01(\x04\x12\r\n\x05proof\x18\x02 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x03 \x01(\t\x12&\n\x06\x63\x61uses\x18\x04 \x03(\x0b\x32\x16.wardnet.wire.v1.Cause\"\"\n\x0f\x41\x63knowledgement\x12\x0f\n\x07work_id\x18\x01 \x01(\t\"\x16\n\x05\x45nded\x12\r\n\x05query\x18\x01 \x01(\t2\xa9\x01\n\x0bLinkService\x12M\n\x06\x41ttach\x12\x1e.wardnet.wire.v1.AttachRequest\x1a\x1f.wardnet.wire.v1.AttachResponse(\x01\x30\x01\x12K\n\x06Totals\x12\x1e.wardnet.wire.v1.TotalsRequest\x1a\x1f.wardnet.wire.v1.TotalsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1awardnet/wire/v1/link.proto\x12\x0fwardnet.wire.v1\x1a\x1ewardnet/wire/v1/envelope.proto\x1a\x1awardnet/wire/v1/sums.proto\"/\n\rTotalsRequest\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12\r\n\x05\x66irst\x18\x02 \x01(\r\"7\n\x0eTotalsResponse\x12%\n\x05piece\x18\x01 \x01(\x0b\x32\x16.wardnet.wire.v1.Piece\"#\n\x05Piece\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x0c\n\x04last\x18\x02 \x01(\x08\"\x86\x05\n\rAttachRequest\x12\'\n\x05hello\x18\x01 \x01(\x0b\x32\x16.wardnet.wire.v1.HelloH\x00\x12/\n\theartbeat\x18\x02 \x01(\x0b\x32\x1a.wardnet.wire.v1.HeartbeatH\x00\x12\x35\n\x0c\x61nnouncement\x18\x03 \x01(\x0b\x32\x1d.wardnet.wire.v1.AnnouncementH\x00\x12*\n\x04part\x18\x04 \x01(\x0b\x32\x1a.wardnet.wire.v1.RoundPartH\x00\x12/\n\x06\x61nswer\x18\x05 \x01(\x0b\x32\x1d.wardnet.wire.v1.SignedAnswerH\x00\x12+\n\x07refusal\x18\x06 \x01(\x0b\x32\x18.wardnet.wire.v1.RefusalH\x00\x12\x32\n\x08\x64\x65\x63ision\x18\x07 \x01(\x0b\x32\x1e.wardnet.wire.v1.StudyDecisionH\x00\x12\x33\n\x0b\x65xplanation\x18\x08 \x01(\x0b\x32\x1c.wardnet.wire.v1.ExplanationH\x00\x12\x30\n\naudit_page\x18\x0b \x01(\x0b\x32\x1a.wardnet.wire.v1.AuditPageH\x00\x12\x30\n\x0brevocations\x18\t \x01(\x0b\x32\x19.wardnet.wire.v1.EnvelopeH\x00\x12)\n\x06letter\x18\x0c \x01(\x0b\x32\x17.wardnet.wire.v1.LetterH\x00\x12.\n\x07receipt\x18\r \x01(\x0b\x32\x1b.wardnet.wire.v1.LogReceiptH\x00\x12\'\n\x05piece\x18\x0e \x01(\x0b\x32\x16.wardnet.wire.v1.PieceH\x00\x42\t\n\x07message\"\x95\x04\n\x0e\x41ttachResponse\x12+\n\x07welcome\x18\x01 \x01(\x0b\x32\x18.wardnet.wire.v1.WelcomeH\x00\x12/\n\theartbeat\x18\x02 \x01(\x0b\x32\x1a.wardnet.wire.v1.HeartbeatH\x00\x12%\n\x04work\x18\x03 \x01(\x0b\x32\x15.wardnet.wire.v1.WorkH\x00\x12;\n\x0f\x61\x63knowledgement\x18\x04 \x01(\x0b\x32 .wardnet.wire.v1.AcknowledgementH\x00\x12\'\n\x05\x65nded\x18\x05 \x01(\x0b\x32\x16.wardnet.wire.v1.EndedH\x00\x12*\n\x05study\x18\x06 \x01(\x0b\x32\x19.wardnet.wire.v1.EnvelopeH\x00\x12/\n\x07\x65xplain\x18\x07 \x01(\x0b\x32\x1c.wardnet.wire.v1.ExplainWorkH\x00\x12+\n\x05\x61udit\x18\t \x01(\x0b\x32\x1a.wardnet.wire.v1.AuditWorkH\x00\x12)\n\x06letter\x18\n \x01(\x0b\x32\x17.wardnet.wire.v1.LetterH\x00\x12/\n\x07receipt\x18\x0b \x01(\x0b\x32\x1c.wardnet.wire.v1.ReceiptWorkH\x00\x12\'\n\x05piece\x18\x0c \x01(\x0b\x32\x16.wardnet.wire.v1.PieceH\x00\x42\t\n\x07message\"\xa8\x01\n\x05Hello\x12\x10\n\x08hospital\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x18\n\x10software_version\x18\x03 \x01(\t\x12/\n\x07methods\x18\x04 \x03(\x0b\x32\x1e.wardnet.wire.v1.MethodVersion\x12\x33\n\x0c\x61nnouncement\x18\x05 \x01(\x0b\x32\x1d.wardnet.wire.v1.Announcement\".\n\rMethodVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\">\n\x0c\x41nnouncement\x12.\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x1c.wardnet.wire.v1.HeldDataset\"/\n\x0bHeldDataset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\ndictionary\x18\x02 \x01(\t\"\x0b\n\tHeartbeat\"\x19\n\x07Welcome\x12\x0e\n\x06now_ms\x18\x01 \x01(\x03\"\x9c\x01\n\x04Work\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12(\n\x05query\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\x11\n\thospitals\x18\x04 \x03(\t\x12\r\n\x05round\x18\x05 \x01(\r\x12&\n\x06totals\x18\x06 \x03(\x0b\x32\x16.wardnet.wire.v1.Total\"x\n\tRoundPart\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12#\n\x04sums\x18\x02 \x01(\x0b\x32\x15.wardnet.wire.v1.Sums\x12\x10\n\x08snapshot\x18\x03 \x01(\t\x12\x12\n\ntranscript\x18\x04 \x01(\t\x12\x0f\n\x07interim\x18\x05 \x01(\x0c\"/\n\x0cSignedAnswer\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\"f\n\rAnswerContent\x12)\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\x12*\n\x07promise\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"B\n\x07Refusal\x12\x0f\n\x07work_id\x18\x01 \x01(\t\x12&\n\x06\x63\x61uses\x18\x02 \x03(\x0b\x32\x16.wardnet.wire.v1.Cause\"}\n\x05\x43\x61use\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x34\n\x07\x64\x65tails\x18\x02 \x03(\x0b\x32#.wardnet.wire.v1.Cause.DetailsEntry\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"L\n\rStudyDecision\x12\r\n\x05study\x18\x01 \x01(\t\x12,\n\tstatement\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"C\n\x0b\x45xplainWork\x12\n\n\x02id\x18\x01 \x01(\x04\x12(\n\x05query\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"A\n\x0b\x45xplanation\x12\n\n\x02id\x18\x01 \x01(\x04\x12&\n\x06\x63\x61uses\x18\x02 \x03(\x0b\x32\x16.wardnet.wire.v1.Cause\"C\n\tAuditWork\x12\n\n\x02id\x18\x01 \x01(\x04\x12*\n\x07request\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"]\n\tAuditPage\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\x12\x0c\n\x04last\x18\x03 \x01(\x08\x12&\n\x06\x63\x61uses\x18\x04 \x03(\x0b\x32\x16.wardnet.wire.v1.Cause\"Q\n\x06Letter\x12\x0e\n\x06member\x18\x01 \x01(\t\x12)\n\x06letter\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\x12\x0c\n\x04\x61way\x18\x03 \x01(\x08\"E\n\x0bReceiptWork\x12\n\n\x02id\x18\x01 \x01(\x04\x12*\n\x07promise\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"c\n\nLogReceipt\x12\n\n\x02id\x18\x01 \x01(\x04\x12\r\n\x05proof\x18\x02 \x03(\x0c\x12\x12\n\ncheckpoint\x18\x03 \x01(\t\x12&\n\x06\x63\x61uses\x18\x04 \x03(\x0b\x32\x16.wardnet.wire.v1.Cause\"\"\n\x0f\x41\x63knowledgement\x12\x0f\n\x07work_id\x18\x01 \x01(\t\"\x16\n\x05\x45nded\x12\r\n\x05query\x18\x01 \x01(\t2\xa9\x01\n\x0bLinkService\x12M\n\x06\x41ttach\x12\x1e.wardnet.wire.v1.AttachRequest\x1a\x1f.wardnet.wire.v1.AttachResponse(\x01\x30\x01\x12K\n\x06Totals\x12\x1e.wardnet.wire.v1.TotalsRequest\x1a\x1f.wardnet.wire.v1.TotalsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,37 +60,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WORK']._serialized_start=1808
   _globals['_WORK']._serialized_end=1964
   _globals['_ROUNDPART']._serialized_start=1966
-  _globals['_ROUNDPART']._serialized_end=2069
-  _globals['_SIGNEDANSWER']._serialized_start=2071
-  _globals['_SIGNEDANSWER']._serialized_end=2118
-  _globals['_ANSWERCONTENT']._serialized_start=2120
-  _globals['_ANSWERCONTENT']._serialized_end=2222
-  _globals['_REFUSAL']._serialized_start=2224
-  _globals['_REFUSAL']._serialized_end=2290
-  _globals['_CAUSE']._serialized_start=2292
-  _globals['_CAUSE']._serialized_end=2417
-  _globals['_CAUSE_DETAILSENTRY']._serialized_start=2371
-  _globals['_CAUSE_DETAILSENTRY']._serialized_end=2417
-  _globals['_STUDYDECISION']._serialized_start=2419
-  _globals['_STUDYDECISION']._serialized_end=2495
-  _globals['_EXPLAINWORK']._serialized_start=2497
-  _globals['_EXPLAINWORK']._serialized_end=2564
-  _globals['_EXPLANATION']._serialized_start=2566
-  _globals['_EXPLANATION']._serialized_end=2631
-  _globals['_AUDITWORK']._serialized_start=2633
-  _globals['_AUDITWORK']._serialized_end=2700
-  _globals['_AUDITPAGE']._serialized_start=2702
-  _globals['_AUDITPAGE']._serialized_end=2795
-  _globals['_LETTER']._serialized_start=2797
-  _globals['_LETTER']._serialized_end=2878
-  _globals['_RECEIPTWORK']._serialized_start=2880
-  _globals['_RECEIPTWORK']._serialized_end=2949
-  _globals['_LOGRECEIPT']._serialized_start=2951
-  _globals['_LOGRECEIPT']._serialized_end=3050
-  _globals['_ACKNOWLEDGEMENT']._serialized_start=3052
-  _globals['_ACKNOWLEDGEMENT']._serialized_end=3086
-  _globals['_ENDED']._serialized_start=3088
-  _globals['_ENDED']._serialized_end=3110
-  _globals['_LINKSERVICE']._serialized_start=3113
-  _globals['_LINKSERVICE']._serialized_end=3282
+  _globals['_ROUNDPART']._serialized_end=2086
+  _globals['_SIGNEDANSWER']._serialized_start=2088
+  _globals['_SIGNEDANSWER']._serialized_end=2135
+  _globals['_ANSWERCONTENT']._serialized_start=2137
+  _globals['_ANSWERCONTENT']._serialized_end=2239
+  _globals['_REFUSAL']._serialized_start=2241
+  _globals['_REFUSAL']._serialized_end=2307
+  _globals['_CAUSE']._serialized_start=2309
+  _globals['_CAUSE']._serialized_end=2434
+  _globals['_CAUSE_DETAILSENTRY']._serialized_start=2388
+  _globals['_CAUSE_DETAILSENTRY']._serialized_end=2434
+  _globals['_STUDYDECISION']._serialized_start=2436
+  _globals['_STUDYDECISION']._serialized_end=2512
+  _globals['_EXPLAINWORK']._serialized_start=2514
+  _globals['_EXPLAINWORK']._serialized_end=2581
+  _globals['_EXPLANATION']._serialized_start=2583
+  _globals['_EXPLANATION']._serialized_end=2648
+  _globals['_AUDITWORK']._serialized_start=2650
+  _globals['_AUDITWORK']._serialized_end=2717
+  _globals['_AUDITPAGE']._serialized_start=2719
+  _globals['_AUDITPAGE']._serialized_end=2812
+  _globals['_LETTER']._serialized_start=2814
+  _globals['_LETTER']._serialized_end=2895
+  _globals['_RECEIPTWORK']._serialized_start=2897
+  _globals['_RECEIPTWORK']._serialized_end=2966
+  _globals['_LOGRECEIPT']._serialized_start=2968
+  _globals['_LOGRECEIPT']._serialized_end=3067
+  _globals['_ACKNOWLEDGEMENT']._serialized_start=3069
+  _globals['_ACKNOWLEDGEMENT']._serialized_end=3103
+  _globals['_ENDED']._serialized_start=3105
+  _globals['_ENDED']._serialized_end=3127
+  _globals['_LINKSERVICE']._serialized_start=3130
+  _globals['_LINKSERVICE']._serialized_end=3299
 # @@protoc_insertion_point(module_scope)

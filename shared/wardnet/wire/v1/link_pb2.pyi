@@ -149,16 +149,18 @@ class Work(_message.Message):
     def __init__(self, work_id: _Optional[str] = ..., query: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., attempt: _Optional[int] = ..., hospitals: _Optional[_Iterable[str]] = ..., round: _Optional[int] = ..., totals: _Optional[_Iterable[_Union[_sums_pb2.Total, _Mapping]]] = ...) -> None: ...
 
 class RoundPart(_message.Message):
-    __slots__ = ("work_id", "sums", "snapshot", "transcript")
+    __slots__ = ("work_id", "sums", "snapshot", "transcript", "interim")
     WORK_ID_FIELD_NUMBER: _ClassVar[int]
     SUMS_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
+    INTERIM_FIELD_NUMBER: _ClassVar[int]
     work_id: str
     sums: _sums_pb2.Sums
     snapshot: str
     transcript: str
-    def __init__(self, work_id: _Optional[str] = ..., sums: _Optional[_Union[_sums_pb2.Sums, _Mapping]] = ..., snapshot: _Optional[str] = ..., transcript: _Optional[str] = ...) -> None: ...
+    interim: bytes
+    def __init__(self, work_id: _Optional[str] = ..., sums: _Optional[_Union[_sums_pb2.Sums, _Mapping]] = ..., snapshot: _Optional[str] = ..., transcript: _Optional[str] = ..., interim: _Optional[bytes] = ...) -> None: ...
 
 class SignedAnswer(_message.Message):
     __slots__ = ("work_id", "sealed")

@@ -26,7 +26,7 @@ from wardnet.wire.v1 import envelope_pb2 as wardnet_dot_wire_dot_v1_dot_envelope
 from wardnet.wire.v1 import link_pb2 as wardnet_dot_wire_dot_v1_dot_link__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bwardnet/wire/v1/query.proto\x12\x0fwardnet.wire.v1\x1a\x1ewardnet/wire/v1/envelope.proto\x1a\x1awardnet/wire/v1/link.proto\"9\n\rSubmitRequest\x12(\n\x05query\x18\x01 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"\x1f\n\x0eSubmitResponse\x12\r\n\x05query\x18\x01 \x01(\t\"\x1b\n\nGetRequest\x12\r\n\x05query\x18\x01 \x01(\t\";\n\x0bGetResponse\x12,\n\x06record\x18\x01 \x01(\x0b\x32\x1c.wardnet.wire.v1.QueryRecord\"\x1c\n\x0bListRequest\x12\r\n\x05limit\x18\x01 \x01(\r\"=\n\x0cListResponse\x12-\n\x07records\x18\x01 \x03(\x0b\x32\x1c.wardnet.wire.v1.QueryRecord\"\x1f\n\x0e\x41nswersRequest\x12\r\n\x05query\x18\x01 \x01(\t\"3\n\x0f\x41nswersResponse\x12\x10\n\x08hospital\x18\x01 \x01(\t\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\"\x1d\n\x0cWatchRequest\x12\r\n\x05query\x18\x01 \x01(\t\"=\n\rWatchResponse\x12,\n\x06record\x18\x01 \x01(\x0b\x32\x1c.wardnet.wire.v1.QueryRecord\"\x1e\n\rCancelRequest\x12\r\n\x05query\x18\x01 \x01(\t\"\x10\n\x0e\x43\x61ncelResponse\":\n\x0e\x45xplainRequest\x12(\n\x05query\x18\x01 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"Y\n\x0f\x45xplainResponse\x12\x10\n\x08hospital\x18\x01 \x01(\t\x12\x0c\n\x04\x61way\x18\x02 \x01(\x08\x12&\n\x06\x63\x61uses\x18\x03 \x03(\x0b\x32\x16.wardnet.wire.v1.Cause\"E\n\x0fReceiptsRequest\x12\x32\n\x08promises\x18\x01 \x03(\x0b\x32 .wardnet.wire.v1.HospitalPromise\"O\n\x0fHospitalPromise\x12\x10\n\x08hospital\x18\x01 \x01(\t\x12*\n\x07promise\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"`\n\x10ReceiptsResponse\x12\x10\n\x08hospital\x18\x01 \x01(\t\x12\x0c\n\x04\x61way\x18\x02 \x01(\x08\x12,\n\x07receipt\x18\x03 \x01(\x0b\x32\x1b.wardnet.wire.v1.LogReceipt\"{\n\x10HospitalProgress\x12\x10\n\x08hospital\x18\x01 \x01(\t\x12-\n\x05state\x18\x02 \x01(\x0e\x32\x1e.wardnet.wire.v1.HospitalState\x12&\n\x06\x63\x61uses\x18\x03 \x03(\x0b\x32\x16.wardnet.wire.v1.Cause\"\xf5\x02\n\x0bQueryRecord\x12\r\n\x05query\x18\x01 \x01(\t\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.wardnet.wire.v1.QueryState\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\r\n\x05round\x18\x04 \x01(\r\x12\x34\n\thospitals\x18\x05 \x03(\x0b\x32!.wardnet.wire.v1.HospitalProgress\x12+\n\x08\x65nvelope\x18\x06 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12:\n\x07\x64\x65tails\x18\t \x03(\x0b\x32).wardnet.wire.v1.QueryRecord.DetailsEntry\x12\x14\n\x0csubmitted_ms\x18\n \x01(\x03\x12\x10\n\x08\x65nded_ms\x18\x0b \x01(\x03\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01J\x04\x08\x07\x10\x08*\x8f\x01\n\nQueryState\x12\x1b\n\x17QUERY_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13QUERY_STATE_RUNNING\x10\x01\x12\x18\n\x14QUERY_STATE_ANSWERED\x10\x02\x12\x16\n\x12QUERY_STATE_FAILED\x10\x03\x12\x19\n\x15QUERY_STATE_CANCELLED\x10\x04*\xb4\x01\n\rHospitalState\x12\x1e\n\x1aHOSPITAL_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13HOSPITAL_STATE_AWAY\x10\x01\x12\x1c\n\x18HOSPITAL_STATE_COMPUTING\x10\x02\x12\x17\n\x13HOSPITAL_STATE_SENT\x10\x03\x12\x17\n\x13HOSPITAL_STATE_LOST\x10\x04\x12\x1a\n\x16HOSPITAL_STATE_REFUSED\x10\x05\x32\xe8\x04\n\x0cQueryService\x12I\n\x06Submit\x12\x1e.wardnet.wire.v1.SubmitRequest\x1a\x1f.wardnet.wire.v1.SubmitResponse\x12@\n\x03Get\x12\x1b.wardnet.wire.v1.GetRequest\x1a\x1c.wardnet.wire.v1.GetResponse\x12N\n\x07\x41nswers\x12\x1f.wardnet.wire.v1.AnswersRequest\x1a .wardnet.wire.v1.AnswersResponse0\x01\x12\x43\n\x04List\x12\x1c.wardnet.wire.v1.ListRequest\x1a\x1d.wardnet.wire.v1.ListResponse\x12H\n\x05Watch\x12\x1d.wardnet.wire.v1.WatchRequest\x1a\x1e.wardnet.wire.v1.WatchResponse0\x01\x12N\n\x07\x45xplain\x12\x1f.wardnet.wire.v1.ExplainRequest\x1a .wardnet.wire.v1.ExplainResponse0\x01\x12Q\n\x08Receipts\x12 .wardnet.wire.v1.ReceiptsRequest\x1a!.wardnet.wire.v1.ReceiptsResponse0\x01\x12I\n\x06\x43\x61ncel\x12\x1e.wardnet.wire.v1.CancelRequest\x1a\x1f.wardnet.wire.v1.CancelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bwardnet/wire/v1/query.proto\x12\x0fwardnet.wire.v1\x1a\x1ewardnet/wire/v1/envelope.proto\x1a\x1awardnet/wire/v1/link.proto\"9\n\rSubmitRequest\x12(\n\x05query\x18\x01 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"\x1f\n\x0eSubmitResponse\x12\r\n\x05query\x18\x01 \x01(\t\"\x1b\n\nGetRequest\x12\r\n\x05query\x18\x01 \x01(\t\";\n\x0bGetResponse\x12,\n\x06record\x18\x01 \x01(\x0b\x32\x1c.wardnet.wire.v1.QueryRecord\"\x1c\n\x0bListRequest\x12\r\n\x05limit\x18\x01 \x01(\r\"=\n\x0cListResponse\x12-\n\x07records\x18\x01 \x03(\x0b\x32\x1c.wardnet.wire.v1.QueryRecord\"\x1f\n\x0e\x41nswersRequest\x12\r\n\x05query\x18\x01 \x01(\t\"3\n\x0f\x41nswersResponse\x12\x10\n\x08hospital\x18\x01 \x01(\t\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\"\x1d\n\x0cWatchRequest\x12\r\n\x05query\x18\x01 \x01(\t\"n\n\rWatchResponse\x12,\n\x06record\x18\x01 \x01(\x0b\x32\x1c.wardnet.wire.v1.QueryRecord\x12/\n\x07interim\x18\x02 \x03(\x0b\x32\x1e.wardnet.wire.v1.InterimReport\"1\n\rInterimReport\x12\x10\n\x08hospital\x18\x01 \x01(\t\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\"\x1e\n\rCancelRequest\x12\r\n\x05query\x18\x01 \x01(\t\"\x10\n\x0e\x43\x61ncelResponse\":\n\x0e\x45xplainRequest\x12(\n\x05query\x18\x01 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"Y\n\x0f\x45xplainResponse\x12\x10\n\x08hospital\x18\x01 \x01(\t\x12\x0c\n\x04\x61way\x18\x02 \x01(\x08\x12&\n\x06\x63\x61uses\x18\x03 \x03(\x0b\x32\x16.wardnet.wire.v1.Cause\"E\n\x0fReceiptsRequest\x12\x32\n\x08promises\x18\x01 \x03(\x0b\x32 .wardnet.wire.v1.HospitalPromise\"O\n\x0fHospitalPromise\x12\x10\n\x08hospital\x18\x01 \x01(\t\x12*\n\x07promise\x18\x02 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\"`\n\x10ReceiptsResponse\x12\x10\n\x08hospital\x18\x01 \x01(\t\x12\x0c\n\x04\x61way\x18\x02 \x01(\x08\x12,\n\x07receipt\x18\x03 \x01(\x0b\x32\x1b.wardnet.wire.v1.LogReceipt\"{\n\x10HospitalProgress\x12\x10\n\x08hospital\x18\x01 \x01(\t\x12-\n\x05state\x18\x02 \x01(\x0e\x32\x1e.wardnet.wire.v1.HospitalState\x12&\n\x06\x63\x61uses\x18\x03 \x03(\x0b\x32\x16.wardnet.wire.v1.Cause\"\xf5\x02\n\x0bQueryRecord\x12\r\n\x05query\x18\x01 \x01(\t\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.wardnet.wire.v1.QueryState\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\r\n\x05round\x18\x04 \x01(\r\x12\x34\n\thospitals\x18\x05 \x03(\x0b\x32!.wardnet.wire.v1.HospitalProgress\x12+\n\x08\x65nvelope\x18\x06 \x01(\x0b\x32\x19.wardnet.wire.v1.Envelope\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12:\n\x07\x64\x65tails\x18\t \x03(\x0b\x32).wardnet.wire.v1.QueryRecord.DetailsEntry\x12\x14\n\x0csubmitted_ms\x18\n \x01(\x03\x12\x10\n\x08\x65nded_ms\x18\x0b \x01(\x03\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01J\x04\x08\x07\x10\x08*\x8f\x01\n\nQueryState\x12\x1b\n\x17QUERY_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13QUERY_STATE_RUNNING\x10\x01\x12\x18\n\x14QUERY_STATE_ANSWERED\x10\x02\x12\x16\n\x12QUERY_STATE_FAILED\x10\x03\x12\x19\n\x15QUERY_STATE_CANCELLED\x10\x04*\xb4\x01\n\rHospitalState\x12\x1e\n\x1aHOSPITAL_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13HOSPITAL_STATE_AWAY\x10\x01\x12\x1c\n\x18HOSPITAL_STATE_COMPUTING\x10\x02\x12\x17\n\x13HOSPITAL_STATE_SENT\x10\x03\x12\x17\n\x13HOSPITAL_STATE_LOST\x10\x04\x12\x1a\n\x16HOSPITAL_STATE_REFUSED\x10\x05\x32\xe8\x04\n\x0cQueryService\x12I\n\x06Submit\x12\x1e.wardnet.wire.v1.SubmitRequest\x1a\x1f.wardnet.wire.v1.SubmitResponse\x12@\n\x03Get\x12\x1b.wardnet.wire.v1.GetRequest\x1a\x1c.wardnet.wire.v1.GetResponse\x12N\n\x07\x41nswers\x12\x1f.wardnet.wire.v1.AnswersRequest\x1a .wardnet.wire.v1.AnswersResponse0\x01\x12\x43\n\x04List\x12\x1c.wardnet.wire.v1.ListRequest\x1a\x1d.wardnet.wire.v1.ListResponse\x12H\n\x05Watch\x12\x1d.wardnet.wire.v1.WatchRequest\x1a\x1e.wardnet.wire.v1.WatchResponse0\x01\x12N\n\x07\x45xplain\x12\x1f.wardnet.wire.v1.ExplainRequest\x1a .wardnet.wire.v1.ExplainResponse0\x01\x12Q\n\x08Receipts\x12 .wardnet.wire.v1.ReceiptsRequest\x1a!.wardnet.wire.v1.ReceiptsResponse0\x01\x12I\n\x06\x43\x61ncel\x12\x1e.wardnet.wire.v1.CancelRequest\x1a\x1f.wardnet.wire.v1.CancelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,10 +35,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_QUERYRECORD_DETAILSENTRY']._loaded_options = None
   _globals['_QUERYRECORD_DETAILSENTRY']._serialized_options = b'8\001'
-  _globals['_QUERYSTATE']._serialized_start=1516
-  _globals['_QUERYSTATE']._serialized_end=1659
-  _globals['_HOSPITALSTATE']._serialized_start=1662
-  _globals['_HOSPITALSTATE']._serialized_end=1842
+  _globals['_QUERYSTATE']._serialized_start=1616
+  _globals['_QUERYSTATE']._serialized_end=1759
+  _globals['_HOSPITALSTATE']._serialized_start=1762
+  _globals['_HOSPITALSTATE']._serialized_end=1942
   _globals['_SUBMITREQUEST']._serialized_start=108
   _globals['_SUBMITREQUEST']._serialized_end=165
   _globals['_SUBMITRESPONSE']._serialized_start=167
@@ -58,27 +58,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHREQUEST']._serialized_start=469
   _globals['_WATCHREQUEST']._serialized_end=498
   _globals['_WATCHRESPONSE']._serialized_start=500
-  _globals['_WATCHRESPONSE']._serialized_end=561
-  _globals['_CANCELREQUEST']._serialized_start=563
-  _globals['_CANCELREQUEST']._serialized_end=593
-  _globals['_CANCELRESPONSE']._serialized_start=595
-  _globals['_CANCELRESPONSE']._serialized_end=611
-  _globals['_EXPLAINREQUEST']._serialized_start=613
-  _globals['_EXPLAINREQUEST']._serialized_end=671
-  _globals['_EXPLAINRESPONSE']._serialized_start=673
-  _globals['_EXPLAINRESPONSE']._serialized_end=762
-  _globals['_RECEIPTSREQUEST']._serialized_start=764
-  _globals['_RECEIPTSREQUEST']._serialized_end=833
-  _globals['_HOSPITALPROMISE']._serialized_start=835
-  _globals['_HOSPITALPROMISE']._serialized_end=914
-  _globals['_RECEIPTSRESPONSE']._serialized_start=916
-  _globals['_RECEIPTSRESPONSE']._serialized_end=1012
-  _globals['_HOSPITALPROGRESS']._serialized_start=1014
-  _globals['_HOSPITALPROGRESS']._serialized_end=1137
-  _globals['_QUERYRECORD']._serialized_start=1140
-  _globals['_QUERYRECORD']._serialized_end=1513
-  _globals['_QUERYRECORD_DETAILSENTRY']._serialized_start=1461
-  _globals['_QUERYRECORD_DETAILSENTRY']._serialized_end=1507
-  _globals['_QUERYSERVICE']._serialized_start=1845
-  _globals['_QUERYSERVICE']._serialized_end=2461
+  _globals['_WATCHRESPONSE']._serialized_end=610
+  _globals['_INTERIMREPORT']._serialized_start=612
+  _globals['_INTERIMREPORT']._serialized_end=661
+  _globals['_CANCELREQUEST']._serialized_start=663
+  _globals['_CANCELREQUEST']._serialized_end=693
+  _globals['_CANCELRESPONSE']._serialized_start=695
+  _globals['_CANCELRESPONSE']._serialized_end=711
+  _globals['_EXPLAINREQUEST']._serialized_start=713
+  _globals['_EXPLAINREQUEST']._serialized_end=771
+  _globals['_EXPLAINRESPONSE']._serialized_start=773
+  _globals['_EXPLAINRESPONSE']._serialized_end=862
+  _globals['_RECEIPTSREQUEST']._serialized_start=864
+  _globals['_RECEIPTSREQUEST']._serialized_end=933
+  _globals['_HOSPITALPROMISE']._serialized_start=935
+  _globals['_HOSPITALPROMISE']._serialized_end=1014
+  _globals['_RECEIPTSRESPONSE']._serialized_start=1016
+  _globals['_RECEIPTSRESPONSE']._serialized_end=1112
+  _globals['_HOSPITALPROGRESS']._serialized_start=1114
+  _globals['_HOSPITALPROGRESS']._serialized_end=1237
+  _globals['_QUERYRECORD']._serialized_start=1240
+  _globals['_QUERYRECORD']._serialized_end=1613
+  _globals['_QUERYRECORD_DETAILSENTRY']._serialized_start=1561
+  _globals['_QUERYRECORD_DETAILSENTRY']._serialized_end=1607
+  _globals['_QUERYSERVICE']._serialized_start=1945
+  _globals['_QUERYSERVICE']._serialized_end=2561
 # @@protoc_insertion_point(module_scope)

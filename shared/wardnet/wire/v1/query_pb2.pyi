@@ -94,10 +94,20 @@ class WatchRequest(_message.Message):
     def __init__(self, query: _Optional[str] = ...) -> None: ...
 
 class WatchResponse(_message.Message):
-    __slots__ = ("record",)
+    __slots__ = ("record", "interim")
     RECORD_FIELD_NUMBER: _ClassVar[int]
+    INTERIM_FIELD_NUMBER: _ClassVar[int]
     record: QueryRecord
-    def __init__(self, record: _Optional[_Union[QueryRecord, _Mapping]] = ...) -> None: ...
+    interim: _containers.RepeatedCompositeFieldContainer[InterimReport]
+    def __init__(self, record: _Optional[_Union[QueryRecord, _Mapping]] = ..., interim: _Optional[_Iterable[_Union[InterimReport, _Mapping]]] = ...) -> None: ...
+
+class InterimReport(_message.Message):
+    __slots__ = ("hospital", "sealed")
+    HOSPITAL_FIELD_NUMBER: _ClassVar[int]
+    SEALED_FIELD_NUMBER: _ClassVar[int]
+    hospital: str
+    sealed: bytes
+    def __init__(self, hospital: _Optional[str] = ..., sealed: _Optional[bytes] = ...) -> None: ...
 
 class CancelRequest(_message.Message):
     __slots__ = ("query",)

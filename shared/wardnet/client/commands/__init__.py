@@ -1,0 +1,1 @@
+"""The commands of `wardnet`: thin, every decision is made elsewhere."""

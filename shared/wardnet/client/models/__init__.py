@@ -1,0 +1,1 @@
+"""Models: learned, evaluated, validated, predicting, and handed on."""

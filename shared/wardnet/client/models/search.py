@@ -1,0 +1,171 @@
+"""The best parameters of a model, by cross-validation of several choices."""
+
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal
+
+from pydantic import JsonValue
+
+from wardnet.canonical import Json
+from wardnet.client.models.evaluation import Validation
+from wardnet.client.models.validation import cross_validate, refuse
+from wardnet.client.printing.sheet import Sheet, numerals
+from wardnet.client.queries.ask import Ask, Names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from wardnet.client.network import Network
+
+LOWER_IS_BETTER: Final = ("log_loss", "brier", "ece", "rmse", "mae")
+HIGHER_IS_BETTER: Final = (
+    "auc",
+    "accuracy",
+    "balanced_accuracy",
+    "sensitivity",
+    "specificity",
+    "precision",
+    "f1",
+    "macro_f1",
+    "mcc",
+    "net_benefit",
+    "r2",
+    "correlation",
+)
+_USUAL: Final = ("log_loss", "rmse")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Hold the validation of one choice of parameters."""
+
+    parameters: Mapping[str, JsonValue]
+    validation: Validation
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Search:
+    """Hold the validations of several choices of parameters; prints as a table, best first.
+
+    Parameters
+    ----------
+    measure : str
+        What is compared.
+    candidates : tuple of Candidate
+        Best first; those of which the measure is told nowhere come last.
+    """
+
+    measure: str
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def best(self) -> Mapping[str, JsonValue]:
+        """Return the best parameters."""
+        return self.candidates[0].parameters
+
+    def to_dict(self) -> list[dict[str, Json]]:
+        """Return a record per choice: its parameters, the measure's mean and deviation."""
+        return [
+            {
+                **each.parameters,
+                f"mean_{self.measure}": each.validation.mean(self.measure),
+                f"sd_{self.measure}": each.validation.sd(self.measure),
+                "parts": len(each.validation.values(self.measure)),
+            }
+            for each in self.candidates
+        ]
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return a row per choice, best first."""
+        import pandas as pd  # noqa: PLC0415 - slow to load, and most commands do without
+
+        return pd.DataFrame(self.to_dict())
+
+    def __repr__(self) -> str:
+        """Return the table as text, as wide as the terminal."""
+        return self.sheet().text()
+
+    def _repr_html_(self) -> str:
+        return self.sheet().html()
+
+    def sheet(self) -> Sheet:
+        """Return the table as a person sees it."""
+        records = self.to_dict()
+        headers = tuple(records[0])
+        columns = [
+            numerals([_cell(record[name]) for record in records], withheld=[""] * len(records))
+            for name in headers
+        ]
+        rows = tuple(zip(*columns, strict=True))
+        return Sheet(f"{self.measure} by parameters", headers, rows, keys=len(self.best))
+
+
+def _cell(value: Json) -> str | int | float | None:
+    return value if isinstance(value, int | float) or value is None else str(value)
+
+
+def search(
+    network: "Network",
+    ask: Ask,
+    grid: Mapping[str, Iterable[JsonValue]],
+    *,
+    n: int | None = None,
+    measure: str | None = None,
+    folds: int = 5,
+    leave_out: Literal["hospital"] | None = None,
+    seed: int = 0,
+    by: Names | None = None,
+) -> Search:
+    """Cross-validate a model with several choices of parameters, all on the same parts.
+
+    Parameters
+    ----------
+    network, ask, folds, leave_out, by
+        As `cross_validate` takes them.
+    grid : mapping
+        By parameter: its values. Every combination is tried.
+    n : int or None
+        How many combinations are tried, drawn at random; all when None.
+    measure : str or None
+        What is compared; `log_loss` of classes and `rmse` of numbers when None.
+    seed : int
+        Of the folds, and of the combinations that are drawn.
+    """
+    values = {name: list(given) for name, given in grid.items()}
+    if not values or not all(values.values()):
+        refuse("grid", 'needs parameters with values, such as {"depth": [3, 6]}')
+    choices = [dict(zip(values, each, strict=True)) for each in product(*values.values())]
+    if n is not None:
+        if not 1 <= n <= len(choices):
+            refuse("n", f"must be a number from 1 to {len(choices)}, the combinations of the grid")
+        choices = random.Random(seed).sample(choices, n)  # noqa: S311 - nothing is kept secret
+    tried = [
+        Candidate(
+            MappingProxyType(choice),
+            cross_validate(
+                network,
+                replace(ask, parameters={**ask.parameters, **choice}),
+                folds=folds,
+                leave_out=leave_out,
+                seed=seed,
+                by=by,
+            ),
+        )
+        for choice in choices
+    ]
+    known = tried[0].validation.measures
+    ranked = [name for name in (*LOWER_IS_BETTER, *HIGHER_IS_BETTER) if name in known]
+    compared = measure or next(name for name in _USUAL if name in known)
+    if compared not in ranked:
+        refuse("measure", f"must be one of {', '.join(ranked)}")
+    return Search(compared, tuple(sorted(tried, key=lambda each: _rank(each, compared))))
+
+
+def _rank(candidate: Candidate, measure: str) -> tuple[bool, float]:
+    mean = candidate.validation.mean(measure)
+    if mean is None:
+        return True, 0.0
+    return False, mean if measure in LOWER_IS_BETTER else -mean

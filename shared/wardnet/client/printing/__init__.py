@@ -1,0 +1,1 @@
+"""What a person sees: lists and tables as text and as HTML."""

@@ -1,0 +1,1 @@
+"""Queries: what is asked, how far it is, and its result."""

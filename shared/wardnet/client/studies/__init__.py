@@ -1,0 +1,1 @@
+"""Studies: drafted, proposed, decided by hospitals, and chosen for a question."""

@@ -1,0 +1,76 @@
+"""Parts too long to be kept: made again when they are asked for again, and the same or refused."""
+
+import pytest
+
+from support.coordinator import run
+from support.hospital import Hospital
+from support.link import guard_round, logged, query, reasons, total
+from support.pki import TestNetwork
+from support.post import post_office
+from wardnet.errors import Reason
+from wardnet.transport.convert import WorkId
+from wardnet_node import outbox
+from wardnet_node.compute.pool import WorkerPool
+
+
+@pytest.fixture(autouse=True)
+def _all_parts_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "LONGEST_KEPT_PART", 0)
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["same process", "after a restart"])
+def test_a_part_is_made_again_to_the_byte(
+    network: TestNetwork, hospital: Hospital, *, restart: bool
+) -> None:
+    """It is logged once, and comes only when the coordinator asks for it again."""
+    envelope, digest = query(network, method="summary", parameters={"columns": ["age"], "by": []})
+    second, third = WorkId(digest, 1, 1), WorkId(digest, 1, 2)
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address):
+            async with hospital.serving(address):
+                stream = await post.attached()
+                part = await guard_round(stream, envelope, digest)
+                await stream.ask(envelope, second, totals=[total(part)])
+                moments = await stream.next("part")
+                if not restart:
+                    await stream.ask(envelope, second, totals=[total(part)])
+                    assert await stream.next("part") == moments
+            if restart:
+                async with hospital.serving(address):
+                    stream = await post.attached()
+                    await stream.ask(envelope, second, totals=[total(part)])
+                    assert await stream.next("part") == moments
+                    await stream.ask(envelope, third, totals=[total(moments, 1)])
+                    await stream.next("answer")
+
+    run(scenario())
+    assert logged(hospital).count(("query_part", "1/1")) == 1
+
+
+def test_a_part_that_comes_out_changed_is_refused(
+    network: TestNetwork, hospital: Hospital, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two parts for one piece of work would be two answers; the refusal is sent again as it is."""
+    envelope, digest = query(network)
+    first = WorkId(digest, 1, 0)
+    tally = WorkerPool.tally
+
+    async def changed(*arguments: object, **named: object) -> object:
+        sums = await tally(*arguments, **named)  # type: ignore[arg-type]
+        return {name: array + 1 for name, array in sums.items()}
+
+    async def scenario() -> None:
+        async with post_office(network) as (post, address), hospital.serving(address):
+            stream = await post.attached()
+            await guard_round(stream, envelope, digest)
+            monkeypatch.setattr(WorkerPool, "tally", changed)
+            await stream.ask(envelope, first)
+            refusal = await stream.next("refusal")
+            assert reasons(refusal) == [Reason.ROUNDS_DIVERGED]
+            await stream.ask(envelope, first)
+            assert await stream.next("refusal") == refusal
+
+    run(scenario())
+    assert logged(hospital).count(("query_part", "1/0")) == 1
+    assert logged(hospital)[-1] == ("query_failed", "1/0")
