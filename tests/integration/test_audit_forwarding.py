@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from support.coordinator import SECONDS, FakeNode, calls, nodes, refused, run, serving, soon
+from support.coordinator import SECONDS, calls, refused, run, serving, soon
+from support.fake_node import FakeNode, nodes
 from support.pki import TestNetwork
 from wardnet.audit import request as requests
 from wardnet.errors import Reason, WardnetError

@@ -3,17 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from support.coordinator import (
-    HEART,
-    SECONDS,
-    FakeNode,
-    calls,
-    publish,
-    refused,
-    run,
-    serving,
-    soon,
-)
+from support.coordinator import HEART, SECONDS, calls, publish, refused, run, serving, soon
+from support.fake_node import FakeNode
 from support.pki import TestNetwork
 from wardnet.errors import Reason
 from wardnet.identity.envelope import sign

@@ -12,8 +12,6 @@ import pytest
 
 from support.coordinator import (
     HEART,
-    FakeNode,
-    nodes,
     prepare,
     publish,
     question,
@@ -22,8 +20,8 @@ from support.coordinator import (
     run,
     serving,
     soon,
-    working,
 )
+from support.fake_node import FakeNode, nodes, working
 from support.pki import TestNetwork
 from wardnet import clock
 from wardnet.errors import Reason, WardnetError

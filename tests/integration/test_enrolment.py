@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from support.coordinator import SECONDS, FakeNode, calls, prepare, refused, run, serving, soon
+from support.coordinator import SECONDS, calls, prepare, refused, run, serving, soon
+from support.fake_node import FakeNode
 from support.pki import CHEAP, PASSPHRASE, TestNetwork
 from wardnet import clock
 from wardnet.audit import log

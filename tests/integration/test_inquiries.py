@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.coordinator import (
-    FakeNode,
     Researcher,
-    nodes,
     publish,
     question,
     refused,
@@ -22,6 +20,7 @@ from support.coordinator import (
     serving,
     soon,
 )
+from support.fake_node import FakeNode, nodes
 from support.pki import TestNetwork
 from wardnet.errors import Reason, WardnetError
 from wardnet.wire.v1 import query_pb2

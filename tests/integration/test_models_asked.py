@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from support.pki import TestNetwork
-from support.postoffice import PostOffice, connect, signed
+from support.postoffice import PostOffice, connect
+from support.told import signed
 from wardnet import simulate
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import PAYLOAD_TYPE, to_bytes

@@ -3,16 +3,10 @@
 import asyncio
 from pathlib import Path
 
-from support.coordinator import (
-    FakeNode,
-    run,
-    serving,
-    soon,
-)
+from support.coordinator import run, serving, soon
+from support.fake_node import FakeNode
 from support.pki import TestNetwork
-from support.scene import (
-    scene,
-)
+from support.scene import scene
 from wardnet.errors import Reason
 
 

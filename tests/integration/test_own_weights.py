@@ -1,6 +1,7 @@
 """Weights that a hospital has for itself: fitted and kept at its node, used there, sent nowhere."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from support.coordinator import run as run_scenario
-from support.hospital import Hospital, rows
+from support.hospital import Hospital
+from support.hospital import rows as loaded
 from support.model_files import Made, answered, stated
 from support.pki import PASSPHRASE, TestNetwork
-from support.post import post_office
+from support.post import Attached, post_office
 from support.questions import DICTIONARY, RECIPIENT, count_query, signed
 from wardnet import canonical, clock
 from wardnet.audit.entry import EventType
@@ -60,8 +62,16 @@ def hospital(network: TestNetwork, tmp_path: Path) -> Hospital:
     return found
 
 
-def learn(network: TestNetwork, hospital: Hospital, *, personal: str = "intercept") -> Learned:
-    """Let the node answer a question to it alone, and compute its own weights beside it."""
+def learn(
+    network: TestNetwork, hospital: Hospital, *, personal: str = "intercept", anew: bool = False
+) -> Learned:
+    """Let the node answer a question to it alone, and compute its own weights beside it.
+
+    Parameters
+    ----------
+    anew : bool
+        Whether the node begins anew before it answers.
+    """
     parameters = {"outcome": "sex", "features": ["age"], "rounds": ROUNDS, "personal": personal}
     query = count_query(
         network, hospitals=("a",), method="fedavg", method_version=1, parameters=parameters
@@ -69,33 +79,42 @@ def learn(network: TestNetwork, hospital: Hospital, *, personal: str = "intercep
     envelope = signed(network, query)
     digest = canonical.digest(envelope.payload)
     session = Session(query, digest=digest, dictionary=DICTIONARY)
+    totals: list[Total] = []
     sent: list[bytes] = []
+
+    async def rounds(stream: Attached) -> None:
+        while session.answer is None:
+            work = WorkId(digest, 1, session.round)
+            await stream.ask(envelope, work, hospitals=("a",), totals=totals[-1:])
+            part = await stream.next("part")
+            sent.append(part.SerializeToString())
+            participants = (Participant("a", part.snapshot),)
+            totals.append(Total(session.round, sums_from_wire(part.sums), participants))
+            session.advance(totals[-1].sums, participants)
+
+    async def answer(stream: Attached, totals: Sequence[Total]) -> Answer:
+        work = WorkId(digest, 1, session.round)
+        await stream.ask(envelope, work, hospitals=("a",), totals=totals)
+        sealed = (await stream.next("answer")).sealed
+        opened = open_sealed(sealed, RECIPIENT, query=digest, hospital="a")
+        sent.append(opened)
+        return answers.from_bytes(answer_from_bytes(opened)[0].payload)
 
     async def scenario() -> Answer:
         async with post_office(network) as (post, address), hospital.serving(address):
             stream = await post.attached()
-            totals: list[Total] = []
-            while session.answer is None:
-                work = WorkId(digest, 1, session.round)
-                await stream.ask(envelope, work, hospitals=("a",), totals=totals)
-                part = await stream.next("part")
-                sent.append(part.SerializeToString())
-                participants = (Participant("a", part.snapshot),)
-                totals = [Total(session.round, sums_from_wire(part.sums), participants)]
-                session.advance(totals[0].sums, participants)
-            work = WorkId(digest, 1, session.round)
-            await stream.ask(envelope, work, hospitals=("a",), totals=totals)
-            sealed = (await stream.next("answer")).sealed
-            opened = open_sealed(sealed, RECIPIENT, query=digest, hospital="a")
-            sent.append(opened)
-            return answers.from_bytes(answer_from_bytes(opened)[0].payload)
+            await rounds(stream)
+            if not anew:
+                return await answer(stream, totals[-1:])
+        async with post_office(network) as (post, address), hospital.serving(address):
+            return await answer(await post.attached(), totals)
 
-    answer = run_scenario(scenario())
-    fitting = session.fitting(answer)
+    found = run_scenario(scenario())
+    fitting = session.fitting(found)
     own = np.zeros(0)
     if fitting is not None:
-        own = weights(fitting.sums(fitting.part([rows(PATIENTS)])))
-    return Learned(query, answer, b"".join(sent), own)
+        own = weights(fitting.sums(fitting.part([loaded(PATIENTS)])))
+    return Learned(query, found, b"".join(sent), own)
 
 
 def package(network: TestNetwork, learned: Learned, path: Path) -> Path:
@@ -150,6 +169,12 @@ def test_a_hospital_predicts_with_what_it_has_fitted_for_itself(
     assert predicted(hospital.home) == ("own", repr(float(expected)))
     (used,) = [e for e in hospital.entries() if e.type is EventType.MODEL_USED]
     assert used.operation == "model smokers-1, own weights"
+
+
+def test_a_node_that_begins_anew_keeps_the_same(network: TestNetwork, hospital: Hospital) -> None:
+    """What it has for itself follows from the answer and its rows: nothing was to be remembered."""
+    learned = learn(network, hospital, anew=True)
+    assert kept(hospital, learned) == learned.own.tobytes()
 
 
 def test_what_a_hospital_has_for_itself_is_never_sent(

@@ -7,21 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from support.coordinator import (
-    FakeNode,
     Researcher,
-    nodes,
-    part_of,
     publish,
     question,
     refused,
     researcher,
     run,
-    sealed_by,
     serving,
     soon,
-    total_of,
-    working,
 )
+from support.fake_node import FakeNode, nodes, part_of, sealed_by, total_of, working
 from support.pki import TestNetwork
 from support.scene import ANSWERED, COMPUTING, SENT, events, scene, states
 from wardnet.audit.entry import EventType

@@ -5,16 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from support.coordinator import (
-    publish,
-    question,
-    refused,
-    researcher,
-    run,
-    serving,
-    soon,
-    working,
-)
+from support.coordinator import publish, question, refused, researcher, run, serving, soon
+from support.fake_node import working
 from support.pki import TestNetwork
 from support.scene import ANSWERED, AWAY, SENT, events, scene, states
 from wardnet.audit.entry import EventType

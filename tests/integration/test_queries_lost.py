@@ -5,12 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from support.coordinator import (
-    question,
-    run,
-    soon,
-    working,
-)
+from support.coordinator import question, run, soon
+from support.fake_node import working
 from support.scene import ANSWERED, AWAY, FAILED, LOST, REFUSED, SENT, events, scene, states
 from wardnet.audit.entry import EventType
 from wardnet.errors import Reason

@@ -157,7 +157,15 @@ def test_published_accuracies_are_reached_to_one_patient(
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "own", "pooled"), [("fedavg", 0.786, 0.783), ("scaffold", 0.800, 0.791)]
+    ("algorithm", "own", "pooled"),
+    [
+        ("fedavg", 0.786, 0.783),
+        ("fedprox", 0.789, 0.787),
+        ("scaffold", 0.800, 0.791),
+        ("fedadam", 0.796, 0.795),
+        ("fedyogi", 0.781, 0.791),
+        ("fedadagrad", 0.781, 0.791),
+    ],
 )
 def test_common_scaling_does_better_than_the_publication(
     algorithm: str, own: float, pooled: float

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from math import log
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -83,7 +83,8 @@ def table(path: str, sites: Sequence[str] = ()) -> pd.DataFrame:
 
 
 HEART = "heart/heart740.csv"
-CASES = [
+Case: TypeAlias = tuple[str, str, str, Sequence[str]]
+CASES: Sequence[Case] = [
     ("linear", "basic", HEART, ()),
     ("linear", "site_fe", HEART, ()),
     ("glm", "logit_basic", HEART, ()),
@@ -117,6 +118,25 @@ def test_models_equal_the_reference(
         fact = found[f"fit {name}"]["estimate"]
         assert fact == pytest.approx(reference[FACTS[name]], rel=1e-10), name
     assert len(compared) >= 3
+
+
+ERRORS = [
+    *((case, kind, kind) for case in CASES[:2] for kind in ("HC0", "HC1", "HC2", "HC3")),
+    *((case, "cluster", "cluster_site_se") for case in (*CASES[:2], CASES[-1])),
+    *((case, "HC0", "HC0_se") for case in CASES if case[1].startswith("logit")),
+]
+
+
+@pytest.mark.parametrize(("fitted", "errors", "field"), ERRORS)
+def test_robust_errors_equal_the_reference(fitted: Case, errors: str, field: str) -> None:
+    """Those of rows, and of hospitals as clusters, to 1e-10."""
+    method, model, path, sites = fitted
+    reference = expected(method)[model]
+    family = {"family": "poisson"} if "poisson" in model else {}
+    asked = Ask(method, "table", {"formula": reference["formula"], "errors": errors, **family})
+    found = by_term(network(table(path, sites)).ask(asked).to_dict())
+    for term, error in zip(reference["params"], reference[field], strict=True):
+        assert found[ours(term)]["standard_error"] == pytest.approx(error, rel=1e-10), term
 
 
 def ours(term: str) -> str:

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from support.pki import TestNetwork
-from support.postoffice import PostOffice, Told, connect, honest, record
+from support.postoffice import PostOffice, connect, honest
+from support.told import Told, record
 from wardnet import canonical
 from wardnet.client import Ask, RemoteNetwork, col
 from wardnet.client.queries import asked

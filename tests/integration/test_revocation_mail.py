@@ -4,14 +4,11 @@ import contextlib
 from dataclasses import replace
 from pathlib import Path
 
-from support.coordinator import FakeNode, run, serving, soon
+from support.coordinator import run, serving, soon
+from support.fake_node import FakeNode
 from support.pki import TestNetwork
 from wardnet import clock
-from wardnet.agreement.revocation import (
-    LIST_PAYLOAD_TYPE,
-    RevocationList,
-    list_to_bytes,
-)
+from wardnet.agreement.revocation import LIST_PAYLOAD_TYPE, RevocationList, list_to_bytes
 from wardnet.audit import log
 from wardnet.audit.entry import EventType
 from wardnet.identity.credentials import Credentials

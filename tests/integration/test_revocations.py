@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from support import neighbours
-from support.coordinator import FakeNode, Researcher, publish, researcher, run, serving, soon
+from support.coordinator import Researcher, publish, researcher, run, serving, soon
+from support.fake_node import FakeNode
 from support.hospital import Hospital
 from support.pki import TestNetwork
 from support.questions import DICTIONARY, key, steward

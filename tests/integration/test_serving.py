@@ -14,18 +14,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from support.coordinator import (
-    FakeNode,
-    nodes,
-    prepare,
-    publish,
-    question,
-    refused,
-    researcher,
-    run,
-    serving,
-    soon,
-)
+from support.coordinator import prepare, publish, question, refused, researcher, run, serving, soon
+from support.fake_node import FakeNode, nodes
 from support.pki import PASSPHRASE, TestNetwork
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import private_der

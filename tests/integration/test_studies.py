@@ -10,17 +10,8 @@ from pathlib import Path
 import grpc.aio
 import pytest
 
-from support.coordinator import (
-    HEART,
-    SECONDS,
-    FakeNode,
-    calls,
-    publish,
-    refused,
-    run,
-    serving,
-    soon,
-)
+from support.coordinator import HEART, SECONDS, calls, publish, refused, run, serving, soon
+from support.fake_node import FakeNode
 from support.pki import TestNetwork
 from support.studies import STUDY, changed
 from wardnet import canonical, clock

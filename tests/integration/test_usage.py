@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from support.coordinator import nodes, publish, question, researcher, sealed_by, serving, working
+from support.coordinator import publish, question, researcher, serving
 from support.coordinator import run as scenario_run
+from support.fake_node import nodes, sealed_by, working
 from support.hospital import Hospital
 from support.pki import PASSPHRASE, TestNetwork
 from support.post import post_office

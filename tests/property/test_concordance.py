@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from support.regressions import regression
 from wardnet import simulate
 from wardnet.client.queries.ask import Ask
+from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.statistics.evaluation.order import MOST_CELLS
 
@@ -137,3 +138,18 @@ def test_the_index_needs_patients_with_an_event_and_without(died: int, *, hidden
     lines = found.set_index(["measure", "of"]).value
     assert pd.isna(lines["concordance", "days"]) == hidden
     assert pd.notna(lines["auc", ""])
+
+
+def test_a_fitted_model_is_evaluated_as_the_risk_of_an_event() -> None:
+    """By the names of two columns; one of them alone is refused."""
+    frame = many(200)
+    network = simulate([frame[:60], frame[60:]], dictionary=TABLE)
+    fitted = network.learn.logistic("sick ~ risk", "t")
+    found = network.evaluate(fitted, time="days", event="died").to_frame()
+    line = found[found.measure == "concordance"].set_index("of").loc["days"]
+    key = 2.0 * frame.days.to_numpy() + ~frame.died.to_numpy()
+    value, _ = index(key, frame.died.to_numpy(), -frame.risk.to_numpy())
+    assert line.value == pytest.approx(value, abs=1e-12)
+    with pytest.raises(WardnetError) as caught:
+        network.evaluate(fitted, time="days")
+    assert caught.value.reason is Reason.PARAMETER_INVALID

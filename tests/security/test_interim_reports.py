@@ -12,8 +12,9 @@ from support.coordinator import run
 from support.hospital import Hospital
 from support.pki import TestNetwork
 from support.post import post_office
-from support.postoffice import PostOffice, Told, connect, honest
+from support.postoffice import PostOffice, connect, honest
 from support.questions import RECIPIENT, count_query, key, signed, steward, study
+from support.told import Told
 from wardnet import canonical, clock
 from wardnet.audit.entry import EventType
 from wardnet.client import Ask, RemoteNetwork

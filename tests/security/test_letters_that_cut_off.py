@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from support.coordinator import FakeNode, prepare, run, serving, soon
+from support.coordinator import prepare, run, serving, soon
+from support.fake_node import FakeNode
 from support.pki import TestNetwork
 from support.witnessing import uri
 from wardnet.audit import letters

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from support.pki import TestNetwork
-from support.postoffice import PostOffice, Proposal, Told, connect, honest, record, signed
+from support.postoffice import PostOffice, connect, honest
+from support.study_office import Proposal
+from support.told import Told, record, signed
 from wardnet import canonical
 from wardnet.agreement import agreement as agreements
 from wardnet.agreement import decline as declines

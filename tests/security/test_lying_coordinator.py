@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from support.pki import TestNetwork
-from support.postoffice import PostOffice, Told, connect, derive, honest, signed
+from support.postoffice import PostOffice, connect, derive, honest
 from support.questions import key
+from support.told import Told, signed
 from wardnet import canonical, clock
 from wardnet.client.remote import RemoteNetwork
 from wardnet.client.studies.record import Standing

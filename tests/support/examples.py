@@ -151,6 +151,7 @@ EXAMPLES: Final[Mapping[str, Sequence[Parameters]]] = {
             "penalty": 3,
             "lasso_share": 0.5,
         },
+        {"outcome": "lab", "terms": [["age"], ["weight"]], "errors": "HC3"},
     ),
     "glm": (
         {"outcome": "smoker", "terms": [["age"], ["lab"]], "family": "logistic"},
@@ -161,7 +162,12 @@ EXAMPLES: Final[Mapping[str, Sequence[Parameters]]] = {
             "penalty": 2.5,
             "lasso_share": 1,
         },
-        {"outcome": "visits", "terms": [["age"], ["smoker"]], "family": "poisson"},
+        {
+            "outcome": "visits",
+            "terms": [["age"], ["smoker"]],
+            "family": "poisson",
+            "errors": "HC2",
+        },
     ),
     "evaluate": (
         {"model": SMOKER_MODEL, "threshold": 0.45},

@@ -10,77 +10,39 @@ holds one study of ada's, to which every hospital has agreed.
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import Self
 
 import grpc
 
 from support.model_office import ModelOffice
-from support.pki import TestNetwork
-from wardnet import canonical, clock
-from wardnet.agreement import agreement as agreements
-from wardnet.agreement import study as studies
-from wardnet.agreement.address_book import key_of
-from wardnet.agreement.agreement import Agreement, accept_whole
-from wardnet.agreement.purpose import VOCABULARY, Permission, Purpose
-from wardnet.agreement.study import Data, Method, Output, Project, Researcher, Setting, Study
+from support.study_office import StudyOffice
+from support.told import Told, abort, record, signed
+from wardnet import canonical
 from wardnet.client import RemoteNetwork
 from wardnet.errors import Reason, WardnetError
-from wardnet.identity.certificates import Usage, leaf_member, read_certificate
 from wardnet.identity.credentials import Credentials
-from wardnet.identity.envelope import Envelope, merge, sign
-from wardnet.identity.member import Role
+from wardnet.identity.envelope import Envelope
 from wardnet.question import answer as answers
 from wardnet.question import dictionary as dictionaries
 from wardnet.question import query as queries
 from wardnet.question.answer import Answer
 from wardnet.question.query import Query
-from wardnet.sealing.answers import seal
-from wardnet.simulation import SimulatedNetwork
-from wardnet.statistics.methods import METHODS
 from wardnet.statistics.session import run
 from wardnet.transport.channel import server_credentials
-from wardnet.transport.convert import (
-    answer_to_bytes,
-    causes_to_wire,
-    envelope_from_wire,
-    envelope_to_wire,
-)
-from wardnet.transport.status import METADATA_KEY, error_to_status, status_code
+from wardnet.transport.convert import causes_to_wire, envelope_from_wire, envelope_to_wire
 from wardnet.wire.v1 import (
     catalog_pb2,
     catalog_pb2_grpc,
     model_pb2_grpc,
     query_pb2,
     query_pb2_grpc,
-    study_pb2,
     study_pb2_grpc,
 )
 
-SUBMITTED_MS = 1_767_225_600_000
-
-
-@dataclass
-class Told:
-    """Hold what a coordinator says of a query: its record and, at the end, the sealed answers.
-
-    And what hospitals told meanwhile, sealed, by hospital.
-    """
-
-    record: query_pb2.QueryRecord
-    answers: list[query_pb2.AnswersResponse]
-    interim: Mapping[str, bytes] = field(default_factory=dict)
-
-
 Records = Callable[["PostOffice", Envelope], Sequence[Told]]
 """What a query's watcher is told, in order."""
-
-
-def signed(payload_type: str, payload: bytes, signers: Sequence[Credentials]) -> Envelope:
-    """Return one statement that several members have signed."""
-    return merge([sign(payload_type, payload, member.signer) for member in signers])
 
 
 def connect(credentials: Credentials, address: str) -> RemoteNetwork:
@@ -91,46 +53,6 @@ def connect(credentials: Credentials, address: str) -> RemoteNetwork:
 def derive(purpose: str) -> bytes:
     """Return a key as a keystore derives it."""
     return hashlib.sha256(purpose.encode()).digest()
-
-
-def sealed(answer: Envelope, *, query: Query, digest: str) -> list[query_pb2.AnswersResponse]:
-    """Return an answer as each of its signers seals it for the researcher."""
-    sealings = []
-    for signature in answer.signatures:
-        signer = leaf_member(read_certificate(signature.certificates[0]), usage=Usage.SIGNING)
-        own = answer_to_bytes(replace(answer, signatures=(signature,)), None)
-        data = seal(own, query.recipient, query=digest, hospital=signer.id)
-        sealings.append(query_pb2.AnswersResponse(hospital=signer.id, sealed=data))
-    return sealings
-
-
-def record(
-    envelope: Envelope,
-    state: query_pb2.QueryState,
-    *,
-    hospitals: dict[str, query_pb2.HospitalState],
-    answer: Envelope | None = None,
-    error: WardnetError | None = None,
-) -> Told:
-    """Make a record as the wire carries it."""
-    ended = state != query_pb2.QUERY_STATE_RUNNING
-    query, digest = queries.from_bytes(envelope.payload), canonical.digest(envelope.payload)
-    made = query_pb2.QueryRecord(
-        query=digest,
-        state=state,
-        attempt=1,
-        round=1,
-        hospitals=[
-            query_pb2.HospitalProgress(hospital=name, state=each)
-            for name, each in hospitals.items()
-        ],
-        envelope=envelope_to_wire(envelope),
-        reason="" if error is None else error.reason.value,
-        details={} if error is None else error.details,
-        submitted_ms=SUBMITTED_MS,
-        ended_ms=SUBMITTED_MS + 1000 if ended else 0,
-    )
-    return Told(made, [] if answer is None else sealed(answer, query=query, digest=digest))
 
 
 def honest(office: "PostOffice", envelope: Envelope) -> Sequence[Told]:
@@ -150,40 +72,24 @@ def honest(office: "PostOffice", envelope: Envelope) -> Sequence[Told]:
 
 
 @dataclass
-class Proposal:
-    """Hold a study as its researcher signed it, and what hospitals have decided."""
-
-    study: Study
-    envelope: Envelope
-    decisions: dict[str, Envelope]
-
-
-@dataclass
 class PostOffice(
-    catalog_pb2_grpc.CatalogServiceServicer,
-    query_pb2_grpc.QueryServiceServicer,
-    study_pb2_grpc.StudyServiceServicer,
+    StudyOffice, catalog_pb2_grpc.CatalogServiceServicer, query_pb2_grpc.QueryServiceServicer
 ):
     """Serve one dataset of a simulated network to the members of a test network."""
 
-    pki: TestNetwork
-    network: SimulatedNetwork
     records: Records = honest
     breaks: int = 0
     """How many watches break after their first record."""
     watches: int = 0
     submitted: dict[str, Envelope] = field(default_factory=dict)
-    proposals: dict[str, Proposal] = field(default_factory=dict)
-    """By the study's id, oldest first."""
     verdicts: Mapping[str, Sequence[WardnetError] | None] = field(default_factory=dict)
     """By hospital: what it has against every question; None when it is away."""
     address: str = ""
     models: ModelOffice = field(default_factory=ModelOffice)
 
     def __post_init__(self) -> None:
-        """Take the one dataset of the simulation."""
-        (self.dataset,) = self.network.datasets()
-        self.dictionary = self.network.dictionary(self.dataset.name).dictionary
+        """Publish the one dataset, and let every hospital agree to a study of it."""
+        super().__post_init__()
         publisher = self.pki.node(self.dataset.hospitals[0])
         self.published = signed(
             dictionaries.PAYLOAD_TYPE, dictionaries.to_bytes(self.dictionary), [publisher]
@@ -191,70 +97,6 @@ class PostOffice(
         agreed = self.propose()
         for hospital in self.dataset.hospitals:
             self.agree(agreed, hospital)
-
-    def propose(self, **changes: object) -> Proposal:
-        """Let ada propose a study of all columns, by all methods, at all hospitals.
-
-        Parameters
-        ----------
-        **changes
-            Fields of the study.
-        """
-        ada = self.pki.researcher()
-        proposed = Study(
-            version=1,
-            network=self.pki.name,
-            project=Project(
-                title="Who comes to us",
-                summary="We count patients of every age.",
-                purpose=Purpose(VOCABULARY, Permission.HMB, diseases=(), modifiers=()),
-                ethics="",
-            ),
-            people=(
-                Researcher(
-                    "ada", organisation="university", key=key_of(ada.signer.certificates[0])
-                ),
-            ),
-            data=Data(
-                self.dataset.name,
-                dictionary=self.dictionary.digest,
-                columns=tuple(
-                    sorted(column.name for column in self.network.dictionary(self.dataset.name))
-                ),
-            ),
-            setting=Setting("clear", hospitals=self.dataset.hospitals, minimum_hospitals=1),
-            output=Output(
-                tuple(Method(name, METHODS[name].version) for name in sorted(METHODS)),
-                minimum_patients=10,
-                quota=100,
-            ),
-            not_after=clock.to_moment(self.pki.at + timedelta(days=365)),
-        )
-        study = replace(proposed, **changes)  # type: ignore[arg-type]
-        envelope = signed(studies.PAYLOAD_TYPE, studies.to_bytes(study), [ada])
-        proposal = Proposal(study, envelope, {})
-        self.proposals[study.digest] = proposal
-        return proposal
-
-    def agree(self, proposal: Proposal, hospital: str, **narrowed: object) -> Agreement:
-        """Let a hospital agree to a study, or to less.
-
-        Parameters
-        ----------
-        **narrowed
-            Fields of the agreement.
-        """
-        whole = accept_whole(proposal.study, hospital=hospital)
-        agreement = replace(whole, **narrowed)  # type: ignore[arg-type]
-        payload = agreements.to_bytes(agreement)
-        self.decide(proposal, hospital, agreements.PAYLOAD_TYPE, payload)
-        return agreement
-
-    def decide(self, proposal: Proposal, hospital: str, payload_type: str, payload: bytes) -> None:
-        """Let a hospital's steward and its node sign a decision."""
-        steward = self.pki.credentials(Role.STEWARD, f"steward-{hospital}")
-        signers = [steward, self.pki.node(hospital)]
-        proposal.decisions[hospital] = signed(payload_type, payload, signers)
 
     def __enter__(self) -> Self:
         """Listen on a free port."""
@@ -396,52 +238,10 @@ class PostOffice(
                 hospital=hospital, away=causes is None, causes=causes_to_wire(causes or ())
             )
 
-    def SubmitStudy(  # noqa: N802 - named by the wire
-        self, request: study_pb2.SubmitStudyRequest, context: grpc.ServicerContext
-    ) -> study_pb2.SubmitStudyResponse:
-        """Keep a study."""
-        envelope = envelope_from_wire(request.study)
-        study = studies.from_bytes(envelope.payload)
-        self.proposals.setdefault(study.digest, Proposal(study, envelope, {}))
-        return study_pb2.SubmitStudyResponse(study=study.digest)
-
-    def GetStudy(  # noqa: N802 - named by the wire
-        self, request: study_pb2.GetStudyRequest, context: grpc.ServicerContext
-    ) -> study_pb2.GetStudyResponse:
-        """Return a study and its decisions."""
-        found = [digest for digest in self.proposals if digest.startswith(request.study)]
-        if len(found) != 1:
-            _abort(context, WardnetError(Reason.STUDY_UNKNOWN, study=request.study))
-        return study_pb2.GetStudyResponse(record=self._study(found[0]))
-
-    def ListStudies(  # noqa: N802 - named by the wire
-        self, request: study_pb2.ListStudiesRequest, context: grpc.ServicerContext
-    ) -> study_pb2.ListStudiesResponse:
-        """Return all studies, newest first."""
-        return study_pb2.ListStudiesResponse(records=map(self._study, reversed(self.proposals)))
-
-    def _study(self, digest: str) -> study_pb2.StudyRecord:
-        proposal = self.proposals[digest]
-        return study_pb2.StudyRecord(
-            study=digest,
-            envelope=envelope_to_wire(proposal.envelope),
-            submitted_ms=SUBMITTED_MS,
-            decisions=[
-                study_pb2.Decision(hospital=hospital, statement=envelope_to_wire(statement))
-                for hospital, statement in sorted(proposal.decisions.items())
-            ],
-        )
-
     def _records(self, query: str, context: grpc.ServicerContext) -> Sequence[Told]:
         found = [
             envelope for digest, envelope in self.submitted.items() if digest.startswith(query)
         ]
         if len(found) != 1:
-            _abort(context, WardnetError(Reason.QUERY_UNKNOWN, query=query))
+            abort(context, WardnetError(Reason.QUERY_UNKNOWN, query=query))
         return self.records(self, found[0])
-
-
-def _abort(context: grpc.ServicerContext, error: WardnetError) -> NoReturn:
-    context.set_trailing_metadata(((METADATA_KEY, error_to_status(error)),))
-    context.abort(status_code(error), str(error))
-    raise AssertionError

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from support.coordinator import FakeNode, Researcher, nodes, publish, researcher, serving
+from support.coordinator import Researcher, publish, researcher, serving
+from support.fake_node import FakeNode, nodes
 from support.pki import TestNetwork
 from wardnet.audit import log
 from wardnet.audit.entry import EventType

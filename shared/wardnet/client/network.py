@@ -56,6 +56,8 @@ class Network(ABC):
         dataset: str | None = None,
         *,
         threshold: float = 0.5,
+        time: str | None = None,
+        event: str | None = None,
         by_hospital: Literal[False] = False,
         **whose: Unpack[Whose],
     ) -> Result: ...
@@ -66,6 +68,8 @@ class Network(ABC):
         dataset: str | None = None,
         *,
         threshold: float = 0.5,
+        time: str | None = None,
+        event: str | None = None,
         by_hospital: Literal[True],
         **whose: Unpack[Whose],
     ) -> Validation: ...
@@ -75,6 +79,8 @@ class Network(ABC):
         dataset: str | None = None,
         *,
         threshold: float = 0.5,
+        time: str | None = None,
+        event: str | None = None,
         by_hospital: bool = False,
         **whose: Unpack[Whose],
     ) -> Result | Validation:
@@ -88,10 +94,13 @@ class Network(ABC):
             The one that it was fitted to when None.
         threshold : float
             From which probability on the second of two classes is predicted.
+        time, event : str or None
+            Columns of times, and of whether the event was then or not until then: how well the
+            predictions put these times in order, as risks, is told as well.
         by_hospital : bool
             Whether every hospital is asked by itself; the results are set side by side.
         """
-        parameters = parameters_of(fitted, threshold=threshold)
+        parameters = parameters_of(fitted, threshold=threshold, time=time, event=event)
         ask = Ask("evaluate", dataset or fitted.question.dataset, parameters, **whose)
         return evaluate_apart(self, ask) if by_hospital else self.ask(ask)
 

@@ -14,6 +14,9 @@ from typing import Final, ParamSpec
 
 P = ParamSpec("P")
 
+TAU: Final = Decimal("6.28318530717958647692528676655900576839433879875021164194989")
+"""Twice pi."""
+
 _WORKING: Final = Context(prec=50, Emin=-999_999_999, Emax=999_999_999)
 _CLOSE: Final = Decimal(10) ** -30
 _TINY: Final = Decimal(10) ** -100_000

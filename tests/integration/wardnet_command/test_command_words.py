@@ -101,6 +101,7 @@ def test_words_become_the_parameters_that_are_signed(
                 "factors": [],
                 "penalty": 2.5,
                 "lasso_share": 0,
+                "errors": "classical",
             },
         ),
         (
@@ -113,6 +114,7 @@ def test_words_become_the_parameters_that_are_signed(
                 "family": "logistic",
                 "penalty": 0,
                 "lasso_share": 0,
+                "errors": "classical",
             },
         ),
     ],

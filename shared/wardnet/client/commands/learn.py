@@ -12,6 +12,7 @@ from wardnet.client.models.formulas import FORMULA
 from wardnet.client.queries.ask import Parameters
 from wardnet.learning.network import Activation
 from wardnet.learning.parameters import Algorithm
+from wardnet.statistics.regression.robust import CLASSICAL, Kind
 
 Description: TypeAlias = Callable[..., Parameters]
 Option: TypeAlias = Callable[[Description], Description]
@@ -50,6 +51,13 @@ def _number(name: str, default: float | None, text: str) -> Option:
 shrinkage: Final = _options(
     _number("--penalty", 0.0, "Strength of the penalty on standardised coefficients."),
     _number("--lasso-share", 0.0, "0 for ridge, 1 for lasso, between them elastic net."),
+    click.option(
+        "--errors",
+        type=click.Choice(get_args(Kind)),
+        default=CLASSICAL,
+        show_default=True,
+        help="Standard errors: those of the model, of rows (HC), or of hospitals (cluster).",
+    ),
 )
 
 

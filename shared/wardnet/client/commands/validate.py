@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar, Unpack
+from typing import Final, TypeVar
 
 import click
 from pydantic import JsonValue
@@ -14,7 +14,6 @@ from wardnet.client.models.evaluation import Validation
 from wardnet.client.models.formulas import FORMULA
 from wardnet.client.models.search import Search
 from wardnet.client.models.validation import KINDS
-from wardnet.client.queries.ask import Whose
 from wardnet.client.queries.result import Result
 from wardnet.client.remote import RemoteNetwork
 from wardnet.command import json_option, print_json
@@ -108,31 +107,21 @@ _PARTS: Final = (
 @click.command("evaluate")
 @query_argument
 @threshold_option
+@click.option("--time", metavar="COLUMN", help="Times that predictions, as risks, should order.")
+@click.option("--event", metavar="COLUMN", help="Whether the event was then, or not until then.")
 @click.option("--by-hospital", is_flag=True, help="Ask each hospital by itself.")
 @whose
 @json_option
 @connected
 def evaluate_model(
-    network: RemoteNetwork,
-    query_id: str,
-    *,
-    threshold: float,
-    by_hospital: bool,
-    as_json: bool,
-    **about: Unpack[Whose],
+    network: RemoteNetwork, query_id: str, *, as_json: bool, **given: JsonValue
 ) -> None:
     """Tell how well the model of QUERY predicts rows.
 
     QUERY is an id of `wardnet query list`; its first six characters or more are enough.
     """
     fitted = network.result(network.record(query_id))
-    if by_hospital:
-        _show(
-            network.evaluate(fitted, threshold=threshold, by_hospital=True, **about),
-            as_json=as_json,
-        )
-    else:
-        _show(network.evaluate(fitted, threshold=threshold, **about), as_json=as_json)
+    _show(network.evaluate(fitted, **given), as_json=as_json)  # type: ignore[call-overload]
 
 
 @click.command("cross-validate")

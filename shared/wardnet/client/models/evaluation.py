@@ -27,7 +27,9 @@ SD: Final = "sd"
 _USUAL: Final = ("auc", "rmse", "log_loss")
 
 
-def parameters_of(fitted: Result, *, threshold: float) -> dict[str, JsonValue]:
+def parameters_of(
+    fitted: Result, *, threshold: float, time: str | None = None, event: str | None = None
+) -> dict[str, JsonValue]:
     """Return what a question of `evaluate` holds: a fitted model, and what proves that it is."""
     table: JsonValue = _TABLE.dump_python(fitted.table, mode="json")
     model: JsonValue = {
@@ -37,6 +39,7 @@ def parameters_of(fitted: Result, *, threshold: float) -> dict[str, JsonValue]:
         "table": table,
     }
     parameters: dict[str, JsonValue] = {"model": model, "threshold": threshold}
+    parameters |= {name: of for name, of in (("time", time), ("event", event)) if of is not None}
     if fitted.asked is not None and fitted.envelope is not None:  # a simulation signs nothing
         parameters["proof"] = prove(Answered(fitted.asked, fitted.envelope))
     return parameters

@@ -22,6 +22,7 @@ from wardnet.client.models.validation import cross_validate, question
 from wardnet.client.queries.ask import Ask, Names, Parameters, Whose
 from wardnet.client.queries.result import Result
 from wardnet.errors import Reason, WardnetError
+from wardnet.statistics.regression.robust import CLASSICAL, Kind
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -55,6 +56,7 @@ class Learn:
         *,
         penalty: float = 0.0,
         lasso_share: float = 0.0,
+        errors: Kind = CLASSICAL,
         **whose: Unpack[Whose],
     ) -> Result:
         """Explain a number by other columns: least squares, ridge, lasso or elastic net.
@@ -65,8 +67,11 @@ class Learn:
             Strength of the penalty on the standardised coefficients; 0 for none.
         lasso_share : float
             0 for ridge, 1 for lasso, between them elastic net.
+        errors : str
+            Which standard errors: `classical`, those that hold for rows of different variance
+            (`HC0` to `HC3`), or those of hospitals as clusters (`cluster`).
         """
-        own: Parameters = {"penalty": penalty, "lasso_share": lasso_share}
+        own: Parameters = {"penalty": penalty, "lasso_share": lasso_share, "errors": errors}
         return self._fit("linear", formula, dataset, own, whose)
 
     def logistic(
@@ -76,17 +81,18 @@ class Learn:
         *,
         penalty: float = 0.0,
         lasso_share: float = 0.0,
+        errors: Kind = CLASSICAL,
         **whose: Unpack[Whose],
     ) -> Result:
         """Explain which of two levels the outcome has by other columns.
 
         Parameters
         ----------
-        penalty, lasso_share : float
+        penalty, lasso_share, errors
             As `linear` takes them.
         """
-        own: Parameters = {"family": "logistic", "penalty": penalty, "lasso_share": lasso_share}
-        return self._fit("glm", formula, dataset, own, whose)
+        own: Parameters = {"penalty": penalty, "lasso_share": lasso_share, "errors": errors}
+        return self._fit("glm", formula, dataset, {**own, "family": "logistic"}, whose)
 
     def poisson(
         self,
@@ -95,17 +101,18 @@ class Learn:
         *,
         penalty: float = 0.0,
         lasso_share: float = 0.0,
+        errors: Kind = CLASSICAL,
         **whose: Unpack[Whose],
     ) -> Result:
         """Explain a count by other columns.
 
         Parameters
         ----------
-        penalty, lasso_share : float
+        penalty, lasso_share, errors
             As `linear` takes them.
         """
-        own: Parameters = {"family": "poisson", "penalty": penalty, "lasso_share": lasso_share}
-        return self._fit("glm", formula, dataset, own, whose)
+        own: Parameters = {"penalty": penalty, "lasso_share": lasso_share, "errors": errors}
+        return self._fit("glm", formula, dataset, {**own, "family": "poisson"}, whose)
 
     def boosting(
         self,

@@ -44,6 +44,8 @@ class Estimates:
         Degrees of freedom of the t distribution; None for the normal one.
     aliased : tuple of int
         Coefficients that have no estimate.
+    rule : str
+        Why there are no standard errors, where the data or the rules do not allow them.
     """
 
     names: tuple[str, ...]
@@ -51,6 +53,7 @@ class Estimates:
     variances: Matrix | None = None
     freedom: int | None = None
     aliased: tuple[int, ...] = ()
+    rule: str = ""
 
     def lines(self) -> list[Line]:
         """Return one line per coefficient."""
@@ -58,7 +61,9 @@ class Estimates:
             return [self._line(at, name) for at, name in enumerate(self.names)]
 
     def _line(self, at: int, name: str) -> Line:
-        hidden: dict[str, str] = dict.fromkeys(VALUES, ALIASED) if at in self.aliased else {}
+        hidden: dict[str, str] = dict.fromkeys(VALUES[1:], self.rule) if self.rule else {}
+        if at in self.aliased:
+            hidden = dict.fromkeys(VALUES, ALIASED)
         estimate = self.values[at]
         entries: tuple[Cell, ...] = (float(estimate), None, None, None, None, None)
         if self.variances is not None and self.variances[at] > 0:

@@ -1,7 +1,7 @@
 """Linear regression: least squares, ridge, lasso, elastic net, from exact cross products."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Final
@@ -17,39 +17,31 @@ from wardnet.question.dictionary import STRICT, Dictionary
 from wardnet.question.rows import Rows
 from wardnet.statistics import parameters as read
 from wardnet.statistics.design import COMPLETE, Design, Terms, design, outcome_number
-from wardnet.statistics.distributions import f_tail
 from wardnet.statistics.method import Method, Part, Question, settle
 from wardnet.statistics.model import Model
 from wardnet.statistics.regression import estimates as answers
 from wardnet.statistics.regression.estimates import Estimates, fitted, without_estimates
+from wardnet.statistics.regression.least_squares import FIT, least_squares, spread_of
 from wardnet.statistics.regression.predict import regression
+from wardnet.statistics.regression.robust import (
+    CLASSICAL,
+    FURTHER_ROUNDS,
+    Kind,
+    Robust,
+    Spread,
+    robust,
+)
 from wardnet.statistics.regression.shrinkage import minimise, penalty
-from wardnet.statistics.solve import PRECISE, TOLERANCE, Matrix, solve
+from wardnet.statistics.solve import PRECISE, Matrix
 from wardnet.sums.accumulate import MAXIMUM_ROWS
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import Index
 from wardnet.sums.products import UNIT, cut, no_products, products, rows_of, whole
 
 PRODUCTS: Final = "products"
-FIT: Final = (
-    "n",
-    "rank",
-    "residual_df",
-    "rss",
-    "sigma2",
-    "r2",
-    "adjusted_r2",
-    "f",
-    "f_p_value",
-    "log_likelihood",
-    "aic",
-    "bic",
-)
 PENALISED_FIT: Final = ("n", "rss", "r2")
 NO_MINIMUM: Final = "not converged: take a stronger penalty or fewer columns"
 NO_ROWS: Final = "no row has a value in every column"
-
-TAU: Final = Decimal("6.28318530717958647692528676655900576839433879875021164194989")
 
 
 @checked(frozen=True, config=STRICT)
@@ -62,10 +54,24 @@ class Parameters(Terms):
         Strength of the penalty on the standardised coefficients; 0 for least squares.
     lasso_share : float
         Share of it that is lasso: 0 for ridge, 1 for lasso, between them elastic net.
+    errors : str
+        Which standard errors: `classical`, `HC0` to `HC3`, or `cluster` for those of hospitals.
     """
 
     penalty: Annotated[float, Field(ge=0, le=1e12)] = 0.0
     lasso_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    errors: Kind = CLASSICAL
+
+    def check(self, method: str) -> None:
+        """Refuse standard errors of penalised coefficients.
+
+        Raises
+        ------
+        WardnetError
+            `PARAMETER_INVALID`.
+        """
+        if self.penalty and self.errors != CLASSICAL:
+            read.refuse(method, "errors", "have no meaning with a penalty; leave one of them out")
 
 
 _ADAPTER: Final = TypeAdapter(Parameters)
@@ -78,6 +84,7 @@ class Asked:
     design: Design
     penalty: float
     lasso_share: float
+    errors: Kind = CLASSICAL
 
     @property
     def fit(self) -> tuple[str, ...]:
@@ -87,10 +94,21 @@ class Asked:
 
 @dataclass(frozen=True)
 class State:
-    """Hold the one round."""
+    """Hold the first round, or what the others need.
+
+    Parameters
+    ----------
+    joined : ndarray of Decimal, shape (all columns, all columns), or None
+        The cross products in units, once they are known.
+    robust : Robust or None
+        The rounds of robust standard errors.
+    """
 
     asked: Asked
     guards: GuardTotals
+    rules: DisclosureRules
+    joined: Matrix | None = None
+    robust: Robust | None = None
 
 
 class Linear(Method[Asked, State]):
@@ -109,15 +127,16 @@ class Linear(Method[Asked, State]):
 
     name: ClassVar[str] = "linear"
     version: ClassVar[int] = 1
-    maximum_rounds: ClassVar[int] = 1
+    maximum_rounds: ClassVar[int] = 1 + FURTHER_ROUNDS
     output: ClassVar[Output] = Output.MODEL
 
     def bind(self, parameters: Mapping[str, JsonValue], dictionary: Dictionary) -> Asked:
         """Check parameters against the dictionary."""
         given = read.read(self.name, _ADAPTER, parameters)
+        given.check(self.name)
         outcome = outcome_number(self.name, given.outcome, dictionary)
         columns = design(self.name, given, outcome, dictionary)
-        asked = Asked(columns, given.penalty, given.lasso_share)
+        asked = Asked(columns, given.penalty, given.lasso_share, given.errors)
         answers.check_answer(self.name, columns.names, asked.fit)
         return asked
 
@@ -141,15 +160,19 @@ class Linear(Method[Asked, State]):
         rule = asked.design.refusal(guards, rules)
         if rule:
             return without_estimates(asked.design.names, asked.fit, rule=rule)
-        return State(asked, guards)
+        return State(asked, guards, rules)
 
     def arrays(self, state: State) -> Sequence[ArraySpec]:
-        """Declare the cross products of the regressors and the outcome."""
+        """Declare the cross products of the regressors and the outcome; then those of residuals."""
+        if state.robust is not None:
+            return state.robust.arrays()
         size = len(state.asked.design.all)
         return [ArraySpec(PRODUCTS, (1, size, size), MAXIMUM_ROWS << UNIT, COMPLETE, UNIT)]
 
     def local(self, state: State, rows: Rows) -> Part:
         """Add up the cross products of a batch."""
+        if state.robust is not None:
+            return state.robust.local(rows, _residuals)
         columns = state.asked.design
         limbs = no_products(len(columns.all), len(columns.all))
         for _, entries in columns.blocks(rows):
@@ -159,19 +182,26 @@ class Linear(Method[Asked, State]):
 
     def finish(self, state: State, part: Part) -> Sums:
         """Turn limbs into integers."""
+        if state.robust is not None:
+            return state.robust.finish(part)
         return {PRODUCTS: whole(settle(part)[PRODUCTS])[np.newaxis]}
 
-    def step(self, state: State, total: Sums) -> Table:
-        """Solve for the estimates."""
+    def step(self, state: State, total: Sums) -> State | Table:
+        """Solve for the estimates; then find out how far they may be off."""
+        if state.robust is not None and state.joined is not None:
+            after = state.robust.step(total)
+            if isinstance(after, Robust):
+                return replace(state, robust=after)
+            return _answer(state.asked.design, state.joined, after)
         columns = state.asked.design
         joined = units(columns, total[PRODUCTS][0], state.guards)
-        n = int(joined[0, 0])
-        if not n:
+        if not joined[0, 0]:
             return without_estimates(columns.names, state.asked.fit, rule=NO_ROWS)
-        with localcontext(PRECISE):
-            if state.asked.penalty:
-                return _penalised(state.asked, joined, n)
-            return _least_squares(columns, joined, n)
+        if state.asked.penalty:
+            return _penalised(state.asked, joined)
+        if state.asked.errors == CLASSICAL:
+            return _answer(columns, joined)
+        return replace(state, joined=joined, robust=_robust(state, joined))
 
     def model(self, parameters: Asked, table: Table) -> Model:
         """Return what predicts the number."""
@@ -196,44 +226,52 @@ def units(columns: Design, total: NDArray[Any], guards: GuardTotals) -> Matrix:
     return columns.in_units(total, Fraction(1, 1 << UNIT), both=True)
 
 
-def _spread(joined: Matrix) -> Decimal:
-    """Return the outcome's sum of squares around its mean."""
-    return Decimal(joined[-1, -1] - joined[0, -1] ** 2 / joined[0, 0])
+def _robust(state: State, joined: Matrix) -> Robust:
+    found, size = least_squares(joined), len(joined) - 1
+    with localcontext(PRECISE):
+        return robust(
+            state.asked.errors,
+            state.asked.design,
+            found.estimates,
+            joined[:size, :size],
+            found.inverse,
+            aliased=found.aliased,
+            n=found.n,
+            largest=found.rss.sqrt(),
+            freedom=found.freedom,
+            rules=state.rules,
+        )
 
 
-def _least_squares(columns: Design, joined: Matrix, n: int) -> Table:
-    size = len(columns.regressors)
-    solved = solve(joined, columns=size)
-    rank = size - len(solved.aliased)
-    freedom = n - rank
-    rss, tss = Decimal(solved.rest[0, 0]), _spread(joined)
-    if rss <= TOLERANCE * tss:  # a perfect fit, but for the hundredth digit
-        rss = Decimal(0)
-    variance = rss / freedom if freedom > 0 else None
+def _residuals(
+    predicted: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return weights of 1, and the distances of outcomes from what is predicted."""
+    return np.ones_like(y), y - predicted
+
+
+def _answer(columns: Design, joined: Matrix, spread: Spread | None = None) -> Table:
+    """Return the table, with classical standard errors if there are no others."""
+    found = least_squares(joined)
+    spread = spread or found.spread()
     estimates = Estimates(
         columns.names,
-        solved.solution[:, 0],
-        None if variance is None else variance * np.diagonal(solved.inverse),
-        max(freedom, 0),
-        solved.aliased,
+        found.estimates,
+        spread.variances,
+        spread.freedom,
+        found.aliased,
+        spread.rule,
     )
-    r2 = 1 - rss / tss if tss > 0 else None
-    adjusted = f = p = None
-    if variance is not None and r2 is not None:
-        adjusted = 1 - (1 - r2) * (n - 1) / freedom
-        if rank > 1 and variance > 0:
-            f = (tss - rss) / (rank - 1) / variance
-            p = f_tail(f, upper=rank - 1, lower=freedom)
-    likelihood = -n * ((TAU * rss / n).ln() + 1) / 2 if rss > 0 else None
-    aic = bic = None
-    if likelihood is not None:
-        aic, bic = 2 * (rank - likelihood), rank * Decimal(n).ln() - 2 * likelihood
-    facts = (n, rank, freedom, rss, variance, r2, adjusted, f, p, likelihood, aic, bic)
-    return fitted(estimates, dict(zip(FIT, facts, strict=True)))
+    return fitted(estimates, found.facts())
 
 
-def _penalised(asked: Asked, joined: Matrix, n: int) -> Table:
-    columns, size = asked.design, len(asked.design.regressors)
+def _penalised(asked: Asked, joined: Matrix) -> Table:
+    with localcontext(PRECISE):
+        return _shrunk(asked, joined)
+
+
+def _shrunk(asked: Asked, joined: Matrix) -> Table:
+    columns, size, n = asked.design, len(asked.design.regressors), int(joined[0, 0])
     squares, right = joined[:size, :size], joined[:size, size]
     added = penalty(
         squares, strength=Decimal(asked.penalty), lasso_share=Decimal(asked.lasso_share)
@@ -243,7 +281,7 @@ def _penalised(asked: Asked, joined: Matrix, n: int) -> Table:
     if found is None:
         return without_estimates(columns.names, asked.fit, rule=NO_MINIMUM)
     rss = joined[size, size] - 2 * right.dot(found) + found.dot(squares).dot(found)
-    tss = _spread(joined)
+    tss = spread_of(joined)
     facts = (n, rss, 1 - rss / tss if tss > 0 else None)
     estimates = Estimates(columns.names, found, aliased=constant)
     return fitted(estimates, dict(zip(PENALISED_FIT, facts, strict=True)))

@@ -15,14 +15,14 @@ from typing import Any, Final
 import numpy as np
 
 from wardnet.errors import Reason, WardnetError
-from wardnet.privacy.rules import GuardTotals
+from wardnet.privacy.rules import DisclosureRules, GuardTotals
 from wardnet.question.answer import Table
-from wardnet.statistics.design import COMPLETE, Design
-from wardnet.statistics.distributions import chi_squared_tail
-from wardnet.statistics.regression.estimates import Estimates, fitted, without_estimates
-from wardnet.statistics.regression.families import Family, Scales
+from wardnet.statistics.design import COMPLETE
+from wardnet.statistics.regression.families import Scales
+from wardnet.statistics.regression.likeliest import Asked, Known, Likeliest, Total
 from wardnet.statistics.regression.linear import NO_ROWS
-from wardnet.statistics.regression.shrinkage import Penalty, minimise, penalty
+from wardnet.statistics.regression.robust import CLASSICAL, Robust, robust
+from wardnet.statistics.regression.shrinkage import minimise, penalty
 from wardnet.statistics.solve import PRECISE, Matrix, decimal, solve
 from wardnet.sums.arrays import Sums
 from wardnet.sums.products import UNIT
@@ -31,21 +31,6 @@ MOST_ROUNDS: Final = 40
 
 INFORMATION: Final = "information"
 LIKELIHOOD: Final = "likelihood"
-
-FIT: Final = (
-    "n",
-    "rank",
-    "residual_df",
-    "log_likelihood",
-    "null_log_likelihood",
-    "deviance",
-    "likelihood_ratio",
-    "likelihood_ratio_p_value",
-    "aic",
-    "bic",
-    "iterations",
-)
-PENALISED_FIT: Final = ("n", "log_likelihood", "null_log_likelihood", "deviance", "iterations")
 
 ONE_OUTCOME: Final = "one outcome only: all complete rows have the same"
 SEPARATED: Final = (
@@ -67,45 +52,6 @@ _RATIO: Final = Decimal(-1).exp()
 _NEAR_RATIO: Final = Decimal("0.02")
 _LIKE_SEPARATION: Final = 3
 """Newton's squared steps towards infinity shrink by e each, those towards a maximum ever faster."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Hold checked parameters."""
-
-    design: Design
-    family: Family
-    penalty: float
-    lasso_share: float
-
-    @property
-    def fit(self) -> tuple[str, ...]:
-        """Return what is told of the fit."""
-        return PENALISED_FIT if self.penalty else FIT
-
-    def nothing(self, rule: str) -> Table:
-        """Return the table of a model without estimates."""
-        return without_estimates(self.design.names, self.fit, rule=rule)
-
-
-@dataclass(frozen=True)
-class Known:
-    """Hold what the first round tells.
-
-    Parameters
-    ----------
-    n : int
-        Complete rows.
-    aliased : tuple of int
-        Columns that others make up, or that a penalty cannot weigh.
-    penalty : Penalty
-        In units.
-    """
-
-    n: int
-    aliased: tuple[int, ...]
-    penalty: Penalty
-    null: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -136,10 +82,15 @@ class State:
         Squared lengths of the steps so far, in standard errors.
     round : int
         From 0.
+    likeliest : Likeliest or None
+        The end of the way, while it is found out how far it may be off.
+    robust : Robust or None
+        The rounds that do so.
     """
 
     asked: Asked
     guards: GuardTotals
+    rules: DisclosureRules
     estimates: Matrix
     scaled: tuple[float, ...]
     scales: Scales
@@ -147,36 +98,18 @@ class State:
     best: Point | None = None
     steps: tuple[Decimal, ...] = ()
     round: int = 0
+    likeliest: Likeliest | None = None
+    robust: Robust | None = None
 
     def at(self, estimates: Matrix) -> "State":
         """Return the state that looks at these estimates."""
         return replace(self, round=self.round + 1, **_place(self.asked, estimates))
 
 
-@dataclass(frozen=True, slots=True)
-class Total:
-    """Hold a round's total in units.
-
-    Parameters
-    ----------
-    information : ndarray of Decimal, shape (regressors, regressors)
-        `X'WX`.
-    score : ndarray of Decimal, shape (regressors,)
-        `X'(y - m)`.
-    likelihood, deviance : Decimal
-        Of all rows.
-    """
-
-    information: Matrix
-    score: Matrix
-    likelihood: Decimal
-    deviance: Decimal
-
-
-def begin(asked: Asked, guards: GuardTotals) -> State:
+def begin(asked: Asked, guards: GuardTotals, rules: DisclosureRules) -> State:
     """Return the state that looks at no effect at all."""
     zeros = np.full(len(asked.design.regressors), Decimal(0), np.object_)
-    return State(asked, guards, **_place(asked, zeros))
+    return State(asked, guards, rules, **_place(asked, zeros))
 
 
 def step(state: State, total: Sums) -> State | Table:
@@ -187,6 +120,11 @@ def step(state: State, total: Sums) -> State | Table:
     WardnetError
         `IMPLAUSIBLE_TOTAL`.
     """
+    if state.robust is not None and state.likeliest is not None:
+        after = state.robust.step(total)
+        if isinstance(after, Robust):
+            return replace(state, robust=after)
+        return state.likeliest.answer(state.asked, after)
     with localcontext(PRECISE):
         found = _read(state, total)
         if state.known is None:
@@ -276,12 +214,31 @@ def _go_on(state: State, known: Known, found: Total) -> State | Table:
     squares = found.information + np.diag(np.array(known.penalty.ridge, np.object_))
     steps = (*state.steps, way.dot(squares).dot(way))
     if steps[-1] < CLOSE:
-        return _answer(state, known, found, target)
+        return _end(state, Likeliest(known, found, target, state.round))
     if not state.asked.penalty and _runs_away(steps):
         return state.asked.nothing(SEPARATED)
     if state.round >= MOST_ROUNDS - 1:
         return state.asked.nothing(NOT_CONVERGED)
     return replace(state, best=Point(state.estimates, worth), steps=steps).at(target)
+
+
+def _end(state: State, likeliest: Likeliest) -> State | Table:
+    """Answer, or find out how far the estimates may be off."""
+    if state.asked.errors == CLASSICAL:
+        return likeliest.answer(state.asked)
+    started = robust(
+        state.asked.errors,
+        state.asked.design,
+        likeliest.estimates,
+        likeliest.found.information,
+        likeliest.inverse,
+        aliased=likeliest.known.aliased,
+        n=likeliest.known.n,
+        largest=decimal(state.at(likeliest.estimates).scales.residual),
+        freedom=None,
+        rules=state.rules,
+    )
+    return replace(state, likeliest=likeliest, robust=started)
 
 
 def _runs_away(steps: Sequence[Decimal]) -> bool:
@@ -290,34 +247,3 @@ def _runs_away(steps: Sequence[Decimal]) -> bool:
     return len(pairs) == _LIKE_SEPARATION and all(
         abs(later / earlier - _RATIO) < _NEAR_RATIO for earlier, later in pairs
     )
-
-
-def _answer(state: State, known: Known, found: Total, target: Matrix) -> Table:
-    asked, n = state.asked, known.n
-    likelihood, null = found.likelihood, known.null
-    if asked.penalty:
-        estimates = Estimates(asked.design.names, target, aliased=known.aliased)
-        facts = (n, likelihood, null, found.deviance, state.round)
-        return fitted(estimates, dict(zip(PENALISED_FIT, facts, strict=True)))
-    size = len(target)
-    joined = np.full((size + 1, size + 1), Decimal(0), np.object_)
-    joined[:size, :size] = found.information
-    inverse = solve(joined, columns=size, skip=known.aliased, weighted=True).inverse
-    estimates = Estimates(asked.design.names, target, np.diagonal(inverse), aliased=known.aliased)
-    rank = size - len(known.aliased)
-    ratio = None if null is None else max(2 * (likelihood - null), Decimal(0))
-    tail = None if ratio is None or rank < 2 else chi_squared_tail(ratio, freedom=rank - 1)
-    fit: tuple[Decimal | int | None, ...] = (
-        n,
-        rank,
-        n - rank,
-        likelihood,
-        null,
-        found.deviance,
-        ratio,
-        tail,
-        2 * (rank - likelihood),
-        rank * Decimal(n).ln() - 2 * likelihood,
-        state.round,
-    )
-    return fitted(estimates, dict(zip(FIT, fit, strict=True)))

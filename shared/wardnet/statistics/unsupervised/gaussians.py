@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from wardnet.statistics.regression.linear import TAU
+from wardnet.statistics.distributions import TAU
 from wardnet.statistics.solve import PRECISE, Matrix
 from wardnet.statistics.unsupervised.eigen import identity
 from wardnet.sums.elementary import exp, log
