@@ -16,6 +16,7 @@ from wardnet.identity.authority import Authority
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.files import write_private
 from wardnet.lock import only_one
+from wardnet.memory import keep_freed_memory
 from wardnet.transport.channel import BULK, SERVER
 from wardnet.transport.interceptors import Guard
 from wardnet.transport.listen import bind
@@ -65,6 +66,7 @@ def run(
     WardnetError
         `IN_USE` when another process serves this folder or has the port.
     """
+    keep_freed_memory()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(home, credentials=credentials, issuing=issuing, settings=settings))
 

@@ -18,6 +18,7 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
 from wardnet.jobs import Jobs
 from wardnet.lock import only_one
+from wardnet.memory import keep_freed_memory
 from wardnet_node.compute.pool import WorkerPool
 from wardnet_node.desk.auditors import Auditors
 from wardnet_node.desk.desk import Desk
@@ -53,6 +54,7 @@ def run(home: Path, *, keystore: Keystore, settings: NodeSettings) -> None:
         `IN_USE` when another daemon serves this vault; `SUPERSEDED` and the like when the
         coordinator will not have this process any more.
     """
+    keep_freed_memory()
     with only_one(home / LOCK_FILE), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(home, keystore=keystore, settings=settings))
 

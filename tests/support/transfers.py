@@ -32,10 +32,10 @@ from wardnet.errors import WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.keystore import Keystore
 from wardnet.identity.member import Member, Role
+from wardnet.memory import keep_freed_memory
 from wardnet.sharing.consignment import Consignment, signed
 from wardnet.sharing.notice import Place, Ready
 from wardnet.transport.parcels.door import Fetching
-from wardnet.transport.parcels.memory import keep_freed_memory
 from wardnet.transport.parcels.pace import Pace
 from wardnet_node.sharing.carrying.deposit import deposit
 from wardnet_node.sharing.carrying.fetch import fetch
@@ -234,7 +234,7 @@ def main() -> None:
     role, home, orders = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
     credentials = Credentials.load(home, Keystore.unlock(home, PASSPHRASE))
     run = {"listen": _listen, "deposit": _deposit, "fetch": _fetch}[role]
-    keep_freed_memory()
+    keep_freed_memory(alone=True)
     if orders.get("wait"):
         _say(warm=1)
         sys.stdin.readline()

@@ -15,10 +15,10 @@ from wardnet import logs
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.files import write_private
 from wardnet.lock import only_one
+from wardnet.memory import keep_freed_memory
 from wardnet.transport.channel import BULK, SERVER
 from wardnet.transport.interceptors import Guard
 from wardnet.transport.listen import bind
-from wardnet.transport.parcels.memory import keep_freed_memory
 from wardnet.transport.parcels.pace import Pace
 from wardnet_coordinator import state
 from wardnet_coordinator.relay import book
@@ -41,7 +41,7 @@ def run(home: Path, *, credentials: Credentials, settings: CoordinatorSettings) 
     WardnetError
         `IN_USE` when another process relays for this folder or has the port.
     """
-    keep_freed_memory()
+    keep_freed_memory(alone=True)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(home, credentials=credentials, settings=settings))
 

@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 from typing import TypeAlias
 
 from wardnet.errors import WardnetError
+from wardnet.memory import keep_freed_memory
 from wardnet.question.rows import Rows
 from wardnet.statistics.session import Part, Tally
 from wardnet_node.compute.cache import RowsCache
@@ -79,7 +80,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # 2. A crash must not write patients' data to a core file.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # 3. Never outlive the daemon.
+    # 3. The next round takes as much memory as this one.
+    keep_freed_memory()
+    # 4. Never outlive the daemon.
     threading.Thread(target=_leave_with_the_daemon, daemon=True).start()
     descriptor, capacity = (int(argument) for argument in sys.argv[1:])
     connection = Connection(descriptor)

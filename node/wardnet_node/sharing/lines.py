@@ -25,7 +25,7 @@ from wardnet import logs
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import TlsIdentity
 from wardnet.identity.member import Member
-from wardnet.transport.parcels.memory import keep_freed_memory
+from wardnet.memory import keep_freed_memory
 
 Line = dict[str, JsonValue]
 
@@ -126,5 +126,5 @@ def settle() -> socket.socket:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     logs.configure("wardnet-node")
-    keep_freed_memory()
+    keep_freed_memory(alone=True)
     return socket.socket(fileno=int(sys.argv[1]))
