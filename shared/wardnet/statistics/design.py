@@ -27,7 +27,7 @@ from wardnet.statistics.groups import Groups
 from wardnet.statistics.solve import Matrix, quotients
 from wardnet.statistics.variables import EQUATIONS, Variable
 from wardnet.sums.members import Index, where_not
-from wardnet.sums.products import BLOCK, DIGIT, LONG_DIGIT, MOST_SLICES, enough
+from wardnet.sums.products import BLOCK, DIGIT, MOST_SLICES, enough
 
 MOST_COLUMNS: Final = 128
 """Of a design matrix."""
@@ -226,10 +226,6 @@ class Design:
         """Return how many slices each of `all` needs."""
         return tuple(regressor.slices for regressor in self.all)
 
-    @cached_property
-    def long_slices(self) -> tuple[int, ...]:
-        """Return how many long slices each of the regressors needs."""
-        return tuple(enough(regressor.bits, digit=LONG_DIGIT) for regressor in self.regressors)
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:
