@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import Column
 from wardnet.statistics.distributions import critical
 from wardnet.statistics.evaluation.asked import Judged
@@ -133,7 +134,13 @@ class Concordance(Inquiry):
         }
 
     def step(self, total: Sums) -> "Concordance":
-        """Go on to what is not known yet."""
+        """Go on to what is not known yet.
+
+        Raises
+        ------
+        WardnetError
+            `IMPLAUSIBLE_TOTAL` for a negative sum of squares.
+        """
         if self.done or self.hidden:
             return self
         if self.pairs is None:
@@ -144,6 +151,8 @@ class Concordance(Inquiry):
             pairs = known.at_rest() if last else known.divided()
             return replace(self, pairs=pairs, round=self.round + 1)
         ((squares,),) = fractions(total, self._error_name)
+        if squares < 0:
+            raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a square is below 0")
         return replace(self, error=root(self.pairs.variance(squares)), done=True)
 
     def _counted(self, total: Sums) -> "Concordance":
