@@ -182,5 +182,6 @@ def _divide(edges: Codes, chosen: NDArray[np.intp], parts: NDArray[np.int64]) ->
 
 def _merged(*ascending: Codes) -> Codes:
     """Return all codes of ascending arrays in order, each once; faster than `np.unique` of them."""
-    ordered: Codes = np.sort(np.concatenate(ascending), kind="stable")
-    return ordered[np.append(True, ordered[1:] != ordered[:-1])]
+    ordered = np.sort(np.concatenate(ascending), kind="stable")
+    once: Codes = ordered[np.append(True, ordered[1:] != ordered[:-1])]
+    return once
