@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from wardnet.question.dictionary import MAXIMUM_GRID, Column, ColumnType, Dictionary
 from wardnet.statistics import parameters as read
-from wardnet.statistics.design import Factor, Regressor
+from wardnet.statistics.regressors import Factor, Regressor
 from wardnet.statistics.rounding import power_of_two
 from wardnet.statistics.solve import PRECISE
 from wardnet.sums.elementary import exp, log, sigmoid

@@ -12,7 +12,7 @@ from wardnet.question.answer import Table
 from wardnet.question.dictionary import STRICT, Dictionary
 from wardnet.question.rows import Rows
 from wardnet.statistics import parameters as read
-from wardnet.statistics.design import COMPLETE, design, predictor
+from wardnet.statistics.design import COMPLETE, predictor
 from wardnet.statistics.method import Method, Part, Question, settle
 from wardnet.statistics.model import Model
 from wardnet.statistics.regression import estimates as answers
@@ -29,6 +29,7 @@ from wardnet.statistics.regression.newton import (
 )
 from wardnet.statistics.regression.predict import regression
 from wardnet.statistics.regression.robust import FURTHER_ROUNDS
+from wardnet.statistics.terms import design
 from wardnet.sums.accumulate import MAXIMUM_ROWS
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import Index
