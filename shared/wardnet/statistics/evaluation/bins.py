@@ -143,7 +143,8 @@ class Bins:
         if fsum(pairs) <= allowed:
             return parts
         roots = np.sqrt(pairs)
-        enough = 3.0 * fsum(roots) ** 2 / (allowed or 1.0)
+        total = fsum(roots)
+        enough = 3.0 * total * total / (allowed or 1.0)
         many = int(max(3, min(budget, enough)))
         fullest = np.argsort(-pairs, kind="stable")[: many // 3]
         fullest = fullest[pairs[fullest] > 0]

@@ -160,7 +160,7 @@ class Concordance(Inquiry):
         rows = rows_in(total, self._rows_name) if self.rows is None else self.rows
         read = self.scores.read(total)
         held = read.counts[0].astype(np.float64)
-        pairs, whole = held * (held - 1), float(rows.sum()) ** 2
+        pairs, whole = held * (held - 1), float(int(rows.sum()) ** 2)
         parts = read.parts(pairs, whole=whole, ties=TIES, budget=_BUDGET)
         scores = read.divided(parts * (self.round < _FOR_SCORES - 1))
         known = replace(self, rows=rows, scores=scores, round=self.round + 1)
