@@ -6,7 +6,6 @@ as it is: nobody can put another one in its place, and whoever fetches it verifi
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -15,38 +14,12 @@ from wardnet.audit.entry import Event, EventType, Outcome
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.member import Member
 from wardnet.model.package import Package
+from wardnet.transport.models import ListedModel
 from wardnet_coordinator import registry
 from wardnet_coordinator.queries import milliseconds
 
 PIECE_BYTES: Final = 1 << 20
 """Of a file, in one row and in one message."""
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """Describe one published model.
-
-    Parameters
-    ----------
-    name, digest : str
-        Of the model; SHA-256 of its file, hexadecimal.
-    researcher : str
-        Id of who published it.
-    dataset, method : str
-        What it was learned from, and by.
-    size : int
-        Bytes of its file.
-    published : int
-        Milliseconds since 1970 (UTC).
-    """
-
-    name: str
-    digest: str
-    researcher: str
-    dataset: str
-    method: str
-    size: int
-    published: int
 
 
 def publish(
@@ -118,13 +91,13 @@ def in_pieces(data: bytes) -> Iterator[bytes]:
         yield data[start : start + PIECE_BYTES]
 
 
-def listed(connection: sqlite3.Connection) -> Sequence[Published]:
+def listed(connection: sqlite3.Connection) -> Sequence[ListedModel]:
     """Return all models, by name."""
     rows = connection.execute(
         "SELECT name, digest, researcher, dataset, method, size, published"
         " FROM models ORDER BY name"
     )
-    return [Published(*row) for row in rows]
+    return [ListedModel(*row) for row in rows]
 
 
 def open_(connection: sqlite3.Connection, name: str, *, caller: Member, at: datetime) -> int:

@@ -75,7 +75,7 @@ def measure(folder: Path, *, quick: bool) -> Iterator[Figure]:
             ref.path.unlink()
         refs[:] = [_write_encrypted(part, folder) for part in parts]
 
-    how = f"{rows:,} x {len(parts[0])}, the same columns, compression and row groups"
+    how = f"{rows:,} x {len(parts[0])}, the same columns, encodings and row groups"
     ratio, seconds = _compared(write_encrypted, write_plain, repeats=repeats)
     yield Figure("encrypted write", ratio, "x", 1.25, f"{how}, synced, SHA-256; {seconds}")
     ratio, seconds = _compared(
@@ -131,11 +131,8 @@ def _write_plain(part: Columns, path: Path) -> None:
     pq.write_table(
         table,
         path,
-        compression="zstd",
-        use_dictionary=False,
-        write_statistics=False,
-        column_encoding={PATIENT: "DELTA_BINARY_PACKED"},
         row_group_size=GROUP_ROWS,
+        **segments.encodings(table),
     )
     sync(path)
 

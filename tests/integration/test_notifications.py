@@ -6,28 +6,16 @@ import email.policy
 import hmac
 import json
 import socket
-import ssl
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from support.receivers import PASSWORD, USER, Authority, Mailbox, https_receiver, mail_server
+from support.receivers import PASSWORD, USER, Authority, https_receiver, mail_server
+from support.ways import MESSAGE, SECRET, hook, listener, mail, private, refusal, secure_mail_server
 from wardnet.errors import Reason, WardnetError
-from wardnet.identity.member import Member, Role
 from wardnet_node.notify import patience
-from wardnet_node.notify.channels import Way, ways
-from wardnet_node.notify.message import Kind, Message
-from wardnet_node.notify.queue import Channel
-from wardnet_node.settings import NodeSettings
-
-NODE = Member("heartnet", Role.NODE, "northside")
-SECRET = b"a secret of thirty-two bytes...."
-MESSAGE = Message("5f" * 16, Kind.SHARE_REQUESTED, NODE, datetime(2026, 5, 4, 12, tzinfo=UTC))
+from wardnet_node.notify.channels import Way
 
 
 @pytest.fixture(scope="module")
@@ -46,78 +34,6 @@ def password(tmp_path: Path) -> Path:
 def secret(tmp_path: Path) -> Path:
     """Return the file of the webhook's secret."""
     return private(tmp_path / "secret", "whsec_" + base64.b64encode(SECRET).decode())
-
-
-def private(path: Path, text: str) -> Path:
-    """Write a file that only its owner can read."""
-    path.touch(mode=0o600)
-    path.write_text(text + "\n")
-    return path
-
-
-def way(channel: Channel, **settings: object) -> Way:
-    """Return the way that some settings open."""
-    made = NodeSettings.model_validate({"address": "c:1", **settings})
-    return ways(made, Path())[channel]
-
-
-def mail(port: int, **settings: object) -> Way:
-    """Return the way to a mail server on this machine."""
-    return way(
-        Channel.MAIL,
-        **{
-            "notify_mail_server": f"localhost:{port}",
-            "notify_mail_security": "plain",
-            "notify_mail_from": "wardnet@hospital.example",
-            "notify_mail_to": ("anna@hospital.example", "ben@hospital.example"),
-            **settings,
-        },
-    )
-
-
-def hook(port: int, authority: Authority, secret: Path, **settings: object) -> Way:
-    """Return the way to a webhook on this machine."""
-    return way(
-        Channel.WEBHOOK,
-        **{
-            "notify_webhook": f"https://localhost:{port}/alerts?room=desk",
-            "notify_webhook_secret_file": str(secret),
-            "notify_authority": str(authority.root),
-            **settings,
-        },
-    )
-
-
-def refusal(opened: Way) -> WardnetError:
-    """Return why a message is not sent."""
-    with pytest.raises(WardnetError) as refused:
-        opened.send(MESSAGE)
-    assert opened.address in str(refused.value)
-    return refused.value
-
-
-def secure_mail_server(security: str, context: ssl.SSLContext) -> AbstractContextManager[Mailbox]:
-    """Run a mail server that speaks TLS as the setting says."""
-    return mail_server(tls=context) if security == "tls" else mail_server(starttls=context)
-
-
-@contextmanager
-def listener(speak: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Run a server that says what it likes to one client; yield its port."""
-
-    def serve() -> None:
-        connection, _ = listening.accept()
-        with connection:
-            speak(connection)
-
-    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as pool:
-        listening.settimeout(10)
-        served = pool.submit(serve)
-        yield listening.getsockname()[1]
-        served.exception(10)
-
-
-# Mail
 
 
 def test_a_mail_reaches_every_steward() -> None:
@@ -260,9 +176,6 @@ def test_a_server_that_hangs_up_at_a_wrong_login_is_said(
     assert error.reason is Reason.NOTIFICATION_LOGIN
 
 
-# Webhook
-
-
 def test_a_webhook_is_posted_and_signed(authority: Authority, secret: Path) -> None:
     """The receiver finds the signature over id, time and body that it computes itself."""
     with https_receiver(authority.context()) as receiver:
@@ -309,9 +222,6 @@ def test_a_webhook_goes_to_no_stranger(authority: Authority, secret: Path, tmp_p
         error = refusal(hook(receiver.port, authority, secret))
     assert error.reason is Reason.NOTIFICATION_UNTRUSTED
     assert receiver.requests == []
-
-
-# Both
 
 
 def both(port: int, authority: Authority, secret: Path) -> list[Way]:
@@ -380,9 +290,6 @@ def test_a_server_that_speaks_one_letter_at_a_time_is_cut_off(
         error = refusal(mail(port))
     assert error.reason is Reason.NOTIFICATION_AWAY
     assert time.monotonic() - begun < 5
-
-
-# Settings
 
 
 @pytest.mark.parametrize(

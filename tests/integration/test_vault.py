@@ -3,6 +3,7 @@
 import pickle
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -226,3 +227,31 @@ def test_the_groups_of_a_segment_are_all_its_rows(
     ]
     assert len(groups) == -(-90 // dealt)
     assert sorted(found) == list(range(90))
+
+
+@pytest.mark.parametrize("step", [0.5, 1e-9])
+def test_values_come_back_to_the_bit_however_they_are_written(tmp_path: Path, step: float) -> None:
+    """Few values that repeat are listed, others stand as they are; codes are differences."""
+    random = np.random.default_rng(1)
+    score = random.normal(size=9000).round(6) // step * step
+    score[::7] = np.nan
+    columns: dict[str, np.ndarray[Any, Any]] = {
+        "score": score,
+        "age": random.integers(-1, 120, 9000).astype(np.int8),
+        "seen": random.integers(-1, 2**40, 9000),
+        "pseudonym_1": random.integers(0, 2**64, 9000, dtype=np.uint64),
+    }
+    file = segments.write(columns, tmp_path, place="n|h|visits", schema="1")
+    path = segments.path_of(tmp_path, file.id)
+    with segments.opened(SegmentRef(path, file.key, file.aad.encode(), file.rows)) as stored:
+        group = stored.metadata.row_group(0)
+        encodings = {
+            name: group.column(at).encodings for at, name in enumerate(stored.schema_arrow.names)
+        }
+        read = stored.read()
+    assert ("RLE_DICTIONARY" in encodings["score"]) == (step == 0.5)
+    assert "DELTA_BINARY_PACKED" in encodings["age"]
+    for name, values in columns.items():
+        found = read[name].to_numpy()
+        assert found.dtype == values.dtype
+        assert found.tobytes() == values.tobytes()

@@ -10,7 +10,7 @@ from wardnet.agreement.address_book import AddressBook, Organisation, Steward
 from wardnet.agreement.agreement import Agreement, accept_whole
 from wardnet.agreement.permission import Request
 from wardnet.agreement.purpose import VOCABULARY, Modifier, Permission, Purpose
-from wardnet.agreement.revocation import RevocationList
+from wardnet.agreement.revocation import RevocationList, Revoked
 from wardnet.agreement.study import Data, Method, Output, Project, Researcher, Setting, Study
 from wardnet.agreement.view import Held, View
 from wardnet.question.cohort import EVERYONE
@@ -168,3 +168,12 @@ def resting_on(agreement: Agreement, request: Request = REQUEST) -> Request:
     agreements = {**request.query.agreements, "a": agreement.digest}
     query = replace(request.query, study=agreement.study, agreements=agreements)
     return replace(request, query=query)
+
+
+LISTED = revocations(
+    "b",
+    epoch=7,
+    revoked=tuple(
+        sorted([Revoked(AGREEMENT.digest, until=later(days=2)), Revoked(key("ben"), later(days=9))])
+    ),
+)

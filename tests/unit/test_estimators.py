@@ -142,6 +142,18 @@ def test_a_validation_takes_an_object_too() -> None:
     ]
 
 
+def test_a_search_tries_objects_and_tells_which_was_best() -> None:
+    """As a person gives them; the record of it is text."""
+    tried = [SGDClassifier(loss="log_loss", alpha=alpha) for alpha in (1000.0, 0.001)]
+    found = NET.learn.search("fedavg", "ill ~ age", "data", {"estimator": tried}, folds=2)
+    assert found.best["estimator"] is tried[1]
+    assert found.to_frame()["estimator"].tolist() == [
+        "SGDClassifier(alpha=0.001, loss='log_loss')",
+        "SGDClassifier(alpha=1000.0, loss='log_loss')",
+    ]
+    assert "alpha=0.001" in repr(found)
+
+
 @pytest.mark.parametrize(
     ("formula", "estimator"),
     [

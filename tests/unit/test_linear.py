@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from support.models import by_term
+from support.nist import FILIP, LONGLEY, NORRIS, PONTIUS, WAMPLER
 from wardnet import simulate
 
 YEARS = np.arange(60)
@@ -26,58 +27,25 @@ def ask(
     return by_term(network.learn.linear(formula, "data", penalty=penalty).to_dict())
 
 
-LONGLEY = """
-60323 83.0 234289 2356 1590 107608 1947
-61122 88.5 259426 2325 1456 108632 1948
-60171 88.2 258054 3682 1616 109773 1949
-61187 89.5 284599 3351 1650 110929 1950
-63221 96.2 328975 2099 3099 112075 1951
-63639 98.1 346999 1932 3594 113270 1952
-64989 99.0 365385 1870 3547 115094 1953
-63761 100.0 363112 3578 3350 116219 1954
-66019 101.2 397469 2904 3048 117388 1955
-67857 104.6 419180 2822 2857 118734 1956
-68169 108.4 442769 2936 2798 120445 1957
-66513 110.8 444546 4681 2637 121950 1958
-68655 112.6 482704 3813 2552 123366 1959
-69564 114.2 502601 3931 2514 125368 1960
-69331 115.7 518173 4806 2572 127852 1961
-70551 116.9 554894 4007 2827 130081 1962
-"""
-"""NIST StRD, linear least squares, Longley: seven columns of which doubles keep eight digits."""
-
-CERTIFIED = {
-    "intercept": (-3482258.63459582, 890420.383607373),
-    "x1": (15.0618722713733, 84.9149257747669),
-    "x2": (-0.358191792925910e-01, 0.334910077722432e-01),
-    "x3": (-2.02022980381683, 0.488399681651699),
-    "x4": (-1.03322686717359, 0.214274163161675),
-    "x5": (-0.511041056535807e-01, 0.226073200069370),
-    "x6": (1829.15146461355, 455.478499142212),
+HARD = {
+    "Norris": (NORRIS, 13.5),
+    "Pontius": (PONTIUS, 13.5),
+    "Longley": (LONGLEY, 14),
+    "Filip": (FILIP, 7.5),
+    **{f"Wampler{at}": (each, 14.5) for at, each in enumerate(WAMPLER, start=1)},
 }
+"""With the digits that are right at least: of Filip, of which doubles of x**10 leave no more."""
 
 
-def test_longley_is_right_to_the_last_certified_digit() -> None:
-    """Estimates and standard errors, to the fifteen digits that NIST gives."""
-    lines = [line.split() for line in LONGLEY.split("\n") if line]
-    table = pd.DataFrame(lines, columns=["y", *list(CERTIFIED)[1:]]).astype(float)
-    found = ask(table, "y ~ x1 + x2 + x3 + x4 + x5 + x6")
-    for term, (estimate, error) in CERTIFIED.items():
-        assert found[term]["estimate"] == pytest.approx(estimate, rel=1e-14), term
-        assert found[term]["standard_error"] == pytest.approx(error, rel=1e-14), term
-
-
-@pytest.mark.parametrize(("base", "digits"), [(1, 15), (10, 14)], ids=["Wampler1", "Wampler2"])
-def test_wamplers_polynomials_are_found(base: int, digits: int) -> None:
-    """NIST StRD: of degree 5 through 0 to 20, without an error; doubles keep six digits of it."""
-    x = np.arange(21.0)
-    powers = {f"p{degree}": x**degree for degree in range(1, 6)}
-    true = {"intercept": 1.0, **{name: base ** -float(name[1]) for name in powers}}
-    y = 1 + sum(true[name] * column for name, column in powers.items())
-    table = pd.DataFrame({"y": np.round(y, 5), **powers})
-    found = ask(table, f"y ~ {' + '.join(powers)}")
-    for term, estimate in true.items():
-        assert found[term]["estimate"] == pytest.approx(estimate, rel=10.0**-digits), term
+@pytest.mark.parametrize("name", HARD)
+def test_certified_answers_are_found_to_their_digits(name: str) -> None:
+    """Estimates and standard errors of NIST's tables, whose columns nearly make each other up."""
+    reference, digits = HARD[name]
+    found = ask(reference.table, reference.formula)
+    for term, (estimate, error) in reference.certified.items():
+        assert found[term]["estimate"] == pytest.approx(estimate, rel=10**-digits), term
+        told = found[term]["standard_error"]
+        assert (told or 0) == pytest.approx(error, rel=10 ** -min(digits, 14)), term
 
 
 def test_columns_that_nearly_make_each_other_up_keep_their_digits() -> None:

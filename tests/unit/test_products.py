@@ -3,11 +3,20 @@
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from wardnet.sums.accumulate import BLOCK
-from wardnet.sums.products import LONG_DIGIT, UNIT, cut, no_products, products, whole
+from wardnet.sums.products import (
+    BOTH_DIGITS,
+    UNIT,
+    cut,
+    enough,
+    no_products,
+    products,
+    whole,
+)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 60))
@@ -37,28 +46,34 @@ def test_what_is_below_the_last_slice_is_rounded_row_by_row() -> None:
     assert whole(products(sliced, sliced)).item() == 8192 * third**2 << UNIT - 80
 
 
-@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 255, 256, 257, 700]))
-def test_long_slices_times_short_ones_are_exact_too(seed: int, rows: int) -> None:
+@pytest.mark.parametrize(("digit", "slices"), [(20, 3), (26, 2)])
+@given(seed=st.integers(0, 2**32 - 1), rows=st.sampled_from([1, 511, 512, 513, 1100]))
+def test_slices_of_other_lengths_are_exact_too(
+    digit: int, slices: int, seed: int, rows: int
+) -> None:
     """However many pieces of rows a matrix product takes, and whatever is left of them."""
     random = np.random.default_rng(seed)
-    entries = random.integers(-(2**50), 2**50, (2, rows), endpoint=True) / 2**50
+    other = BOTH_DIGITS - digit
+    entries = random.integers(-(2**48), 2**48, (2, rows), endpoint=True) / 2**48
     entries[:, 0] = 1, -1  # the largest that there are
-    terms = random.integers(-(2**53), 2**53, (2, rows), endpoint=True) / 2**53
-    long = cut(entries, slices=[2, 2], digit=LONG_DIGIT)
-    found = whole(products(long, cut(terms, slices=[3, 3])))
+    terms = random.integers(-(2**52), 2**52, (2, rows), endpoint=True) / 2**52
+    regressors = cut(entries, slices=[enough(48, digit=other)] * 2, digit=other)
+    found = whole(products(regressors, cut(terms, slices=[slices] * 2, digit=digit)))
     for i, one in enumerate(entries.tolist()):
-        for j, other in enumerate(terms.tolist()):
-            pairs = zip(map(Fraction, one), map(Fraction, other), strict=True)
+        for j, term in enumerate(terms.tolist()):
+            pairs = zip(map(Fraction, one), map(Fraction, term), strict=True)
             assert Fraction(found[i, j], 2**UNIT) == sum((x * y for x, y in pairs), Fraction(0))
 
 
-def test_the_largest_entries_of_a_whole_block_do_not_overflow() -> None:
+@pytest.mark.parametrize("digit", [18, 20, 24])
+def test_the_largest_entries_of_a_whole_block_do_not_overflow(digit: int) -> None:
     """Ones and what is next to them, in every row."""
     ones = np.ones((1, BLOCK))
-    below = np.full((1, BLOCK), 1 - 2.0**-50)
+    below = np.full((1, BLOCK), 1 - 2.0**-36)
     for entries in (ones, -ones, below):
-        found = products(cut(entries, slices=[2], digit=LONG_DIGIT), cut(ones, slices=[3]))
-        assert whole(found).item() == BLOCK * int(entries[0, 0] * 2**50) << UNIT - 50
+        sliced = cut(entries, slices=[2], digit=digit)
+        found = products(sliced, cut(ones, slices=[2], digit=BOTH_DIGITS - digit))
+        assert whole(found).item() == BLOCK * int(entries[0, 0] * 2**36) << UNIT - 36
 
 
 def test_columns_of_other_slices_stand_at_their_places() -> None:

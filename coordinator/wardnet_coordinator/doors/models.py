@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from functools import partial
 from typing import Final
 
@@ -16,7 +17,6 @@ from wardnet.transport.interceptors import Context, peer
 from wardnet.wire.v1 import model_pb2, model_pb2_grpc
 from wardnet_coordinator import models
 from wardnet_coordinator.doors.lists import fitting
-from wardnet_coordinator.models import Published
 from wardnet_coordinator.state import Database
 
 _AT_ONCE: Final = 2
@@ -59,7 +59,8 @@ class ModelService(model_pb2_grpc.ModelServiceServicer):
     ) -> model_pb2.ListModelsResponse:
         """Return every model."""
         found = await self._database.read(models.listed)
-        return model_pb2.ListModelsResponse(models=fitting(map(_to_wire, found)))
+        records = (model_pb2.ModelRecord(**asdict(each)) for each in found)
+        return model_pb2.ListModelsResponse(models=fitting(records))
 
     async def FetchModel(  # noqa: N802
         self, request: model_pb2.FetchModelRequest, context: Context
@@ -86,15 +87,3 @@ async def _gathered(pieces: AsyncIterator[model_pb2.PublishModelRequest]) -> byt
             files.check_size(len(data) + len(piece.data))
             data += piece.data
     return bytes(data)
-
-
-def _to_wire(model: Published) -> model_pb2.ModelRecord:
-    return model_pb2.ModelRecord(
-        name=model.name,
-        digest=model.digest,
-        researcher=model.researcher,
-        dataset=model.dataset,
-        method=model.method,
-        size=model.size,
-        published_ms=model.published,
-    )

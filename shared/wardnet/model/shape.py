@@ -16,11 +16,11 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.learning.inputs import Input
 from wardnet.learning.learned import Learned
 from wardnet.question.rows import Rows, is_missing
-from wardnet.statistics.design import Factor, Regressor
 from wardnet.statistics.features import Feature
 from wardnet.statistics.groups import Groups
 from wardnet.statistics.model import Model
 from wardnet.statistics.regression.predict import Regression
+from wardnet.statistics.regressors import Factor, Regressor
 from wardnet.statistics.trees.predict import Trees
 from wardnet.statistics.unsupervised.kmeans import Nearest
 from wardnet.statistics.unsupervised.pca import Components

@@ -229,6 +229,7 @@ class DisclosureRules:
                 own = (
                     f"a model has {least} patients for each parameter and more than parameters",
                     f"a model has {least} patients at each level of columns with few levels",
+                    f"standard errors of hospitals need {least} patients at each that has any",
                 )
             case Output.TREES:
                 own = (
@@ -245,6 +246,7 @@ class DisclosureRules:
                         f"a bin of probabilities has {least} patients of either class, and so have "
                         "those that are withheld together"
                     ),
+                    f"a concordance of times has {least} patients with an event, or is not told",
                 )
             case Output.COMPONENTS:
                 own = (

@@ -1,199 +1,34 @@
-"""The design matrix of a formula: every column scaled, its way back to units, and its guards.
+"""The design matrix of a formula: its blocks of rows, its way back to units, and its guards.
 
-A row's entry t in a column is at most 1 in magnitude and has no rounding in it wherever the
-dictionary's grid allows that; the column in units is `a + b t` (for an interaction, a product of
-such). Cross products are taken of t, and translated exactly.
+Cross products are taken of scaled columns, and translated exactly.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import combinations, product
-from math import lcm, prod
+from math import lcm
 from operator import attrgetter
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
-from pydantic.dataclasses import dataclass as checked
 
 from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals
-from wardnet.question.dictionary import NUMBERS, STRICT, Column, ColumnType, Dictionary, Name
+from wardnet.question.dictionary import Column
 from wardnet.question.rows import Rows, is_missing
-from wardnet.statistics import parameters as read
 from wardnet.statistics.groups import Groups
+from wardnet.statistics.regressors import Factor, Regressor, Way
 from wardnet.statistics.solve import Matrix, quotients
-from wardnet.statistics.variables import EQUATIONS, Variable
+from wardnet.statistics.variables import EQUATIONS
 from wardnet.sums.members import Index, where_not
-from wardnet.sums.products import BLOCK, DIGIT, LONG_DIGIT, MOST_SLICES, enough
-
-MOST_COLUMNS: Final = 128
-"""Of a design matrix."""
+from wardnet.sums.products import BLOCK
 
 COMPLETE: Final = "complete"
 """Guard of one cell: the patients of a row with a value in every column of the model."""
 
 LEVELS: Final = "levels:"
 """Begins the name of the guard of a column's levels among the complete rows."""
-
-INTERCEPT: Final = "intercept"
-
-
-Way: TypeAlias = tuple[Fraction, Fraction]
-"""How a column in units is made of a scaled one: a and b of `a + b t`."""
-
-
-@checked(frozen=True, config=STRICT)
-class Terms:
-    """Hold what of a formula a signed question carries.
-
-    Parameters
-    ----------
-    outcome : str
-        What is explained.
-    terms : tuple of tuples of str
-        By what: the columns of each main effect or interaction, at least one.
-    factors : tuple of str
-        The columns of whole numbers among them that are taken by their levels.
-    """
-
-    outcome: Name
-    terms: Annotated[
-        tuple[Annotated[tuple[Name, ...], Field(min_length=1, max_length=3)], ...],
-        Field(max_length=MOST_COLUMNS),
-    ]
-    factors: tuple[Name, ...] = ()
-
-
-@dataclass(frozen=True)
-class Factor:
-    """Hold what one column of the table gives to a column of the design.
-
-    Parameters
-    ----------
-    column : Column
-        Which.
-    level : int or None
-        1 for rows at this level, 0 for others; None for the number itself.
-    """
-
-    column: Column
-    level: int | None = None
-
-    @property
-    def name(self) -> str:
-        """Return the column, with the level in brackets."""
-        name = self.column.name
-        return name if self.level is None else f"{name}[{self.column.labels[self.level]}]"
-
-    @property
-    def bits(self) -> int:
-        """Return how many bits below 1 the entries reach."""
-        if self.level is not None:
-            return 0
-        cells = self.column.cells
-        return DIGIT * MOST_SLICES if cells is None else (cells - 1).bit_length()
-
-    @cached_property
-    def origin(self) -> Fraction:
-        """Return a of `a + b t`."""
-        return Fraction(0) if self.level is not None else Variable(self.column).origin
-
-    @cached_property
-    def scale(self) -> Fraction:
-        """Return b of `a + b t`."""
-        if self.level is not None:
-            return Fraction(1)
-        variable = Variable(self.column)
-        return variable.scale if variable.cells is None else variable.step * (1 << self.bits)
-
-    @property
-    def way(self) -> Way:
-        """Return a and b of `a + b t`."""
-        return self.origin, self.scale
-
-    @property
-    def centred(self) -> Way:
-        """Return a and b of `a + b u` in units, u from -1 to 1; of a level, 0 and 1."""
-        if self.level is not None:
-            return self.way
-        low, high = self.column.origin, self.column.top
-        return (low + high) / 2, (high - low) / 2
-
-    def entries(self, rows: Rows, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """Return t of every row, shape (rows.size,)."""
-        entries = np.empty(rows.size) if out is None else out
-        if self.level is not None:
-            np.equal(Groups((self.column,)).index(rows), self.level, out=entries)
-        else:
-            entries[:] = rows.columns[self.column.name]
-            entries *= self._to_scaled
-        return entries
-
-    @cached_property
-    def _to_scaled(self) -> float:
-        """Return by what a code, or a value off the grid, is multiplied."""
-        return float(1 / self.scale if self.column.cells is None else Fraction(1, 1 << self.bits))
-
-
-@dataclass(frozen=True)
-class Regressor:
-    """Hold one column of the design: the product of its factors; of none, the intercept."""
-
-    factors: tuple[Factor, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """Return the factors, joined by colons."""
-        return ":".join(factor.name for factor in self.factors) or INTERCEPT
-
-    @property
-    def bits(self) -> int:
-        """Return how many bits below 1 the entries reach."""
-        return sum(factor.bits for factor in self.factors)
-
-    @property
-    def slices(self) -> int:
-        """Return how many slices hold an entry."""
-        return enough(self.bits)
-
-    @property
-    def of_levels(self) -> bool:
-        """Say whether every entry is 0 or 1."""
-        return all(factor.level is not None for factor in self.factors)
-
-    def entries(self, rows: Rows, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """Return t of every row, shape (rows.size,)."""
-        entries = np.empty(rows.size) if out is None else out
-        if not self.factors:
-            entries.fill(1)
-            return entries
-        self.factors[0].entries(rows, entries)
-        for factor in self.factors[1:]:
-            entries *= factor.entries(rows)
-        return entries
-
-    def in_scaled(
-        self, way: Callable[[Factor], Way] = attrgetter("way")
-    ) -> Iterator[tuple[frozenset[Factor], Fraction]]:
-        """Yield the scaled columns, by their factors, that make up this one in units.
-
-        Parameters
-        ----------
-        way : callable
-            How a factor in units is made of a scaled one.
-        """
-        ways = {factor: way(factor) for factor in self.factors}
-        for size in range(len(self.factors) + 1):
-            for some in combinations(self.factors, size):
-                others = set(self.factors).difference(some)
-                weight = prod((ways[f][1] for f in some), start=Fraction(1)) * prod(
-                    (ways[f][0] for f in others), start=Fraction(1)
-                )
-                if weight:
-                    yield frozenset(some), weight
 
 
 @dataclass(frozen=True)
@@ -225,11 +60,6 @@ class Design:
     def slices(self) -> tuple[int, ...]:
         """Return how many slices each of `all` needs."""
         return tuple(regressor.slices for regressor in self.all)
-
-    @cached_property
-    def long_slices(self) -> tuple[int, ...]:
-        """Return how many long slices each of the regressors needs."""
-        return tuple(enough(regressor.bits, digit=LONG_DIGIT) for regressor in self.regressors)
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:
@@ -391,60 +221,3 @@ def predictor(scaled: Sequence[float], entries: NDArray[np.float64]) -> NDArray[
         np.multiply(column, coefficient, out=term)
         eta += term
     return eta
-
-
-def outcome_number(method: str, name: str, dictionary: Dictionary) -> Regressor:
-    """Return a column of numbers as an outcome.
-
-    Raises
-    ------
-    WardnetError
-        `COLUMN_UNAVAILABLE`, or `PARAMETER_INVALID` for another type.
-    """
-    (column,) = read.numbers(method, "outcome", (name,), dictionary)
-    return Regressor((Factor(column),))
-
-
-def design(method: str, terms: Terms, outcome: Regressor, dictionary: Dictionary) -> Design:
-    """Return the columns of a model.
-
-    Raises
-    ------
-    WardnetError
-        `COLUMN_UNAVAILABLE`, or `PARAMETER_INVALID` for what makes no model.
-    """
-    known: dict[str, tuple[Factor, ...]] = {}
-    for name in dict.fromkeys(name for term in terms.terms for name in term):
-        known[name] = _factors(method, name, dictionary, by_level=name in terms.factors)
-        if name == terms.outcome:
-            read.refuse(method, "terms", f"holds the outcome, {name}")
-    for name in terms.factors:
-        if name not in known:
-            read.refuse(method, "factors", "names a column that is in no term")
-    seen: set[frozenset[str]] = set()
-    regressors = [Regressor()]
-    for term in terms.terms:
-        if len(set(term)) < len(term) or frozenset(term) in seen:
-            read.refuse(method, "terms", "names a column or an interaction twice")
-        seen.add(frozenset(term))
-        for size in range(1, len(term)):
-            if any(frozenset(part) not in seen for part in combinations(term, size)):
-                read.refuse(method, "terms", "needs the parts of an interaction before it")
-        if len(regressors) + prod(len(known[name]) for name in term) > MOST_COLUMNS:
-            read.refuse(method, "terms", f"gives more than {MOST_COLUMNS} columns; use fewer")
-        regressors += map(Regressor, product(*(known[name] for name in term)))
-    return Design(outcome, tuple(regressors))
-
-
-def _factors(
-    method: str, name: str, dictionary: Dictionary, *, by_level: bool
-) -> tuple[Factor, ...]:
-    """Return a number, or every level but the first."""
-    column = dictionary.column(name)
-    if column.type in NUMBERS and not by_level:
-        read.numbers(method, "terms", (name,), dictionary)
-        return (Factor(column),)
-    read.grouping(
-        method, "factors" if column.type is ColumnType.INTEGER else "terms", (name,), dictionary
-    )
-    return tuple(Factor(column, level) for level in range(1, len(column.labels)))

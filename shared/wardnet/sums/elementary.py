@@ -3,6 +3,7 @@
 Those of numpy give other last bits with other vector units, and so would every sum that follows.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -14,25 +15,27 @@ _LN2_HIGH: Final = 6.93147180369123816490e-01
 """Natural logarithm of 2 to 32 bits, so that its products with exponents are exact."""
 
 _LN2_LOW: Final = 1.90821492927058770002e-10
-_FACTORIALS: Final = (
-    6227020800.0,
-    479001600.0,
-    39916800.0,
-    3628800.0,
-    362880.0,
-    40320.0,
-    5040.0,
-    720.0,
-    120.0,
-    24.0,
-    6.0,
-    2.0,
-    1.0,
-    1.0,
-)
 _ROOT_OF_HALF: Final = 0.7071067811865476
-_ODD_INVERSES: Final = tuple(1.0 / odd for odd in range(23, 1, -2))
-_INVERSES: Final = tuple(1.0 / factorial for factorial in _FACTORIALS)
+
+_EXP: Final = (
+    4.13813679705723846039e-08,
+    -1.65339022054652515390e-06,
+    6.61375632143793436117e-05,
+    -2.77777777770155933842e-03,
+    1.66666666666666019037e-01,
+)
+"""Of `r (e^r + 1) / (e^r - 1) - 2` by powers of the square of r, from the highest to the first."""
+
+_LOG: Final = (
+    1.479819860511658591e-01,
+    1.531383769920937332e-01,
+    1.818357216161805012e-01,
+    2.222219843214978396e-01,
+    2.857142874366239149e-01,
+    3.999999999940941908e-01,
+    6.666666666666735130e-01,
+)
+"""Of `2 artanh(s) / s - 2` by powers of the square of s, from the highest to the first."""
 
 
 def exp(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -50,20 +53,22 @@ def exp(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Notes
     -----
-    x = k ln 2 + r with a whole k and |r| <= ln(2) / 2; then a Taylor polynomial of degree 13 in r
-    by Horner's rule, and k added to the exponent.
+    x = k ln 2 + r with a whole k and |r| <= ln(2) / 2. With c = r - p(r^2) for the polynomial p
+    that has the least error, `e^r = 1 + (r + r c / (2 - c))`; then k is added to the exponent.
 
     References
     ----------
     Cody, Waite (1980), Software manual for the elementary functions, chapter 6.
+    Sun Microsystems (1993), Freely distributable mathematics library, e_exp.c.
     """
     x = np.clip(x, -_LARGEST, _LARGEST)
     power = np.rint(x * _LOG2_E)
     rest = (x - power * _LN2_HIGH) - power * _LN2_LOW
-    value = np.full_like(rest, _INVERSES[0])
-    for inverse in _INVERSES[1:]:
-        value *= rest
-        value += inverse
+    odd = rest - _polynomial(_EXP, rest * rest)
+    value = odd * rest
+    value /= 2.0 - odd
+    value += rest
+    value += 1.0
     scale: NDArray[np.float64] = ((power.astype(np.int64) + 1023) << 52).view(np.float64)
     value *= scale
     return value
@@ -84,27 +89,39 @@ def log(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Notes
     -----
-    x = 2**k m with m between the roots of 1/2 and 2; then `log m = 2 artanh((m - 1) / (m + 1))`, as
-    a series by Horner's rule.
+    x = 2**k m with m between the roots of 1/2 and 2; then `log m = 2 artanh((m - 1) / (m + 1))`, by
+    the polynomial that has the least error.
 
     References
     ----------
     Cody, Waite (1980), Software manual for the elementary functions, chapter 5.
+    Sun Microsystems (1993), Freely distributable mathematics library, e_log.c.
     """
-    part, power = np.frexp(x)
-    small = part < _ROOT_OF_HALF
-    above = np.where(small, 2 * part, part) - 1.0
-    exponent = power.astype(np.float64) - small
+    above, power = np.frexp(x)
+    small = np.less(above, _ROOT_OF_HALF).astype(np.float64)
+    exponent = power - small
+    small *= above  # doubles what is small
+    above += small
+    above -= 1.0
     ratio = above / (2.0 + above)
-    square = ratio * ratio
-    series = np.full_like(square, _ODD_INVERSES[0])
-    for inverse in _ODD_INVERSES[1:]:
-        series *= square
-        series += inverse
     # log m = above - ratio (above - rest), so that the first, exact term carries the digits.
-    rest = 2.0 * square * series
-    value = (exponent * _LN2_LOW - ratio * (above - rest)) + above
-    return np.asarray(value + exponent * _LN2_HIGH)
+    rest = above - _polynomial(_LOG, ratio * ratio)
+    rest *= ratio
+    value: NDArray[np.float64] = exponent * _LN2_LOW
+    value -= rest
+    value += above
+    exponent *= _LN2_HIGH
+    value += exponent
+    return value
+
+
+def _polynomial(coefficients: Sequence[float], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a polynomial without a constant, by Horner's rule from the highest coefficient."""
+    value = coefficients[0] * x
+    for coefficient in coefficients[1:]:
+        value += coefficient
+        value *= x
+    return value
 
 
 def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -25,8 +25,9 @@ from wardnet.sums.accumulate import BLOCK
 DIGIT: Final = 20
 """Bits in a slice, where nothing else is said."""
 
-LONG_DIGIT: Final = 25
-"""Bits in a slice of columns of which 50 bits are enough: they need two where others need three."""
+BOTH_DIGITS: Final = 44
+"""Bits in two slices whose products over 512 rows are exact: the fewer in one, the more in the
+other."""
 
 MOST_SLICES: Final = 3
 """Of an entry: 60 bits, more than a double has."""
@@ -64,7 +65,7 @@ class Sliced:
 
 
 def enough(bits: int, *, digit: int = DIGIT) -> int:
-    """Return how many slices hold an entry of so many bits, or the first of them: 60, or 50."""
+    """Return how many slices hold an entry of so many bits, or nearly 60 of more."""
     return min(max(1, ceil(bits / digit)), MOST_SLICES * DIGIT // digit)
 
 
@@ -89,7 +90,8 @@ def cut(entries: NDArray[np.float64], *, slices: Sequence[int], digit: int = DIG
         np.add(rest, sigma, out=rounded)
         rounded -= sigma
         if further is not None:
-            rest = rest[further] - rounded[further]
+            more = rest[further]
+            rest = np.subtract(more, rounded[further], out=more if level > 1 else None)
         first += count
     return Sliced(digits, needed, digit)
 

@@ -62,7 +62,7 @@ _WHY: Final[Mapping[str, str]] = MappingProxyType(
 _OTHERWISE: Final = "has no meaning here; leave it out"
 
 
-def spelled_out(parameters: Mapping[str, Any]) -> Parameters:
+def in_words(parameters: Mapping[str, Any]) -> Parameters:
     """Return parameters of `fedavg` in which an estimator object's settings stand for it.
 
     Raises

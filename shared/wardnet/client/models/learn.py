@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, Unpack
 
 from pydantic import JsonValue
 
-from wardnet.client.models.estimators import ESTIMATOR, spelled_out
+from wardnet.client.models.estimators import ESTIMATOR, in_words
 from wardnet.client.models.evaluation import Validation
 from wardnet.client.models.formulas import FORMULA
 from wardnet.client.models.search import Search, search
@@ -309,7 +309,7 @@ class Learn:
             "seed": seed,
             "start": list(start),
         }
-        return self._fit("fedavg", formula, dataset, spelled_out(own), whose)
+        return self._fit("fedavg", formula, dataset, in_words(own), whose)
 
     def cross_validate(
         self,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import JsonValue
 
 from wardnet.canonical import Json
+from wardnet.client.models.estimators import in_words
 from wardnet.client.models.evaluation import Validation
 from wardnet.client.models.validation import cross_validate, refuse
 from wardnet.client.printing.sheet import Sheet, numerals
@@ -70,7 +71,7 @@ class Search:
         """Return a record per choice: its parameters, the measure's mean and deviation."""
         return [
             {
-                **each.parameters,
+                **{name: _plain(value) for name, value in each.parameters.items()},
                 f"mean_{self.measure}": each.validation.mean(self.measure),
                 f"sd_{self.measure}": each.validation.sd(self.measure),
                 "parts": len(each.validation.values(self.measure)),
@@ -103,6 +104,12 @@ class Search:
         return Sheet(f"{self.measure} by parameters", headers, rows, keys=len(self.best))
 
 
+def _plain(value: JsonValue) -> Json:
+    """Return a value as JSON; an estimator object of scikit-learn as it prints."""
+    known = value is None or isinstance(value, str | int | float | list | dict)
+    return value if known else " ".join(repr(value).split())
+
+
 def _cell(value: Json) -> str | int | float | None:
     return value if isinstance(value, int | float) or value is None else str(value)
 
@@ -126,7 +133,8 @@ def search(
     network, ask, folds, leave_out, by
         As `cross_validate` takes them.
     grid : mapping
-        By parameter: its values. Every combination is tried.
+        By parameter: its values. Every combination is tried. Those of `estimator` may be objects of
+        scikit-learn, as `fedavg` takes them.
     n : int or None
         How many combinations are tried, drawn at random; all when None.
     measure : str or None
@@ -147,7 +155,7 @@ def search(
             MappingProxyType(choice),
             cross_validate(
                 network,
-                replace(ask, parameters={**ask.parameters, **choice}),
+                replace(ask, parameters=in_words({**ask.parameters, **choice})),
                 folds=folds,
                 leave_out=leave_out,
                 seed=seed,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal, NoReturn
 
 from pydantic import JsonValue
 
-from wardnet.client.models import estimators
+from wardnet.client.models.estimators import in_words
 from wardnet.client.models.evaluation import Trial, Validation, parameters_of
 from wardnet.client.models.formulas import FORMULA, spelled_out
 from wardnet.client.queries.ask import Ask, Names, Where, Whose, kind_of, names, to_cohort
@@ -116,7 +116,7 @@ def question(
     if kind not in KINDS:
         refuse("the kind of model", f"must be one of {', '.join(KINDS)}")
     method, said = KINDS[kind]
-    own = estimators.spelled_out(settings or {}) if method == "fedavg" else settings or {}
+    own = in_words(settings or {})
     return Ask(method, dataset, {FORMULA: formula, **said, **own}, **(whose or {}))
 
 

@@ -99,7 +99,7 @@ class Bins:
         found = rows_in(total, self.name).reshape(len(self.counts), -1)
         if not self.known:
             return replace(self, counts=found, known=True)
-        edges = np.union1d(self.edges, self.asked)
+        edges = _merged(self.edges, self.asked)
         old = np.searchsorted(self.edges, edges[:-1], side="right") - 1
         new = np.searchsorted(self.asked, edges[:-1], side="right") - 1
         opened = np.isin(old, self.opened)
@@ -143,7 +143,8 @@ class Bins:
         if fsum(pairs) <= allowed:
             return parts
         roots = np.sqrt(pairs)
-        enough = 3.0 * fsum(roots) ** 2 / (allowed or 1.0)
+        total = fsum(roots)
+        enough = 3.0 * total * total / (allowed or 1.0)
         many = int(max(3, min(budget, enough)))
         fullest = np.argsort(-pairs, kind="stable")[: many // 3]
         fullest = fullest[pairs[fullest] > 0]
@@ -177,4 +178,11 @@ def _divide(edges: Codes, chosen: NDArray[np.intp], parts: NDArray[np.int64]) ->
     low, high = np.repeat(edges[chosen], parts), np.repeat(edges[chosen + 1], parts)
     steps = -((low - high) // np.repeat(parts, parts))
     place = np.arange(low.size) - np.repeat(np.cumsum(parts) - parts, parts)
-    return np.unique(np.concatenate([np.minimum(low + steps * place, high), edges[chosen + 1]]))
+    return _merged(np.minimum(low + steps * place, high), edges[chosen + 1])
+
+
+def _merged(*ascending: Codes) -> Codes:
+    """Return all codes of ascending arrays in order, each once; faster than `np.unique` of them."""
+    ordered = np.sort(np.concatenate(ascending), kind="stable")
+    once: Codes = ordered[np.append(True, ordered[1:] != ordered[:-1])]
+    return once

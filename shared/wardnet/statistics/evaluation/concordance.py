@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import Column
 from wardnet.statistics.distributions import critical
 from wardnet.statistics.evaluation.asked import Judged
@@ -133,7 +134,13 @@ class Concordance(Inquiry):
         }
 
     def step(self, total: Sums) -> "Concordance":
-        """Go on to what is not known yet."""
+        """Go on to what is not known yet.
+
+        Raises
+        ------
+        WardnetError
+            `IMPLAUSIBLE_TOTAL` for a negative sum of squares.
+        """
         if self.done or self.hidden:
             return self
         if self.pairs is None:
@@ -144,6 +151,8 @@ class Concordance(Inquiry):
             pairs = known.at_rest() if last else known.divided()
             return replace(self, pairs=pairs, round=self.round + 1)
         ((squares,),) = fractions(total, self._error_name)
+        if squares < 0:
+            raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a square is below 0")
         return replace(self, error=root(self.pairs.variance(squares)), done=True)
 
     def _counted(self, total: Sums) -> "Concordance":
@@ -151,7 +160,7 @@ class Concordance(Inquiry):
         rows = rows_in(total, self._rows_name) if self.rows is None else self.rows
         read = self.scores.read(total)
         held = read.counts[0].astype(np.float64)
-        pairs, whole = held * (held - 1), float(rows.sum()) ** 2
+        pairs, whole = held * (held - 1), float(int(rows.sum()) ** 2)
         parts = read.parts(pairs, whole=whole, ties=TIES, budget=_BUDGET)
         scores = read.divided(parts * (self.round < _FOR_SCORES - 1))
         known = replace(self, rows=rows, scores=scores, round=self.round + 1)

@@ -93,6 +93,8 @@ class Pairs:
 
     def count(self, keys: Index, scores: Codes) -> NDArray[np.int64]:
         """Return this round's counts of rows."""
+        near = np.argsort(keys << self._score_bits | scores)  # their bins then are near, too
+        keys, scores = keys[near], scores[near]
         size, event = _HALVES * self.bins.size, of_event(keys)
         found = np.zeros(size, np.int64)
         for places, upper in self.places(keys, scores):

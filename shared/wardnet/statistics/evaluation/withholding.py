@@ -76,7 +76,7 @@ def refusal(asked: Asked, guards: GuardTotals, rules: DisclosureRules) -> str:
 def hidden_times(guards: GuardTotals, rules: DisclosureRules) -> str:
     """Return the rule that withholds the order of times; empty for none."""
     small = guards.withheld[EVENTS].any() or guards.withheld[CENSORED].any()
-    return f"with or without an event {rules.cell_rule}" if small else ""
+    return f"{rules.cell_rule} with an event, or without one" if small else ""
 
 
 def hidden_hits(asked: Asked, guards: GuardTotals, rules: DisclosureRules) -> Mapping[str, str]:

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from wardnet.question.dictionary import MAXIMUM_GRID, Column, ColumnType, Dictionary
 from wardnet.statistics import parameters as read
-from wardnet.statistics.design import Factor, Regressor
+from wardnet.statistics.regressors import Factor, Regressor
 from wardnet.statistics.rounding import power_of_two
 from wardnet.statistics.solve import PRECISE
 from wardnet.sums.elementary import exp, log, sigmoid
+from wardnet.sums.products import DIGIT, MOST_SLICES
 
 HIGHEST: Final = 60.0
 """Where a linear predictor is cut off; a count has no mean of `e**60`."""
@@ -56,6 +57,10 @@ class Family(ABC):
 
     facts: ClassVar[int]
     """How many terms the likelihood has."""
+
+    slices: ClassVar[int]
+    digit: ClassVar[int]
+    """Into how many slices of how many bits a row's terms are cut."""
 
     column: Column
 
@@ -106,9 +111,11 @@ class Family(ABC):
 
 
 class Logistic(Family):
-    """Take the outcome for yes or no."""
+    """Take the outcome for yes or no; 52 bits of a probability are what a double has."""
 
     facts: ClassVar[int] = 1
+    slices: ClassVar[int] = 2
+    digit: ClassVar[int] = 26
 
     @property
     def outcome(self) -> Regressor:
@@ -160,9 +167,11 @@ class Logistic(Family):
 
 
 class Poisson(Family):
-    """Take the outcome for a count."""
+    """Take the outcome for a count; its mean may be far below the highest: 60 bits."""
 
     facts: ClassVar[int] = 3
+    slices: ClassVar[int] = MOST_SLICES
+    digit: ClassVar[int] = DIGIT
 
     @property
     def outcome(self) -> Regressor:

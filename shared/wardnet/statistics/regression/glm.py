@@ -12,7 +12,7 @@ from wardnet.question.answer import Table
 from wardnet.question.dictionary import STRICT, Dictionary
 from wardnet.question.rows import Rows
 from wardnet.statistics import parameters as read
-from wardnet.statistics.design import COMPLETE, design, predictor
+from wardnet.statistics.design import COMPLETE, predictor
 from wardnet.statistics.method import Method, Part, Question, settle
 from wardnet.statistics.model import Model
 from wardnet.statistics.regression import estimates as answers
@@ -29,14 +29,15 @@ from wardnet.statistics.regression.newton import (
 )
 from wardnet.statistics.regression.predict import regression
 from wardnet.statistics.regression.robust import FURTHER_ROUNDS
+from wardnet.statistics.terms import design
 from wardnet.sums.accumulate import MAXIMUM_ROWS
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import Index
 from wardnet.sums.products import (
-    LONG_DIGIT,
-    MOST_SLICES,
+    BOTH_DIGITS,
     UNIT,
     cut,
+    enough,
     no_products,
     products,
     whole,
@@ -129,20 +130,23 @@ class Glm(Method[Asked, State]):
         asked, scales = state.asked, state.scales
         if state.robust is not None:
             return state.robust.local(rows, lambda eta, y: asked.family.terms(eta, y)[:2])
-        size = len(asked.design.regressors)
-        limbs = no_products(size, size + 1 + asked.family.facts)
-        (factor,) = asked.family.outcome.factors
+        family, size = asked.family, len(asked.design.regressors)
+        limbs = no_products(size, size + 1 + family.facts)
+        digit = BOTH_DIGITS - family.digit
+        slices = [enough(regressor.bits, digit=digit) for regressor in asked.design.regressors]
+        (factor,) = family.outcome.factors
         scale = [scales.weight, scales.residual, *scales.facts]
         weights, residuals, *kernels = (float(1 / each) for each in scale)
         for _, entries in asked.design.blocks(rows):
             x, y = entries[:size], entries[size] * float(factor.scale) + float(factor.origin)
-            weight, residual, facts = asked.family.terms(predictor(state.scaled, x), y)
+            weight, residual, facts = family.terms(predictor(state.scaled, x), y)
             terms = np.empty((limbs.shape[2], x.shape[1]))
             np.multiply(x, weight * weights, out=terms[:size])
             np.multiply(residual, residuals, out=terms[size])
             np.multiply(facts, np.array(kernels)[:, np.newaxis], out=terms[size + 1 :])
-            regressors = cut(x, slices=asked.design.long_slices, digit=LONG_DIGIT)
-            limbs += products(regressors, cut(terms, slices=[MOST_SLICES] * len(terms)))
+            regressors = cut(x, slices=slices, digit=digit)
+            weighted = cut(terms, slices=[family.slices] * len(terms), digit=family.digit)
+            limbs += products(regressors, weighted)
         # The intercept's products with the facts are their sums.
         return {INFORMATION: limbs[:, :, : size + 1], LIKELIHOOD: limbs[:, :1, size + 1 :]}
 

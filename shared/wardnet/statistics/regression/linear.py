@@ -16,7 +16,7 @@ from wardnet.question.answer import Table
 from wardnet.question.dictionary import STRICT, Dictionary
 from wardnet.question.rows import Rows
 from wardnet.statistics import parameters as read
-from wardnet.statistics.design import COMPLETE, Design, Terms, design, outcome_number
+from wardnet.statistics.design import COMPLETE, Design
 from wardnet.statistics.method import Method, Part, Question, settle
 from wardnet.statistics.model import Model
 from wardnet.statistics.regression import estimates as answers
@@ -33,6 +33,7 @@ from wardnet.statistics.regression.robust import (
 )
 from wardnet.statistics.regression.shrinkage import minimise, penalty
 from wardnet.statistics.solve import PRECISE, Matrix
+from wardnet.statistics.terms import Terms, design, outcome_number
 from wardnet.sums.accumulate import MAXIMUM_ROWS
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import Index

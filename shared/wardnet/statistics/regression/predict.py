@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.answer import Cell, Table
 from wardnet.question.rows import Rows, is_missing
-from wardnet.statistics.design import Design, Factor, Regressor, predictor
+from wardnet.statistics.design import Design, predictor
 from wardnet.statistics.groups import Groups
 from wardnet.statistics.model import Model
 from wardnet.statistics.regression.estimates import COEFFICIENT, KEYS, VALUES
+from wardnet.statistics.regressors import Factor, Regressor
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals
 from wardnet.question.dictionary import NUMBERS, STRICT, Column, ColumnType, Dictionary, Name
 from wardnet.question.rows import Rows, is_missing
 from wardnet.statistics import parameters as read
-from wardnet.statistics.design import COMPLETE, LEVELS, Factor, Regressor
+from wardnet.statistics.design import COMPLETE, LEVELS
 from wardnet.statistics.groups import Groups
+from wardnet.statistics.regressors import Factor, Regressor
 from wardnet.statistics.variables import EQUATIONS
 from wardnet.sums.members import Index, where_not
 from wardnet.sums.products import BLOCK
