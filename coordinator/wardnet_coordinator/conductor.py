@@ -8,6 +8,7 @@ acknowledged, and everything else is in the database.
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -25,6 +26,9 @@ from wardnet_coordinator.queries import Record
 from wardnet_coordinator.rounds import Cancelled, DeadlinePassed, Event, Received, Step, step
 from wardnet_coordinator.state import Database
 
+WATCH_SECONDS: Final = 0.1
+"""Shortest time between two changes that a watcher is told; the end is told at once."""
+
 RETRY_SECONDS: Final = 1.0
 """Pause after a commit that failed, e.g. on a full disk; the query waits."""
 
@@ -36,6 +40,7 @@ class _Run:
     record: Record
     inbox: asyncio.Queue[Event] = field(default_factory=partial(asyncio.Queue, 64))
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def course(self) -> Course:
@@ -128,13 +133,16 @@ class Conductor:
         return [self._present(record) for record in await self._database.read(recent)]
 
     async def watch(self, query: str, researcher: str) -> AsyncIterator[Record]:
-        """Yield how a query stands, now and after each change, until it has ended."""
+        """Yield how a query stands, now and after changes, until it has ended."""
         record = await self.find(query, researcher)
         run = self._runs.get(record.course.query)
         while run is not None and run.course.running:
             changed = run.changed
             yield run.record
             await changed.wait()
+            with suppress(TimeoutError):  # rounds may be faster than anybody can read
+                async with asyncio.timeout(WATCH_SECONDS):
+                    await run.ended.wait()
         yield await self.find(record.course.query, researcher)
 
     async def answers(self, query: str, researcher: str) -> AsyncIterator[tuple[str, bytes]]:
@@ -214,6 +222,7 @@ class Conductor:
             while run.course.running and run.course.work == work:
                 await self._apply(run, await _next(run.inbox, work, deadline))
         del self._runs[run.course.query]
+        run.ended.set()
         self._drain(run)
 
     async def _apply(self, run: _Run, event: Event) -> None:

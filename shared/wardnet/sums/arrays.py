@@ -7,6 +7,7 @@ largest magnitude one hospital may send *before* any data is seen, so a total ca
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -159,7 +160,7 @@ def unpack(arrays: Iterable[PackedArray]) -> Sums:
     """
     sums: dict[str, IntegerArray] = {}
     for packed in arrays:
-        count = int(np.prod(packed.shape, dtype=object)) if packed.shape else 1
+        count = prod(packed.shape)
         if packed.name in sums or packed.width not in {*_WIDTHS, 32}:
             raise WardnetError(Reason.MALFORMED, field="sums", rule="repeated name or wrong width")
         if min(packed.shape, default=0) < 0 or len(packed.data) != packed.width * count:
