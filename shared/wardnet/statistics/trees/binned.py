@@ -164,7 +164,7 @@ class Terms:
     @property
     def most(self) -> int:
         """Return how many rows may be added at once."""
-        return (1 << self.bits) - 1 if self.bits else self.weight.size
+        return (1 << self.bits) - 1 if self.bits else max(1, self.weight.size)
 
     def sums(self, added: NDArray[np.complex128]) -> NDArray[np.int64]:
         """Return rows, gradients and, where there are any, hessians, on a new first axis."""
@@ -208,13 +208,14 @@ def histograms(
     found = np.zeros((3 if terms.bits else 2, slots, len(rows.bins), size), np.int64)
     inside = np.flatnonzero(slot >= 0)
     narrow = np.uint16 if slots * size <= 1 << 16 else np.int64
+    every = inside.size == slot.size
     for begin in range(0, inside.size, terms.most):
         part = slice(begin, begin + terms.most)
-        some = part if inside.size == slot.size else inside[part]  # a slice costs nothing
-        first, values = (slot[some] * size).astype(narrow), terms.values[some]
+        some = inside[part]
+        first, values = (slot.take(some) * size).astype(narrow), terms.values.take(some)
         added = np.zeros((len(rows.bins), slots * size), np.complex128)
         for line, sums in zip(rows.bins, added, strict=True):
-            own = line[some] if some is part else line.take(some)
+            own = line[part] if every else line.take(some)
             np.add.at(sums, (first + own).astype(np.intp), values)
         found += terms.sums(added.reshape(-1, slots, size).swapaxes(0, 1))
     return found
