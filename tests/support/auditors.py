@@ -9,7 +9,7 @@ from support.desk import Browser, DeskHome
 from support.questions import key
 from wardnet import clock
 from wardnet.audit import log
-from wardnet.audit.entry import Entry, Event
+from wardnet.audit.entry import Entry, Event, from_bytes
 from wardnet.audit.scope import Scope
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.member import Role
@@ -74,3 +74,10 @@ def code_of(secret: str, *, later: int = 0) -> str:
     """Return the present code of an authenticator with this secret, in base 32."""
     raw = base64.b32decode(secret.replace(" ", ""))
     return code_at(raw, at=clock.now() + timedelta(seconds=later))
+
+
+def entries(home: DeskHome) -> list[Entry]:
+    """Return the log."""
+    with home.catalog() as catalog, catalog.reading() as connection:
+        rows = connection.execute("SELECT entry FROM access_log ORDER BY seq").fetchall()
+    return [from_bytes(bytes(data)) for (data,) in rows]
