@@ -42,7 +42,7 @@ class Judged:
     truth: NDArray[Any]
     scores: NDArray[np.float64]
     patient: NDArray[np.uint32] | None
-    keys: Mapping[str, Index] = field(default_factory=dict)
+    keys: Mapping[str, Index] = field(default_factory=dict[str, Index])
 
     @property
     def positive(self) -> NDArray[np.float64]:

@@ -100,7 +100,7 @@ class Growing:
 
     @property
     def _kinds(self) -> Sequence[str]:
-        return KINDS[:2] if self.plan.counted_hessians else KINDS
+        return KINDS[: self.plan.kinds]
 
     @property
     def _loss_unit(self) -> int:
@@ -320,8 +320,7 @@ def _next(state: Growing, number: int) -> Growing | Table:
     if plan.forest and number > plan.trees:
         return state.table(())
     outputs = range(len(plan.outcome.outputs))
-    numbers = len(plan.features) * state.bins.size * len(state._kinds)  # noqa: SLF001 - its own
-    capacity = max(1, ROUND_NUMBERS // numbers)
+    capacity = max(1, ROUND_NUMBERS // (len(plan.features) * state.bins.size * plan.kinds))
     widest = 1 << max(0, plan.depth - 2)
     together = max(1, capacity // (widest * len(outputs))) if plan.forest else 1
     last = min(plan.trees, number + together - 1)

@@ -71,6 +71,11 @@ class Plan:
         return not self.forest and not self.outcome.classes
 
     @property
+    def kinds(self) -> int:
+        """Return how many sums a bin has: rows, gradients and, where there are any, hessians."""
+        return 2 if self.counted_hessians else 3
+
+    @property
     def fineness(self) -> int:
         """Return the most bits after the point of a row's gradient and hessian.
 
