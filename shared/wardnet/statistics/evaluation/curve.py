@@ -85,7 +85,7 @@ class Curve(Inquiry):
         """Return into how many parts each bin is divided next."""
         others, own = self.scores.counts
         if self.round >= MOST_ROUNDS:
-            return np.zeros(self.scores.counts.shape[1], np.int64)
+            return np.zeros(len(own), np.int64)
         whole = float(others.sum()) * float(own.sum())
         pairs = others.astype(np.float64) * own
         parts = self.scores.parts(pairs, whole=whole, ties=TIES, budget=self.budget)
