@@ -105,7 +105,7 @@ def test_a_total_that_fits_into_no_message_ends_the_query(
                 researcher(address, network.researcher()) as ada,
             ):
                 digest = await ada.submit(question(network.researcher()))
-                large = {"n": np.zeros((2 << 20) // 8 - 30, np.int64)}
+                large = {"n": np.full((2 << 20) // 8 - 30, 1 << 40)}
                 for node in hospitals.values():
                     await node.part(await node.work(), large)
                 record = await ada.end(digest)
@@ -132,7 +132,7 @@ def test_a_message_that_is_too_long_ends_the_stream_by_name(
                 digest = await ada.submit(question(network.researcher()))
                 node = hospitals.pop("d")
                 with contextlib.suppress(grpc.aio.AioRpcError):  # the end may come in between
-                    await node.part(await node.work(), {"n": np.zeros(400_000, np.int64)})
+                    await node.part(await node.work(), {"n": np.full(400_000, 1 << 40)})
                 await soon(node.over.wait())
                 assert node.failure is not None
                 assert node.failure.reason is Reason.MESSAGE_TOO_LARGE
