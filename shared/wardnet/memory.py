@@ -6,8 +6,11 @@ from typing import Final
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
-_KEPT: Final = 32 << 20
-"""Bytes; the highest value that glibc takes for the second one."""
+_LONGEST: Final = 32 << 20
+"""Bytes of a block that is kept; the highest value that glibc takes."""
+
+_KEPT: Final = 64 << 20
+"""Bytes at the end of the memory; more are given back."""
 
 
 def keep_freed_memory(*, alone: bool = False) -> None:
@@ -27,7 +30,7 @@ def keep_freed_memory(*, alone: bool = False) -> None:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, _KEPT)
+        mallopt(_M_MMAP_THRESHOLD, _LONGEST)
         mallopt(_M_TRIM_THRESHOLD, _KEPT)
         if alone:
             mallopt(_M_ARENA_MAX, 1)

@@ -14,14 +14,7 @@ from wardnet.statistics.session import Part
 from wardnet_node.compute.worker import Bug, Forget, Reply, Request, Task
 
 _PROGRAM: Final = "from wardnet_node.compute.worker import main; main()"
-_ENVIRONMENT: Final = {
-    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
-}
-"""One thread each; and what a block of rows has freed stays for the next one: that the system takes
-pages back and gives them again, zeroed, would cost a third of a round."""
-
+_ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _SECONDS_TO_LEAVE: Final = 5.0
 
 
@@ -45,7 +38,7 @@ class WorkerProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                env=os.environ | _ENVIRONMENT,
+                env=os.environ | dict.fromkeys(_ONE_THREAD, "1"),
             )
         self._connection = Connection(ours.detach())
 
