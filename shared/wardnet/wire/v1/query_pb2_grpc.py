@@ -111,7 +111,8 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Watch(self, request, context):
-        """Watch sends the present state at once and again after each change, until the query has ended.
+        """Watch sends the present state at once and again after changes, ten times a second at most, until
+        the query has ended; its end at once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
