@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from wardnet.errors import Reason, WardnetError
-from wardnet.sums.arrays import ArraySpec, add, check, digest, pack, unpack, zeros
+from wardnet.sums import arrays
+from wardnet.sums.arrays import ArraySpec, PackedArray, add, check, digest, pack, unpack, zeros
 
 NARROW = ArraySpec("n", (3,), limit=10, guard="cohort")
 WIDE = ArraySpec("s", (2,), limit=2**240, guard="cohort", unit=120)
@@ -89,3 +90,59 @@ def test_a_repeated_array_is_refused() -> None:
     packed = pack({"n": np.array([1])})
     with pytest.raises(WardnetError):
         unpack([*packed, *packed])
+
+
+@pytest.mark.parametrize("width", [1, 2, 4, 8])
+def test_the_bytes_of_an_entry_tell_nothing(width: int) -> None:
+    """Whatever width somebody sends, the sums and their digest are the same."""
+    sums = {"n": np.array([-128, 0, 127])}
+    (packed,) = pack(sums)
+    assert packed.width == 1
+    wider = replace(packed, width=width, data=sums["n"].astype(f"<i{width}").tobytes())
+    again = unpack([wider])
+    assert again["n"].dtype == np.int64
+    assert again["n"].tolist() == [-128, 0, 127]
+    assert digest(again) == digest(sums)
+    assert add(again, again)["n"].tolist() == [-256, 0, 254]
+
+
+@pytest.mark.parametrize(
+    ("entry", "width"),
+    [
+        (127, 1),
+        (128, 2),
+        (-128, 1),
+        (-129, 2),
+        (2**15 - 1, 2),
+        (-(2**15) - 1, 4),
+        (2**31, 8),
+        (-(2**63), 8),
+    ],
+)
+def test_entries_take_the_fewest_bytes_that_hold_them(entry: int, width: int) -> None:
+    """The sign takes a bit."""
+    sums = {"n": np.array([0, entry])}
+    (packed,) = pack(sums)
+    assert packed.width == width
+    assert unpack([packed])["n"].tolist() == [0, entry]
+
+
+@pytest.mark.parametrize(
+    "shape", [(2**63, 0), (0, 2**64 - 1), (1,) * 70, (2**64 - 1,) * 100], ids=len
+)
+def test_a_shape_that_no_sums_have_is_refused(shape: tuple[int, ...]) -> None:
+    """Before its entries are counted, or an array is made of it."""
+    data = b"\0" * 8 if set(shape) == {1} else b""
+    with pytest.raises(WardnetError) as caught:
+        unpack([PackedArray("n", shape, 8, data)])
+    assert caught.value.reason is Reason.MALFORMED
+
+
+def test_few_bytes_do_not_become_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entries are bounded, and not only their bytes: one byte on the way is eight in memory."""
+    monkeypatch.setattr(arrays, "MOST_ENTRIES", 10)
+    six = PackedArray("n", (6,), 1, b"\0" * 6)
+    assert unpack([six])["n"].size == 6
+    with pytest.raises(WardnetError) as caught:
+        unpack([six, replace(six, name="m")])
+    assert caught.value.reason is Reason.MESSAGE_TOO_LARGE

@@ -26,6 +26,10 @@ WIDE_BITS: Final = 253
 
 MAXIMUM_HOSPITALS: Final = 1024
 
+MOST_ENTRIES: Final = 1 << 23
+"""Of all sums of a round: however few bytes they take, they become 8 or more each."""
+
+_MOST_AXES: Final = 8
 _WIDTHS: Final = (1, 2, 4, 8)
 """Bytes that an entry of a 64-bit sum may take on the wire."""
 
@@ -156,15 +160,21 @@ def unpack(arrays: Iterable[PackedArray]) -> Sums:
     Raises
     ------
     WardnetError
-        `MALFORMED` for a repeated name, a wrong width or a wrong length.
+        `MALFORMED` for a repeated name, a wrong width or a wrong length; `MESSAGE_TOO_LARGE`.
     """
     sums: dict[str, IntegerArray] = {}
+    entries = 0
     for packed in arrays:
+        if len(packed.shape) > _MOST_AXES or max(packed.shape, default=0) > MOST_ENTRIES:
+            raise WardnetError(Reason.MALFORMED, field="sums", rule="a shape that no sums have")
         count = prod(packed.shape)
         if packed.name in sums or packed.width not in {*_WIDTHS, 32}:
             raise WardnetError(Reason.MALFORMED, field="sums", rule="repeated name or wrong width")
         if min(packed.shape, default=0) < 0 or len(packed.data) != packed.width * count:
             raise WardnetError(Reason.MALFORMED, field="sums", rule="wrong length")
+        entries += count
+        if entries > MOST_ENTRIES:
+            raise WardnetError(Reason.MESSAGE_TOO_LARGE, rule=f"{MOST_ENTRIES} numbers")
         sums[packed.name] = _unpack(packed)
     return sums
 
