@@ -140,11 +140,13 @@ def ada(office: PostOffice) -> Iterator[RemoteNetwork]:
         yield network
 
 
-def told(hospital: str, envelope: Envelope, loss: float, *, trees: int = 2) -> bytes:
+def told(
+    hospital: str, envelope: Envelope, loss: float, *, trees: int = 2, attempt: int = 1
+) -> bytes:
     """Return what a hospital tells of a query: the loss after so many trees."""
     digest = canonical.digest(envelope.payload)
     return report(
-        Interim(1, digest, 1, 3 + trees, {f"loss after {trees} trees": loss}),
+        Interim(1, digest, attempt, 3 + trees, {f"loss after {trees} trees": loss}),
         signer=PKI.node(hospital),
         hospital=hospital,
         recipient=queries.from_bytes(envelope.payload).recipient,
@@ -211,6 +213,21 @@ def test_hospitals_that_tell_different_numbers_are_named(
         assert each.doubt.reason is Reason.INTERIM_DIFFERS
         assert str(each.doubt).startswith("a and c tell different numbers")
         assert each.interim == {"loss after 2 trees": 0.5}
+
+
+def test_a_hospital_that_names_another_attempt_is_compared_all_the_same(
+    office: PostOffice, ada: RemoteNetwork
+) -> None:
+    """All hospitals have the same numbers in every attempt: no other attempt hides a lie."""
+
+    def tell(query: Envelope) -> Sequence[Mapping[str, bytes]]:
+        lie = told("c", query, 0.1, attempt=2)
+        return [{"a": told("a", query, 0.5)}, {"c": lie}]
+
+    _, doubted = watched(office, ada, tell)
+    assert doubted.doubt is not None
+    assert doubted.doubt.reason is Reason.INTERIM_DIFFERS
+    assert doubted.interim == {"loss after 2 trees": 0.5}
 
 
 def test_a_coordinator_that_swaps_or_replays_reports_is_seen_and_not_believed(

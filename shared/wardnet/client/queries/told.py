@@ -29,7 +29,7 @@ class Told:
         self._key = connection.recipient(record.question.nonce)
         self._mine = recipient_of(self._key) == record.question.recipient
         self._newest: Interim | None = None
-        self._known: dict[tuple[int, str], tuple[str, float]] = {}
+        self._known: dict[str, tuple[str, float]] = {}
         self._doubt: WardnetError | None = None
 
     def take(self, record: Record, reports: Mapping[str, bytes]) -> Record:
@@ -62,9 +62,9 @@ class Told:
         )
 
     def _add(self, hospital: str, told: Interim) -> None:
-        """Take a report, unless a newer one was there; all hospitals have the same numbers."""
+        """Take a report, unless a newer one was there; all have the same numbers, always."""
         for name, number in told.numbers.items():
-            other, known = self._known.setdefault((told.attempt, name), (hospital, number))
+            other, known = self._known.setdefault(name, (hospital, number))
             if known != number:
                 raise WardnetError(Reason.INTERIM_DIFFERS, hospitals=f"{other} and {hospital}")
         newest = self._newest
