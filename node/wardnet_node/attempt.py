@@ -100,8 +100,9 @@ class Attempt:
     def interim(self, work_id: WorkId, *, at: float) -> bytes:
         """Return what is told the researcher with the part of this round; empty for nothing.
 
-        What is new, once in a while; and only where no answer can rest on fewer hospitals, so that
-        it holds these numbers if there will be one.
+        What is new, once in a while; and only where the researcher needs every hospital that she
+        asks. No attempt can have others then, whatever the coordinator says, so that an answer
+        holds these numbers if there will be one.
 
         Parameters
         ----------
@@ -109,7 +110,8 @@ class Attempt:
             The present moment, in seconds of a clock that only runs on.
         """
         numbers, (before, told) = dict(self.session.interim), self._told
-        final = len(self._hospitals) == self.opened.query.minimum_hospitals
+        query = self.opened.query
+        final = query.minimum_hospitals == len(query.hospitals)
         if not final or not numbers or numbers == told or at < before + INTERIM_SECONDS:
             return b""
         self._told = at, numbers
@@ -121,7 +123,7 @@ class Attempt:
         Parameters
         ----------
         key : bytes
-            A secret of this hospital: without it anybody who reads the log could try all sums.
+            As `part_digest` takes it.
         interim : bytes
             What is told the researcher with it, if anything; the entry names her, then.
         """
@@ -130,7 +132,7 @@ class Attempt:
             type=EventType.QUERY_PART,
             outcome=Outcome.RELEASED,
             request_id=str(work_id),
-            result_digest=hmac.digest(key, arrays.digest(sums).encode() + interim, "sha256").hex(),
+            result_digest=part_digest(sums, key=key, interim=interim),
             recipient=self.opened.event.actor.subject if interim else None,
         )
 
@@ -147,6 +149,17 @@ class Attempt:
             result_digest=canonical.digest(answers.to_bytes(answer)),
             recipient=self.opened.event.actor.subject,
         )
+
+
+def part_digest(sums: Sums, *, key: bytes, interim: bytes = b"") -> str:
+    """Return the digest of a part, and of what is told with it.
+
+    Parameters
+    ----------
+    key : bytes
+        A secret of this hospital: without it anybody who reads the log could try all sums.
+    """
+    return hmac.digest(key, arrays.digest(sums).encode() + interim, "sha256").hex()
 
 
 def _diverged(rule: str) -> NoReturn:

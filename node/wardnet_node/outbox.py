@@ -27,8 +27,8 @@ class Result:
         The message to the coordinator, to the byte; empty once it was acknowledged, or where only
         its digest is kept.
     digest : str
-        Of the sums of a part that can be made again, as the access log has it; empty once it was
-        acknowledged.
+        Of the sums of a part that can be made again, under a key of the hospital; empty once it
+        was acknowledged.
     """
 
     work_id: str

@@ -22,7 +22,7 @@ from wardnet.sums.arrays import Sums
 from wardnet.transport.convert import Total, Work, WorkId, answer_to_bytes, envelope_to_bytes
 from wardnet.transport.pieces import check_length
 from wardnet_node import messages
-from wardnet_node.attempt import Attempt
+from wardnet_node.attempt import Attempt, part_digest
 from wardnet_node.compute.pool import WorkerPool
 from wardnet_node.desk.accept import Refused
 from wardnet_node.desk.desk import Desk
@@ -85,7 +85,6 @@ class Rounds:
         """
         course = self._courses.setdefault(work.id.query, _Course())
         async with course.lock:
-            made: Result | None = None
             opened = course.attempt.opened if course.attempt else None
             try:
                 made = await self._desk.do(partial(Desk.take_up, work_id=work.id, opened=opened))
@@ -111,8 +110,6 @@ class Rounds:
             course.attempt = None
             if self._courses.get(work.id.query) is not course:
                 return None
-            if made is not None and made.message:
-                return made
             return await self._desk.do(lambda desk: desk.refuse(work, reasons))
 
     async def end(self, query: str) -> None:
@@ -144,7 +141,7 @@ class Rounds:
     async def _result(self, attempt: Attempt, work: Work) -> Result | None:
         opened, answer = attempt.opened, attempt.session.answer
         message: bytes | Callable[[Envelope], bytes]
-        kept, own, microseconds = b"", b"", 0
+        digest, kept, own, microseconds = "", b"", b"", 0
         if answer is None:
             begun = perf_counter_ns()
             sums = await self._sums(attempt, work)
@@ -152,6 +149,7 @@ class Rounds:
             told = attempt.interim(work.id, at=monotonic())
             reported = self._reported(told, opened, work) if told else b""
             message = _part(attempt, work, sums, interim=reported)
+            digest = part_digest(sums, key=self._log_key)
             event = attempt.part_event(work.id, sums, key=self._log_key, interim=told)
         else:
             message = partial(self._sealed, answer, opened, work)
@@ -165,18 +163,26 @@ class Rounds:
             message=message,
             transcripts=attempt.transcripts,
             event=event,
+            digest=digest,
             answer=kept,
             own=own,
             microseconds=microseconds,
         )
         return await self._desk.do(release)
 
-    async def _again(self, attempt: Attempt, work: Work, digest: str) -> Result:
-        """Make a part again whose message was not kept: it has left before, and is the same."""
+    async def _again(self, attempt: Attempt, work: Work, digest: str) -> Result | None:
+        """Make a part again whose message was not kept: it is logged, and is the same.
+
+        What was told with it is not: the next report tells more.
+        """
         sums = await self._sums(attempt, work)
-        if attempt.part_event(work.id, sums, key=self._log_key).result_digest != digest:
+        if part_digest(sums, key=self._log_key) != digest:
             raise WardnetError(Reason.ROUNDS_DIVERGED, rule="a part came out changed")
-        return Result(str(work.id), _part(attempt, work, sums))
+        recall = partial(
+            Desk.recall, work_id=work.id, opened=attempt.opened, transcripts=attempt.transcripts
+        )
+        wanted = await self._desk.do(recall)
+        return Result(str(work.id), _part(attempt, work, sums)) if wanted else None
 
     async def _sums(self, attempt: Attempt, work: Work) -> Sums:
         snapshot, tally = attempt.opened.snapshot, attempt.session.tally

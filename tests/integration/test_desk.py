@@ -145,6 +145,43 @@ def test_a_revocation_between_the_sums_and_their_release_stops_the_release(
         assert reasons(desk, work(network, nonce="1" * 32)) == [Reason.AGREEMENT_REVOKED]
 
 
+def test_a_part_made_again_leaves_only_while_it_is_waited_for(
+    network: TestNetwork, hospital: Hospital
+) -> None:
+    """Not for a query that has ended meanwhile, and not once the coordinator has it."""
+
+    def recalled(desk: Desk, asked: Work, opened: Opened) -> bool:
+        return desk.recall(asked.id, opened=opened, transcripts=[opened.session.transcript])
+
+    asked, other = work(network), work(network, nonce="1" * 32)
+    with started(hospital) as desk:
+        opened = desk.open(asked)
+        release(desk, asked, opened)
+        assert recalled(desk, asked, opened)
+        desk.end(asked.id.query)
+        assert not recalled(desk, asked, opened)
+        opened = desk.open(other)
+        release(desk, other, opened)
+        desk.acknowledge(str(other.id))
+        assert not recalled(desk, other, opened)
+
+
+def test_a_refusal_takes_the_place_of_nothing_that_is_kept(
+    network: TestNetwork, hospital: Hospital
+) -> None:
+    """What was made is sent again, whatever speaks against it now; it is not taken back."""
+    asked = work(network)
+    with started(hospital) as desk:
+        release(desk, asked, desk.open(asked))
+        before = len(hospital.entries())
+        kept = desk.refuse(asked, [WardnetError(Reason.LOG_STALE, hospital="a")])
+        assert kept is not None
+        assert kept.message == b"part"
+        desk.acknowledge(str(asked.id))
+        assert desk.refuse(asked, [WardnetError(Reason.LOG_STALE, hospital="a")]) is None
+        assert len(hospital.entries()) == before
+
+
 def test_a_newer_agreement_stops_what_rests_on_the_older_one(
     network: TestNetwork, hospital: Hospital
 ) -> None:

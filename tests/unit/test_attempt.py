@@ -11,6 +11,7 @@ from support.questions import DICTIONARY, count_query, signed
 from wardnet.audit.entry import EventType, Outcome
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.answer import Participant
+from wardnet.question.query import Query
 from wardnet.statistics.session import Session
 from wardnet.sums import arrays
 from wardnet.sums.arrays import Sums, zeros
@@ -35,11 +36,14 @@ def network() -> TestNetwork:
 @pytest.fixture
 def attempt() -> Attempt:
     """Return the first attempt of a count by sex, at hospital a."""
-    at = network().at
-    envelope = signed(network(), count_query(network(), at=at))
+    return attempted(count_query(network(), at=network().at))
+
+
+def attempted(query: Query) -> Attempt:
+    """Return the first attempt of a query among hospitals a and b, at hospital a."""
+    at, envelope = network().at, signed(network(), query)
     snapshot = Snapshot("cardiology", 1, SNAPSHOT, DICTIONARY, (), rows=50, patients=50)
     permitted = take_up(envelope, snapshot=snapshot)
-    query = permitted.request.query
     event = of_query(network().node("a").member, query=query, envelope=envelope, snapshot=SNAPSHOT)
     return Attempt(Opened(permitted, at, event), number=1, hospitals=HOSPITALS, hospital="a")
 
@@ -168,6 +172,16 @@ def test_a_report_is_told_once_and_the_next_a_second_later(
 
     assert [told(0.5, at=7.0), told(0.5, at=9.0)] == [True, False]
     assert [told(0.4, at=7.9), told(0.4, at=8.0)] == [False, True]
+
+
+def test_nothing_is_told_of_some_hospitals_where_others_may_join(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The coordinator says who takes part: after two as few as allowed, it may bring all three."""
+    query = count_query(network(), at=network().at, hospitals=("a", "b", "c"))
+    assert query.minimum_hospitals == len(HOSPITALS)
+    monkeypatch.setattr(Session, "interim", {"loss": 0.5})
+    assert not attempted(query).interim(WorkId("0" * 64, 1, 2), at=7.0)
 
 
 def test_the_log_digests_a_report_together_with_its_part(attempt: Attempt) -> None:

@@ -139,7 +139,7 @@ class Desk:
             return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
     def take_up(self, work_id: WorkId, *, opened: Opened | None) -> Result | None:
-        """Return what was made for some work, if anything ever was; else it may begin now.
+        """Return what was made for some work, if anything ever was; what was not kept may be made.
 
         Whoever asks for this work has, durably, what was made for the work before it.
 
@@ -157,7 +157,7 @@ class Desk:
         self._asked[work_id.query] = work_id
         with self._catalog.reading() as connection:
             made = outbox.find(connection, str(work_id))
-        if made is None and opened is not None:
+        if opened is not None and (made is None or made.digest):
             self._gate.check(opened)
         return made
 
@@ -220,6 +220,7 @@ class Desk:
         message: bytes | Callable[[Envelope], bytes],
         transcripts: Sequence[str],
         event: Event,
+        digest: str = "",
         answer: bytes = b"",
         own: bytes = b"",
         microseconds: int = 0,
@@ -237,6 +238,8 @@ class Desk:
             Digest of all totals before round 0, 1, ..., this one.
         event : Event
             What the log says about it.
+        digest : str
+            Of a part's sums, under a key of this hospital.
         answer : bytes
             The answer that is in the message, to be shown to auditors who were granted that.
         own : bytes
@@ -257,23 +260,18 @@ class Desk:
             `ROUNDS_DIVERGED` when this query has seen other totals; nothing is recorded then.
         """
         with self._transaction() as connection:
-            accepted = queries.find(connection, work_id.query)
-            if accepted is None or accepted.state is not State.ACCEPTED:
+            if not self._goes_on(connection, work_id, opened=opened, transcripts=transcripts):
                 return None
-            self._gate.check(opened)
-            queries.remember_steps(
-                connection, work_id.query, attempt=work_id.attempt, transcripts=transcripts
-            )
             if answer:
                 queries.keep_answer(connection, work_id.query, answer)
             if own:
-                digest = canonical.digest(answer)
-                models.keep_own(connection, digest, own, dataset=opened.query.dataset)
+                named = canonical.digest(answer)
+                models.keep_own(connection, named, own, dataset=opened.query.dataset)
             at = clock.now()
             entry = log.append(connection, event, at=at)
             if isinstance(message, bytes):
                 result = Result(str(work_id), message)
-                kept = outbox.of_part(result, digest=event.result_digest or "")
+                kept = outbox.of_part(result, digest=digest)
             else:  # sealed with a random key, it is never the same again
                 kept = result = Result(str(work_id), message(self._promise(connection, entry)))
             outbox.put(connection, kept, query=work_id.query)
@@ -282,15 +280,61 @@ class Desk:
             )
         return result
 
-    def refuse(self, work: Work, reasons: Sequence[WardnetError]) -> Result:
-        """Make a refusal durable; it ends the query here."""
+    def recall(self, work_id: WorkId, *, opened: Opened, transcripts: Sequence[str]) -> bool:
+        """Say whether a part that was made again is still waited for; it has its log entry.
+
+        Parameters
+        ----------
+        opened, transcripts
+            As `release` takes them: it is decided on like a new one.
+
+        Raises
+        ------
+        Refused, WardnetError
+            As `release`.
+        """
+        with self._transaction() as connection:
+            made = outbox.find(connection, str(work_id))
+            if made is None or made.acknowledged:
+                return False
+            return self._goes_on(connection, work_id, opened=opened, transcripts=transcripts)
+
+    def _goes_on(
+        self,
+        connection: Connection,
+        work_id: WorkId,
+        *,
+        opened: Opened,
+        transcripts: Sequence[str],
+    ) -> bool:
+        """Decide on a query once more, and on the totals that it has seen; False if it ended."""
+        accepted = queries.find(connection, work_id.query)
+        if accepted is None or accepted.state is not State.ACCEPTED:
+            return False
+        self._gate.check(opened)
+        queries.remember_steps(
+            connection, work_id.query, attempt=work_id.attempt, transcripts=transcripts
+        )
+        return True
+
+    def refuse(self, work: Work, reasons: Sequence[WardnetError]) -> Result | None:
+        """Make a refusal durable; it ends the query here.
+
+        Returns
+        -------
+        Result or None
+            What is sent: what was kept for this work before, if it was; None when nobody waits.
+        """
         result = Result(str(work.id), messages.refusal(work.id, reasons))
         event = of_refusal(self._credentials, work=work, reasons=reasons)
         with self._transaction() as connection:
-            if outbox.find(connection, result.work_id) is None:
+            made = outbox.find(connection, result.work_id)
+            if made is None:
                 outbox.put(connection, result, query=work.id.query)
-            else:
+            elif made.digest:
                 outbox.exchange(connection, result)
+            else:
+                return None if made.acknowledged else made
             queries.leave(connection, work.id.query, State.REFUSED)
             log.append(connection, event, at=clock.now())
         return result
