@@ -1,7 +1,8 @@
 """Weights that a hospital has for itself: fitted and kept at its node, used there, sent nowhere."""
 
+import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from wardnet.statistics.fitting import weights
 from wardnet.statistics.session import Session
 from wardnet.transport.convert import Total, WorkId, answer_from_bytes, sums_from_wire
 from wardnet_node.cli import main
+from wardnet_node.models.installed import InstalledModel
 from wardnet_node.vault import models
 
 PATIENTS = {"female": 70, "male": 60}
@@ -63,7 +65,12 @@ def hospital(network: TestNetwork, tmp_path: Path) -> Hospital:
 
 
 def learn(
-    network: TestNetwork, hospital: Hospital, *, personal: str = "intercept", anew: bool = False
+    network: TestNetwork,
+    hospital: Hospital,
+    *,
+    personal: str = "intercept",
+    anew: bool = False,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Learned:
     """Let the node answer a question to it alone, and compute its own weights beside it.
 
@@ -71,6 +78,8 @@ def learn(
     ----------
     anew : bool
         Whether the node begins anew before it answers.
+    meanwhile : callable or None
+        What somebody does at the hospital before it answers.
     """
     parameters = {"outcome": "sex", "features": ["age"], "rounds": ROUNDS, "personal": personal}
     query = count_query(
@@ -104,6 +113,8 @@ def learn(
         async with post_office(network) as (post, address), hospital.serving(address):
             stream = await post.attached()
             await rounds(stream)
+            if meanwhile is not None:
+                await asyncio.to_thread(meanwhile)
             if not anew:
                 return await answer(stream, totals[-1:])
         async with post_office(network) as (post, address), hospital.serving(address):
@@ -216,6 +227,36 @@ def test_own_weights_go_with_the_dataset_that_they_were_fitted_to(
     with hospital.vault() as vault:
         vault.drop(DICTIONARY.name)
     assert kept(hospital, learned) is None
+
+
+def test_nothing_is_kept_of_a_dataset_that_was_dropped_before_the_answer(
+    network: TestNetwork, hospital: Hospital
+) -> None:
+    """The weights would outlive the rows whose key was destroyed."""
+
+    def drop() -> None:
+        with hospital.vault() as vault:
+            vault.drop(DICTIONARY.name)
+
+    learned = learn(network, hospital, meanwhile=drop)
+    assert kept(hospital, learned) is None
+
+
+def test_own_weights_do_not_show_in_what_is_printed(
+    network: TestNetwork, hospital: Hospital, tmp_path: Path
+) -> None:
+    """Neither in a list of models nor where the daemon would print an installed model."""
+    learned = learn(network, hospital)
+    path = package(network, learned, tmp_path / "model.wardnet")
+    run(hospital.home, "model", "install", path)
+    number = repr(float(learned.own[0]))[:8]
+    assert number not in run(hospital.home, "model", "list", "--json").stdout
+    found = InstalledModel(
+        packages.read(path.read_bytes(), trust=network.trust, at=clock.now()),
+        clock.to_moment(clock.now()),
+        learned.own,
+    )
+    assert "own=" not in repr(found)
 
 
 def test_a_model_that_shares_all_weights_leaves_none(

@@ -264,7 +264,7 @@ class Desk:
                 return None
             if answer:
                 queries.keep_answer(connection, work_id.query, answer)
-            if own:
+            if own and self._vault.holds(opened.snapshot):
                 named = canonical.digest(answer)
                 models.keep_own(connection, named, own, dataset=opened.query.dataset)
             at = clock.now()

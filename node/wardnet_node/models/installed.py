@@ -1,7 +1,7 @@
 """Take models into use and out of it: only what verifies is installed, and each step is logged."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from sqlite3 import Connection
@@ -55,7 +55,7 @@ class InstalledModel:
 
     package: Package
     installed: Moment
-    own: NDArray[np.float64] | None
+    own: NDArray[np.float64] | None = field(repr=False)
 
     @property
     def weights(self) -> Weights:

@@ -227,6 +227,15 @@ class Vault:
                 raise WardnetError(Reason.DATASET_UNAVAILABLE, dataset=name)
             return self._store.pin(record, found)
 
+    def holds(self, snapshot: Snapshot) -> bool:
+        """Say whether the rows of a pinned snapshot are still here: not dropped, not replaced."""
+        with self._catalog.reading() as connection:
+            record = tables.dataset(connection, snapshot.dataset)
+            if record is None:
+                return False
+            found = tables.snapshot(connection, record.id, number=snapshot.number)
+            return found is not None and found.id == snapshot.id
+
     def patients(self, name: str) -> StoredPatients:
         """Return what reads the patients of a dataset, over all its snapshots.
 
