@@ -22,7 +22,6 @@ from wardnet.wire.v1.link_pb2 import (
     LogReceipt,
     MethodVersion,
     Refusal,
-    RoundPart,
     SignedAnswer,
     StudyDecision,
 )
@@ -75,14 +74,12 @@ def part(
     work_id: WorkId, sums: Sums, *, snapshot: str, transcript: str, interim: bytes = b""
 ) -> bytes:
     """Write the result of a round, and a sealed report beside it."""
-    message = RoundPart(
-        work_id=str(work_id),
-        sums=sums_to_wire(sums),
-        snapshot=snapshot,
-        transcript=transcript,
-        interim=interim,
-    )
-    return AttachRequest(part=message).SerializeToString()
+    message = AttachRequest()
+    part = message.part
+    part.work_id, part.snapshot, part.transcript = str(work_id), snapshot, transcript
+    part.interim = interim
+    sums_to_wire(sums, part.sums)
+    return message.SerializeToString()
 
 
 def answer(work_id: WorkId, sealed: bytes) -> bytes:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -19,6 +20,7 @@ from wardnet.audit import bundle, disputes, log, note, recovery, tree, witness
 from wardnet.audit import checkpoint as checkpoints
 from wardnet.audit.bundle import Bundle
 from wardnet.audit.checkpoint import Checkpoint, origin_of
+from wardnet.audit.entry import from_bytes
 from wardnet.audit.log import Connection
 from wardnet.audit.recovery import Recovery
 from wardnet.audit.witness import Submission
@@ -263,13 +265,18 @@ def needed_of(peers: int) -> int:
     return max(peers // 2 + 1, min(2, peers)) if peers else 0
 
 
+_remembered: Final = lru_cache(maxsize=16)(from_bytes)
+"""Every round asks how long the same entry has waited."""
+
+
 def coverage(connection: Connection) -> Coverage:
     """Return how much of the log others vouch for."""
     state, size = _state(connection), log.size(connection)
     covered, peers = int(state.get("covered", "0")), len(json.loads(state.get("peers", "[]")))
     until = None
     if covered < size and peers:
-        waits = log.read_entry(covered + 1, log.data(connection, covered + 1)).time
+        data = log.data(connection, covered + 1)
+        waits = log.read_entry(covered + 1, data, read=_remembered).time
         since = clock.from_moment(max(waits, state.get("since", "")))
         until = since + STALE_AFTER
         if "extended" in state:

@@ -54,11 +54,11 @@ class Total:
     @cached_property
     def wire(self) -> sums_pb2.Total:
         """Return the message, packed once for all hospitals and for the disk."""
-        return sums_pb2.Total(
-            round=self.round,
-            sums=sums_to_wire(self.sums),
-            participants=participants_to_wire(self.participants),
+        message = sums_pb2.Total(
+            round=self.round, participants=participants_to_wire(self.participants)
         )
+        sums_to_wire(self.sums, message.sums)
+        return message
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,8 @@ class Work:
         WardnetError
             `MESSAGE_TOO_LARGE`.
         """
-        message = link_pb2.AttachResponse(work=work_to_wire(self))
+        message = link_pb2.AttachResponse()
+        work_to_wire(self, message.work)
         pieces.check_length(message.ByteSize())
         return tuple(pieces.in_pieces(message))
 
@@ -212,16 +213,18 @@ def answer_from_bytes(data: bytes) -> tuple[Envelope, Envelope | None]:
     return envelope_from_wire(content.answer, maximum_bytes=answers.MAXIMUM_BYTES), promise
 
 
-def sums_to_wire(sums: Sums) -> sums_pb2.Sums:
-    """Write named arrays, sorted by name."""
-    return sums_pb2.Sums(
-        arrays=[
-            sums_pb2.PackedArray(
-                name=array.name, shape=array.shape, width=array.width, data=array.data
-            )
-            for array in pack(sums)
-        ]
-    )
+def sums_to_wire(sums: Sums, into: sums_pb2.Sums | None = None) -> sums_pb2.Sums:
+    """Write named arrays, sorted by name.
+
+    Parameters
+    ----------
+    into : Sums or None
+        An empty message to write into: a message that is put into another one is copied.
+    """
+    message = sums_pb2.Sums() if into is None else into
+    for array in pack(sums):
+        message.arrays.add(name=array.name, shape=array.shape, width=array.width, data=array.data)
+    return message
 
 
 def sums_from_wire(message: sums_pb2.Sums) -> Sums:
@@ -300,16 +303,16 @@ def total_from_bytes(data: bytes) -> Total:
         raise _malformed(field="total", rule="it is not one") from error
 
 
-def work_to_wire(work: Work) -> link_pb2.Work:
-    """Write what a hospital is asked to do."""
-    return link_pb2.Work(
-        work_id=str(work.id),
-        query=envelope_to_wire(work.query),
-        attempt=work.id.attempt,
-        hospitals=work.hospitals,
-        round=work.id.round,
-        totals=[total.wire for total in work.totals],
-    )
+def work_to_wire(work: Work, into: link_pb2.Work | None = None) -> link_pb2.Work:
+    """Write what a hospital is asked to do; `into` as in `sums_to_wire`."""
+    message = link_pb2.Work() if into is None else into
+    message.work_id = str(work.id)
+    message.query.CopyFrom(envelope_to_wire(work.query))
+    message.attempt = work.id.attempt
+    message.hospitals.extend(work.hospitals)
+    message.round = work.id.round
+    message.totals.extend(total.wire for total in work.totals)
+    return message
 
 
 def work_from_wire(message: link_pb2.Work) -> Work:
