@@ -129,6 +129,25 @@ def test_a_hospital_with_few_patients_withholds_the_errors_of_hospitals() -> Non
         assert (found["x"]["standard_error"] is None) == bool(why)
 
 
+@pytest.mark.parametrize(("few", "given"), [(0, False), (1, False), (9, False), (10, True)])
+@pytest.mark.parametrize("what", ["a regressor", "the outcome"])
+def test_few_patients_of_a_level_at_a_hospital_withhold_the_errors_of_hospitals(
+    what: str, few: int, *, given: bool
+) -> None:
+    """Of two hospitals they would tell the residuals of these patients alone."""
+    rare = (np.arange(SIZE) < few) | (np.arange(SIZE) >= SIZE - 30)
+    table = TABLE.assign(rare=rare)
+    ask = simulate([table[:120], table[120:]]).learn
+    if what == "a regressor":
+        answer = ask.linear("cost ~ rare", "data", errors="cluster")
+    else:
+        answer = ask.logistic("rare ~ x", "data", errors="cluster")
+    found = by_term(answer.to_dict())["intercept"]
+    assert found["estimate"] is not None
+    assert (found["standard_error"] is not None) == given
+    assert found["why"] == ("" if given else "a level at a hospital with fewer than 10 patients")
+
+
 def test_one_hospital_has_no_errors_of_hospitals() -> None:
     """The rows of the others are none."""
     answer = simulate([TABLE, TABLE[:0]]).learn.linear("cost ~ x", "data", errors="cluster")

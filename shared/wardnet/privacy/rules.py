@@ -229,7 +229,7 @@ class DisclosureRules:
                 own = (
                     f"a model has {least} patients for each parameter and more than parameters",
                     f"a model has {least} patients at each level of columns with few levels",
-                    f"standard errors of hospitals need {least} patients at each that has any",
+                    f"standard errors of hospitals need {least} patients at each and its levels",
                 )
             case Output.TREES:
                 own = (

@@ -45,7 +45,6 @@ _POWERS: Final = MappingProxyType({"HC0": 0, "HC1": 0, "HC2": 1, "HC3": 2})
 FURTHER_ROUNDS: Final = 2
 
 _HOSPITALS: Final = "hospitals"
-_PATIENTS: Final = "patients of the hospital"
 _ROWS: Final = "rows by leverage"
 _SPREAD: Final = "spread of residuals"
 
@@ -94,7 +93,7 @@ class Robust:
     design : Design
         The columns.
     rules : DisclosureRules
-        Which say how many patients a hospital needs that is a cluster.
+        Which say how many patients a hospital needs that is a cluster, and at each level.
     n, rank : int
         Rows, and coefficients without the aliased ones.
     scaled : tuple of float
@@ -133,9 +132,9 @@ class Robust:
         return len(self.design.regressors)
 
     def arrays(self) -> Sequence[ArraySpec]:
-        """Declare hospitals with patients, and with too few of them; then M."""
+        """Declare hospitals with patients, with too few of them or at a level; then M."""
         if self._counts:
-            return [ArraySpec(_HOSPITALS, (1, 2), 1, COMPLETE)]
+            return [ArraySpec(_HOSPITALS, (1, 3), 1, COMPLETE)]
         shape = (1, self._size, self._size)
         if self.kind == CLUSTER:
             return [ArraySpec(_SPREAD, shape, (MAXIMUM_ROWS << _KEPT) ** 2, COMPLETE, 2 * _KEPT)]
@@ -145,8 +144,11 @@ class Robust:
     def local(self, rows: Rows, terms: Terms) -> Part:
         """Return a batch's part."""
         if self._counts:
-            inside = self.design.cells(rows)[COMPLETE]
-            return {_PATIENTS: members(inside, cells=1, patient=rows.patient)}
+            cells, guards = self.design.cells(rows), self.design.guards()
+            return {
+                name: members(cells[name], cells=guard.cells, patient=rows.patient)
+                for name, guard in guards.items()
+            }
         size = self._size
         limbs = no_products(size, 1 if self.kind == CLUSTER else size)
         alone = np.zeros(1, np.int64)
@@ -182,23 +184,34 @@ class Robust:
         """Return the hospital's sums as declared."""
         settled: Settled = settle(part)
         if self._counts:
-            few = bool(self.rules.too_small(settled[_PATIENTS], empty_allowed=True)[0])
-            return {_HOSPITALS: np.array([[settled[_PATIENTS][0] > 0, few]], np.int64)}
+            return {_HOSPITALS: np.array([self._counted(settled)], np.int64)}
         sums = whole(settled[_SPREAD])
         if self.kind == CLUSTER:
             own = sums[:, 0] >> (UNIT - _KEPT)
             return {_SPREAD: np.outer(own, own)[np.newaxis]}
         return {_SPREAD: sums[np.newaxis], _ROWS: settled[_ROWS][np.newaxis]}
 
+    def _counted(self, patients: Settled) -> tuple[bool, bool, bool]:
+        """Say whether there are patients, too few of them, and too few at a level.
+
+        A column of a level adds up the residuals of this level's patients alone: X'e tells of them
+        what the guards of the whole model keep back of small cells.
+        """
+        some = bool(patients[COMPLETE][0])
+        few = {name: bool(self.rules.too_small(each).any()) for name, each in patients.items()}
+        alone = few.pop(COMPLETE)
+        return some, some and alone, some and any(few.values())
+
     def step(self, total: Sums) -> "Robust | Spread":
         """Go on to M, or end."""
         if not self._counts:
             return self._spread(total)
-        hospitals, small = total[_HOSPITALS][0].tolist()
-        if not 0 <= small <= hospitals:
+        hospitals, small, at_level = total[_HOSPITALS][0].tolist()
+        if not 0 <= min(small, at_level) <= max(small, at_level) <= hospitals:
             raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="fewer hospitals than none")
-        if small:
-            return Spread(None, rule=f"a hospital with {self.rules.cell_rule}")
+        if small or at_level:
+            where = "a hospital" if small else "a level at a hospital"
+            return Spread(None, rule=f"{where} with {self.rules.cell_rule}")
         if hospitals <= 1:
             return Spread(None, rule=ONE_HOSPITAL)
         return replace(self, hospitals=hospitals)
