@@ -51,7 +51,7 @@ def vector_features() -> list[str]:
 @pytest.mark.skipif(not vector_features(), reason="this processor has only what numpy needs")
 @pytest.mark.parametrize("whole", [False, True])
 def test_sums_do_not_depend_on_the_processor(tmp_path: Path, *, whole: bool) -> None:
-    """A hospital without vectors, and but for its own training with another BLAS, has our digests."""
+    """A hospital without vectors and, but for its own training, with another BLAS: same digests."""
     dealt = list(Deal(hospitals=3, batch=20_000, seed=1).parts(made_up(1, rows=60_000)).values())
     tallies, ours = [], []
     for method, examples in EXAMPLES.items():
