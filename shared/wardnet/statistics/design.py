@@ -68,12 +68,12 @@ class Design:
 
     def complete(self, rows: Rows) -> NDArray[np.bool_]:
         """Return which rows have a value, and a level where one is needed, in every column."""
-        complete = np.ones(rows.size, np.bool_)
+        missing = np.zeros(rows.size, np.bool_)
         for column in self.columns.values():
-            complete &= ~is_missing(column, rows.columns[column.name])
+            missing |= is_missing(column, rows.columns[column.name])
         for column in self._by_level.values():
-            complete &= Groups((column,)).index(rows) >= 0
-        return complete
+            missing |= Groups((column,)).index(rows) < 0
+        return ~missing
 
     def blocks(self, rows: Rows) -> Iterator[tuple[Rows, NDArray[np.float64]]]:
         """Yield the complete rows, `BLOCK` at a time, and their t, shape (all columns, rows)."""

@@ -91,8 +91,8 @@ class Factor:
         if self.level is not None:
             np.equal(Groups((self.column,)).index(rows), self.level, out=entries)
         else:
-            entries[:] = rows.columns[self.column.name]
-            entries *= self._to_scaled
+            values = rows.columns[self.column.name]
+            np.multiply(values, self._to_scaled, out=entries, dtype=np.float64)
         return entries
 
     @cached_property

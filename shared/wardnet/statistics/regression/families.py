@@ -140,10 +140,11 @@ class Logistic(Family):
         sign = 2.0 * y - 1.0
         towards = sign * eta  # the level that is there
         odds = exp(-np.abs(towards))  # of the level that is less likely
-        likely = 1.0 / (1.0 + odds)
+        both = 1.0 + odds
+        likely = 1.0 / both
         less = odds * likely
         missed = np.where(towards > 0, less, likely)
-        facts = np.minimum(towards, 0.0) - log(1.0 + odds)
+        facts = np.minimum(towards, 0.0) - log(both)
         return likely * less, sign * missed, facts[np.newaxis]
 
     @property
