@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from wardnet import clock, logs
 from wardnet.errors import Reason, WardnetError
@@ -24,7 +24,9 @@ from wardnet_coordinator.broker import Attachment, Broker, asked
 from wardnet_coordinator.course import Course, Failure, Outcome, Part, Refusal, Sealed
 from wardnet_coordinator.queries import Record
 from wardnet_coordinator.rounds import Cancelled, DeadlinePassed, Event, Received, Step, step
-from wardnet_coordinator.state import Database
+from wardnet_coordinator.state import Database, Job
+
+T = TypeVar("T")
 
 WATCH_SECONDS: Final = 0.1
 """Shortest time between two changes that a watcher is told; the end is told at once."""
@@ -81,6 +83,7 @@ class Conductor:
         """Take up all queries that were running when the coordinator stopped."""
         for record in await self._database.read(queries.running):
             self._start(record)
+        self._spawn(self._forget_totals())
 
     async def close(self) -> None:
         """Stop where things stand; `resume` goes on from there."""
@@ -224,6 +227,7 @@ class Conductor:
         del self._runs[run.course.query]
         run.ended.set()
         self._drain(run)
+        await self._forget_totals()
 
     async def _apply(self, run: _Run, event: Event) -> None:
         outcome, at = _step(run.course, event), clock.now()
@@ -231,7 +235,7 @@ class Conductor:
         told = {**run.record.interim, **_told(event)}
         after = replace(run.record, course=outcome.course, ended=ended, interim=told)
         if outcome.durable:
-            await self._keep(after, at=at)
+            await self._write(partial(queries.keep, after=after, at=at), query=after.course.query)
         # Answers are for the researcher who asks for them, and in the database.
         run.record = replace(after, course=replace(after.course, answers={}))
         if outcome.durable:
@@ -257,16 +261,18 @@ class Conductor:
         if attachment is not None:
             attachment.acknowledge(work)
 
-    async def _keep(self, after: Record, *, at: datetime) -> None:
+    async def _forget_totals(self) -> None:
+        """Delete the totals of queries that have ended."""
+        while await self._write(queries.forget_totals):
+            pass
+
+    async def _write(self, job: Job[T], *, query: str = "") -> T:
         """Commit; until that has succeeded nothing goes on."""
-        keep = partial(queries.keep, after=after, at=at)
         while True:
             try:
-                return await self._database.write(keep)
+                return await self._database.write(job)
             except Exception as error:  # noqa: BLE001 - logged, and tried until it works
-                logs.logger().error(
-                    "not_stored", query=after.course.query, error=type(error).__name__
-                )
+                logs.logger().error("not_stored", query=query, error=type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
 
     def _tell(self, run: _Run) -> None:

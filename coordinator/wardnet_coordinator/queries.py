@@ -28,6 +28,9 @@ from wardnet_coordinator.course import Course, Failure, Outcome, Refusal, start
 MAXIMUM_RUNNING: Final = 64
 """Most queries that one researcher may have running."""
 
+TOTALS_AT_ONCE: Final = 8
+"""How many totals of ended queries are deleted in one commit."""
+
 MINIMUM_PREFIX: Final = 6
 """Fewest characters that stand for a query's id."""
 
@@ -172,8 +175,22 @@ def keep(connection: sqlite3.Connection, *, after: Record, at: datetime) -> None
             "INSERT INTO totals VALUES (?, ?, ?)",
             (course.query, course.total.round, total_to_bytes(course.total)),
         )
-    else:
+    elif course.running:  # a new attempt begins anew; an ended query's go by `forget_totals`
         connection.execute("DELETE FROM totals WHERE query = ?", (course.query,))
+
+
+def forget_totals(connection: sqlite3.Connection) -> bool:
+    """Delete a few totals of queries that have ended; return whether there may be more.
+
+    A training leaves hundreds of megabytes, which take a second to overwrite: neither its answer
+    nor other queries wait for that.
+    """
+    deleted = connection.execute(
+        "DELETE FROM totals WHERE (query, round) IN (SELECT query, totals.round"
+        " FROM totals JOIN queries USING (query) WHERE outcome <> ? LIMIT ?)",
+        (Outcome.RUNNING, TOTALS_AT_ONCE),
+    )
+    return deleted.rowcount == TOTALS_AT_ONCE
 
 
 def running(connection: sqlite3.Connection) -> Sequence[Record]:

@@ -17,8 +17,6 @@ from wardnet.question import interim as interims
 from wardnet.question.answer import Answer, Participant
 from wardnet.question.interim import Interim
 from wardnet.statistics.session import Session, extend
-from wardnet.sums import arrays
-from wardnet.sums.arrays import Sums
 from wardnet.transport.convert import Total, Work, WorkId
 from wardnet_node.desk.gate import Opened
 
@@ -117,13 +115,15 @@ class Attempt:
         self._told = at, numbers
         return interims.to_bytes(Interim(1, work_id.query, work_id.attempt, work_id.round, numbers))
 
-    def part_event(self, work_id: WorkId, sums: Sums, *, key: bytes, interim: bytes = b"") -> Event:
+    def part_event(
+        self, work_id: WorkId, digest: str, *, key: bytes, interim: bytes = b""
+    ) -> Event:
         """Return what the log says about the release of a part.
 
         Parameters
         ----------
-        key : bytes
-            As `part_digest` takes it.
+        digest, key
+            As `part_digest` takes them.
         interim : bytes
             What is told the researcher with it, if anything; the entry names her, then.
         """
@@ -132,7 +132,7 @@ class Attempt:
             type=EventType.QUERY_PART,
             outcome=Outcome.RELEASED,
             request_id=str(work_id),
-            result_digest=part_digest(sums, key=key, interim=interim),
+            result_digest=part_digest(digest, key=key, interim=interim),
             recipient=self.opened.event.actor.subject if interim else None,
         )
 
@@ -151,15 +151,17 @@ class Attempt:
         )
 
 
-def part_digest(sums: Sums, *, key: bytes, interim: bytes = b"") -> str:
-    """Return the digest of a part, and of what is told with it.
+def part_digest(digest: str, *, key: bytes, interim: bytes = b"") -> str:
+    """Return what the log and the outbox hold of a part, and of what is told with it.
 
     Parameters
     ----------
+    digest : str
+        Of its sums (`arrays.digest`).
     key : bytes
         A secret of this hospital: without it anybody who reads the log could try all sums.
     """
-    return hmac.digest(key, arrays.digest(sums).encode() + interim, "sha256").hex()
+    return hmac.digest(key, digest.encode() + interim, "sha256").hex()
 
 
 def _diverged(rule: str) -> NoReturn:

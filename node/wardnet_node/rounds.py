@@ -18,6 +18,7 @@ from wardnet.question import interim
 from wardnet.question.answer import Answer
 from wardnet.sealing.answers import INTERIM, seal
 from wardnet.statistics.fitting import weights
+from wardnet.sums import arrays
 from wardnet.sums.arrays import Sums
 from wardnet.transport.convert import Total, Work, WorkId, answer_to_bytes, envelope_to_bytes
 from wardnet.transport.pieces import check_length
@@ -149,8 +150,9 @@ class Rounds:
             told = attempt.interim(work.id, at=monotonic())
             reported = self._reported(told, opened, work) if told else b""
             message = _part(attempt, work, sums, interim=reported)
-            digest = part_digest(sums, key=self._log_key)
-            event = attempt.part_event(work.id, sums, key=self._log_key, interim=told)
+            content = arrays.digest(sums)
+            digest = part_digest(content, key=self._log_key)
+            event = attempt.part_event(work.id, content, key=self._log_key, interim=told)
         else:
             message = partial(self._sealed, answer, opened, work)
             kept = answers.to_bytes(answer)
@@ -176,7 +178,7 @@ class Rounds:
         What was told with it is not: the next report tells more.
         """
         sums = await self._sums(attempt, work)
-        if part_digest(sums, key=self._log_key) != digest:
+        if part_digest(arrays.digest(sums), key=self._log_key) != digest:
             raise WardnetError(Reason.ROUNDS_DIVERGED, rule="a part came out changed")
         recall = partial(
             Desk.recall, work_id=work.id, opened=attempt.opened, transcripts=attempt.transcripts

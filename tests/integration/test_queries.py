@@ -1,12 +1,15 @@
 """Queries through a real coordinator: rounds, totals and answers; hospitals speak the wire."""
 
+import asyncio
 import contextlib
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from support.coordinator import (
+    SECONDS,
     Researcher,
     publish,
     question,
@@ -17,13 +20,14 @@ from support.coordinator import (
     soon,
 )
 from support.fake_node import FakeNode, nodes, part_of, sealed_by, total_of, working
+from support.member import wait_until
 from support.pki import TestNetwork
 from support.scene import ANSWERED, COMPUTING, SENT, events, scene, states
 from wardnet.audit.entry import EventType
 from wardnet.errors import Reason
 from wardnet.transport.convert import sums_from_wire
 from wardnet.wire.v1 import query_pb2
-from wardnet_coordinator import state
+from wardnet_coordinator import queries, state
 
 
 async def when_sent(ada: Researcher, hospitals: int) -> query_pb2.QueryRecord:
@@ -105,7 +109,7 @@ def test_the_next_work_comes_once_the_total_is_durable(tmp_path: Path) -> None:
     run(scenario())
 
 
-def test_totals_are_deleted_with_the_end_of_their_query(tmp_path: Path) -> None:
+def test_totals_are_deleted_after_the_end_of_their_query(tmp_path: Path) -> None:
     """The coordinator keeps no total longer than it needs it."""
 
     async def scenario() -> None:
@@ -113,10 +117,43 @@ def test_totals_are_deleted_with_the_end_of_their_query(tmp_path: Path) -> None:
             digest = await ada.submit(question(network.researcher()))
             async with working(list(hospitals.values())):
                 await ada.end(digest)
+            await when_forgotten(tmp_path)
 
     run(scenario())
-    with contextlib.closing(state.connect(tmp_path)) as connection:
-        assert connection.execute("SELECT count(*) FROM totals").fetchone() == (0,)
+
+
+def test_totals_that_a_crash_has_left_are_deleted_at_the_next_start(tmp_path: Path) -> None:
+    """However many there are; those of a running query stay."""
+
+    async def scenario() -> None:
+        async with scene(tmp_path) as (network, hospitals, ada):
+            ended = await ada.submit(question(network.researcher()))
+            async with working(list(hospitals.values())):
+                await ada.end(ended)
+            await when_forgotten(tmp_path)
+            running = await ada.submit(question(network.researcher()))
+            works = {name: await node.work() for name, node in hospitals.items()}
+            for name, work in works.items():
+                await hospitals[name].part(work)
+            assert [(await node.work()).round for node in hospitals.values()] == [1] * 4
+        rounds = range(3 * queries.TOTALS_AT_ONCE)
+        with contextlib.closing(state.connect(tmp_path)) as connection:
+            left = [(ended, number, b"left") for number in rounds]
+            connection.executemany("INSERT INTO totals VALUES (?, ?, ?)", left)
+        async with serving(network, tmp_path):
+            await when_forgotten(tmp_path, but=[(running, 0)])
+
+    run(scenario())
+
+
+async def when_forgotten(home: Path, *, but: Sequence[tuple[str, int]] = ()) -> None:
+    """Wait until the database holds no totals but these."""
+
+    def forgotten() -> bool:
+        with contextlib.closing(state.connect(home)) as connection:
+            return connection.execute("SELECT query, round FROM totals").fetchall() == list(but)
+
+    assert await asyncio.to_thread(wait_until, forgotten, seconds=SECONDS)
 
 
 def test_a_hospital_that_comes_back_can_ask_for_all_totals(tmp_path: Path) -> None:

@@ -140,7 +140,9 @@ def test_the_hospitals_of_an_attempt_do_not_change(attempt: Attempt) -> None:
 
 def test_the_log_says_whose_question_was_answered_with_what(attempt: Attempt) -> None:
     """The entry names researcher, data, method and digests, and nothing of the content."""
-    event = attempt.part_event(work(attempt, 0, []).id, guards(attempt), key=b"secret")
+    event = attempt.part_event(
+        work(attempt, 0, []).id, arrays.digest(guards(attempt)), key=b"secret"
+    )
     assert (event.type, event.outcome) == (EventType.QUERY_PART, Outcome.RELEASED)
     assert event.actor.subject == "wardnet://heartnet/researcher/ada"
     assert (event.dataset, event.snapshot, event.operation) == ("cardiology", SNAPSHOT, "count 1")
@@ -154,7 +156,7 @@ def test_the_log_digests_sums_under_a_key(attempt: Attempt) -> None:
     identity, sums = work(attempt, 0, []).id, guards(attempt)
 
     def digest(sums: Sums, key: bytes) -> str | None:
-        return attempt.part_event(identity, sums, key=key).result_digest
+        return attempt.part_event(identity, arrays.digest(sums), key=key).result_digest
 
     assert digest(sums, b"ours") == digest(sums, b"ours") != digest(sums, b"theirs")
     assert digest(sums, b"ours") != digest(guards(attempt, women=31), b"ours")
@@ -188,7 +190,7 @@ def test_the_log_digests_a_report_together_with_its_part(attempt: Attempt) -> No
     """What was told cannot be changed afterwards, and the entry names who was told."""
     identity, sums = work(attempt, 0, []).id, guards(attempt)
     plain, first, other = (
-        attempt.part_event(identity, sums, key=b"secret", interim=report)
+        attempt.part_event(identity, arrays.digest(sums), key=b"secret", interim=report)
         for report in (b"", b"0.5", b"0.4")
     )
     assert len({each.result_digest for each in (plain, first, other)}) == 3

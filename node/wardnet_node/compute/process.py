@@ -11,6 +11,7 @@ from typing import Final
 from wardnet import logs
 from wardnet.errors import Reason, WardnetError
 from wardnet.statistics.session import Part
+from wardnet_node.compute.narrow import widen
 from wardnet_node.compute.worker import Bug, Forget, Reply, Request, Task
 
 _PROGRAM: Final = "from wardnet_node.compute.worker import main; main()"
@@ -65,7 +66,7 @@ class WorkerProcess:
             case Bug(error=error, place=place):
                 raise incident(error, place)
             case part:
-                return part
+                return widen(part)
 
     def forget(self, query: str) -> None:
         """Drop the rows of a query."""

@@ -22,6 +22,7 @@ from wardnet.memory import keep_freed_memory
 from wardnet.question.rows import Rows
 from wardnet.statistics.session import Part, Tally
 from wardnet_node.compute.cache import RowsCache
+from wardnet_node.compute.narrow import narrow
 from wardnet_node.vault.scan import scan
 from wardnet_node.vault.snapshot import Snapshot
 
@@ -114,7 +115,7 @@ def _reply(request: Request, cache: RowsCache) -> Reply:
 
 def _part(request: Request, cache: RowsCache) -> Part:
     if isinstance(request, Task):
-        return request.tally.part(_rows(request, cache))
+        return narrow(request.tally.part(_rows(request, cache)))
     cache.forget(request.query)
     return {}
 

@@ -141,14 +141,15 @@ def pack(sums: Sums) -> tuple[PackedArray, ...]:
 
 def _pack(name: str, array: IntegerArray) -> PackedArray:
     if array.dtype == np.int64:
-        width = _least_width(array)
+        width = least_width(array)
         data = array.astype(f"<i{width}", copy=False).tobytes()
         return PackedArray(name, array.shape, width, data)
     entries = (int(entry).to_bytes(32, "little", signed=True) for entry in array.ravel())
     return PackedArray(name, array.shape, 32, b"".join(entries))
 
 
-def _least_width(array: IntegerArray) -> int:
+def least_width(array: IntegerArray) -> int:
+    """Return the bytes that the largest entry of a 64-bit sum takes: 1, 2, 4 or 8."""
     low, high = int(array.min(initial=0)), int(array.max(initial=0))
     bits = max(high, ~low).bit_length() + 1  # of two's complement, the sign included
     return next(width for width in _WIDTHS if bits <= 8 * width)

@@ -1,8 +1,8 @@
 """Grow trees group after group on common bins; what boosting and random forests share."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ldexp
 from typing import Any, Final
@@ -25,7 +25,7 @@ from wardnet.statistics.trees.plan import Plan
 from wardnet.statistics.trees.splitting import Limits, Scale
 from wardnet.statistics.trees.table import model_table
 from wardnet.statistics.trees.terms import LARGEST_LOSS, add_trees, loss, start, terms
-from wardnet.statistics.trees.tree import Tree, stacked, unstacked
+from wardnet.statistics.trees.tree import Tree, Trees
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import members
 
@@ -62,7 +62,7 @@ class Growing:
         Common to all hospitals.
     rows : int
         Rows with an outcome, over all hospitals.
-    done : tuple of Tree
+    done : Trees
         Finished, in order.
     group : tuple of (int, int)
         Number and output of the trees that grow.
@@ -81,22 +81,12 @@ class Growing:
     several_rows: bool
     bins: Bins
     rows: int
-    done: tuple[Tree, ...]
+    done: Trees
     group: tuple[tuple[int, int], ...]
     growth: Growth
     lineages: tuple[str, ...]
     gains: NDArray[np.float64]
     losses: tuple[float, ...] = ()
-
-    def __getstate__(self) -> Mapping[str, object]:
-        """Travel light: workers get a copy every round."""
-        state = {each.name: getattr(self, each.name) for each in fields(self)}
-        return state | {"done": stacked(self.done) if self.done else ()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Read what `__getstate__` wrote."""
-        done = unstacked(state["done"]) if state["done"] else ()
-        self.__dict__.update(state | {"done": done})
 
     @property
     def _kinds(self) -> Sequence[str]:
@@ -247,7 +237,7 @@ class Growing:
                 if split is not None:
                     gains[split.feature] += split.gain
         lineages = (*self.lineages, _lineage(self.lineages[-1], trees))
-        grown = replace(self, done=(*self.done, *trees), gains=gains, lineages=lineages)
+        grown = replace(self, done=self.done.plus(trees), gains=gains, lineages=lineages)
         return _next(grown, self.group[-1][0] + 1)
 
     def table(self, losses: Sequence[float]) -> Table:
@@ -302,7 +292,7 @@ def begin(
         several_rows,
         bins,
         sum(rows),
-        first,
+        Trees(first),
         (),
         growth,
         (hashlib.sha256(content.encode()).hexdigest(),),
@@ -361,7 +351,4 @@ def _patients(tree: int) -> str:
 
 def _lineage(before: str, trees: Sequence[Tree]) -> str:
     """Return a digest of what came before and of more trees."""
-    hasher = hashlib.sha256(before.encode())
-    for array in stacked(trees):
-        hasher.update(array.tobytes())
-    return hasher.hexdigest()
+    return hashlib.sha256(before.encode() + Trees(trees).tobytes()).hexdigest()

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import accumulate
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,22 +109,51 @@ class Tree:
     values: NDArray[np.float64]
 
 
-def stacked(trees: Sequence[Tree]) -> tuple[NDArray[np.generic], ...]:
-    """Return trees as few long arrays, which travel faster than many short ones."""
-    columns = zip(*map(_columns, trees), strict=True)
-    sizes = np.array([[tree.output, tree.values.size] for tree in trees], np.int64)
-    return sizes, *(np.concatenate(column) for column in columns)
+class Trees(Sequence[Tree]):
+    """Hold trees as few long arrays, which travel faster than many short ones.
 
+    Parameters
+    ----------
+    trees : sequence of Tree
+        In order.
+    """
 
-def unstacked(arrays: tuple[NDArray[Any], ...]) -> tuple[Tree, ...]:
-    """Return the trees that `stacked` was given."""
-    sizes, *columns = arrays
-    ends = np.cumsum(sizes[:, 1])[:-1]
-    parts = zip(*(np.split(column, ends) for column in columns), strict=True)
-    return tuple(
-        Tree(int(output), Branches(*branches), values)
-        for (output, _), (*branches, values) in zip(sizes, parts, strict=True)
-    )
+    def __init__(self, trees: Sequence[Tree] = ()) -> None:
+        self._outputs = [tree.output for tree in trees]
+        self._ends = [0, *accumulate(tree.values.size for tree in trees)]
+        columns = zip(*map(_columns, trees), strict=True)
+        self._columns = tuple(np.concatenate(column) for column in columns)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._outputs)
+
+    @overload
+    def __getitem__(self, place: int) -> Tree: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Tree]: ...
+    def __getitem__(self, place: int | slice) -> Tree | Sequence[Tree]:
+        """Return one tree, or some; the others stay as they are."""
+        places = range(len(self))[place]
+        return (
+            [self._tree(each) for each in places]
+            if isinstance(places, range)
+            else self._tree(places)
+        )
+
+    def plus(self, trees: Sequence[Tree]) -> "Trees":
+        """Return these trees and more."""
+        return Trees([*self, *trees])
+
+    def tobytes(self) -> bytes:
+        """Return what tells them from other trees."""
+        sizes = np.array([self._outputs, self._ends[1:]], np.int64)
+        return b"".join(array.tobytes() for array in (sizes, *self._columns))
+
+    def _tree(self, place: int) -> Tree:
+        nodes = slice(*self._ends[place : place + 2])
+        *branches, values = (column[nodes] for column in self._columns)
+        return Tree(self._outputs[place], Branches(*branches), values)
 
 
 def _columns(tree: Tree) -> tuple[NDArray[Any], ...]:
