@@ -1,6 +1,6 @@
 """What the node says to the coordinator, as wire messages; results as the bytes that are kept."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -8,7 +8,7 @@ from wardnet.audit.receipt import Receipt
 from wardnet.errors import WardnetError
 from wardnet.identity.envelope import Envelope
 from wardnet.statistics.methods import METHODS
-from wardnet.sums.arrays import Sums
+from wardnet.sums.arrays import PackedArray
 from wardnet.transport.convert import WorkId, causes_to_wire, envelope_to_wire, sums_to_wire
 from wardnet.wire.v1.link_pb2 import (
     Announcement,
@@ -71,7 +71,12 @@ def announcement(held: Iterable[Held]) -> AttachRequest:
 
 
 def part(
-    work_id: WorkId, sums: Sums, *, snapshot: str, transcript: str, interim: bytes = b""
+    work_id: WorkId,
+    sums: Sequence[PackedArray],
+    *,
+    snapshot: str,
+    transcript: str,
+    interim: bytes = b"",
 ) -> bytes:
     """Write the result of a round, and a sealed report beside it."""
     message = AttachRequest()

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic, perf_counter_ns
@@ -19,7 +19,7 @@ from wardnet.question.answer import Answer
 from wardnet.sealing.answers import INTERIM, seal
 from wardnet.statistics.fitting import weights
 from wardnet.sums import arrays
-from wardnet.sums.arrays import Sums
+from wardnet.sums.arrays import PackedArray, Sums, pack
 from wardnet.transport.convert import Total, Work, WorkId, answer_to_bytes, envelope_to_bytes
 from wardnet.transport.pieces import check_length
 from wardnet_node import messages
@@ -145,7 +145,7 @@ class Rounds:
         digest, kept, own, microseconds = "", b"", b"", 0
         if answer is None:
             begun = perf_counter_ns()
-            sums = await self._sums(attempt, work)
+            sums = pack(await self._sums(attempt, work))
             microseconds = (perf_counter_ns() - begun) // 1000
             told = attempt.interim(work.id, at=monotonic())
             reported = self._reported(told, opened, work) if told else b""
@@ -177,7 +177,7 @@ class Rounds:
 
         What was told with it is not: the next report tells more.
         """
-        sums = await self._sums(attempt, work)
+        sums = pack(await self._sums(attempt, work))
         if part_digest(arrays.digest(sums), key=self._log_key) != digest:
             raise WardnetError(Reason.ROUNDS_DIVERGED, rule="a part came out changed")
         recall = partial(
@@ -241,7 +241,9 @@ class Rounds:
         )
 
 
-def _part(attempt: Attempt, work: Work, sums: Sums, *, interim: bytes = b"") -> bytes:
+def _part(
+    attempt: Attempt, work: Work, sums: Sequence[PackedArray], *, interim: bytes = b""
+) -> bytes:
     return _bounded(
         messages.part(
             work.id,

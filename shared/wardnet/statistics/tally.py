@@ -81,7 +81,8 @@ class Tally:
         """Return the part of any number of batches, of any sizes."""
         none = no_rows(self.question.dictionary, self.columns)
         if not self.whole:
-            return self.merge(self._local(rows) for rows in chain([none], batches))
+            others = iter(batches)
+            return self.merge(map(self._local, chain([next(others, none)], others)))
         held = list(batches) or [none]
         if len(held) == 1:
             return self._local(held[0])
@@ -129,8 +130,11 @@ class Tally:
         return self.method.columns(self.question.parameters)
 
     def _declared(self, spec: ArraySpec, array: NDArray[Any]) -> NDArray[Any]:
-        declared = array.astype(np.int64 if spec.width == 8 else np.object_)
-        declared[self.hidden(spec)] = 0
+        declared = array.astype(np.int64 if spec.width == 8 else np.object_, copy=False)
+        hidden = self.hidden(spec)
+        if hidden.any():
+            declared = declared.copy()
+            declared[hidden] = 0
         return declared
 
     def _local(self, rows: Rows) -> Part:

@@ -193,10 +193,16 @@ def _unpack(packed: PackedArray) -> IntegerArray:
     return array.reshape(packed.shape)
 
 
-def digest(sums: Sums) -> str:
-    """Return the SHA-256 over names, shapes, widths and bytes, hexadecimal."""
+def digest(sums: Sums | Sequence[PackedArray]) -> str:
+    """Return the SHA-256 over names, shapes, widths and bytes, hexadecimal.
+
+    Parameters
+    ----------
+    sums : Mapping or sequence of PackedArray
+        As they are, or as `pack` returns them.
+    """
     hasher = hashlib.sha256()
-    for packed in pack(sums):
+    for packed in pack(sums) if isinstance(sums, Mapping) else sums:
         header = f"{packed.name}|{packed.shape}|{packed.width}|{len(packed.data)}|"
         hasher.update(header.encode())
         hasher.update(packed.data)

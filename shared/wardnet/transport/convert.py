@@ -5,7 +5,7 @@ limits that a method declares) is checked where it is used.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -213,16 +213,20 @@ def answer_from_bytes(data: bytes) -> tuple[Envelope, Envelope | None]:
     return envelope_from_wire(content.answer, maximum_bytes=answers.MAXIMUM_BYTES), promise
 
 
-def sums_to_wire(sums: Sums, into: sums_pb2.Sums | None = None) -> sums_pb2.Sums:
+def sums_to_wire(
+    sums: Sums | Sequence[PackedArray], into: sums_pb2.Sums | None = None
+) -> sums_pb2.Sums:
     """Write named arrays, sorted by name.
 
     Parameters
     ----------
+    sums : Mapping or sequence of PackedArray
+        As `arrays.digest` takes them.
     into : Sums or None
         An empty message to write into: a message that is put into another one is copied.
     """
     message = sums_pb2.Sums() if into is None else into
-    for array in pack(sums):
+    for array in pack(sums) if isinstance(sums, Mapping) else sums:
         message.arrays.add(name=array.name, shape=array.shape, width=array.width, data=array.data)
     return message
 

@@ -154,7 +154,8 @@ class Terms:
     values : ndarray of complex128, shape (rows,)
         Gradients, and hessians times `2**bits` plus 1.
     bits : int
-        Fewer than `2**bits` rows may be added at once; 0 where there are no hessians, for any.
+        Fewer than `2**bits` rows may be added to a bin at once; 0 where there are no hessians, for
+        any number.
     """
 
     weight: NDArray[np.int64]
@@ -163,15 +164,19 @@ class Terms:
 
     @property
     def most(self) -> int:
-        """Return how many rows may be added at once."""
+        """Return how many rows may be added to a bin at once."""
         return (1 << self.bits) - 1 if self.bits else max(1, self.weight.size)
 
-    def sums(self, added: NDArray[np.complex128]) -> NDArray[np.int64]:
-        """Return rows, gradients and, where there are any, hessians, on a new first axis."""
-        gradients, low = added.real.astype(np.int64), added.imag.astype(np.int64)
+    def add_sums(self, added: NDArray[np.complex128], found: NDArray[np.int64]) -> None:
+        """Add to the rows, gradients and, where there are any, hessians on the first axis."""
+        low = added.imag.astype(np.int64)
+        found[1] += added.real.astype(np.int64)
         if not self.bits:
-            return np.stack([low, gradients])
-        return np.stack([low & self.most, gradients, low >> self.bits])
+            found[0] += low
+            return
+        found[0] += low & self.most
+        low >>= self.bits
+        found[2] += low
 
 
 def to_terms(
@@ -209,13 +214,16 @@ def histograms(
     inside = np.flatnonzero(slot >= 0)
     narrow = np.uint16 if slots * size <= 1 << 16 else np.int64
     every = inside.size == slot.size
-    for begin in range(0, inside.size, terms.most):
-        part = slice(begin, begin + terms.most)
+    # No more rows meet in a bin than there are in its node.
+    fullest = int(np.bincount(slot.take(inside), minlength=1).max())
+    together = terms.most if fullest > terms.most else max(1, inside.size)
+    for begin in range(0, inside.size, together):
+        part = slice(begin, begin + together)
         some = inside[part]
         first, values = (slot.take(some) * size).astype(narrow), terms.values.take(some)
         added = np.zeros((len(rows.bins), slots * size), np.complex128)
         for line, sums in zip(rows.bins, added, strict=True):
             own = line[part] if every else line.take(some)
             np.add.at(sums, (first + own).astype(np.intp), values)
-        found += terms.sums(added.reshape(-1, slots, size).swapaxes(0, 1))
+        terms.add_sums(added.reshape(-1, slots, size).swapaxes(0, 1), found)
     return found

@@ -131,8 +131,8 @@ class Growing:
             return self._nothing()
         held = kept(("binned", self.lineages[0]), [rows], lambda: self._binned(rows))
         add_trees(held, self.done, plan=self.plan, lineages=self.lineages)
-        found = np.zeros((len(self._kinds), *self._sums), np.int64)
-        part: dict[str, Any] = dict(zip(self._kinds, found, strict=True)) if found.size else {}
+        part: dict[str, Any] = {}
+        found: list[tuple[list[int], NDArray[np.int64]]] = []
         if self._with_loss:
             part[LOSS] = np.array([loss(held, self.plan, unit=self._loss_unit)])
         for tree, nodes in self._checked.items():
@@ -147,10 +147,21 @@ class Growing:
             places = [place for place, (each, _) in enumerate(self.growth.asked) if each == tree]
             if places:
                 asked = [self.growth.asked[place][1] for place in places]
-                slot = _slots(at, asked, known)
-                size = self.bins.size
-                found[:, places] = histograms(held, slot, slots=len(asked), size=size, terms=added)
-        return part
+                slot, size = _slots(at, asked, known), self.bins.size
+                sums = histograms(held, slot, slots=len(asked), size=size, terms=added)
+                found.append((places, sums))
+        return {**part, **self._in_order(found)}
+
+    def _in_order(self, found: Sequence[tuple[list[int], NDArray[np.int64]]]) -> Part:
+        """Return the histograms of all trees by kind, in the order in which nodes are asked."""
+        if not found:
+            return {}
+        _, every = found[0]
+        if len(found) > 1:  # those of one tree, megabytes, are as they should be
+            every = np.empty((len(self._kinds), *self._sums), np.int64)
+            for places, sums in found:
+                every[:, places] = sums
+        return dict(zip(self._kinds, every, strict=True))
 
     def _binned(self, rows: Rows) -> Binned:
         plan = self.plan
