@@ -3,6 +3,8 @@
 Copying megabytes from one process to another takes longer than adding some of them up.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,20 +14,22 @@ from wardnet.sums.members import Members
 
 
 def narrow(part: Part) -> Part:
-    """Return a part whose arrays have the narrowest integers that hold them."""
+    """Return a part whose arrays of 64-bit integers have the fewest bytes that hold them."""
     return {name: _narrow(value) for name, value in part.items()}
 
 
 def widen(part: Part) -> Part:
     """Return what `narrow` was given."""
-    return {
-        name: value if isinstance(value, Members) else value.astype(np.int64, copy=False)
-        for name, value in part.items()
-    }
+    return {name: _widen(value) for name, value in part.items()}
 
 
-def _narrow(value: NDArray[np.int64] | Members) -> NDArray[np.int64] | Members:
-    if isinstance(value, Members):
+def _narrow(value: NDArray[Any] | Members) -> NDArray[Any] | Members:
+    if isinstance(value, Members) or value.dtype != np.int64:
         return value
-    narrowest: NDArray[np.int64] = value.astype(f"i{least_width(value)}", copy=False)
-    return narrowest
+    return value.astype(f"i{least_width(value)}", copy=False)
+
+
+def _widen(value: NDArray[Any] | Members) -> NDArray[Any] | Members:
+    if isinstance(value, Members) or value.dtype.kind != "i":
+        return value
+    return value.astype(np.int64, copy=False)
