@@ -259,7 +259,8 @@ def _record(connection: sqlite3.Connection, row: Sequence[Any]) -> Record:
     digest, submitted, ended, envelope, outcome, attempt, number, names, refusals, why = row
     signed = envelope_from_bytes(envelope)
     query = questions.from_bytes(signed.payload)
-    last = total(connection, query=digest, round_=number - 1)
+    goes_on = outcome == Outcome.RUNNING  # else its totals are being deleted
+    last = total(connection, query=digest, round_=number - 1) if goes_on else None
     course = Course(
         query=digest,
         asked=query.hospitals,

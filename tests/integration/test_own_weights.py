@@ -229,6 +229,19 @@ def test_own_weights_go_with_the_dataset_that_they_were_fitted_to(
     assert kept(hospital, learned) is None
 
 
+def test_a_drop_that_a_crash_cut_short_has_taken_own_weights_along(
+    network: TestNetwork, hospital: Hospital, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of a dataset that is loaded under its name afterwards stay."""
+    learned = learn(network, hospital)
+    hospital.load(PATIENTS)
+    with hospital.vault() as vault:
+        with monkeypatch.context() as patched:
+            patched.setattr("wardnet_node.vault.store.Store.finish_drops", lambda _: None)
+            vault.drop(DICTIONARY.name)
+        assert kept(hospital, learned) is None
+
+
 def test_nothing_is_kept_of_a_dataset_that_was_dropped_before_the_answer(
     network: TestNetwork, hospital: Hospital
 ) -> None:

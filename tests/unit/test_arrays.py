@@ -128,21 +128,35 @@ def test_entries_take_the_fewest_bytes_that_hold_them(entry: int, width: int) ->
 
 
 @pytest.mark.parametrize(
-    "shape", [(2**63, 0), (0, 2**64 - 1), (1,) * 70, (2**64 - 1,) * 100], ids=len
+    "shape",
+    [(2**63, 0), (0, 2**64 - 1), (1,) * 70, (2**64 - 1,) * 100, (0, *[2**23] * 4)],
+    ids=repr,
 )
 def test_a_shape_that_no_sums_have_is_refused(shape: tuple[int, ...]) -> None:
     """Before its entries are counted, or an array is made of it."""
     data = b"\0" * 8 if set(shape) == {1} else b""
     with pytest.raises(WardnetError) as caught:
         unpack([PackedArray("n", shape, 8, data)])
-    assert caught.value.reason is Reason.MALFORMED
+    assert caught.value.reason in {Reason.MALFORMED, Reason.MESSAGE_TOO_LARGE}
+
+
+def test_so_many_empty_arrays_are_refused() -> None:
+    """They have no entries, and each takes memory and time; a forest's are fewer."""
+    made = iter(range(1_000_000))
+    with pytest.raises(WardnetError) as caught:
+        unpack(PackedArray(str(number), (0,), 8, b"") for number in made)
+    assert caught.value.reason is Reason.MESSAGE_TOO_LARGE
+    assert next(made) < 50_000
+    assert (
+        len(unpack(PackedArray(str(number), (1,), 1, b"\1") for number in range(20_000))) == 20_000
+    )
 
 
 def test_few_bytes_do_not_become_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """Entries are bounded, and not only their bytes: one byte on the way is eight in memory."""
-    monkeypatch.setattr(arrays, "MOST_ENTRIES", 10)
-    six = PackedArray("n", (6,), 1, b"\0" * 6)
-    assert unpack([six])["n"].size == 6
+    monkeypatch.setattr(arrays, "MOST_ENTRIES", 1000)
+    some = PackedArray("n", (600,), 1, b"\0" * 600)
+    assert unpack([some])["n"].size == 600
     with pytest.raises(WardnetError) as caught:
-        unpack([six, replace(six, name="m")])
+        unpack([some, replace(some, name="m")])
     assert caught.value.reason is Reason.MESSAGE_TOO_LARGE

@@ -173,13 +173,42 @@ def predictions(
     estimator: object, frame: pd.DataFrame, classes: Sequence[str]
 ) -> NDArray[np.float64]:
     """Return what an estimator predicts, in the layout of `Model.predict`."""
-    clusters = hasattr(estimator, "steps") and not hasattr(estimator, "predict_proba")
+    clusters = all(hasattr(estimator, kind) for kind in ("predict", "transform"))
     for kind in ("predict_proba", "transform"):
         if hasattr(estimator, kind) and not clusters:
             return np.asarray(getattr(estimator, kind)(frame), np.float64)
     found = np.asarray(estimator.predict(frame))[:, np.newaxis]  # type: ignore[attr-defined]
     chosen = np.equal(found, np.arange(len(classes)))
     return np.asarray(chosen if clusters else found, np.float64)
+
+
+@pytest.mark.parametrize("standardise", [True, False])
+@pytest.mark.parametrize("components", [1, 3])
+def test_components_are_those_of_scikit_learn(components: int, *, standardise: bool) -> None:
+    """Not only its scores: variances, their shares, and the way back from scores to columns."""
+    asked: dict[str, JsonValue] = {
+        "columns": ["age", "lab", "weight"],
+        "components": components,
+        "standardise": standardise,
+    }
+    found = package(network(), "pca", asked)
+    x = features(found, rows_of(11, 600))
+    x = x[~np.isnan(x).any(axis=1)]
+    names = to_sklearn(found)[0].feature_names_in_
+    scaler, ours = to_sklearn(found)
+    np.testing.assert_allclose(
+        ours.components_ @ ours.components_.T, np.eye(components), atol=1e-12
+    )
+    whole = ours.explained_variance_ / ours.explained_variance_ratio_
+    np.testing.assert_allclose(whole, np.trace(ours.get_covariance()), rtol=1e-12)
+    frame = pd.DataFrame(x, columns=names)
+    back = to_sklearn(found).inverse_transform(to_sklearn(found).transform(frame))
+    if components == 3:
+        np.testing.assert_allclose(back, x, rtol=1e-9, atol=1e-9)
+        assert np.isfinite(ours.score(scaler.transform(frame)))
+    else:
+        off = (x - back) / scaler.scale_
+        np.testing.assert_allclose(off @ ours.components_.T, 0.0, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", sorted(NO_OBJECT))

@@ -176,7 +176,6 @@ class Store:
             for record in dropped:
                 self.keyring.destroy(record.id)
                 tables.delete_dataset(connection, record.id)
-                models.forget_own(connection, record.name)
         if dropped:
             self.catalog.forget()
 
@@ -246,6 +245,8 @@ def check_own(connection: Connection, record: DatasetRecord) -> None:
 def begin_drop(store: Store, connection: Connection, record: DatasetRecord) -> None:
     """Log that a dataset is dropped and hide it; `finish_drops` destroys it, whatever happens."""
     tables.mark_dropped(connection, record.id)
+    # Now, not later: a dataset that is loaded under this name has weights of its own.
+    models.forget_own(connection, record.name)
     usage.note_stored(connection, record.name, at=clock.to_moment(clock.now()))
     store.log(
         connection,

@@ -12,6 +12,7 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.model.package import Package
 from wardnet.model.shape import Centred, Layered, Numbers, Shape, shape
 from wardnet.statistics.model import Model
+from wardnet.statistics.unsupervised.pca import Components
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,8 +39,8 @@ def estimator_of(model: Model, method: str, *, classes: "NDArray[Any]") -> "Base
     What `fedavg` has trained becomes an object of the class that it was asked for: `SGDClassifier`
     (of three or more classes a `LogisticRegression`, which turns scores into chances as we do),
     `SGDRegressor`, `MLPClassifier` or `MLPRegressor`. Other linear models become a
-    `LinearRegression`, `LogisticRegression` or `PoissonRegressor`; components a `PCA`; clusters a
-    `KMeans` behind a `StandardScaler`. One that fills in missing values stands behind a
+    `LinearRegression`, `LogisticRegression` or `PoissonRegressor`; components a `PCA` and clusters
+    a `KMeans`, each behind a `StandardScaler`. One that fills in missing values stands behind a
     `SimpleImputer`.
 
     Parameters
@@ -59,7 +60,7 @@ def estimator_of(model: Model, method: str, *, classes: "NDArray[Any]") -> "Base
     except ImportError as error:
         raise WardnetError(Reason.EXTRA_MISSING, rule="scikit-learn") from error
     found = shape(model, method, form=_FORM)
-    estimator = _estimator(found, method, classes)
+    estimator = _pca(model) if isinstance(model, Components) else _estimator(found, method, classes)
     names = np.array([entry.name for entry in found.entries], dtype=object)
     first = estimator[0] if hasattr(estimator, "steps") else estimator
     first.n_features_in_, first.feature_names_in_ = len(names), names
@@ -70,8 +71,6 @@ def _estimator(found: Shape, method: str, classes: Any) -> Any:  # noqa: ANN401 
     match found:
         case Layered(fill=fill) if fill is not None:
             return _filled(fill, _estimator(replace(found, fill=None), method, classes))
-        case Layered() if method == "pca":
-            return _pca(found)
         case Layered(layers=(_,)):
             return _linear(found, classes, stochastic=method == "fedavg")
         case Layered():
@@ -133,32 +132,39 @@ def _network(found: Layered, classes: Any) -> Any:  # noqa: ANN401 - untyped lib
     return estimator
 
 
-def _pca(found: Layered) -> Any:  # noqa: ANN401 - untyped library
+def _pca(model: Components) -> Any:  # noqa: ANN401 - untyped library
     from sklearn.decomposition import PCA  # noqa: PLC0415 - an extra
 
-    ((weights, added),) = found.layers
-    estimator = PCA(n_components=weights.shape[1])
-    estimator.components_ = weights.T.copy()
-    estimator.n_components_ = weights.shape[1]
-    # `transform` subtracts a mean before it multiplies: one that gives what we add.
-    estimator.mean_ = -np.linalg.lstsq(weights.T, added, rcond=None)[0]
-    estimator.explained_variance_ = np.ones(weights.shape[1])
-    return estimator
+    told, columns = model.loadings.shape
+    estimator = PCA(n_components=told)
+    estimator.components_, estimator.mean_ = model.loadings, np.zeros(columns)
+    estimator.n_components_, estimator.n_features_in_ = told, columns
+    estimator.explained_variance_ = model.variances
+    estimator.explained_variance_ratio_ = model.ratios
+    # What is left to each of the components that are not told, as its fit says.
+    left = model.variances[0] / model.ratios[0] - model.variances.sum()
+    estimator.noise_variance_ = max(0.0, left) / (columns - told) if told < columns else 0.0
+    return _scaled(estimator, model.scales, means=model.means)
 
 
 def _clusters(found: Centred) -> Any:  # noqa: ANN401 - untyped library
     from sklearn.cluster import KMeans  # noqa: PLC0415 - an extra
-    from sklearn.pipeline import make_pipeline  # noqa: PLC0415 - an extra
-    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415 - an extra
 
-    scaler = StandardScaler(with_mean=False)
-    scaler.scale_, scaler.var_ = found.scales, found.scales**2
-    scaler.mean_, scaler.n_features_in_ = None, len(found.scales)
     clusters = KMeans(n_clusters=len(found.centres))
     clusters.cluster_centers_ = np.ascontiguousarray(found.centres / found.scales)
     clusters._n_threads = 1  # noqa: SLF001 - what its fit sets
     clusters.n_features_in_ = len(found.scales)
-    return make_pipeline(scaler, clusters)
+    return _scaled(clusters, found.scales)
+
+
+def _scaled(estimator: Any, scales: Numbers, *, means: Numbers | None = None) -> Any:  # noqa: ANN401
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415 - an extra
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415 - an extra
+
+    scaler = StandardScaler(with_mean=means is not None)
+    scaler.mean_, scaler.scale_, scaler.var_ = means, scales, scales**2
+    scaler.n_features_in_ = len(scales)
+    return make_pipeline(scaler, estimator)
 
 
 def _unmapped(method: str, rule: str) -> WardnetError:

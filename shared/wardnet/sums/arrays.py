@@ -30,6 +30,9 @@ MOST_ENTRIES: Final = 1 << 23
 """Of all sums of a round: however few bytes they take, they become 8 or more each."""
 
 _MOST_AXES: Final = 8
+_LEAST_ENTRIES: Final = 256
+"""An array counts for as many, though it has fewer: also an empty one takes memory and time."""
+
 _WIDTHS: Final = (1, 2, 4, 8)
 """Bytes that an entry of a 64-bit sum may take on the wire."""
 
@@ -169,11 +172,13 @@ def unpack(arrays: Iterable[PackedArray]) -> Sums:
         if len(packed.shape) > _MOST_AXES or max(packed.shape, default=0) > MOST_ENTRIES:
             raise WardnetError(Reason.MALFORMED, field="sums", rule="a shape that no sums have")
         count = prod(packed.shape)
+        if prod(max(side, 1) for side in packed.shape) > MOST_ENTRIES:  # also one that is empty
+            raise WardnetError(Reason.MESSAGE_TOO_LARGE, rule=f"{MOST_ENTRIES} numbers")
         if packed.name in sums or packed.width not in {*_WIDTHS, 32}:
             raise WardnetError(Reason.MALFORMED, field="sums", rule="repeated name or wrong width")
         if min(packed.shape, default=0) < 0 or len(packed.data) != packed.width * count:
             raise WardnetError(Reason.MALFORMED, field="sums", rule="wrong length")
-        entries += count
+        entries += max(count, _LEAST_ENTRIES)
         if entries > MOST_ENTRIES:
             raise WardnetError(Reason.MESSAGE_TOO_LARGE, rule=f"{MOST_ENTRIES} numbers")
         sums[packed.name] = _unpack(packed)

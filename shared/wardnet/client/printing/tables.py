@@ -66,7 +66,8 @@ def _ended(table: Table, *, early: bool) -> str:
     told = f"weights of round {table.rows[last][0]}"
     if losses[last] < losses[0]:
         return told
-    return f"{told}, no better than those of round 0: take a smaller learning rate"
+    instead = "a smaller learning rate, `scaffold`, or `steps`, as many at every hospital"
+    return f"{told}, no better than those of round 0: take {instead}"
 
 
 def _coefficients(table: Table) -> Table:

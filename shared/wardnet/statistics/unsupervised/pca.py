@@ -147,6 +147,7 @@ class Pca(Structure[Asked]):
             held.overall(MEAN, names),
             held.overall(SCALE, names),
             held.of(COMPONENT, names),
+            held.of(VARIANCE, (EIGENVALUE,))[:, 0],
             held.of(VARIANCE, (RATIO,))[:, 0],
         )
 
@@ -163,13 +164,14 @@ class Components(Unlabelled):
         In units.
     loadings : ndarray of float64, shape (components, features)
         Of length 1 each.
-    ratios : ndarray of float64, shape (components,)
-        The shares of the variance.
+    variances, ratios : ndarray of float64, shape (components,)
+        Of the scores, and their shares of the variance of all columns.
     """
 
     means: NDArray[np.float64]
     scales: NDArray[np.float64]
     loadings: NDArray[np.float64]
+    variances: NDArray[np.float64]
     ratios: NDArray[np.float64]
 
     @property
