@@ -190,6 +190,13 @@ def test_a_formula_that_cannot_be_learned_is_refused(
     assert error.value.reason is reason
 
 
+def test_a_misspelled_keyword_is_named() -> None:
+    """As a person would, and not as Python calls what is within."""
+    with pytest.raises(WardnetError, match="penality is not known to it") as caught:
+        network().learn.linear("weight ~ age", "heart", penality=1)  # type: ignore[call-arg]
+    assert caught.value.reason is Reason.PARAMETER_INVALID
+
+
 def test_a_dataset_before_the_formula_is_told_apart() -> None:
     """The other statistics begin with the dataset."""
     with pytest.raises(WardnetError, match="comes first, and then the dataset"):

@@ -11,6 +11,8 @@ import pytest
 
 from wardnet import simulate
 from wardnet.client.plots.evaluation import Bin, calibration_line, roc_points
+from wardnet.client.plots.paper import Caption
+from wardnet.client.plots.validation import validation
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.simulation import SimulatedNetwork
@@ -231,5 +233,14 @@ def test_a_validation_shows_a_measure_of_every_part_with_its_interval() -> None:
     assert [label.get_text() for label in panel.get_yticklabels()] == ["north", "south"]
     assert (panel.get_xlabel(), panel.get_ylabel()) == ("auc, 95 % interval", "hospital")
     assert found.plot("log_loss").axes[0].get_xlabel() == "log_loss"
+    assert "not told" not in panel.get_title(loc="left")
     with pytest.raises(WardnetError, match="is told of no part"):
         found.plot("rmse")
+
+
+def test_a_validation_names_the_parts_of_which_a_measure_is_not_told() -> None:
+    """A hospital with too few patients is not left out of the picture without a word."""
+    lines = [("north", 0.7, 0.6, 0.8), ("south", 0.8, 0.7, 0.9)]
+    caption = Caption("Validation", "heart")
+    figure = validation(lines, part="hospital", measure="auc", untold=["west"], caption=caption)
+    assert figure.axes[0].get_title(loc="left") == "line: mean of the parts, 0.75; not told of west"

@@ -148,8 +148,14 @@ class Validation:
                 parameter=asked,
                 rule="is told of no part; measures names what was measured",
             )
-        source = self.trials[0].evaluation.question.dataset
-        return validation(lines, part=self.part, measure=asked, caption=Caption(self.title, source))
+        told = {name for name, *_ in lines}
+        return validation(
+            lines,
+            part=self.part,
+            measure=asked,
+            untold=[trial.name for trial in self.trials if trial.name not in told],
+            caption=Caption(self.title, self.trials[0].evaluation.question.dataset),
+        )
 
     def to_dict(self) -> list[dict[str, Json]]:
         """Return a record per part, then the mean and the standard deviation over parts."""

@@ -395,4 +395,7 @@ class Learn:
                 parameter=FORMULA,
                 rule="comes first, and then the dataset",
             )
+        for name in whose.keys() - Whose.__annotations__.keys():
+            rule = "is not known to it; `help(net.learn)` says what each method takes"
+            raise WardnetError(Reason.PARAMETER_INVALID, method=method, parameter=name, rule=rule)
         return self._network.ask(Ask(method, dataset, {FORMULA: formula, **own}, **whose))
