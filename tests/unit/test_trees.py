@@ -1,6 +1,7 @@
 """What trees are made of: bins, draws, splits; and what no tree may do."""
 
 import heapq
+import sys
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from support.people import (
     made_up,
     without_patients,
 )
+from wardnet import compiled
 from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import OFF, STANDARD, DisclosureRules
 from wardnet.question import answer as answers
@@ -254,8 +256,12 @@ def test_totals_that_no_rows_give_are_refused() -> None:
 
 
 @pytest.mark.parametrize("largest", [1, 1 << 26, 1 << 46])
-def test_sums_are_the_same_however_full_the_bins_are(largest: int) -> None:
+@pytest.mark.parametrize("least", [0, sys.maxsize], ids=["compiled", "vectors"])
+def test_sums_are_the_same_however_full_the_bins_are(
+    largest: int, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Rows are counted together with hessians, as many at once as fit one number."""
+    monkeypatch.setattr(compiled, "LEAST", least)
     random = np.random.default_rng(largest)
     bins = np.stack([np.arange(64) % 32, np.zeros(64, np.int64), random.integers(0, 32, 64)])
     slot = random.integers(-1, 3, 64)

@@ -1,0 +1,36 @@
+"""Loops over rows, compiled where numba is installed: the same bits, sooner."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Final, TypeAlias
+
+LEAST: Final = 1 << 20
+"""Steps of a loop from which compiling it, a second once in a process, is worth it."""
+
+Loop: TypeAlias = Callable[..., None]
+
+
+def compiled(loop: Loop, signature: str, *, steps: int) -> Loop | None:
+    """Return a loop compiled; None where numba is missing, or the loop too short.
+
+    Parameters
+    ----------
+    loop : callable
+        Fills arrays that it is given. It may round nowhere: then no order of additions, and no
+        operation that a processor contracts, can change a bit.
+    signature : str
+        Types of its arguments, as numba writes them.
+    steps : int
+        How often it goes around this time.
+    """
+    return _compiled(loop, signature) if steps >= LEAST else None
+
+
+@cache
+def _compiled(loop: Loop, signature: str) -> Loop | None:
+    try:
+        from numba import njit  # noqa: PLC0415 - an extra, and slow to load
+    except ImportError:
+        return None
+    made: Loop = njit(signature, nogil=True)(loop)
+    return made

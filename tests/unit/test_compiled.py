@@ -1,0 +1,43 @@
+"""Loops that numba compiles, where it is installed and they are long."""
+
+import sys
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from wardnet import compiled
+
+SIGNATURE = "void(i8[::1])"
+
+
+def double(values: NDArray[np.int64]) -> None:
+    """Double every value in place."""
+    for place in range(values.size):
+        values[place] *= 2
+
+
+def test_a_long_loop_is_compiled_and_does_the_same() -> None:
+    """It is another function, made once."""
+    loop = compiled.compiled(double, SIGNATURE, steps=compiled.LEAST)
+    assert loop is not None
+    assert loop is not double
+    assert loop is compiled.compiled(double, SIGNATURE, steps=sys.maxsize)
+    values = np.arange(5)
+    loop(values)
+    np.testing.assert_array_equal(values, 2 * np.arange(5))
+
+
+def test_a_short_loop_is_not() -> None:
+    """Compiling would take longer than it saves."""
+    assert compiled.compiled(double, SIGNATURE, steps=compiled.LEAST - 1) is None
+
+
+def test_nothing_is_compiled_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an extra: everything works without it."""
+
+    def other(values: NDArray[np.int64]) -> None:
+        double(values)
+
+    monkeypatch.setitem(sys.modules, "numba", None)
+    assert compiled.compiled(other, SIGNATURE, steps=compiled.LEAST) is None
