@@ -19,7 +19,7 @@ from wardnet.question.answer import Answer
 from wardnet.sealing.answers import INTERIM, seal
 from wardnet.statistics.fitting import weights
 from wardnet.sums import arrays
-from wardnet.sums.arrays import PackedArray, Sums, pack
+from wardnet.sums.arrays import PackedArray
 from wardnet.transport.convert import Total, Work, WorkId, answer_to_bytes, envelope_to_bytes
 from wardnet.transport.pieces import check_length
 from wardnet_node import messages
@@ -145,7 +145,7 @@ class Rounds:
         digest, kept, own, microseconds = "", b"", b"", 0
         if answer is None:
             begun = perf_counter_ns()
-            sums = pack(await self._sums(attempt, work))
+            sums = await self._sums(attempt, work)
             microseconds = (perf_counter_ns() - begun) // 1000
             told = attempt.interim(work.id, at=monotonic())
             reported = self._reported(told, opened, work) if told else b""
@@ -177,7 +177,7 @@ class Rounds:
 
         What was told with it is not: the next report tells more.
         """
-        sums = pack(await self._sums(attempt, work))
+        sums = await self._sums(attempt, work)
         if part_digest(arrays.digest(sums), key=self._log_key) != digest:
             raise WardnetError(Reason.ROUNDS_DIVERGED, rule="a part came out changed")
         recall = partial(
@@ -186,7 +186,7 @@ class Rounds:
         wanted = await self._desk.do(recall)
         return Result(str(work.id), _part(attempt, work, sums)) if wanted else None
 
-    async def _sums(self, attempt: Attempt, work: Work) -> Sums:
+    async def _sums(self, attempt: Attempt, work: Work) -> Sequence[PackedArray]:
         snapshot, tally = attempt.opened.snapshot, attempt.session.tally
         return await self._pool.tally(work.id.query, snapshot=snapshot, tally=tally)
 
@@ -197,7 +197,7 @@ class Rounds:
             return b""
         snapshot = attempt.opened.snapshot
         found = await self._pool.tally(query, snapshot=snapshot, tally=fitting)
-        return weights(found).astype("<f8").tobytes()
+        return weights(arrays.unpack(found)).astype("<f8").tobytes()
 
     def _sealed(self, answer: Answer, opened: Opened, work: Work, promise: Envelope) -> bytes:
         """Return the answer as this hospital signs it, for the researcher's eyes only.

@@ -126,7 +126,7 @@ async def _in_turns(
             if len({arrays.digest(each) for each in sums}) > 1:
                 message = "the bits depend on the number of workers"
                 raise AssertionError(message)
-            session.advance(sums[0], [Participant("a", "1")])
+            session.advance(arrays.unpack(sums[0]), [Participant("a", "1")])
         times: dict[tuple[int, int], list[float]] = {key: [] for key in pools}
         theirs = []
         for _ in range(repeats):

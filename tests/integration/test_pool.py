@@ -20,7 +20,7 @@ from wardnet.statistics.session import Session, Tally
 from wardnet.sums import arrays
 from wardnet.sums.arrays import Sums
 from wardnet_node.compute.cache import RowsCache
-from wardnet_node.compute.pool import WorkerPool
+from wardnet_node.compute.pool import Packed, WorkerPool
 from wardnet_node.compute.worker import Bug, Task, _reply
 from wardnet_node.vault.snapshot import Snapshot
 
@@ -47,14 +47,16 @@ def tally() -> Tally:
     return Session(query, digest=digest, dictionary=DICTIONARY).tally
 
 
-def with_pool(workers: int, scenario: Callable[[WorkerPool], Coroutine[None, None, Sums]]) -> Sums:
-    """Run a scenario with warm workers."""
+def with_pool(
+    workers: int, scenario: Callable[[WorkerPool], Coroutine[None, None, Packed]]
+) -> Sums:
+    """Run a scenario with warm workers and return its sums."""
 
-    async def through() -> Sums:
+    async def through() -> Packed:
         async with WorkerPool(workers=workers, memory=1 << 20) as pool:
             return await scenario(pool)
 
-    return run(through())
+    return arrays.unpack(run(through()))
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -65,7 +67,7 @@ def test_the_sums_are_those_of_all_rows_whatever_the_number_of_workers(
     everybody = [rows({"female": 30, "male": 20}), *[rows(MORE)] * 3]
     expected = arrays.digest(tally.sums(tally.part(everybody)))
 
-    async def twice(pool: WorkerPool) -> Sums:
+    async def twice(pool: WorkerPool) -> Packed:
         first = await pool.tally("q", snapshot=snapshot, tally=tally)
         assert arrays.digest(first) == expected
         return await pool.tally("q", snapshot=snapshot, tally=tally)
@@ -76,7 +78,7 @@ def test_the_sums_are_those_of_all_rows_whatever_the_number_of_workers(
 def test_a_killed_worker_fails_its_work_and_is_replaced(snapshot: Snapshot, tally: Tally) -> None:
     """The work ends with an incident id; the next one is done by a new process."""
 
-    async def scenario(pool: WorkerPool) -> Sums:
+    async def scenario(pool: WorkerPool) -> Packed:
         worker = pool._workers[0]
         process = worker.warm()._process
         process.send_signal(signal.SIGSTOP)
@@ -94,7 +96,7 @@ def test_a_killed_worker_fails_its_work_and_is_replaced(snapshot: Snapshot, tall
 def test_a_query_that_has_ended_is_computed_no_longer(snapshot: Snapshot, tally: Tally) -> None:
     """Neither what a worker does nor what waits for it keeps others from their turn."""
 
-    async def scenario(pool: WorkerPool) -> Sums:
+    async def scenario(pool: WorkerPool) -> Packed:
         pool._workers[0].warm()._process.send_signal(signal.SIGSTOP)  # busy without an end
         names = ("endless", "waits", "other")
         tasks = []
@@ -115,7 +117,7 @@ def test_a_query_that_has_ended_is_computed_no_longer(snapshot: Snapshot, tally:
 def test_a_worker_that_died_at_rest_costs_nothing(snapshot: Snapshot, tally: Tally) -> None:
     """Nobody's work is lost when a worker was not working."""
 
-    async def scenario(pool: WorkerPool) -> Sums:
+    async def scenario(pool: WorkerPool) -> Packed:
         process = pool._workers[0].warm()._process
         process.kill()
         process.wait()
@@ -135,7 +137,7 @@ def test_a_changed_segment_is_damage_not_a_result(
     copy.write_bytes(data)
     damaged = replace(snapshot, segments=(replace(reference, path=copy),))
 
-    async def scenario(pool: WorkerPool) -> Sums:
+    async def scenario(pool: WorkerPool) -> Packed:
         return await pool.tally("q", snapshot=damaged, tally=tally)
 
     with pytest.raises(WardnetError) as caught:
@@ -146,7 +148,7 @@ def test_a_changed_segment_is_damage_not_a_result(
 def test_workers_do_not_listen_to_signals_for_the_daemon(snapshot: Snapshot, tally: Tally) -> None:
     """Ctrl-C and a service manager's SIGTERM reach the whole group; a drain needs its workers."""
 
-    async def scenario(pool: WorkerPool) -> Sums:
+    async def scenario(pool: WorkerPool) -> Packed:
         process = pool._workers[0].warm()._process
         for number in (signal.SIGINT, signal.SIGTERM):
             os.kill(process.pid, number)
@@ -167,7 +169,7 @@ def test_a_bug_is_reported_without_its_text(snapshot: Snapshot) -> None:
             message = "cannot convert 'Smith'"
             raise ValueError(message)
 
-    reply = _reply(Task("q", snapshot, Broken()), RowsCache(0))  # type: ignore[arg-type]
+    reply = _reply(Task("q", snapshot, Broken(), alone=True), RowsCache(0))  # type: ignore[arg-type]
     assert isinstance(reply, Bug)
     assert reply.error == "ValueError"
     assert "Smith" not in repr(reply)

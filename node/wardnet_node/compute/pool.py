@@ -4,24 +4,43 @@ The daemon's own process never opens a segment.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
 from threading import Event, Lock
-from typing import Final, Self, TypeVar
+from typing import Final, Self, TypeAlias, TypeVar
 
 from wardnet.statistics.session import Part, Tally
-from wardnet.sums.arrays import Sums
+from wardnet.sums.arrays import PackedArray, pack
+from wardnet_node.compute.narrow import widen
 from wardnet_node.compute.process import WorkerProcess, incident
 from wardnet_node.compute.worker import Task
 from wardnet_node.vault.snapshot import Snapshot
 
 T = TypeVar("T")
 
+Packed: TypeAlias = Sequence[PackedArray]
+
 _ENDED: Final = "QueryEnded"
 """How the log names why nothing was computed."""
+
+
+@dataclass(slots=True)
+class _Query:
+    """Hold a query at work: whether it has ended, and its snapshot as dealt to so many workers."""
+
+    ended: Event = field(default_factory=Event)
+    snapshot: Snapshot | None = None
+    dealt: dict[int, Sequence[Snapshot]] = field(default_factory=dict)
+
+    def deal(self, snapshot: Snapshot, workers: int) -> Sequence[Snapshot]:
+        """Return the same shares every round, so that workers know them."""
+        if snapshot is not self.snapshot:
+            self.snapshot, self.dealt = snapshot, {}
+        if workers not in self.dealt:
+            self.dealt[workers] = snapshot.dealt(workers)
+        return self.dealt[workers]
 
 
 class WorkerPool:
@@ -37,7 +56,7 @@ class WorkerPool:
 
     def __init__(self, *, workers: int, memory: int) -> None:
         self._workers = [_Worker(memory) for _ in range(workers)]
-        self._ended: dict[str, Event] = {}
+        self._queries: dict[str, _Query] = {}
 
     async def __aenter__(self) -> Self:
         """Start all workers and wait until they are warm."""
@@ -49,7 +68,7 @@ class WorkerPool:
         for worker in self._workers:
             worker.close()
 
-    async def tally(self, query: str, *, snapshot: Snapshot, tally: Tally) -> Sums:
+    async def tally(self, query: str, *, snapshot: Snapshot, tally: Tally) -> Packed:
         """Compute a hospital's sums of one round.
 
         Parameters
@@ -64,7 +83,7 @@ class WorkerPool:
 
         Returns
         -------
-        Sums
+        sequence of PackedArray
             As `tally.specs` declares them.
 
         Raises
@@ -73,26 +92,29 @@ class WorkerPool:
             `VAULT_DAMAGED`; `INTERNAL` when a worker failed, which is then replaced, or when the
             query was forgotten meanwhile.
         """
-        ended = self._ended.setdefault(query, Event())
-        workers = self._workers[:1] if tally.whole else self._workers
-        groups = tuple(chain.from_iterable(each.by_groups() for each in snapshot.segments))
-        tasks = {
-            worker: Task(query, replace(snapshot, segments=dealt), tally)
-            for first, worker in enumerate(workers)
-            if (dealt := groups[first :: len(workers)])
-        }
-        parts = await asyncio.gather(
-            *(worker.run(partial(worker.part, task, ended)) for worker, task in tasks.items())
+        known = self._queries.setdefault(query, _Query())
+        shares = known.deal(snapshot, 1 if tally.whole else len(self._workers))
+        tasks = [Task(query, share, tally, alone=len(shares) == 1) for share in shares]
+        replies = await asyncio.gather(
+            *(
+                worker.run(partial(worker.part, task, known.ended))
+                for worker, task in zip(self._workers, tasks, strict=False)
+            )
         )
-        return await asyncio.to_thread(lambda: tally.sums(tally.merge(parts or [tally.part(())])))
+        match replies:
+            case [tuple() as packed]:
+                return packed
+            case _:
+                parts = [reply for reply in replies if isinstance(reply, Mapping)]
+                return await asyncio.to_thread(_sums, tally, parts)
 
     def forget(self, query: str) -> None:
         """Drop the decoded rows of a query, and what is still computed for it."""
-        ended = self._ended.pop(query, None)
-        if ended is not None:
-            ended.set()
+        known = self._queries.pop(query, None)
+        if known is not None:
+            known.ended.set()
         for worker in self._workers:
-            worker.stop(ended)
+            worker.stop(None if known is None else known.ended)
             worker.run(partial(worker.forget, query)).add_done_callback(_ignore)
 
 
@@ -120,8 +142,8 @@ class _Worker:
             self._process.wait_until_warm()
         return self._process
 
-    def part(self, task: Task, ended: Event) -> Part:
-        """Compute a part in the process, unless its query has ended."""
+    def part(self, task: Task, ended: Event) -> Part | Packed:
+        """Compute in the process what is asked, unless its query has ended."""
         process = self.warm()
         with self._stopping:
             if ended.is_set():
@@ -149,6 +171,12 @@ class _Worker:
         if self._process is not None:
             self._process.close()
         self._thread.shutdown(cancel_futures=True)
+
+
+def _sums(tally: Tally, parts: Iterable[Part]) -> Packed:
+    """Return the sums of several workers' parts, or of none's."""
+    every = [widen(part) for part in parts]
+    return pack(tally.sums(tally.merge(every or [tally.part(())])))
 
 
 def _ignore(done: asyncio.Future[None]) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 from wardnet import logs
 from wardnet.errors import Reason, WardnetError
 from wardnet.statistics.session import Part
-from wardnet_node.compute.narrow import widen
+from wardnet.sums.arrays import PackedArray
 from wardnet_node.compute.worker import Bug, Forget, Reply, Request, Task
 
 _PROGRAM: Final = "from wardnet_node.compute.worker import main; main()"
@@ -52,8 +52,8 @@ class WorkerProcess:
         """Wait until it has imported what it needs."""
         self._receive()
 
-    def part(self, task: Task) -> Part:
-        """Compute a part.
+    def part(self, task: Task) -> Part | tuple[PackedArray, ...]:
+        """Compute a part, narrowed, or the sums.
 
         Raises
         ------
@@ -66,7 +66,7 @@ class WorkerProcess:
             case Bug(error=error, place=place):
                 raise incident(error, place)
             case part:
-                return widen(part)
+                return part
 
     def forget(self, query: str) -> None:
         """Drop the rows of a query."""

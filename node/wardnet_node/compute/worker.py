@@ -21,6 +21,7 @@ from wardnet.errors import WardnetError
 from wardnet.memory import keep_freed_memory
 from wardnet.question.rows import Rows
 from wardnet.statistics.session import Part, Tally
+from wardnet.sums.arrays import PackedArray, pack
 from wardnet_node.compute.cache import RowsCache
 from wardnet_node.compute.narrow import narrow
 from wardnet_node.vault.scan import scan
@@ -29,7 +30,7 @@ from wardnet_node.vault.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Ask for the part of some segments.
+    """Ask for the part of some segments, or for the sums where they are all.
 
     Parameters
     ----------
@@ -39,11 +40,14 @@ class Task:
         Holding only the segments of this worker.
     tally : Tally
         What to compute.
+    alone : bool
+        Whether no other worker has rows: then the part need not be carried to be finished.
     """
 
     query: str
     snapshot: Snapshot
     tally: Tally
+    alone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class Bug:
 
 
 Request: TypeAlias = Task | Forget
-Reply: TypeAlias = Part | WardnetError | Bug
+Reply: TypeAlias = Part | tuple[PackedArray, ...] | WardnetError | Bug
 
 
 def main() -> None:
@@ -113,11 +117,12 @@ def _reply(request: Request, cache: RowsCache) -> Reply:
         return Bug(type(error).__name__, logs.place(error))
 
 
-def _part(request: Request, cache: RowsCache) -> Part:
-    if isinstance(request, Task):
-        return narrow(request.tally.part(_rows(request, cache)))
-    cache.forget(request.query)
-    return {}
+def _part(request: Request, cache: RowsCache) -> Part | tuple[PackedArray, ...]:
+    if isinstance(request, Forget):
+        cache.forget(request.query)
+        return {}
+    part = request.tally.part(_rows(request, cache))
+    return pack(request.tally.sums(part)) if request.alone else narrow(part)
 
 
 def _rows(task: Task, cache: RowsCache) -> Iterable[Rows]:

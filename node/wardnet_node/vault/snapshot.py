@@ -1,10 +1,13 @@
 """A snapshot: one immutable version of a dataset, with the keys to read it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from math import ceil
 from pathlib import Path
 from typing import Final
 
+from wardnet.once import Once
 from wardnet.question.dictionary import Dictionary
 
 PATIENT: Final = "_patient"
@@ -45,9 +48,9 @@ class SegmentRef:
         return tuple(replace(self, turn=turn, turns=turns) for turn in range(turns))
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Hold a pinned snapshot; it may be pickled to worker processes.
+@dataclass(frozen=True)
+class Snapshot(Once):
+    """Hold a pinned snapshot; it may be sent to worker processes.
 
     Parameters
     ----------
@@ -72,6 +75,12 @@ class Snapshot:
     segments: tuple[SegmentRef, ...]
     rows: int
     patients: int
+
+    def dealt(self, hands: int) -> Sequence["Snapshot"]:
+        """Return at most so many snapshots that share its groups of rows, dealt in turn."""
+        groups = tuple(chain.from_iterable(each.by_groups() for each in self.segments))
+        dealt = (groups[first::hands] for first in range(min(hands, len(groups))))
+        return [replace(self, segments=segments) for segments in dealt]
 
     @property
     def one_row_per_patient(self) -> bool:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from wardnet.errors import Reason, WardnetError
+from wardnet.once import Once
 from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals, Output
 from wardnet.question.answer import Table
 from wardnet.question.cohort import Cohort
@@ -45,8 +46,8 @@ Settled: TypeAlias = Mapping[str, NDArray[np.int64]]
 """A part whose members are counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question(Generic[P]):
+@dataclass(frozen=True)
+class Question(Once, Generic[P]):
     """Hold a query that fits its dictionary and method.
 
     Parameters

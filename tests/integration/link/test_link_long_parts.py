@@ -12,6 +12,7 @@ from support.pki import TestNetwork
 from support.post import post_office
 from support.questions import steward, study
 from wardnet.errors import Reason
+from wardnet.sums import arrays
 from wardnet.transport.convert import Total, WorkId
 from wardnet.wire.v1.link_pb2 import RoundPart
 from wardnet_node import attempt, outbox
@@ -62,8 +63,8 @@ def test_a_part_that_comes_out_changed_is_refused(
     tally = WorkerPool.tally
 
     async def changed(*arguments: object, **named: object) -> object:
-        sums = await tally(*arguments, **named)  # type: ignore[arg-type]
-        return {name: array + 1 for name, array in sums.items()}
+        sums = arrays.unpack(await tally(*arguments, **named))  # type: ignore[arg-type]
+        return arrays.pack({name: array + 1 for name, array in sums.items()})
 
     async def scenario() -> None:
         async with post_office(network) as (post, address), hospital.serving(address):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wardnet.compiled import compiled
+from wardnet.once import Once
 from wardnet.question.drawing import row_keys
 from wardnet.question.rows import Rows
 from wardnet.statistics.features import Feature
@@ -19,7 +20,7 @@ _EXACT_BITS: Final = 53
 
 
 @dataclass(frozen=True)
-class Bins:
+class Bins(Once):
     """Hold the common bins of all features.
 
     Parameters

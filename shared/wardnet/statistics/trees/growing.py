@@ -20,7 +20,7 @@ from wardnet.statistics.outcomes import GRID, on_grid
 from wardnet.statistics.sampling import draw_features
 from wardnet.statistics.tally import COHORT
 from wardnet.statistics.trees.binned import Binned, Bins, Terms, binned, histograms
-from wardnet.statistics.trees.growth import Growth, Node, Shape, branches, plant
+from wardnet.statistics.trees.growth import Growth, Node, Shape, plant
 from wardnet.statistics.trees.plan import Plan
 from wardnet.statistics.trees.splitting import Limits, Scale
 from wardnet.statistics.trees.table import model_table
@@ -104,7 +104,7 @@ class Growing:
     @property
     def _with_loss(self) -> bool:
         """Say whether the round is a tree's first, or the one after the last."""
-        return not self.plan.forest and all(len(nodes) == 1 for nodes in self.growth.trees)
+        return not self.plan.forest and all(each.left.size == 1 for each in self.growth.grown)
 
     def arrays(self) -> Sequence[ArraySpec]:
         """Declare the histograms of the asked nodes, and the patients in the checked ones."""
@@ -137,8 +137,8 @@ class Growing:
             part[LOSS] = np.array([loss(held, self.plan, unit=self._loss_unit)])
         for tree, nodes in self._checked.items():
             added = self._terms(held, tree)
-            known = len(self.growth.trees[tree])
-            at = held.walk(tree, branches(self.growth.trees[tree]))
+            grown = self.growth.grown[tree]
+            known, at = grown.left.size, held.walk(tree, grown)
             if self.plan.samples:
                 at = np.where(added.weight > 0, at, -1)
             if self.several_rows:
@@ -238,8 +238,10 @@ class Growing:
     def _finished(self) -> "Growing | Table":
         """Close the group: its trees get their values."""
         trees = tuple(
-            Tree(output, branches(nodes), np.array([self._value(node) for node in nodes]))
-            for nodes, (_, output) in zip(self.growth.trees, self.group, strict=True)
+            Tree(output, grown, np.array([self._value(node) for node in nodes]))
+            for grown, nodes, (_, output) in zip(
+                self.growth.grown, self.growth.trees, self.group, strict=True
+            )
         )
         gains = self.gains.copy()
         for tree, nodes in zip(trees, self.growth.trees, strict=True):

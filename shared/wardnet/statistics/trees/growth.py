@@ -4,7 +4,7 @@ Of two siblings only the one with fewer rows is counted; the other is what its p
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -112,8 +112,12 @@ class Growth:
 
     def __getstate__(self) -> Mapping[str, object]:
         """Leave out what only the search for splits needs: workers get a copy every round."""
-        bare = tuple(replace(brood, histograms=None) for brood in self.waiting)
-        return {each.name: getattr(self, each.name) for each in fields(self)} | {"waiting": bare}
+        return {name: getattr(self, name) for name in ("shape", "grown", "asked", "checked")}
+
+    @cached_property
+    def grown(self) -> Sequence[Branches]:
+        """Return the trees so far, without what is known of their nodes."""
+        return tuple(map(branches, self.trees))
 
     @cached_property
     def taken(self) -> Sequence[Brood]:

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from wardnet.once import Once
 from wardnet.question.rows import Rows
 from wardnet.statistics.features import Feature
 from wardnet.statistics.outcomes import GRID, Outcome
@@ -19,7 +20,7 @@ _CLASS_BITS: Final = 22
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Once):
     """Hold what is to be grown.
 
     Parameters
