@@ -86,6 +86,8 @@ class Binned:
         How many trees the scores hold.
     lineage : str
         Which trees.
+    chances : ndarray of float64, shape (outputs, rows), or None
+        What the scores say of each class, or of the row's own one of two, once it was asked.
     terms : dict of int to tuples
         For the trees that grow now.
     places : dict of int to (Branches, ndarray)
@@ -100,6 +102,7 @@ class Binned:
     scores: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
     added: int = 0
     lineage: str = ""
+    chances: NDArray[np.float64] | None = None
     terms: dict[int, "Terms"] = field(default_factory=dict)
     places: dict[int, tuple[Branches, NDArray[np.intp]]] = field(default_factory=dict)
 

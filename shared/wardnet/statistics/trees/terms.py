@@ -50,7 +50,7 @@ def add_trees(held: Binned, trees: Sequence[Tree], *, plan: Plan, lineages: Sequ
     for place, tree in enumerate(() if plan.forest else trees[held.added :]):
         held.scores[tree.output] += tree.values.take(held.walk(place, tree.branches))
     held.added, held.lineage = len(trees), lineages[-1]
-    held.terms, held.places = {}, {}
+    held.chances, held.terms, held.places = None, {}, {}
 
 
 def terms(held: Binned, plan: Plan, *, number: int, output: int, unit: int) -> Terms:
@@ -63,17 +63,17 @@ def terms(held: Binned, plan: Plan, *, number: int, output: int, unit: int) -> T
     unit : int
         The integer k stands for `k * 2**-unit`; for a forest's hessians, for k.
     """
-    wanted = plan.outcome.target(held.outcome, output)
-    scores, one = held.scores, 2.0**unit
+    wanted, one = plan.outcome.target(held.outcome, output), 2.0**unit
     if plan.forest:
         weight = draw_bag(held.keys, seed=plan.seed, tree=number)
         return to_terms(weight, np.rint(wanted * -weight * one), weight.astype(np.float64))
     weight = draw_share(held.keys, plan.share, seed=plan.seed, tree=number)
     if not plan.outcome.classes:
-        return to_terms(weight, np.rint((scores[0] - wanted) * one))
-    chance = sigmoid(scores[0]) if len(scores) == 1 else softmax(scores)[output]
+        return to_terms(weight, np.rint((held.scores[0] - wanted) * one))
+    chance = _chances(held)[output]
     hessians = np.rint(chance * (1.0 - chance) * one)
-    return to_terms(weight, np.rint((chance - wanted) * one), hessians)
+    off = (chance - 1.0) * _side(held) if len(held.scores) == 1 else chance - wanted
+    return to_terms(weight, np.rint(off * one), hessians)
 
 
 def loss(held: Binned, plan: Plan, *, unit: int) -> int:
@@ -88,11 +88,25 @@ def loss(held: Binned, plan: Plan, *, unit: int) -> int:
 
 
 def _losses(held: Binned, plan: Plan) -> NDArray[np.float64]:
-    scores = held.scores
     if not plan.outcome.classes:
-        error = scores[0] - held.outcome
+        error = held.scores[0] - held.outcome
         return np.asarray(error * error)
-    if len(scores) == 1:
-        sign = 2.0 * plan.outcome.target(held.outcome, 0) - 1.0
-        return -log(sigmoid(sign * scores[0]))
-    return -log(softmax(scores)[held.outcome, np.arange(held.outcome.size)])
+    chances = _chances(held)
+    own = chances[0] if len(chances) == 1 else chances[held.outcome, np.arange(held.outcome.size)]
+    return -log(own)
+
+
+def _chances(held: Binned) -> NDArray[np.float64]:
+    """Return what the loss and the gradients of all outputs begin with, shape (outputs, rows).
+
+    The chance of each class; of two classes, the chance of the row's own.
+    """
+    if held.chances is None:
+        one = len(held.scores) == 1
+        held.chances = sigmoid(_side(held) * held.scores) if one else softmax(held.scores)
+    return held.chances
+
+
+def _side(held: Binned) -> NDArray[np.float64]:
+    """Return 1 for rows of the second of two classes, -1 for the others, shape (rows,)."""
+    return 2.0 * held.outcome - 1.0
