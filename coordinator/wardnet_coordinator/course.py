@@ -130,7 +130,9 @@ class Course:
         Of the round before; those before it are in the database only.
     results : Mapping of str to Part or Sealed
         By hospital: what has come in for the present round. In memory only: a hospital sends its
-        result again until it is acknowledged.
+        result again until it is acknowledged. Parts are without their sums.
+    sums : Sums or None
+        Of all parts that have come in.
     refusals : Mapping of str to Refusal
         By hospital.
     outcome : Outcome
@@ -150,6 +152,7 @@ class Course:
     round: int = 0
     total: Total | None = None
     results: Mapping[str, Part | Sealed] = field(default_factory=dict)
+    sums: Sums | None = None
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
     outcome: Outcome = Outcome.RUNNING
     failure: Failure | None = None

@@ -11,7 +11,6 @@ tested. The caller makes a step durable *before* it acknowledges anything or sen
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import Final, NoReturn, TypeAlias
 
 import numpy as np
@@ -88,8 +87,14 @@ def _receive(course: Course, event: Received) -> Step:
     # 3. A refusal is a veto.
     if isinstance(event.result, Refusal):
         return _move(course, _refuse(course, event.hospital, event.result), event.hospital)
-    # 4. The last one closes the round.
-    after = replace(course, results={**course.results, event.hospital: event.result})
+    # 4. A part is added at once, while others still compute.
+    bare = replace(event.result, sums={}) if isinstance(event.result, Part) else event.result
+    results = {**course.results, event.hospital: bare}
+    try:
+        after = replace(_added(course, event.hospital, event.result), results=results)
+    except WardnetError as error:
+        return _move(course, _failed(course, error), event.hospital)
+    # 5. The last one closes the round.
     if len(after.results) < len(after.hospitals):
         return Step(after)
     return _move(after, _close(after))
@@ -103,39 +108,53 @@ def _move(before: Course, after: Course, *more: str) -> Step:
     """Leave the present round: nobody needs to keep a result of it any longer."""
     senders = sorted({*before.results, *more})
     return Step(
-        replace(after, results={}),
+        replace(after, results={}, sums=None),
         tuple((hospital, before.work) for hospital in senders),
         durable=True,
     )
 
 
+def _added(course: Course, hospital: str, result: Part | Sealed) -> Course:
+    """Add a part to those that have come in, unless it is none.
+
+    Raises
+    ------
+    WardnetError
+        `ROUNDS_DIVERGED` or `IMPLAUSIBLE_TOTAL`.
+    """
+    if not isinstance(result, Part):
+        return course
+    # 1. All hospitals saw the same totals.
+    others = [got for got in course.results.values() if isinstance(got, Part)]
+    if any(other.transcript != result.transcript for other in others):
+        _diverge("they saw different totals")
+    # 2. Nobody changed its data on the way.
+    own = Participant(hospital=hospital, snapshot=result.snapshot)
+    if course.total is not None and own not in course.total.participants:
+        _diverge("a hospital changed its snapshot between rounds")
+    # 3. No sum can wrap.
+    _check_range(result.sums, hospital)
+    sums = result.sums if course.sums is None else add(course.sums, result.sums)
+    return replace(course, sums=sums)
+
+
 def _close(course: Course) -> Course:
     parts = {name: got for name, got in course.results.items() if isinstance(got, Part)}
     answers = {name: got.data for name, got in course.results.items() if isinstance(got, Sealed)}
-    try:
-        if parts and answers:
-            _diverge(f"{_names(answers)} reached the end and {_names(parts)} did not")
-        return _answer(course, answers) if answers else _add(course, parts)
-    except WardnetError as error:
-        return _end(course, Outcome.FAILED, Failure.of(error))
-
-
-def _add(course: Course, parts: Mapping[str, Part]) -> Course:
-    ordered = [parts[name] for name in course.hospitals]
-    # 1. All hospitals saw the same totals.
-    if len({part.transcript for part in ordered}) > 1:
-        _diverge("they saw different totals")
-    # 2. Nobody changed its data on the way.
+    if answers:
+        if not parts:
+            return _answer(course, answers)
+        rule = f"{_names(answers)} reached the end and {_names(parts)} did not"
+        return _failed(course, WardnetError(Reason.ROUNDS_DIVERGED, rule=rule))
     participants = tuple(
         Participant(hospital=name, snapshot=parts[name].snapshot) for name in course.hospitals
     )
-    if course.total is not None and course.total.participants != participants:
-        _diverge("a hospital changed its snapshot between rounds")
-    # 3. No sum can wrap.
-    for name in course.hospitals:
-        _check_range(parts[name].sums, name)
-    total = Total(course.round, reduce(add, (part.sums for part in ordered)), participants)
+    total = Total(course.round, course.sums or {}, participants)
     return replace(course, round=course.round + 1, total=total)
+
+
+def _failed(course: Course, error: WardnetError) -> Course:
+    return _end(course, Outcome.FAILED, Failure.of(error))
 
 
 _BITS: Final = {

@@ -107,10 +107,12 @@ class Attempt:
         at : float
             The present moment, in seconds of a clock that only runs on.
         """
-        numbers, (before, told) = dict(self.session.interim), self._told
-        query = self.opened.query
+        query, (before, told) = self.opened.query, self._told
         final = query.minimum_hospitals == len(query.hospitals)
-        if not final or not numbers or numbers == told or at < before + INTERIM_SECONDS:
+        if not final or at < before + INTERIM_SECONDS:
+            return b""
+        numbers = dict(self.session.interim)
+        if not numbers or numbers == told:
             return b""
         self._told = at, numbers
         return interims.to_bytes(Interim(1, work_id.query, work_id.attempt, work_id.round, numbers))

@@ -16,8 +16,8 @@ def compiled(loop: Loop, signature: str, *, steps: int) -> Loop | None:
     Parameters
     ----------
     loop : callable
-        Fills arrays that it is given. It may round nowhere: then no order of additions, and no
-        operation that a processor contracts, can change a bit.
+        Fills arrays that it is given. A product and a sum that it feeds must not both round: a
+        compiler may contract them on one processor and not on another.
     signature : str
         Types of its arguments, as numba writes them.
     steps : int

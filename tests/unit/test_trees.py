@@ -37,6 +37,7 @@ from wardnet.statistics.trees.binned import Binned, histograms, to_terms
 from wardnet.statistics.trees.binning import cells
 from wardnet.statistics.trees.growing import Growing
 from wardnet.statistics.trees.predict import Trees
+from wardnet.statistics.trees.splitting import Limits, Scale, _gains
 
 PARTICIPANTS = tuple(Participant(hospital, "1") for hospital in HOSPITALS)
 
@@ -253,6 +254,30 @@ def test_totals_that_no_rows_give_are_refused() -> None:
     with pytest.raises(WardnetError) as refusal:
         session.advance(total, PARTICIPANTS)
     assert refusal.value.reason is Reason.IMPLAUSIBLE_TOTAL
+
+
+@pytest.mark.parametrize("missing", [0, 9])
+def test_splits_have_the_same_bits_however_they_are_searched(
+    missing: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hospital that compiles finds what the others find."""
+    random = np.random.default_rng(missing)
+    sums = np.zeros((3, 7, 40), np.int64)
+    sums[0, :, :-1] = random.integers(0, 30, (7, 39))
+    sums[0, :, -1] = missing
+    sums[1] = random.integers(-(1 << 40), 1 << 40, (7, 40)) * (sums[0] > 0)
+    sums[2] = random.integers(1, 1 << 30, (7, 40)) * sums[0]
+    sums[:, 1:] = sums[:, :1, random.permutation(40)].reshape(3, 1, 40)
+    sums[:, 1:, -1] = sums[:, :1, -1]
+    scale, limits = Scale(41, 33, 0.7), Limits(10, 1 << 20)
+    found = []
+    for least in (0, sys.maxsize):
+        monkeypatch.setattr(compiled, "LEAST", least)
+        found.append(_gains(sums, scale, limits))
+    assert found[0].shape == (7, 2 if missing else 1, 39)
+    assert np.isfinite(found[0]).any()
+    assert np.isneginf(found[0]).any()
+    np.testing.assert_array_equal(*found)
 
 
 @pytest.mark.parametrize("largest", [1, 1 << 26, 1 << 46])

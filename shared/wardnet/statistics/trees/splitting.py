@@ -6,10 +6,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from wardnet.compiled import compiled
+
 ROWS: Final = 0
 GRADIENTS: Final = 1
 HESSIANS: Final = 2
 """What a histogram holds of each bin, on its second axis but one."""
+
+_NODES: Final = 64
+"""That a training looks at, or more: so often it searches."""
 
 _NOISE: Final = 2.0**-40
 """Of a node's score; a gain that is no larger may be rounding."""
@@ -106,32 +111,74 @@ def best_split(
     ----------
     Chen, Guestrin (2016), XGBoost: a scalable tree boosting system, equation 7.
     """
-    missing = histograms[..., -1:]
-    known = np.cumsum(histograms[..., :-1], axis=-1).astype(np.float64)
-    whole = known[..., -1:] + missing
-    sides = [known]
-    if missing.any():
-        sides.append(known + missing)
-    gains = np.stack([_gains(left, whole - left, scale, limits) for left in sides], axis=1)
+    missing, whole = histograms[..., -1], histograms[:, 0].sum(axis=-1)
+    gains = _gains(histograms, scale, limits)
     gains[~allowed] = -np.inf
     feature, side, cut = (int(at) for at in np.unravel_index(np.argmax(gains), gains.shape))
-    parent = float(scale.score(whole)[0, 0])
+    parent = float(scale.score(whole.astype(np.float64)))
     gain = float(gains[feature, side, cut]) - parent
     if not gain > parent * _NOISE:
         return None
-    left = sides[side][:, feature, cut].astype(np.int64)
-    larger_left = bool(2 * left[ROWS] >= whole[ROWS, 0, 0])
-    missing_left = bool(side) if missing[ROWS, feature, 0] > 0 else larger_left
+    left = histograms[:, feature, : cut + 1].sum(axis=-1) + side * missing[:, feature]
+    larger_left = bool(2 * left[ROWS] >= whole[ROWS])
+    missing_left = bool(side) if missing[ROWS, feature] > 0 else larger_left
     return Split(feature, cut, missing_left, gain), left
 
 
-def _gains(
+def _gains(histograms: NDArray[np.int64], scale: Scale, limits: Limits) -> NDArray[np.float64]:
+    """Return the scores of both sides together, shape (features, 1 or 2, bins - 1).
+
+    With missing values on the right and, where there are any, on the left; minus infinity where a
+    side is too small.
+    """
+    missing = histograms[..., -1:]
+    ways = 2 if missing.any() else 1
+    loop = compiled(_gains_one_by_one, _GAINS, steps=histograms.size * _NODES)
+    if loop is not None:
+        _, features, bins = histograms.shape
+        gains = np.empty((features, ways, bins - 1))
+        units = 2.0**-scale.gradient, 2.0**-scale.hessian, scale.penalty
+        loop(histograms, units, (limits.rows, limits.hessian), gains)
+        return gains
+    known = np.cumsum(histograms[..., :-1], axis=-1)
+    whole = (known[..., -1:] + missing).astype(np.float64)
+    sides = [(known + way * missing).astype(np.float64) for way in range(ways)]
+    return np.stack([_of_sides(left, whole - left, scale, limits) for left in sides], axis=1)
+
+
+def _of_sides(
     left: NDArray[np.float64], right: NDArray[np.float64], scale: Scale, limits: Limits
 ) -> NDArray[np.float64]:
-    """Return the scores of both sides together; minus infinity where a side is too small."""
     gains = scale.score(left)
     gains += scale.score(right)
     small = np.minimum(left[ROWS], right[ROWS]) < limits.rows
     small |= np.minimum(left[HESSIANS], right[HESSIANS]) < limits.hessian
     gains[small] = -np.inf
     return gains
+
+
+_GAINS: Final = "void(i8[:, :, ::1], UniTuple(f8, 3), UniTuple(i8, 2), f8[:, :, ::1])"
+
+
+def _gains_one_by_one(
+    histograms: NDArray[np.int64],
+    units: tuple[float, float, float],
+    least: tuple[int, int],
+    gains: NDArray[np.float64],
+) -> None:
+    """Do what `_gains` does; units are powers of two, whose products need no rounding."""
+    (gradient, hessian, penalty), (rows, weight) = units, least
+    _, features, bins = histograms.shape
+    for feature in range(features):
+        each, slopes, bends = histograms[0, feature], histograms[1, feature], histograms[2, feature]
+        all_rows, all_slopes, all_bends = each.sum(), slopes.sum(), bends.sum()
+        for way in range(gains.shape[1]):
+            n, g, h = way * each[-1], way * slopes[-1], way * bends[-1]
+            for cut in range(bins - 1):
+                n, g, h = n + each[cut], g + slopes[cut], h + bends[cut]
+                if min(n, all_rows - n) < rows or min(h, all_bends - h) < weight:
+                    gains[feature, way, cut] = -np.inf
+                    continue
+                left, right = g * gradient, (all_slopes - g) * gradient
+                below, beyond = h * hessian + penalty, (all_bends - h) * hessian + penalty
+                gains[feature, way, cut] = left * left / below + right * right / beyond
