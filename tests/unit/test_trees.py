@@ -277,7 +277,7 @@ def test_splits_have_the_same_bits_however_they_are_searched(
     assert found[0].shape == (7, 2 if missing else 1, 39)
     assert np.isfinite(found[0]).any()
     assert np.isneginf(found[0]).any()
-    np.testing.assert_array_equal(*found)
+    np.testing.assert_array_equal(found[0], found[1])
 
 
 @pytest.mark.parametrize("largest", [1, 1 << 26, 1 << 46])
