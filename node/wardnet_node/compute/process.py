@@ -8,7 +8,7 @@ import sys
 from multiprocessing.connection import Connection
 from typing import Final
 
-from wardnet import logs
+from wardnet import logs, once
 from wardnet.errors import Reason, WardnetError
 from wardnet.statistics.session import Part
 from wardnet.sums.arrays import PackedArray
@@ -42,6 +42,7 @@ class WorkerProcess:
                 env=os.environ | dict.fromkeys(_ONE_THREAD, "1"),
             )
         self._connection = Connection(ours.detach())
+        self._known: set[bytes] = set()
 
     @property
     def alive(self) -> bool:
@@ -70,6 +71,7 @@ class WorkerProcess:
 
     def forget(self, query: str) -> None:
         """Drop the rows of a query."""
+        self._known.clear()  # of other queries, too: that costs them little
         self._ask(Forget(query))
 
     def kill(self) -> None:
@@ -89,9 +91,13 @@ class WorkerProcess:
 
     def _ask(self, request: Request) -> Reply:
         try:
-            self._connection.send(request)
-        except OSError as error:
-            raise incident(type(error).__name__) from error
+            with once.known(self._known):
+                self._connection.send(request)
+        except BaseException as error:
+            self._known.clear()  # nobody knows what has arrived
+            if isinstance(error, OSError):
+                raise incident(type(error).__name__) from error
+            raise
         return self._receive()
 
     def _receive(self) -> Reply:

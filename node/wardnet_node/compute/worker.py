@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TypeAlias
 
+from wardnet import once
 from wardnet.errors import WardnetError
 from wardnet.memory import keep_freed_memory
 from wardnet.question.rows import Rows
@@ -120,6 +121,7 @@ def _reply(request: Request, cache: RowsCache) -> Reply:
 def _part(request: Request, cache: RowsCache) -> Part | tuple[PackedArray, ...]:
     if isinstance(request, Forget):
         cache.forget(request.query)
+        once.forget()
         return {}
     part = request.tally.part(_rows(request, cache))
     return pack(request.tally.sums(part)) if request.alone else narrow(part)

@@ -81,9 +81,7 @@ class Binned:
     patient : ndarray of uint32, shape (rows,), or None
         Whose rows.
     scores : ndarray of float64, shape (outputs, rows)
-        Sums of the leaves of the first `added` trees of every output.
-    added : int
-        How many trees the scores hold.
+        Sums of the leaves of the trees that were added.
     lineage : str
         Which trees.
     chances : ndarray of float64, shape (outputs, rows), or None
@@ -100,7 +98,6 @@ class Binned:
     keys: NDArray[np.uint64]
     patient: NDArray[np.uint32] | None
     scores: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
-    added: int = 0
     lineage: str = ""
     chances: NDArray[np.float64] | None = None
     terms: dict[int, "Terms"] = field(default_factory=dict)

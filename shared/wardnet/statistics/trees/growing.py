@@ -1,6 +1,5 @@
 """Grow trees group after group on common bins; what boosting and random forests share."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,7 +24,7 @@ from wardnet.statistics.trees.plan import Plan
 from wardnet.statistics.trees.splitting import Limits, Scale
 from wardnet.statistics.trees.table import model_table
 from wardnet.statistics.trees.terms import LARGEST_LOSS, add_trees, loss, start, terms
-from wardnet.statistics.trees.tree import Tree, Trees
+from wardnet.statistics.trees.tree import Grove, Tree, grove
 from wardnet.sums.arrays import ArraySpec, Sums
 from wardnet.sums.members import members
 
@@ -62,14 +61,12 @@ class Growing:
         Common to all hospitals.
     rows : int
         Rows with an outcome, over all hospitals.
-    done : Trees
-        Finished, in order.
+    done : tuple of Grove
+        Finished, in order, those that the first begin with included.
     group : tuple of (int, int)
         Number and output of the trees that grow.
     growth : Growth
         Their nodes.
-    lineages : tuple of str
-        One digest for the bins and every finished group: what the trees up to there were.
     gains : ndarray of float64, shape (features,)
         Sums of the gains of the finished trees' splits.
     losses : tuple of float
@@ -81,10 +78,9 @@ class Growing:
     several_rows: bool
     bins: Bins
     rows: int
-    done: Trees
+    done: tuple[Grove, ...]
     group: tuple[tuple[int, int], ...]
     growth: Growth
-    lineages: tuple[str, ...]
     gains: NDArray[np.float64]
     losses: tuple[float, ...] = ()
 
@@ -129,8 +125,8 @@ class Growing:
         """Add up a batch's gradients by node, feature and bin."""
         if not rows.size:
             return self._nothing()
-        held = kept(("binned", self.lineages[0]), [rows], lambda: self._binned(rows))
-        add_trees(held, self.done, plan=self.plan, lineages=self.lineages)
+        held = kept(("binned", self.done[0].lineage), [rows], lambda: self._binned(rows))
+        add_trees(held, self.done, plan=self.plan)
         part: dict[str, Any] = {}
         found: list[tuple[list[int], NDArray[np.int64]]] = []
         if self._with_loss:
@@ -249,14 +245,14 @@ class Growing:
                 split = nodes[number].split
                 if split is not None:
                     gains[split.feature] += split.gain
-        lineages = (*self.lineages, _lineage(self.lineages[-1], trees))
-        grown = replace(self, done=self.done.plus(trees), gains=gains, lineages=lineages)
+        done = (*self.done, grove(trees, after=self.done[-1].lineage))
+        grown = replace(self, done=done, gains=gains)
         return _next(grown, self.group[-1][0] + 1)
 
     def table(self, losses: Sequence[float]) -> Table:
         """Return the finished trees as an answer; losses after 0, 1, 2 ... trees."""
         return model_table(
-            self.done,
+            [tree for each in self.done for tree in each.trees],
             plan=self.plan,
             bins=self.bins,
             gains=self.gains,
@@ -305,10 +301,9 @@ def begin(
         several_rows,
         bins,
         sum(rows),
-        Trees(first),
+        (grove(first, after=content),),
         (),
         growth,
-        (hashlib.sha256(content.encode()).hexdigest(),),
         np.zeros(len(plan.features)),
     )
     return _next(state, 1)
@@ -360,8 +355,3 @@ def _slots(at: NDArray[np.intp], nodes: Sequence[int], size: int) -> NDArray[np.
 
 def _patients(tree: int) -> str:
     return f"patients:{tree}"
-
-
-def _lineage(before: str, trees: Sequence[Tree]) -> str:
-    """Return a digest of what came before and of more trees."""
-    return hashlib.sha256(before.encode() + Trees(trees).tobytes()).hexdigest()

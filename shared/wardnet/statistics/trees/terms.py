@@ -12,7 +12,7 @@ from wardnet.statistics.sampling import draw_bag, draw_share
 from wardnet.statistics.trees.binned import Binned, Terms, to_terms
 from wardnet.statistics.trees.growth import Node, branches
 from wardnet.statistics.trees.plan import Plan
-from wardnet.statistics.trees.tree import Tree
+from wardnet.statistics.trees.tree import Grove, Tree
 from wardnet.sums.elementary import log, sigmoid, softmax
 
 LARGEST_LOSS: Final = 1024.0
@@ -32,24 +32,25 @@ def start(outcome: Outcome, rows: Sequence[int], total: int) -> tuple[Tree, ...]
     return tuple(Tree(output, leaf, np.array([each])) for output, each in enumerate(values))
 
 
-def add_trees(held: Binned, trees: Sequence[Tree], *, plan: Plan, lineages: Sequence[str]) -> None:
+def add_trees(held: Binned, groves: Sequence[Grove], *, plan: Plan) -> None:
     """Bring a batch's scores up to the finished trees; all are added anew where it is new.
 
     Parameters
     ----------
-    trees : sequence of Tree
+    groves : sequence of Grove
         Finished, in order.
-    lineages : sequence of str
-        What the trees were, group by group; the last is that of all.
     """
-    if held.lineage == lineages[-1]:
+    if held.lineage == groves[-1].lineage:
         return
-    if held.lineage not in lineages:
+    lineages = [each.lineage for each in groves]
+    if held.lineage in lineages:
+        groves = groves[lineages.index(held.lineage) + 1 :]
+    else:
         held.scores = np.zeros((len(plan.outcome.outputs), held.outcome.size))
-        held.added = 0
-    for place, tree in enumerate(() if plan.forest else trees[held.added :]):
+    trees = () if plan.forest else [tree for each in groves for tree in each.trees]
+    for place, tree in enumerate(trees):
         held.scores[tree.output] += tree.values.take(held.walk(place, tree.branches))
-    held.added, held.lineage = len(trees), lineages[-1]
+    held.lineage = lineages[-1]
     held.chances, held.terms, held.places = None, {}, {}
 
 

@@ -1,12 +1,13 @@
 """A grown tree as arrays, and how rows walk down it: the same for training and for predicting."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
+
+from wardnet.once import Once
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,53 +110,34 @@ class Tree:
     values: NDArray[np.float64]
 
 
-class Trees(Sequence[Tree]):
-    """Hold trees as few long arrays, which travel faster than many short ones.
+@dataclass(frozen=True)
+class Grove(Once):
+    """Hold trees that were finished together.
 
     Parameters
     ----------
-    trees : sequence of Tree
+    trees : tuple of Tree
         In order.
+    lineage : str
+        Digest of what all trees rest on, of those before and of these.
     """
 
-    def __init__(self, trees: Sequence[Tree] = ()) -> None:
-        self._outputs = [tree.output for tree in trees]
-        self._ends = [0, *accumulate(tree.values.size for tree in trees)]
-        columns = zip(*map(_columns, trees), strict=True)
-        self._columns = tuple(np.concatenate(column) for column in columns)
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self._outputs)
-
-    @overload
-    def __getitem__(self, place: int) -> Tree: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[Tree]: ...
-    def __getitem__(self, place: int | slice) -> Tree | Sequence[Tree]:
-        """Return one tree, or some; the others stay as they are."""
-        places = range(len(self))[place]
-        return (
-            [self._tree(each) for each in places]
-            if isinstance(places, range)
-            else self._tree(places)
-        )
-
-    def plus(self, trees: Sequence[Tree]) -> "Trees":
-        """Return these trees and more."""
-        return Trees([*self, *trees])
-
-    def tobytes(self) -> bytes:
-        """Return what tells them from other trees."""
-        sizes = np.array([self._outputs, self._ends[1:]], np.int64)
-        return b"".join(array.tobytes() for array in (sizes, *self._columns))
-
-    def _tree(self, place: int) -> Tree:
-        nodes = slice(*self._ends[place : place + 2])
-        *branches, values = (column[nodes] for column in self._columns)
-        return Tree(self._outputs[place], Branches(*branches), values)
+    trees: tuple[Tree, ...]
+    lineage: str
 
 
-def _columns(tree: Tree) -> tuple[NDArray[Any], ...]:
-    each = tree.branches
-    return each.feature, each.cut, each.missing_left, each.left, tree.values
+def grove(trees: Sequence[Tree], *, after: str) -> Grove:
+    """Return finished trees.
+
+    Parameters
+    ----------
+    after : str
+        The lineage of those before, or what all rest on.
+    """
+    hasher = hashlib.sha256(after.encode())
+    for tree in trees:
+        hasher.update(np.array([tree.output, tree.values.size]).tobytes())
+        each = tree.branches
+        for array in (each.feature, each.cut, each.missing_left, each.left, tree.values):
+            hasher.update(array.tobytes())
+    return Grove(tuple(trees), hasher.hexdigest())
