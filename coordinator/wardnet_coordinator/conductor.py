@@ -18,7 +18,7 @@ from wardnet import clock, logs
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope, Trust
 from wardnet.identity.member import Member
-from wardnet.transport.convert import WorkId
+from wardnet.transport.convert import Work, WorkId
 from wardnet_coordinator import queries
 from wardnet_coordinator.broker import Attachment, Broker, asked
 from wardnet_coordinator.course import Course, Failure, Outcome, Part, Refusal, Sealed
@@ -209,7 +209,7 @@ class Conductor:
 
     def _start(self, record: Record) -> None:
         self._runs[record.course.query] = run = _Run(record)
-        self._tell(run)
+        self._tell(run, asked(record.course, record.envelope))
         self._spawn(self._conduct(run))
 
     def _spawn(self, doing: Coroutine[None, None, None]) -> asyncio.Task[None]:
@@ -234,14 +234,15 @@ class Conductor:
         ended = 0 if outcome.course.running else queries.milliseconds(at)
         told = {**run.record.interim, **_told(event)}
         after = replace(run.record, course=outcome.course, ended=ended, interim=told)
+        work = asked(after.course, after.envelope)
         if outcome.durable:
-            await self._write(partial(queries.keep, after=after, at=at), query=after.course.query)
+            await self._store(after, work, at=at)
         # Answers are for the researcher who asks for them, and in the database.
         run.record = replace(after, course=replace(after.course, answers={}))
         if outcome.durable:
-            self._tell(run)
-        for hospital, work in outcome.acknowledge:
-            self._acknowledge(hospital, work)
+            self._tell(run, work)
+        for hospital, done in outcome.acknowledge:
+            self._acknowledge(hospital, done)
         run.announce()
 
     async def _put(self, run: _Run, event: Event) -> None:
@@ -275,8 +276,16 @@ class Conductor:
                 logs.logger().error("not_stored", query=query, error=type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
 
-    def _tell(self, run: _Run) -> None:
-        work = asked(run.course, run.record.envelope)
+    async def _store(self, after: Record, work: Work, *, at: datetime) -> None:
+        """Commit a step; while the disk writes, make ready what is said of it afterwards."""
+        keep = partial(queries.keep, after=after, at=at)
+        storing = self._spawn(self._write(keep, query=work.id.query))
+        await asyncio.sleep(0)  # it begins
+        with suppress(WardnetError):  # whoever sends it hears that it is too large
+            _ = work.pieces
+        await storing
+
+    def _tell(self, run: _Run, work: Work) -> None:
         for hospital in run.course.asked:
             attachment = self._broker.find(hospital)
             if attachment is not None:

@@ -29,7 +29,10 @@ def cut(data: bytes) -> Iterator[Piece]:
 
 def in_pieces(message: M) -> Iterator[M]:
     """Yield what is written for a message: itself, or its pieces."""
-    yield from bytes_in_pieces(type(message), message.SerializeToString())
+    if message.ByteSize() <= PIECE_BYTES:
+        yield message
+    else:
+        yield from bytes_in_pieces(type(message), message.SerializeToString())
 
 
 def bytes_in_pieces(kind: type[M], data: bytes) -> Iterator[M]:
