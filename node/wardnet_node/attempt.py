@@ -82,7 +82,7 @@ class Attempt:
         """
         if total.round < self.session.round:
             before, after = self.transcripts[total.round : total.round + 2]
-            if extend(before, total.sums, total.participants) != after:
+            if extend(before, total.digest, total.participants) != after:
                 _diverged("a total came back changed")
             return
         if total.round > self.session.round:
@@ -92,7 +92,7 @@ class Attempt:
             _diverged("a total rests on other hospitals")
         if self._own not in total.participants:
             _diverged("a total names another snapshot of ours")
-        self.session.advance(total.sums, total.participants)
+        self.session.advance(total.sums, total.participants, digest=total.digest)
         self.transcripts.append(self.session.transcript)
 
     def interim(self, work_id: WorkId, *, at: float) -> bytes:

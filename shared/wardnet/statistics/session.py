@@ -99,7 +99,9 @@ class Session:
         state = self._tally.state
         return {} if state is None else self._method.interim(state)
 
-    def advance(self, total: Sums, participants: Sequence[Participant]) -> None:
+    def advance(
+        self, total: Sums, participants: Sequence[Participant], *, digest: str = ""
+    ) -> None:
         """Take the total of the present round: on to the next round, or to the answer.
 
         Parameters
@@ -108,6 +110,8 @@ class Session:
             Entrywise sums over the participants.
         participants : sequence of Participant
             Sorted by hospital; the same in every round.
+        digest : str
+            Of the total, where it is known.
 
         Raises
         ------
@@ -118,7 +122,7 @@ class Session:
         outcome = self._outcome(total)
         self._participants = tuple(participants)
         self.round += 1
-        self.transcript = extend(self.transcript, total, participants)
+        self.transcript = extend(self.transcript, digest or arrays.digest(total), participants)
         if isinstance(outcome, Tally):
             self._tally = outcome
         else:
@@ -223,7 +227,7 @@ def _method(query: Query) -> Method[Any, Any]:
     return method
 
 
-def extend(transcript: str, total: Sums, participants: Sequence[Participant]) -> str:
-    """Chain one total to the transcript, so that equal transcripts mean equal histories."""
+def extend(transcript: str, digest: str, participants: Sequence[Participant]) -> str:
+    """Chain a total's digest to the transcript: equal transcripts mean equal histories."""
     names = [[participant.hospital, participant.snapshot] for participant in participants]
-    return canonical.digest(canonical.encode([transcript, arrays.digest(total), names]))
+    return canonical.digest(canonical.encode([transcript, digest, names]))

@@ -20,7 +20,7 @@ from wardnet.identity import certificates
 from wardnet.identity.envelope import MAXIMUM_SIGNATURES, Envelope, Signature
 from wardnet.question import answer as answers
 from wardnet.question.answer import Participant
-from wardnet.sums.arrays import MAXIMUM_HOSPITALS, PackedArray, Sums, pack, unpack
+from wardnet.sums.arrays import MAXIMUM_HOSPITALS, PackedArray, Sums, digest, pack, unpack
 from wardnet.transport import pieces
 from wardnet.transport.status import error_from_reason
 from wardnet.wire.v1 import envelope_pb2, link_pb2, sums_pb2
@@ -59,6 +59,11 @@ class Total:
         )
         sums_to_wire(self.sums, message.sums)
         return message
+
+    @cached_property
+    def digest(self) -> str:
+        """Return the digest of the sums as they travel, which a transcript chains."""
+        return digest(_packed(self.wire.sums))
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,10 +244,14 @@ def sums_from_wire(message: sums_pb2.Sums) -> Sums:
     WardnetError
         `MALFORMED`.
     """
-    return unpack(
+    return unpack(_packed(message))
+
+
+def _packed(message: sums_pb2.Sums) -> list[PackedArray]:
+    return [
         PackedArray(array.name, tuple(array.shape), array.width, array.data)
         for array in message.arrays
-    )
+    ]
 
 
 def participants_to_wire(participants: Iterable[Participant]) -> list[sums_pb2.Participant]:
@@ -281,11 +290,13 @@ def total_from_wire(message: sums_pb2.Total) -> Total:
     WardnetError
         `MALFORMED`.
     """
-    return Total(
+    total = Total(
         message.round,
         sums_from_wire(message.sums),
         participants_from_wire(message.participants),
     )
+    vars(total)["wire"] = message  # which need not be written again
+    return total
 
 
 def total_to_bytes(total: Total) -> bytes:
