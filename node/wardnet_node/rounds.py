@@ -41,6 +41,11 @@ class _Course:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     attempt: Attempt | None = None
 
+    def goes_on_with(self, work: Work) -> bool:
+        """Say whether some work is the next one of the present attempt."""
+        attempt, asked = self.attempt, (work.id.attempt, work.id.round)
+        return attempt is not None and asked == (attempt.number, attempt.session.round + 1)
+
 
 class Rounds:
     """Do the work of all queries.
@@ -88,12 +93,17 @@ class Rounds:
         async with course.lock:
             opened = course.attempt.opened if course.attempt else None
             try:
-                made = await self._desk.do(partial(Desk.take_up, work_id=work.id, opened=opened))
+                take_up = self._desk.do(partial(Desk.take_up, work_id=work.id, opened=opened))
+                # 1. Take the totals, also those of work that was done before a reconnect: they do
+                # not come again with later work. What comes in turn need not wait for the desk.
+                follow = partial(self._follow, course, work, missed)
+                if course.goes_on_with(work):
+                    made, attempt = await asyncio.gather(take_up, follow())
+                else:
+                    made, attempt = await take_up, None
                 if made is not None and made.acknowledged:
                     return None
-                # 1. Take the totals, also those of work that was done before a reconnect: they do
-                # not come again with later work.
-                attempt = await self._follow(course, work, missed)
+                attempt = attempt or await follow()
                 # 2. What was ever made for this work is sent again, and never anything else.
                 if made is None:
                     return await self._result(attempt, work)
