@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
-from wardnet.transport.convert import Work, WorkId
+from wardnet.transport.convert import Ahead, Work, WorkId
 from wardnet_coordinator.course import Course
 
 MAXIMUM_WAITING: Final = 4096
@@ -94,7 +94,7 @@ class Reminder:
 Notice: TypeAlias = (
     Acknowledged | Ended | Heartbeat | Proposed | Inquiry | Auditing | Letter | Reminder
 )
-Outgoing: TypeAlias = Work | Notice
+Outgoing: TypeAlias = Work | Ahead | Notice
 _Key: TypeAlias = str | WorkId | Proposed | Inquiry | Auditing | Reminder | tuple[str, str]
 """What a waiting message takes the place of when it comes again."""
 
@@ -129,6 +129,7 @@ class Attachment:
         self.epoch = epoch
         self._waiting: dict[_Key, _State | Outgoing] = {}
         self._sent: dict[str, WorkId] = {}
+        self._ahead: dict[str, WorkId] = {}
         self._wake = asyncio.Event()
         self._closed = False
         self._error: WardnetError | None = None
@@ -142,6 +143,10 @@ class Attachment:
             What `asked` made of the course: the same for all hospitals.
         """
         self._put(course.query, _State(course, work))
+
+    def prepare(self, ahead: Ahead) -> None:
+        """Bring the total of the next round before it is durable, where the last one was asked."""
+        self._put(("ahead", ahead.id.query), ahead)
 
     def dismiss(self, query: str) -> None:
         """Let the hospital drop what it keeps for a query that it has no part in any more."""
@@ -215,17 +220,30 @@ class Attachment:
     def _compose(self, item: "_State | Outgoing") -> Outgoing | None:
         if isinstance(item, Acknowledged):
             return None if self._is_told(item.result) else item
+        if isinstance(item, Ahead):
+            return self._in_turn(item)
         if not isinstance(item, _State):
             return item
         course, sent = item.course, self._sent.get(item.course.query)
         # 1. The hospital has no part in the query any more.
         if not course.running or self.hospital not in course.hospitals:
+            self._ahead.pop(course.query, None)
             return Ended(course.query) if self._sent.pop(course.query, None) else None
         # 2. It has the work already.
         if sent == course.work:
             return None
         self._sent[course.query] = course.work
-        return item.work
+        # 3. Its total may have come ahead.
+        came_ahead = self._ahead.pop(course.query, None) == course.work
+        return item.work.bare if came_ahead else item.work
+
+    def _in_turn(self, ahead: Ahead) -> Ahead | None:
+        """Return a total that follows on what this stream has carried."""
+        query, attempt, number = ahead.id.query, ahead.id.attempt, ahead.id.round
+        if self._sent.get(query) != WorkId(query, attempt, number - 1):
+            return None
+        self._ahead[query] = ahead.id
+        return ahead
 
     def _is_told(self, result: WorkId | str) -> bool:
         """Say whether later work, which this stream has carried, acknowledges a result already."""

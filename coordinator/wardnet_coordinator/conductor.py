@@ -7,7 +7,7 @@ acknowledged, and everything else is in the database.
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -277,19 +277,26 @@ class Conductor:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _store(self, after: Record, work: Work, *, at: datetime) -> None:
-        """Commit a step; while the disk writes, make ready what is said of it afterwards."""
+        """Commit a step; while the disk writes, bring the hospitals the total that is written.
+
+        They compute with it, and release nothing before they are asked.
+        """
         keep = partial(queries.keep, after=after, at=at)
         storing = self._spawn(self._write(keep, query=work.id.query))
-        await asyncio.sleep(0)  # it begins
-        with suppress(WardnetError):  # whoever sends it hears that it is too large
-            _ = work.pieces
+        if after.course.running and work.ahead is not None:
+            with suppress(WardnetError):  # too large: whoever sends the work hears of it
+                _ = work.ahead.pieces
+                for attachment in self._attached(after.course.hospitals):
+                    attachment.prepare(work.ahead)
         await storing
 
     def _tell(self, run: _Run, work: Work) -> None:
-        for hospital in run.course.asked:
-            attachment = self._broker.find(hospital)
-            if attachment is not None:
-                attachment.tell(run.course, work)
+        for attachment in self._attached(run.course.asked):
+            attachment.tell(run.course, work)
+
+    def _attached(self, hospitals: Iterable[str]) -> Iterator[Attachment]:
+        found = map(self._broker.find, hospitals)
+        return (attachment for attachment in found if attachment is not None)
 
 
 async def _next(inbox: asyncio.Queue[Event], work: WorkId, deadline: float) -> Event:

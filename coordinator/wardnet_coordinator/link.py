@@ -9,6 +9,7 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Trust
 from wardnet.question import interim
 from wardnet.transport.convert import (
+    Ahead,
     Work,
     WorkId,
     causes_from_wire,
@@ -107,7 +108,7 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
 
     async def _send(self, attachment: Attachment, message: Outgoing, context: Context) -> None:
         try:
-            pieces = message.pieces if isinstance(message, Work) else _pieces(message)
+            pieces = message.pieces if isinstance(message, Work | Ahead) else _pieces(message)
         except WardnetError as error:
             # It could not be delivered, and whoever sent it must not cost the hospital its stream.
             if isinstance(message, Work):  # the query ends instead of losing every hospital

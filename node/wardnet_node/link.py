@@ -19,8 +19,8 @@ from wardnet.identity.credentials import Credentials
 from wardnet.jobs import Jobs
 from wardnet.transport import convert
 from wardnet.transport.channel import BULK, open_channel
-from wardnet.transport.convert import envelope_from_wire, work_from_wire
-from wardnet.wire.v1 import envelope_pb2
+from wardnet.transport.convert import ahead_from_wire, envelope_from_wire, work_from_wire
+from wardnet.wire.v1 import envelope_pb2, link_pb2
 from wardnet.wire.v1.link_pb2 import (
     AttachResponse,
     AuditWork,
@@ -201,6 +201,8 @@ class Link:
                 await self._welcomed(stream, response.welcome.now_ms)
             case "work" if not self._draining:
                 self._start(self._work(stream, response.work))
+            case "ahead":
+                self._start(self._ahead(response.ahead))
             case "acknowledgement":
                 await self._acknowledged(stream, response.acknowledgement.work_id)
             case "explain":
@@ -247,6 +249,11 @@ class Link:
             result = await self._do(work, stream)
             if result is not None and self._stream is not None:
                 await self._stream.send_result(result)
+
+    async def _ahead(self, message: link_pb2.Ahead) -> None:
+        """Begin with work that will come; what cannot be read comes again with it."""
+        with _logged_errors(message.work_id):
+            await self._rounds.prepare(ahead_from_wire(message))
 
     async def _do(self, work: convert.Work, stream: Stream) -> Result | None:
         """Do some work once others have confirmed that our log is whole."""

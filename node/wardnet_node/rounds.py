@@ -3,7 +3,8 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from time import monotonic, perf_counter_ns
 from typing import TypeAlias
@@ -20,7 +21,14 @@ from wardnet.sealing.answers import INTERIM, seal
 from wardnet.statistics.fitting import weights
 from wardnet.sums import arrays
 from wardnet.sums.arrays import PackedArray
-from wardnet.transport.convert import Total, Work, WorkId, answer_to_bytes, envelope_to_bytes
+from wardnet.transport.convert import (
+    Ahead,
+    Total,
+    Work,
+    WorkId,
+    answer_to_bytes,
+    envelope_to_bytes,
+)
 from wardnet.transport.pieces import check_length
 from wardnet_node import messages
 from wardnet_node.attempt import Attempt, part_digest
@@ -40,11 +48,30 @@ class _Course:
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     attempt: Attempt | None = None
+    released: WorkId | None = None
+    ahead: "asyncio.Task[_Computed] | None" = None
 
-    def goes_on_with(self, work: Work) -> bool:
+    def goes_on_with(self, work: WorkId) -> bool:
         """Say whether some work is the next one of the present attempt."""
-        attempt, asked = self.attempt, (work.id.attempt, work.id.round)
+        attempt, asked = self.attempt, (work.attempt, work.round)
         return attempt is not None and asked == (attempt.number, attempt.session.round + 1)
+
+    @property
+    def busy(self) -> bool:
+        """Say whether anything is computed."""
+        return self.lock.locked() or (self.ahead is not None and not self.ahead.done())
+
+    def reset(self) -> None:
+        """Forget how far it is."""
+        self.attempt = self.released = self.ahead = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Computed:
+    """Hold the sums of a round, and how long they took."""
+
+    sums: Sequence[PackedArray]
+    microseconds: int
 
 
 class Rounds:
@@ -91,37 +118,57 @@ class Rounds:
         """
         course = self._courses.setdefault(work.id.query, _Course())
         async with course.lock:
-            opened = course.attempt.opened if course.attempt else None
             try:
-                take_up = self._desk.do(partial(Desk.take_up, work_id=work.id, opened=opened))
-                # 1. Take the totals, also those of work that was done before a reconnect: they do
-                # not come again with later work. What comes in turn need not wait for the desk.
-                follow = partial(self._follow, course, work, missed)
-                if course.goes_on_with(work):
-                    made, attempt = await asyncio.gather(take_up, follow())
-                else:
-                    made, attempt = await take_up, None
-                if made is not None and made.acknowledged:
-                    return None
-                attempt = attempt or await follow()
-                # 2. What was ever made for this work is sent again, and never anything else.
-                if made is None:
-                    return await self._result(attempt, work)
-                return made if made.message else await self._again(attempt, work, made.digest)
+                return await self._made(course, work, missed)
             except Refused as refused:
                 reasons = refused.reasons
             except WardnetError as error:
                 if error.reason is Reason.COORDINATOR_AWAY:
-                    course.attempt = None
+                    course.reset()
                     return None  # it asks again
                 reasons = (error,)
             except Exception as error:  # noqa: BLE001 - a bug ends the query, not the daemon
                 reasons = (_incident(error, work),)
             # 3. Otherwise it is refused, with every reason, unless it has ended meanwhile.
-            course.attempt = None
+            course.reset()
             if self._courses.get(work.id.query) is not course:
                 return None
             return await self._desk.do(lambda desk: desk.refuse(work, reasons))
+
+    async def _made(self, course: _Course, work: Work, missed: Missed) -> Result | None:
+        opened = course.attempt.opened if course.attempt else None
+        made = await self._desk.do(partial(Desk.take_up, work_id=work.id, opened=opened))
+        if made is not None and made.acknowledged:
+            return None
+        # 1. Take the totals, also those of work that was done before a reconnect: they do not come
+        # again with later work.
+        attempt = await self._follow(course, work, missed)
+        # 2. What was ever made for this work is sent again, and never anything else.
+        if made is None:
+            made = await self._result(course, attempt, work)
+        elif not made.message:
+            made = await self._again(attempt, work, made.digest)
+        course.released = work.id
+        return made
+
+    async def prepare(self, ahead: Ahead) -> None:
+        """Begin to compute what will be asked for, once its total is durable.
+
+        Nothing of it is released before that, or stays after the stream. A total that cannot be
+        taken is asked for again with its work, and refused then.
+        """
+        course = self._courses.get(ahead.id.query)
+        if course is None:
+            return
+        async with course.lock:
+            attempt, before = course.attempt, replace(ahead.id, round=ahead.id.round - 1)
+            if attempt is None or course.released != before or not course.goes_on_with(ahead.id):
+                return
+            with suppress(WardnetError):
+                await asyncio.to_thread(attempt.take, ahead.total)
+                if attempt.session.answer is None and course.attempt is attempt:
+                    course.ahead = asyncio.create_task(self._computed(attempt, ahead.id.query))
+                    course.ahead.add_done_callback(_ignore)
 
     async def end(self, query: str) -> None:
         """Forget a query that has ended."""
@@ -131,32 +178,36 @@ class Rounds:
 
     def forget_all(self) -> None:
         """Forget what the coordinator sends again after a reconnect, from the first total on."""
-        idle = [query for query, course in self._courses.items() if not course.lock.locked()]
+        idle = [query for query, course in self._courses.items() if not course.busy]
         for query in idle:
             del self._courses[query]
             self._pool.forget(query)
         for course in self._courses.values():
-            course.attempt = None
+            course.reset()
 
     async def _follow(self, course: _Course, work: Work, missed: Missed) -> Attempt:
         attempt = course.attempt
         if attempt is None or attempt.number != work.id.attempt:
+            course.reset()
             attempt = course.attempt = await self._begin(work)
         first = work.totals[0].round if work.totals else work.id.round
         if attempt.session.round < first:
             async for total in missed(work.id, attempt.session.round):
                 await asyncio.to_thread(attempt.take, total)
-        await asyncio.to_thread(attempt.catch_up, work)
+        if work.totals:
+            await asyncio.to_thread(attempt.catch_up, work)
+        else:  # nothing to do but to compare
+            attempt.catch_up(work)
         return attempt
 
-    async def _result(self, attempt: Attempt, work: Work) -> Result | None:
+    async def _result(self, course: _Course, attempt: Attempt, work: Work) -> Result | None:
         opened, answer = attempt.opened, attempt.session.answer
         message: bytes | Callable[[Envelope], bytes]
         digest, kept, own, microseconds = "", b"", b"", 0
         if answer is None:
-            begun = perf_counter_ns()
-            sums = await self._sums(attempt, work)
-            microseconds = (perf_counter_ns() - begun) // 1000
+            ahead, course.ahead = course.ahead, None
+            computed = await (ahead or self._computed(attempt, work.id.query))
+            sums, microseconds = computed.sums, computed.microseconds
             told = attempt.interim(work.id, at=monotonic())
             reported = self._reported(told, opened, work) if told else b""
             message = _part(attempt, work, sums, interim=reported)
@@ -187,7 +238,7 @@ class Rounds:
 
         What was told with it is not: the next report tells more.
         """
-        sums = await self._sums(attempt, work)
+        sums = (await self._computed(attempt, work.id.query)).sums
         if part_digest(arrays.digest(sums), key=self._log_key) != digest:
             raise WardnetError(Reason.ROUNDS_DIVERGED, rule="a part came out changed")
         recall = partial(
@@ -196,9 +247,11 @@ class Rounds:
         wanted = await self._desk.do(recall)
         return Result(str(work.id), _part(attempt, work, sums)) if wanted else None
 
-    async def _sums(self, attempt: Attempt, work: Work) -> Sequence[PackedArray]:
+    async def _computed(self, attempt: Attempt, query: str) -> _Computed:
         snapshot, tally = attempt.opened.snapshot, attempt.session.tally
-        return await self._pool.tally(work.id.query, snapshot=snapshot, tally=tally)
+        begun = perf_counter_ns()
+        sums = await self._pool.tally(query, snapshot=snapshot, tally=tally)
+        return _Computed(sums, (perf_counter_ns() - begun) // 1000)
 
     async def _own(self, attempt: Attempt, answer: Answer, query: str) -> bytes:
         """Return the weights of an answered model that are our own: from the rows of its query."""
@@ -249,6 +302,12 @@ class Rounds:
             hospitals=work.hospitals,
             hospital=self._credentials.member.id,
         )
+
+
+def _ignore(done: asyncio.Task[_Computed]) -> None:
+    """Take note of a failure, which whoever waits for it hears of, if anybody does."""
+    if not done.cancelled():
+        done.exception()
 
 
 def _part(

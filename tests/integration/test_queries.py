@@ -3,10 +3,14 @@
 import asyncio
 import contextlib
 import secrets
+import sqlite3
+import threading
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from support.coordinator import (
     SECONDS,
@@ -105,6 +109,38 @@ def test_the_next_work_comes_once_the_total_is_durable(tmp_path: Path) -> None:
                 assert (await node.work()).round == 1
             with contextlib.closing(state.connect(tmp_path)) as connection:
                 assert connection.execute("SELECT count(*) FROM totals").fetchone() == (1,)
+
+    run(scenario())
+
+
+def test_a_total_comes_ahead_of_its_work_while_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hospitals compute meanwhile; the work, without the total, says that it is durable."""
+    written, keep = threading.Event(), queries.keep
+
+    def slowly(connection: sqlite3.Connection, *, after: queries.Record, at: datetime) -> None:
+        written.wait(SECONDS)
+        keep(connection, after=after, at=at)
+
+    async def scenario() -> None:
+        async with scene(tmp_path) as (network, hospitals, ada):
+            digest = await ada.submit(question(network.researcher()))
+            works = {name: await node.work() for name, node in hospitals.items()}
+            monkeypatch.setattr(queries, "keep", slowly)
+            for name, node in hospitals.items():
+                await node.part(works[name])
+            expected = sum(part_of(name, 0)["n"][0] for name in "abcd")
+            for node in hospitals.values():
+                ahead = await soon(node.aheads.get())
+                assert ahead.work_id == f"{digest}/1/1"
+                assert total_of(ahead.total) == [expected, 4]
+                assert node.works.empty()
+            with contextlib.closing(sqlite3.connect(tmp_path / state.FILE)) as connection:
+                assert connection.execute("SELECT count(*) FROM totals").fetchone() == (0,)
+            written.set()
+            for node in hospitals.values():
+                assert (await node.work()).round == 1
 
     run(scenario())
 

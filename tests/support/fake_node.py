@@ -63,6 +63,8 @@ class FakeNode:
         self.letters: asyncio.Queue[link_pb2.Letter] = asyncio.Queue()
         self.heartbeats: asyncio.Queue[None] = asyncio.Queue()
         self.over = asyncio.Event()
+        self.aheads: asyncio.Queue[link_pb2.Ahead] = asyncio.Queue()
+        self._ahead = link_pb2.Ahead()
         self.failure: WardnetError | None = None
         self.address = address
         held = [
@@ -112,7 +114,13 @@ class FakeNode:
         match response.WhichOneof("message"):
             case "welcome":
                 self._welcomed.set()
+            case "ahead":
+                self._ahead = response.ahead
+                self.aheads.put_nowait(response.ahead)
             case "work":
+                if response.work.work_id == self._ahead.work_id:
+                    assert not response.work.totals
+                    response.work.totals.append(self._ahead.total)
                 self.works.put_nowait(response.work)
             case "acknowledgement":
                 self.acknowledged.put_nowait(response.acknowledgement.work_id)

@@ -65,6 +65,13 @@ class Attached:
         work = work_to_wire(Work(work_id, envelope, tuple(hospitals), tuple(totals)))
         await self.outgoing.put(AttachResponse(work=work))
 
+    async def bring(self, work_id: WorkId, total: Total) -> None:
+        """Deliver a total ahead of some work."""
+        message = AttachResponse()
+        message.ahead.work_id = str(work_id)
+        message.ahead.total.CopyFrom(total.wire)
+        await self.outgoing.put(message)
+
     async def acknowledge(self, work_id: WorkId) -> None:
         """Deliver an acknowledgement."""
         done = Acknowledgement(work_id=str(work_id))

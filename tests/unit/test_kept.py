@@ -44,6 +44,7 @@ def test_the_same_arrays_give_what_was_made_of_them() -> None:
 
 def test_nothing_outlives_its_rows() -> None:
     """Memory is free again as soon as a batch is."""
+    gc.collect()
     before = len(module._KEPT)
     batch = rows(1)
     kept("x", [batch], lambda: 1)

@@ -6,7 +6,7 @@ limits that a method declares) is checked where it is used.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from typing import Final
@@ -135,8 +135,46 @@ class Work:
         """
         message = link_pb2.AttachResponse()
         work_to_wire(self, message.work)
-        pieces.check_length(message.ByteSize())
-        return tuple(pieces.in_pieces(message))
+        return _in_pieces(message)
+
+    @cached_property
+    def ahead(self) -> "Ahead | None":
+        """Return what may come before it; None for a first round."""
+        return Ahead(self.id, self.totals[-1]) if self.totals else None
+
+    @cached_property
+    def bare(self) -> "Work":
+        """Return what is left to say once the total has come ahead."""
+        return replace(self, totals=())
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Bring a total before the work that rests on it, while it is made durable.
+
+    Parameters
+    ----------
+    id : WorkId
+        Of that work.
+    total : Total
+        Of the round before.
+    """
+
+    id: WorkId
+    total: Total
+
+    @cached_property
+    def pieces(self) -> tuple[link_pb2.AttachResponse, ...]:
+        """Return what is written; as `Work.pieces`."""
+        message = link_pb2.AttachResponse()
+        message.ahead.work_id = str(self.id)
+        message.ahead.total.CopyFrom(self.total.wire)
+        return _in_pieces(message)
+
+
+def _in_pieces(message: link_pb2.AttachResponse) -> tuple[link_pb2.AttachResponse, ...]:
+    pieces.check_length(message.ByteSize())
+    return tuple(pieces.in_pieces(message))
 
 
 def envelope_to_wire(envelope: Envelope) -> envelope_pb2.Envelope:
@@ -355,6 +393,20 @@ def work_from_wire(message: link_pb2.Work) -> Work:
     if rounds != list(range(identity.round - len(rounds), identity.round)):
         raise _malformed(field="totals", rule="they are not the rounds before this one")
     return Work(identity, query, hospitals, totals)
+
+
+def ahead_from_wire(message: link_pb2.Ahead) -> Ahead:
+    """Read a total that comes before its work.
+
+    Raises
+    ------
+    WardnetError
+        `MALFORMED`.
+    """
+    identity, total = WorkId.parse(message.work_id), total_from_wire(message.total)
+    if total.round != identity.round - 1:
+        raise _malformed(field="total", rule="it is not of the round before")
+    return Ahead(identity, total)
 
 
 def causes_to_wire(errors: Iterable[WardnetError]) -> list[link_pb2.Cause]:

@@ -114,6 +114,10 @@ class Growth:
         """Leave out what only the search for splits needs: workers get a copy every round."""
         return {name: getattr(self, name) for name in ("shape", "grown", "asked", "checked")}
 
+    def __deepcopy__(self, _: object) -> "Growth":
+        """Return itself: nothing in it changes."""
+        return self
+
     @cached_property
     def grown(self) -> Sequence[Branches]:
         """Return the trees so far, without what is known of their nodes."""

@@ -61,7 +61,7 @@ class AttachRequest(_message.Message):
     def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., announcement: _Optional[_Union[Announcement, _Mapping]] = ..., part: _Optional[_Union[RoundPart, _Mapping]] = ..., answer: _Optional[_Union[SignedAnswer, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., decision: _Optional[_Union[StudyDecision, _Mapping]] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ..., audit_page: _Optional[_Union[AuditPage, _Mapping]] = ..., revocations: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., letter: _Optional[_Union[Letter, _Mapping]] = ..., receipt: _Optional[_Union[LogReceipt, _Mapping]] = ..., piece: _Optional[_Union[Piece, _Mapping]] = ...) -> None: ...
 
 class AttachResponse(_message.Message):
-    __slots__ = ("welcome", "heartbeat", "work", "acknowledgement", "ended", "study", "explain", "audit", "letter", "receipt", "piece")
+    __slots__ = ("welcome", "heartbeat", "work", "acknowledgement", "ended", "study", "explain", "audit", "letter", "receipt", "piece", "ahead")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     WORK_FIELD_NUMBER: _ClassVar[int]
@@ -73,6 +73,7 @@ class AttachResponse(_message.Message):
     LETTER_FIELD_NUMBER: _ClassVar[int]
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
     PIECE_FIELD_NUMBER: _ClassVar[int]
+    AHEAD_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     heartbeat: Heartbeat
     work: Work
@@ -84,7 +85,8 @@ class AttachResponse(_message.Message):
     letter: Letter
     receipt: ReceiptWork
     piece: Piece
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., work: _Optional[_Union[Work, _Mapping]] = ..., acknowledgement: _Optional[_Union[Acknowledgement, _Mapping]] = ..., ended: _Optional[_Union[Ended, _Mapping]] = ..., study: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., explain: _Optional[_Union[ExplainWork, _Mapping]] = ..., audit: _Optional[_Union[AuditWork, _Mapping]] = ..., letter: _Optional[_Union[Letter, _Mapping]] = ..., receipt: _Optional[_Union[ReceiptWork, _Mapping]] = ..., piece: _Optional[_Union[Piece, _Mapping]] = ...) -> None: ...
+    ahead: Ahead
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., work: _Optional[_Union[Work, _Mapping]] = ..., acknowledgement: _Optional[_Union[Acknowledgement, _Mapping]] = ..., ended: _Optional[_Union[Ended, _Mapping]] = ..., study: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., explain: _Optional[_Union[ExplainWork, _Mapping]] = ..., audit: _Optional[_Union[AuditWork, _Mapping]] = ..., letter: _Optional[_Union[Letter, _Mapping]] = ..., receipt: _Optional[_Union[ReceiptWork, _Mapping]] = ..., piece: _Optional[_Union[Piece, _Mapping]] = ..., ahead: _Optional[_Union[Ahead, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("hospital", "epoch", "software_version", "methods", "announcement")
@@ -147,6 +149,14 @@ class Work(_message.Message):
     round: int
     totals: _containers.RepeatedCompositeFieldContainer[_sums_pb2.Total]
     def __init__(self, work_id: _Optional[str] = ..., query: _Optional[_Union[_envelope_pb2.Envelope, _Mapping]] = ..., attempt: _Optional[int] = ..., hospitals: _Optional[_Iterable[str]] = ..., round: _Optional[int] = ..., totals: _Optional[_Iterable[_Union[_sums_pb2.Total, _Mapping]]] = ...) -> None: ...
+
+class Ahead(_message.Message):
+    __slots__ = ("work_id", "total")
+    WORK_ID_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    work_id: str
+    total: _sums_pb2.Total
+    def __init__(self, work_id: _Optional[str] = ..., total: _Optional[_Union[_sums_pb2.Total, _Mapping]] = ...) -> None: ...
 
 class RoundPart(_message.Message):
     __slots__ = ("work_id", "sums", "snapshot", "transcript", "interim")
