@@ -18,7 +18,7 @@ from wardnet.transport.convert import (
     sums_from_wire,
 )
 from wardnet.transport.interceptors import Context, peer
-from wardnet.transport.pieces import Messages, check_length, cut, in_pieces
+from wardnet.transport.pieces import Messages, cut, in_pieces
 from wardnet.wire.v1 import envelope_pb2, link_pb2, link_pb2_grpc
 from wardnet_coordinator import catalog, decisions, revocations, studies
 from wardnet_coordinator.audits import Audits, Page
@@ -272,9 +272,7 @@ def _result(request: link_pb2.AttachRequest) -> Part | Sealed | Refusal:
 
 
 def _pieces(message: Notice) -> Iterable[link_pb2.AttachResponse]:
-    response = _to_wire(message)
-    check_length(response.ByteSize())
-    return in_pieces(response)
+    return in_pieces(_to_wire(message))
 
 
 def _to_wire(message: Notice) -> link_pb2.AttachResponse:

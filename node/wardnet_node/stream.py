@@ -1,7 +1,7 @@
 """One control stream to the coordinator, from Hello to its end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from typing import Final, TypeAlias
 
@@ -148,7 +148,7 @@ class Stream:
         self._call.cancel()
 
 
-def _pieces(message: AttachRequest | bytes) -> Iterator[AttachRequest]:
+def _pieces(message: AttachRequest | bytes) -> Iterable[AttachRequest]:
     if isinstance(message, bytes):
         return bytes_in_pieces(AttachRequest, message)
     return in_pieces(message)

@@ -54,11 +54,15 @@ class Total:
     @cached_property
     def wire(self) -> sums_pb2.Total:
         """Return the message, packed once for all hospitals and for the disk."""
-        message = sums_pb2.Total(
-            round=self.round, participants=participants_to_wire(self.participants)
-        )
-        sums_to_wire(self.sums, message.sums)
-        return message
+        return self.to_wire(sums_pb2.Total())
+
+    def to_wire(self, into: sums_pb2.Total) -> sums_pb2.Total:
+        """Write it into an empty message, which is then what `wire` returns."""
+        into.round = self.round
+        into.participants.extend(participants_to_wire(self.participants))
+        sums_to_wire(self.sums, into.sums)
+        vars(self)["wire"] = into
+        return into
 
     @cached_property
     def digest(self) -> str:
@@ -125,7 +129,7 @@ class Work:
     totals: tuple[Total, ...]
 
     @cached_property
-    def pieces(self) -> tuple[link_pb2.AttachResponse, ...]:
+    def pieces(self) -> Sequence[link_pb2.AttachResponse]:
         """Return what is written, made once for all hospitals.
 
         Raises
@@ -135,7 +139,7 @@ class Work:
         """
         message = link_pb2.AttachResponse()
         work_to_wire(self, message.work)
-        return _in_pieces(message)
+        return pieces.in_pieces(message)
 
     @cached_property
     def ahead(self) -> "Ahead | None":
@@ -164,17 +168,12 @@ class Ahead:
     total: Total
 
     @cached_property
-    def pieces(self) -> tuple[link_pb2.AttachResponse, ...]:
+    def pieces(self) -> Sequence[link_pb2.AttachResponse]:
         """Return what is written; as `Work.pieces`."""
         message = link_pb2.AttachResponse()
         message.ahead.work_id = str(self.id)
-        message.ahead.total.CopyFrom(self.total.wire)
-        return _in_pieces(message)
-
-
-def _in_pieces(message: link_pb2.AttachResponse) -> tuple[link_pb2.AttachResponse, ...]:
-    pieces.check_length(message.ByteSize())
-    return tuple(pieces.in_pieces(message))
+        self.total.to_wire(message.ahead.total)  # a message that is put into one is copied
+        return pieces.in_pieces(message)
 
 
 def envelope_to_wire(envelope: Envelope) -> envelope_pb2.Envelope:

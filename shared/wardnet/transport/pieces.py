@@ -3,7 +3,7 @@
 Whatever arrives, a stream holds at most one message that is being joined, of `LONGEST_BYTES`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, Generic, TypeVar
 
 from google.protobuf.message import DecodeError
@@ -27,12 +27,17 @@ def cut(data: bytes) -> Iterator[Piece]:
         yield Piece(data=data[start:end], last=end >= len(data))
 
 
-def in_pieces(message: M) -> Iterator[M]:
-    """Yield what is written for a message: itself, or its pieces."""
-    if message.ByteSize() <= PIECE_BYTES:
-        yield message
-    else:
-        yield from bytes_in_pieces(type(message), message.SerializeToString())
+def in_pieces(message: M) -> Sequence[M]:
+    """Return what is written for a message: itself, or its pieces.
+
+    Raises
+    ------
+    WardnetError
+        `MESSAGE_TOO_LARGE`.
+    """
+    data = message.SerializeToString()  # once: to ask for its length is to write it, too
+    check_length(len(data))
+    return [message] if len(data) <= PIECE_BYTES else list(bytes_in_pieces(type(message), data))
 
 
 def bytes_in_pieces(kind: type[M], data: bytes) -> Iterator[M]:
