@@ -93,7 +93,10 @@ def test_a_bug_ends_the_query_with_an_incident(
 def test_a_total_that_fits_into_no_message_ends_the_query(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Work that could never be delivered would lose every hospital."""
+    """Work that could never be delivered would lose every hospital.
+
+    An entry of a part takes 4 bytes here, and one of the total 8.
+    """
     monkeypatch.setattr(pieces, "LONGEST_BYTES", 2 << 20)
 
     async def scenario() -> None:
@@ -105,7 +108,7 @@ def test_a_total_that_fits_into_no_message_ends_the_query(
                 researcher(address, network.researcher()) as ada,
             ):
                 digest = await ada.submit(question(network.researcher()))
-                large = {"n": np.full((2 << 20) // 8 - 30, 1 << 40)}
+                large = {"n": np.full((2 << 20) // 4 - 60, 1 << 30)}
                 for node in hospitals.values():
                     await node.part(await node.work(), large)
                 record = await ada.end(digest)
