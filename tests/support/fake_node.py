@@ -24,7 +24,7 @@ from wardnet.transport.convert import (
     sums_from_wire,
     sums_to_wire,
 )
-from wardnet.transport.pieces import Joining, Messages, in_pieces
+from wardnet.transport.pieces import Joining, Messages, bytes_in_pieces
 from wardnet.transport.status import error_from_rpc
 from wardnet.wire.v1 import link_pb2, link_pb2_grpc, query_pb2, sums_pb2
 
@@ -143,7 +143,8 @@ class FakeNode:
 
     async def send(self, **message: Any) -> None:  # noqa: ANN401 - one field of the wire message
         """Send one message."""
-        for piece in in_pieces(link_pb2.AttachRequest(**message)):
+        data = link_pb2.AttachRequest(**message).SerializeToString()  # however long
+        for piece in bytes_in_pieces(link_pb2.AttachRequest, data):
             await self._stream.write(piece)
 
     async def totals(self, work: link_pb2.Work, *, first: int = 0) -> list[sums_pb2.Total]:
