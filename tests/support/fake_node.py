@@ -83,7 +83,8 @@ class FakeNode:
         self._messages = Messages(link_pb2.AttachResponse)
         self._reader = asyncio.create_task(self._read())
         self._welcomed = asyncio.Event()
-        await self._stream.write(link_pb2.AttachRequest(hello=self.hello))
+        with contextlib.suppress(grpc.aio.AioRpcError):  # turned away already: the reader hears why
+            await self._stream.write(link_pb2.AttachRequest(hello=self.hello))
         async with asyncio.timeout(SECONDS):
             await self._welcomed.wait()
         return self
