@@ -281,14 +281,12 @@ class Conductor:
 
         They compute with it, and release nothing before they are asked.
         """
-        keep = partial(queries.keep, after=after, at=at)
-        storing = self._spawn(self._write(keep, query=work.id.query))
         if after.course.running and work.ahead is not None:
             with suppress(WardnetError):  # too large: whoever sends the work hears of it
                 _ = work.ahead.pieces
                 for attachment in self._attached(after.course.hospitals):
                     attachment.prepare(work.ahead)
-        await storing
+        await self._write(partial(queries.keep, after=after, at=at), query=work.id.query)
 
     def _tell(self, run: _Run, work: Work) -> None:
         for attachment in self._attached(run.course.asked):

@@ -20,14 +20,14 @@ class Once:
     """Be a frozen dataclass that travels once between a program's own processes.
 
     A worker gets its question with every round: to write and read it anew would take longer than
-    the sums of many a round. A value's name is the digest of its content.
+    the sums of many a round. A value's name is the digest of its type and content.
     """
 
     @cached_property
     def _written(self) -> tuple[bytes, bytes]:
         content = {each.name: getattr(self, each.name) for each in fields(self)}  # type: ignore[arg-type]
         with known(None):  # what is kept here is for every process
-            data = bytes(ForkingPickler.dumps(content))
+            data = bytes(ForkingPickler.dumps((type(self), content)))
         return hashlib.sha256(data).digest(), data
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -35,11 +35,11 @@ class Once:
         name, data = self._written
         names = _KNOWN.get()
         if names is None:
-            return _made, (type(self), data)
+            return _made, (data,)
         if name in names:
             return _named, (name,)
         names.add(name)
-        return _held, (type(self), data, name)
+        return _held, (data, name)
 
 
 @contextmanager
@@ -63,14 +63,15 @@ def forget() -> None:
     _HELD.clear()
 
 
-def _made(kind: type[Once], data: bytes) -> Once:
-    made = object.__new__(kind)
-    made.__dict__.update(ForkingPickler.loads(data))
+def _made(data: bytes) -> Once:
+    kind, content = ForkingPickler.loads(data)
+    made: Once = object.__new__(kind)
+    vars(made).update(content)
     return made
 
 
-def _held(kind: type[Once], data: bytes, name: bytes) -> Once:
-    return _HELD.setdefault(name, _made(kind, data))
+def _held(data: bytes, name: bytes) -> Once:
+    return _HELD.setdefault(name, _made(data))
 
 
 def _named(name: bytes) -> Once:

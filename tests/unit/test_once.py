@@ -51,6 +51,19 @@ def test_a_value_is_sent_once_and_then_named() -> None:
     assert ForkingPickler.loads(again) == [Inner(LONG), 1]
 
 
+@dataclass(frozen=True)
+class Other(Once):
+    """Hold what an `Inner` holds."""
+
+    text: str
+
+
+def test_values_of_two_types_are_two_though_they_hold_the_same() -> None:
+    """A name tells the type, too."""
+    both = [Inner(LONG), Other(LONG)]
+    assert ForkingPickler.loads(written(both, set())) == both
+
+
 def test_what_one_process_has_no_other_one_is_taken_to_have() -> None:
     """A value inside another one comes along with it, whoever was sent it before."""
     inner = Inner(LONG)
