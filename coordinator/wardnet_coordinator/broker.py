@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
-from wardnet.transport.convert import Ahead, Work, WorkId
+from wardnet.transport.work import Ahead, Work, WorkId
 from wardnet_coordinator.course import Course
 
 MAXIMUM_WAITING: Final = 4096

@@ -18,7 +18,7 @@ from wardnet import clock, logs
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope, Trust
 from wardnet.identity.member import Member
-from wardnet.transport.convert import Work, WorkId
+from wardnet.transport.work import Work, WorkId
 from wardnet_coordinator import queries
 from wardnet_coordinator.broker import Attachment, Broker, asked
 from wardnet_coordinator.course import Course, Failure, Outcome, Part, Refusal, Sealed

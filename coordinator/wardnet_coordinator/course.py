@@ -7,7 +7,7 @@ from enum import StrEnum
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.query import Query
 from wardnet.sums.arrays import Sums
-from wardnet.transport.convert import Total, WorkId
+from wardnet.transport.work import Total, WorkId
 
 
 class Outcome(StrEnum):

@@ -8,17 +8,10 @@ from wardnet import canonical, clock, logs
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Trust
 from wardnet.question import interim
-from wardnet.transport.convert import (
-    Ahead,
-    Work,
-    WorkId,
-    causes_from_wire,
-    envelope_from_wire,
-    envelope_to_wire,
-    sums_from_wire,
-)
+from wardnet.transport.convert import causes_from_wire, envelope_from_wire, envelope_to_wire
 from wardnet.transport.interceptors import Context, peer
 from wardnet.transport.pieces import Messages, cut, in_pieces
+from wardnet.transport.work import Ahead, Work, WorkId, sums_from_wire
 from wardnet.wire.v1 import envelope_pb2, link_pb2, link_pb2_grpc
 from wardnet_coordinator import catalog, decisions, revocations, studies
 from wardnet_coordinator.audits import Audits, Page

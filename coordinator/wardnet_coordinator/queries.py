@@ -16,12 +16,8 @@ from wardnet.identity.envelope import Envelope, Trust, verify
 from wardnet.identity.member import Member, Role
 from wardnet.question import query as questions
 from wardnet.question.query import Query
-from wardnet.transport.convert import (
-    envelope_from_bytes,
-    envelope_to_bytes,
-    total_from_bytes,
-    total_to_bytes,
-)
+from wardnet.transport.convert import envelope_from_bytes, envelope_to_bytes
+from wardnet.transport.work import total_from_bytes, total_to_bytes
 from wardnet_coordinator import catalog, registry
 from wardnet_coordinator.course import Course, Failure, Outcome, Refusal, start
 

@@ -18,7 +18,7 @@ import numpy as np
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.answer import Participant
 from wardnet.sums.arrays import MAXIMUM_HOSPITALS, NARROW_BITS, WIDE_BITS, Sums, add
-from wardnet.transport.convert import Total, WorkId
+from wardnet.transport.work import Total, WorkId
 from wardnet_coordinator.course import Course, Failure, Outcome, Part, Refusal, Sealed
 
 

@@ -17,7 +17,7 @@ from wardnet.question import interim as interims
 from wardnet.question.answer import Answer, Participant
 from wardnet.question.interim import Interim
 from wardnet.statistics.session import Session, extend
-from wardnet.transport.convert import Total, Work, WorkId
+from wardnet.transport.work import Total, Work, WorkId
 from wardnet_node.desk.gate import Opened
 
 INTERIM_SECONDS: Final = 1.0

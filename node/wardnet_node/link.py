@@ -17,9 +17,10 @@ from wardnet.audit.entry import EventType
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.jobs import Jobs
-from wardnet.transport import convert
+from wardnet.transport import work as works
 from wardnet.transport.channel import BULK, open_channel
-from wardnet.transport.convert import ahead_from_wire, envelope_from_wire, work_from_wire
+from wardnet.transport.convert import envelope_from_wire
+from wardnet.transport.work import ahead_from_wire, work_from_wire
 from wardnet.wire.v1 import envelope_pb2, link_pb2
 from wardnet.wire.v1.link_pb2 import (
     AttachResponse,
@@ -255,7 +256,7 @@ class Link:
         with _logged_errors(message.work_id):
             await self._rounds.prepare(ahead_from_wire(message))
 
-    async def _do(self, work: convert.Work, stream: Stream) -> Result | None:
+    async def _do(self, work: works.Work, stream: Stream) -> Result | None:
         """Do some work once others have confirmed that our log is whole."""
         try:
             await self._witnesses.wait_until_proven()

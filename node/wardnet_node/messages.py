@@ -9,7 +9,8 @@ from wardnet.errors import WardnetError
 from wardnet.identity.envelope import Envelope
 from wardnet.statistics.methods import METHODS
 from wardnet.sums.arrays import PackedArray
-from wardnet.transport.convert import WorkId, causes_to_wire, envelope_to_wire, sums_to_wire
+from wardnet.transport.convert import causes_to_wire, envelope_to_wire
+from wardnet.transport.work import WorkId, sums_to_wire
 from wardnet.wire.v1.link_pb2 import (
     Announcement,
     AttachRequest,

@@ -21,15 +21,9 @@ from wardnet.sealing.answers import INTERIM, seal
 from wardnet.statistics.fitting import weights
 from wardnet.sums import arrays
 from wardnet.sums.arrays import PackedArray
-from wardnet.transport.convert import (
-    Ahead,
-    Total,
-    Work,
-    WorkId,
-    answer_to_bytes,
-    envelope_to_bytes,
-)
+from wardnet.transport.convert import answer_to_bytes, envelope_to_bytes
 from wardnet.transport.pieces import check_length
+from wardnet.transport.work import Ahead, Total, Work, WorkId
 from wardnet_node import messages
 from wardnet_node.attempt import Attempt, part_digest
 from wardnet_node.compute.pool import WorkerPool

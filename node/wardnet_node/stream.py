@@ -10,9 +10,9 @@ import grpc.aio
 from wardnet import canonical
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
-from wardnet.transport.convert import Total, WorkId, total_from_bytes
 from wardnet.transport.pieces import Joining, Messages, bytes_in_pieces, in_pieces
 from wardnet.transport.status import error_from_rpc
+from wardnet.transport.work import Total, WorkId, total_from_bytes
 from wardnet.wire.v1.link_pb2 import AttachRequest, AttachResponse, TotalsRequest
 from wardnet.wire.v1.link_pb2_grpc import LinkServiceStub
 from wardnet_node import messages

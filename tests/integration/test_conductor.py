@@ -30,7 +30,8 @@ from wardnet.identity.envelope import sign
 from wardnet.question import dictionary
 from wardnet.transactions import Transactions
 from wardnet.transport import pieces
-from wardnet.transport.convert import Work, WorkId, envelope_from_wire
+from wardnet.transport.convert import envelope_from_wire
+from wardnet.transport.work import Work, WorkId
 from wardnet.wire.v1 import query_pb2
 from wardnet_coordinator import catalog, conductor, queries, state
 from wardnet_coordinator.broker import Broker

@@ -15,7 +15,7 @@ from support.questions import agreement, count_query, signed, steward, study
 from wardnet import canonical, clock
 from wardnet.audit.entry import EventType
 from wardnet.errors import Reason, WardnetError
-from wardnet.transport.convert import Work, WorkId
+from wardnet.transport.work import Work, WorkId
 from wardnet_node.desk.accept import Refused
 from wardnet_node.desk.anchor import FILE_NAME
 from wardnet_node.desk.desk import Desk

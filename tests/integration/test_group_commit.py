@@ -22,7 +22,7 @@ from wardnet.audit.log import Head
 from wardnet.errors import Reason, WardnetError
 from wardnet.jobs import Jobs
 from wardnet.transactions import Transactions
-from wardnet.transport.convert import Work, WorkId
+from wardnet.transport.work import Work, WorkId
 from wardnet_node.desk.anchor import FILE_NAME
 from wardnet_node.desk.desk import Desk
 from wardnet_node.desk.gate import Opened

@@ -17,7 +17,8 @@ from wardnet.identity.envelope import Envelope, verify
 from wardnet.question import interim
 from wardnet.question.answer import Participant
 from wardnet.sealing.answers import INTERIM, open_sealed
-from wardnet.transport.convert import Total, WorkId, envelope_from_bytes, sums_from_wire
+from wardnet.transport.convert import envelope_from_bytes
+from wardnet.transport.work import Total, WorkId, sums_from_wire
 from wardnet.wire.v1.link_pb2 import RoundPart
 from wardnet.wire.v1.query_pb2 import WatchResponse
 from wardnet_node import attempt

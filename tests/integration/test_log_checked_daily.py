@@ -18,7 +18,7 @@ from support.witnessing import until
 from wardnet import canonical
 from wardnet.errors import Reason, WardnetError
 from wardnet.jobs import Jobs
-from wardnet.transport.convert import Work, WorkId
+from wardnet.transport.work import Work, WorkId
 from wardnet_node import server
 from wardnet_node.desk.accept import Refused
 from wardnet_node.desk.desk import Desk

@@ -22,7 +22,7 @@ from support.questions import count_query, signed
 from wardnet import canonical
 from wardnet.audit.entry import EventType
 from wardnet.errors import CATALOGUE, Reason
-from wardnet.transport.convert import WorkId
+from wardnet.transport.work import WorkId
 
 
 @pytest.fixture

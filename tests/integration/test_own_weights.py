@@ -31,7 +31,8 @@ from wardnet.question.rows import Rows
 from wardnet.sealing.answers import open_sealed
 from wardnet.statistics.fitting import weights
 from wardnet.statistics.session import Session
-from wardnet.transport.convert import Total, WorkId, answer_from_bytes, sums_from_wire
+from wardnet.transport.convert import answer_from_bytes
+from wardnet.transport.work import Total, WorkId, sums_from_wire
 from wardnet_node.cli import main
 from wardnet_node.models.installed import InstalledModel
 from wardnet_node.vault import models

@@ -29,7 +29,7 @@ from support.pki import TestNetwork
 from support.scene import ANSWERED, COMPUTING, SENT, events, scene, states
 from wardnet.audit.entry import EventType
 from wardnet.errors import Reason
-from wardnet.transport.convert import sums_from_wire
+from wardnet.transport.work import sums_from_wire
 from wardnet.wire.v1 import query_pb2
 from wardnet_coordinator import queries, state
 

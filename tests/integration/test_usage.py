@@ -18,7 +18,7 @@ from support.vaults import VISITS, Home, adopt, visits, write_csv
 from wardnet import canonical
 from wardnet.audit.log import Connection
 from wardnet.question.answer import Participant
-from wardnet.transport.convert import Total, WorkId, sums_from_wire
+from wardnet.transport.work import Total, WorkId, sums_from_wire
 from wardnet.usage.table import Stored, present
 from wardnet_coordinator import state
 from wardnet_coordinator import usage as at_coordinator

@@ -38,13 +38,11 @@ from wardnet.identity.envelope import Envelope, Signature, sign
 from wardnet.question import query as queries
 from wardnet.question.query import Query
 from wardnet.transport.convert import (
-    Work,
-    WorkId,
     envelope_from_bytes,
     envelope_to_bytes,
     envelope_to_wire,
-    work_to_wire,
 )
+from wardnet.transport.work import Work, WorkId, work_to_wire
 from wardnet.wire.v1 import link_pb2, sums_pb2
 from wardnet.wire.v1.envelope_pb2 import Envelope as WireEnvelope
 from wardnet.wire.v1.link_pb2 import AttachResponse, AuditWork, ExplainWork

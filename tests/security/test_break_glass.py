@@ -19,7 +19,7 @@ from wardnet.audit.tree import leaf_hash
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.member import Role
-from wardnet.transport.convert import Work, WorkId
+from wardnet.transport.work import Work, WorkId
 from wardnet_node.desk import anchor
 from wardnet_node.desk.accept import Refused
 from wardnet_node.desk.book import Key, with_key

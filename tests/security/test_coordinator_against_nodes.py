@@ -28,7 +28,7 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope, sign
 from wardnet.identity.member import Role
 from wardnet.question.answer import Participant
-from wardnet.transport.convert import Total, WorkId, sums_from_wire
+from wardnet.transport.work import Total, WorkId, sums_from_wire
 from wardnet.wire.v1.link_pb2 import RoundPart
 from wardnet_node.desk.book import Key, with_key
 

@@ -23,7 +23,8 @@ from wardnet.audit.entry import EventType, Outcome
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
 from wardnet.identity.member import Member, Role
-from wardnet.transport.convert import WorkId, envelope_to_wire
+from wardnet.transport.convert import envelope_to_wire
+from wardnet.transport.work import WorkId
 from wardnet.wire.v1.link_pb2 import AttachResponse
 
 

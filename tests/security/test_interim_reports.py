@@ -32,7 +32,8 @@ from wardnet.question.answer import Participant
 from wardnet.question.interim import Interim
 from wardnet.sealing.answers import INTERIM, seal
 from wardnet.simulation import simulate
-from wardnet.transport.convert import Total, WorkId, envelope_to_bytes, sums_from_wire
+from wardnet.transport.convert import envelope_to_bytes
+from wardnet.transport.work import Total, WorkId, sums_from_wire
 from wardnet.wire.v1.link_pb2 import RoundPart
 
 PKI, STRANGERS = TestNetwork(), TestNetwork()

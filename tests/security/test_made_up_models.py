@@ -29,7 +29,7 @@ from wardnet.question.answer import Answer, Table
 from wardnet.question.dictionary import Dictionary
 from wardnet.question.query import Query
 from wardnet.statistics.session import run
-from wardnet.transport.convert import Work, WorkId
+from wardnet.transport.work import Work, WorkId
 from wardnet_node.desk.accept import Refused
 
 TABLE: Final = TypeAdapter(Table)

@@ -26,7 +26,7 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope, sign
 from wardnet.question import query as queries
 from wardnet.question.answer import Participant
-from wardnet.transport.convert import Total, WorkId, sums_from_wire
+from wardnet.transport.work import Total, WorkId, sums_from_wire
 from wardnet.wire.v1.link_pb2 import RoundPart
 
 

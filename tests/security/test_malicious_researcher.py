@@ -28,7 +28,7 @@ from wardnet.identity.envelope import sign
 from wardnet.question import cohort
 from wardnet.question import query as queries
 from wardnet.question.query import Query
-from wardnet.transport.convert import Work, WorkId
+from wardnet.transport.work import Work, WorkId
 from wardnet_node.desk.accept import Refused
 
 Ask = Callable[[TestNetwork], Query]

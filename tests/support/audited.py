@@ -23,7 +23,7 @@ from wardnet.client.trust.pins import Pins
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.member import Role
 from wardnet.question.answer import Participant
-from wardnet.transport.convert import Total, WorkId, sums_from_wire
+from wardnet.transport.work import Total, WorkId, sums_from_wire
 from wardnet_node.desk.decide import Decisions
 from wardnet_node.desk.grants import Grants, question_key
 from wardnet_node.vault.catalog import Catalog

@@ -17,15 +17,10 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope
 from wardnet.sums.arrays import Sums
 from wardnet.transport.channel import open_channel
-from wardnet.transport.convert import (
-    causes_to_wire,
-    envelope_from_wire,
-    envelope_to_wire,
-    sums_from_wire,
-    sums_to_wire,
-)
+from wardnet.transport.convert import causes_to_wire, envelope_from_wire, envelope_to_wire
 from wardnet.transport.pieces import Joining, Messages, bytes_in_pieces
 from wardnet.transport.status import error_from_rpc
+from wardnet.transport.work import sums_from_wire, sums_to_wire
 from wardnet.wire.v1 import link_pb2, link_pb2_grpc, query_pb2, sums_pb2
 
 

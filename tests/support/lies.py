@@ -13,7 +13,7 @@ from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope, sign
 from wardnet.identity.member import Member, Role
 from wardnet.question import query as queries
-from wardnet.transport.convert import Total, WorkId
+from wardnet.transport.work import Total, WorkId
 
 
 @dataclass(frozen=True, slots=True)

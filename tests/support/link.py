@@ -10,7 +10,7 @@ from wardnet import canonical
 from wardnet.errors import Reason
 from wardnet.identity.envelope import Envelope
 from wardnet.question.answer import Participant
-from wardnet.transport.convert import Total, WorkId, sums_from_wire
+from wardnet.transport.work import Total, WorkId, sums_from_wire
 from wardnet.wire.v1.link_pb2 import Explanation, Refusal, RoundPart
 
 

@@ -15,15 +15,9 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope, sign
 from wardnet.identity.member import Member, Role
 from wardnet.transport.channel import SERVER, server_credentials
-from wardnet.transport.convert import (
-    Total,
-    Work,
-    WorkId,
-    envelope_from_wire,
-    envelope_to_wire,
-    work_to_wire,
-)
+from wardnet.transport.convert import envelope_from_wire, envelope_to_wire
 from wardnet.transport.interceptors import Guard
+from wardnet.transport.work import Total, Work, WorkId, work_to_wire
 from wardnet.wire.v1.link_pb2 import (
     Acknowledgement,
     AttachRequest,

@@ -15,7 +15,7 @@ from wardnet.question.query import Query
 from wardnet.statistics.session import Session
 from wardnet.sums import arrays
 from wardnet.sums.arrays import Sums, zeros
-from wardnet.transport.convert import Total, Work, WorkId
+from wardnet.transport.work import Total, Work, WorkId
 from wardnet_node.attempt import Attempt
 from wardnet_node.desk.accept import take_up
 from wardnet_node.desk.events import of_query

@@ -9,7 +9,7 @@ import pytest
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
-from wardnet.transport.convert import Total, Work, WorkId
+from wardnet.transport.work import Total, Work, WorkId
 from wardnet_coordinator.broker import (
     MAXIMUM_WAITING,
     Acknowledged,

@@ -16,15 +16,17 @@ from wardnet.question.answer import Participant
 from wardnet.sums.arrays import Sums, digest
 from wardnet.transport.convert import (
     MAXIMUM_CAUSES,
-    Total,
-    Work,
-    WorkId,
     causes_from_wire,
     causes_to_wire,
     envelope_from_bytes,
     envelope_from_wire,
     envelope_to_bytes,
     envelope_to_wire,
+)
+from wardnet.transport.work import (
+    Total,
+    Work,
+    WorkId,
     participants_from_wire,
     participants_to_wire,
     sums_from_wire,

@@ -7,7 +7,7 @@ import pytest
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.sums.arrays import Sums
-from wardnet.transport.convert import WorkId
+from wardnet.transport.work import WorkId
 from wardnet_coordinator.course import (
     Course,
     Failure,

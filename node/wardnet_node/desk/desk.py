@@ -16,7 +16,8 @@ from wardnet.audit.log import Connection
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.credentials import Credentials
 from wardnet.identity.envelope import Envelope
-from wardnet.transport.convert import Work, WorkId, envelope_to_bytes
+from wardnet.transport.convert import envelope_to_bytes
+from wardnet.transport.work import Work, WorkId
 from wardnet_node import messages, outbox, usage
 from wardnet_node.desk import queries, retention, studies
 from wardnet_node.desk.accept import Refused, check_attempt

@@ -17,7 +17,7 @@ from wardnet.identity.member import Member
 from wardnet.privacy.rules import DisclosureRules
 from wardnet.question.cohort import Cohort
 from wardnet.question.query import Query
-from wardnet.transport.convert import Work
+from wardnet.transport.work import Work
 from wardnet_node.desk.accept import read
 
 LONGEST_PURPOSE: Final = 4096

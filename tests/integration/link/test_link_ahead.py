@@ -13,7 +13,7 @@ from support.pki import TestNetwork
 from support.post import Attached, post_office
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
-from wardnet.transport.convert import WorkId
+from wardnet.transport.work import WorkId
 from wardnet.wire.v1.link_pb2 import RoundPart
 from wardnet_node.compute.pool import WorkerPool
 

@@ -13,7 +13,7 @@ from support.post import post_office
 from support.questions import steward, study
 from wardnet.errors import Reason
 from wardnet.sums import arrays
-from wardnet.transport.convert import Total, WorkId
+from wardnet.transport.work import Total, WorkId
 from wardnet.wire.v1.link_pb2 import RoundPart
 from wardnet_node import attempt, outbox
 from wardnet_node.compute.pool import WorkerPool

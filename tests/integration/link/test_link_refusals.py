@@ -16,7 +16,7 @@ from wardnet import canonical, logs
 from wardnet.audit.entry import EventType, Outcome
 from wardnet.errors import Reason
 from wardnet.question.query import to_bytes
-from wardnet.transport.convert import WorkId
+from wardnet.transport.work import WorkId
 from wardnet_node.health import warn_of_damage
 
 

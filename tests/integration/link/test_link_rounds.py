@@ -20,7 +20,8 @@ from wardnet.identity.envelope import verify
 from wardnet.question import answer as answers
 from wardnet.sealing.answers import open_sealed
 from wardnet.simulation import simulate
-from wardnet.transport.convert import WorkId, answer_from_bytes, sums_from_wire
+from wardnet.transport.convert import answer_from_bytes
+from wardnet.transport.work import WorkId, sums_from_wire
 from wardnet.wire.v1.link_pb2 import RoundPart
 
 

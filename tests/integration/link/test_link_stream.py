@@ -11,7 +11,7 @@ from support.pki import TestNetwork
 from support.post import Post, post_office
 from support.questions import DICTIONARY
 from wardnet.errors import Reason, WardnetError
-from wardnet.transport.convert import WorkId
+from wardnet.transport.work import WorkId
 
 
 def test_a_superseded_node_stops(network: TestNetwork, hospital: Hospital) -> None:
