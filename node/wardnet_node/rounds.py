@@ -160,7 +160,9 @@ class Rounds:
                 return
             with suppress(WardnetError):
                 await asyncio.to_thread(attempt.take, ahead.total)
-                if attempt.session.answer is None and course.attempt is attempt:
+                # Meanwhile the query, or the stream, may have ended.
+                goes_on = self._courses.get(ahead.id.query) is course and course.attempt is attempt
+                if goes_on and attempt.session.answer is None:
                     course.ahead = asyncio.create_task(self._computed(attempt, ahead.id.query))
                     course.ahead.add_done_callback(_ignore)
 
