@@ -275,7 +275,8 @@ def test_of_two_offers_at_once_one_is_cosigned_and_none_goes_back(bench: Bench) 
         with catalog.reading() as connection:
             offer = witness.submission(connection, old=held.size)
     replies = bench.offered("west", offer, replace(offer, old=held.size - 1, proof=()))
-    assert [bool(reply.cosignature) for reply in replies] == [True]
+    # The second is left unanswered, or refused if it comes after the first was answered.
+    assert [bool(reply.cosignature) for reply in replies] in ([True], [True, False])
     assert bench.held("west").head == checkpoint.parse(note.parse(offer.note).text).head
 
 
