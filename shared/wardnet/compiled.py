@@ -16,8 +16,8 @@ def compiled(loop: Loop, signature: str, *, steps: int) -> Loop | None:
     Parameters
     ----------
     loop : callable
-        Fills arrays that it is given. A product and a sum that it feeds must not both round: a
-        compiler may contract them on one processor and not on another.
+        Fills arrays that it is given. What it computes it computes in this order, on any processor:
+        nothing allows the compiler to contract a product and a sum, or to add in another order.
     signature : str
         Types of its arguments, as numba writes them.
     steps : int
@@ -32,5 +32,6 @@ def _compiled(loop: Loop, signature: str) -> Loop | None:
         from numba import njit  # noqa: PLC0415 - an extra, and slow to load
     except ImportError:
         return None
-    made: Loop = njit(signature, nogil=True)(loop)
+    # numpy's way with what is divided by 0: Python's would ask each time, and so one at a time.
+    made: Loop = njit(signature, nogil=True, error_model="numpy")(loop)
     return made

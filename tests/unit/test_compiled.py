@@ -1,12 +1,15 @@
 """Loops that numba compiles, where it is installed and they are long."""
 
+import re
 import sys
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from wardnet import compiled
+from wardnet.sums.elementary import _EXP_LOOP, _exp_one_by_one
 
 SIGNATURE = "void(i8[::1])"
 
@@ -26,6 +29,16 @@ def test_a_long_loop_is_compiled_and_does_the_same() -> None:
     values = np.arange(5)
     loop(values)
     np.testing.assert_array_equal(values, 2 * np.arange(5))
+
+
+def test_nothing_lets_the_compiler_round_otherwise() -> None:
+    """On no processor may a product and a sum become one, or may sums change their order."""
+    loop = cast("Any", compiled.compiled(_exp_one_by_one, _EXP_LOOP, steps=sys.maxsize))
+    (made,) = loop.inspect_llvm().values()
+    assert re.search(r"= fmul <?[^,]*double", made)
+    assert not re.search(
+        r"\bfma|\bfmuladd|\b(?:fmul|fadd|fsub|fdiv) (?!double|<\d+ x double>)", made
+    )
 
 
 def test_a_short_loop_is_not() -> None:

@@ -1,11 +1,13 @@
 """Exponential and logarithm that have the same bits everywhere."""
 
+import sys
 from decimal import Decimal
 
 import numpy as np
 import pytest
 from scipy import special
 
+from wardnet import compiled
 from wardnet.sums.elementary import exp, log, sigmoid, softmax
 
 
@@ -55,3 +57,16 @@ def test_log_is_right_to_the_last_place() -> None:
     ]
     assert max(off) < 2
     assert log(np.array([1.0]))[0] == 0
+
+
+def test_compiled_or_not_the_bits_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also at the ends, and of numbers so small that they lose digits."""
+    random = np.random.default_rng(5)
+    ends = [0.0, -0.0, 700.0, -700.0, 1e300, -1e300, np.inf, -np.inf]
+    powers = np.concatenate([ends, random.normal(0, 20, 992), random.normal(0, 1e-9, 1000)])
+    numbers = np.concatenate([[5e-324, 1e-310], np.exp(random.normal(0, 99, 1998))])
+    found = []
+    for least in (0, sys.maxsize):
+        monkeypatch.setattr(compiled, "LEAST", least)
+        found.append(np.stack([exp(powers.reshape(40, 50)), log(numbers.reshape(40, 50))]))
+    np.testing.assert_array_equal(found[0].view(np.int64), found[1].view(np.int64))

@@ -38,6 +38,7 @@ from wardnet.statistics.trees.binning import cells
 from wardnet.statistics.trees.growing import Growing
 from wardnet.statistics.trees.predict import Trees
 from wardnet.statistics.trees.splitting import Limits, Scale, _gains
+from wardnet.statistics.trees.tree import Branches
 
 PARTICIPANTS = tuple(Participant(hospital, "1") for hospital in HOSPITALS)
 
@@ -273,11 +274,28 @@ def test_splits_have_the_same_bits_however_they_are_searched(
     found = []
     for least in (0, sys.maxsize):
         monkeypatch.setattr(compiled, "LEAST", least)
-        found.append(_gains(sums, scale, limits))
+        found.append(_gains((sums[0], sums[1], sums[2]), scale, limits))
     assert found[0].shape == (7, 2 if missing else 1, 39)
     assert np.isfinite(found[0]).any()
     assert np.isneginf(found[0]).any()
     np.testing.assert_array_equal(found[0], found[1])
+
+
+def test_rows_walk_the_same_way_compiled_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From any node, so many levels down, and no further than a leaf."""
+    random = np.random.default_rng(4)
+    left = np.array([1, 3, -1, -1, 5, -1, -1], np.int32)
+    feature = np.where(left < 0, -1, random.integers(0, 3, 7)).astype(np.int32)
+    cut = np.where(left < 0, 0, random.integers(0, 9, 7)).astype(np.int32)
+    tree = Branches(feature, cut, np.array([True, False, True, False, True, True, False]), left)
+    bins = random.integers(0, 10, (3, 500)).astype(np.uint8)
+    begin = random.integers(0, 7, 500)
+    found = []
+    for least in (0, sys.maxsize):
+        monkeypatch.setattr(compiled, "LEAST", least)
+        found.append([tree.walk(bins, begin, missing=9, levels=levels) for levels in (0, 1, 4)])
+    np.testing.assert_array_equal(found[0], found[1])
+    assert set(found[0][2].tolist()) == {2, 3, 5, 6}
 
 
 @pytest.mark.parametrize("largest", [1, 1 << 26, 1 << 46])
@@ -289,18 +307,19 @@ def test_sums_are_the_same_however_full_the_bins_are(
     monkeypatch.setattr(compiled, "LEAST", least)
     random = np.random.default_rng(largest)
     bins = np.stack([np.arange(64) % 32, np.zeros(64, np.int64), random.integers(0, 32, 64)])
-    slot = random.integers(-1, 3, 64)
+    at = random.integers(-1, 5, 64)
+    places = np.array([2, -1, 0, -1, 1, -1])
     gradients = random.integers(-largest, largest, 64, endpoint=True)
     hessians = random.integers(0, largest, 64, endpoint=True)
     expected = np.zeros((3, 3, 3, 32), np.int64)
-    for row in np.flatnonzero(slot >= 0):
+    for row in np.flatnonzero(places[at] >= 0):
         for feature, each in enumerate(bins[:, row]):
-            expected[slot[row], :, feature, each] += [1, gradients[row], hessians[row]]
+            expected[places[at[row]], :, feature, each] += [1, gradients[row], hessians[row]]
     held = Binned(bins.astype(np.uint8), 31, np.zeros(64), np.zeros(64, np.uint64), None)
     once = np.ones(64, np.int64)
     terms = to_terms(once, gradients.astype(np.float64), hessians.astype(np.float64))
-    found = histograms(held, slot, slots=3, size=32, terms=terms)
+    found = histograms(held, at, places=places, size=32, terms=terms)
     np.testing.assert_array_equal(found, expected.swapaxes(0, 1))
     terms = to_terms(once, gradients.astype(np.float64))
-    found = histograms(held, slot, slots=3, size=32, terms=terms)
+    found = histograms(held, at, places=places, size=32, terms=terms)
     np.testing.assert_array_equal(found, expected[:, :2].swapaxes(0, 1))

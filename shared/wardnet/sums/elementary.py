@@ -9,6 +9,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from wardnet.compiled import compiled
+
+_OPERATIONS: Final = 20
+"""That an exponential or a logarithm takes, about."""
+
 _LARGEST: Final = 700.0
 _LOG2_E: Final = 1.4426950408889634
 _LN2_HIGH: Final = 6.93147180369123816490e-01
@@ -61,6 +66,12 @@ def exp(x: NDArray[np.float64]) -> NDArray[np.float64]:
     Cody, Waite (1980), Software manual for the elementary functions, chapter 6.
     Sun Microsystems (1993), Freely distributable mathematics library, e_exp.c.
     """
+    loop = compiled(_exp_one_by_one, _EXP_LOOP, steps=x.size * _OPERATIONS)
+    if loop is not None:
+        found, bits = np.empty(x.shape), np.empty(x.shape, np.int64)
+        loop(np.ascontiguousarray(x).reshape(-1), found.reshape(-1), bits.reshape(-1))
+        found *= bits.view(np.float64)
+        return found
     x = np.clip(x, -_LARGEST, _LARGEST)
     power = np.rint(x * _LOG2_E)
     rest = (x - power * _LN2_HIGH) - power * _LN2_LOW
@@ -98,6 +109,10 @@ def log(x: NDArray[np.float64]) -> NDArray[np.float64]:
     Sun Microsystems (1993), Freely distributable mathematics library, e_log.c.
     """
     above, power = np.frexp(x)
+    loop = compiled(_log_one_by_one, _LOG_LOOP, steps=x.size * _OPERATIONS)
+    if loop is not None:
+        loop(above.reshape(-1), power.reshape(-1))
+        return above
     small = np.less(above, _ROOT_OF_HALF).astype(np.float64)
     exponent = power - small
     small *= above  # doubles what is small
@@ -115,15 +130,6 @@ def log(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return value
 
 
-def _polynomial(coefficients: Sequence[float], x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a polynomial without a constant, by Horner's rule from the highest coefficient."""
-    value = coefficients[0] * x
-    for coefficient in coefficients[1:]:
-        value += coefficient
-        value *= x
-    return value
-
-
 def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return 1 / (1 + exp(-x)), elementwise, between 0 and 1."""
     return 1.0 / (1.0 + exp(-x))
@@ -136,3 +142,48 @@ def softmax(x: NDArray[np.float64]) -> NDArray[np.float64]:
     for each in grown[1:]:  # one after the other: numpy's own order of adding depends on the shape
         whole += each
     return np.asarray(grown / whole)
+
+
+def _polynomial(coefficients: Sequence[float], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a polynomial without a constant, by Horner's rule from the highest coefficient."""
+    value = coefficients[0] * x
+    for coefficient in coefficients[1:]:
+        value += coefficient
+        value *= x
+    return value
+
+
+_EXP_LOOP: Final = "void(f8[::1], f8[::1], i8[::1])"
+
+
+def _exp_one_by_one(
+    x: NDArray[np.float64], value: NDArray[np.float64], scale: NDArray[np.int64]
+) -> None:
+    """Do what `exp` does, but for the last product; `scale` is filled with the bits of 2**k."""
+    for place in range(x.size):
+        limited = min(max(x[place], -_LARGEST), _LARGEST)
+        power = np.rint(limited * _LOG2_E)
+        rest = (limited - power * _LN2_HIGH) - power * _LN2_LOW
+        square, bent = rest * rest, 0.0
+        for coefficient in _EXP:
+            bent = (bent + coefficient) * square
+        odd = rest - bent
+        value[place] = odd * rest / (2.0 - odd) + rest + 1.0
+        scale[place] = (np.int64(power) + 1023) << 52
+
+
+_LOG_LOOP: Final = "void(f8[::1], i4[::1])"
+
+
+def _log_one_by_one(above: NDArray[np.float64], power: NDArray[np.int32]) -> None:
+    """Do what `log` does, in the place of the first of the two parts of its numbers."""
+    for place in range(above.size):
+        part, small = above[place], np.float64(above[place] < _ROOT_OF_HALF)
+        exponent = power[place] - small
+        part = part + small * part - 1.0
+        ratio = part / (2.0 + part)
+        square, bent = ratio * ratio, 0.0
+        for coefficient in _LOG:
+            bent = (bent + coefficient) * square
+        rest = (part - bent) * ratio
+        above[place] = exponent * _LN2_LOW - rest + part + exponent * _LN2_HIGH

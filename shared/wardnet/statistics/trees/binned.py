@@ -15,8 +15,8 @@ from wardnet.statistics.features import Feature
 from wardnet.statistics.trees.binning import MAXIMUM_LOOKUP
 from wardnet.statistics.trees.tree import Branches
 
-_EXACT_BITS: Final = 53
-"""Of a double: whole numbers below `2**53` are added exactly."""
+_BITS: Final = 63
+"""Of a sum."""
 
 
 @dataclass(frozen=True)
@@ -144,16 +144,15 @@ def binned(
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Hold what rows add to the bins they are in: whole numbers, of which doubles add any exactly.
+    """Hold what rows add to the bins that they are in, as whole numbers.
 
-    Both parts of a complex number are added at once, in half the time of one after the other; and
-    the rows are counted in the low bits of the hessians' sums.
+    Rows are counted in the low bits of the hessians' sums: two sums to add up instead of three.
 
     Parameters
     ----------
     weight : ndarray of int64, shape (rows,)
         How often each row counts; those that do not count are in no node.
-    values : ndarray of complex128, shape (rows,)
+    values : ndarray of int64, shape (rows, 2)
         Gradients, and hessians times `2**bits` plus 1.
     bits : int
         Fewer than `2**bits` rows may be added to a bin at once; 0 where there are no hessians, for
@@ -161,24 +160,23 @@ class Terms:
     """
 
     weight: NDArray[np.int64]
-    values: NDArray[np.complex128]
+    values: NDArray[np.int64]
     bits: int
 
     @property
     def most(self) -> int:
-        """Return how many rows may be added to a bin at once."""
+        """Return how many rows may be added at once."""
         return (1 << self.bits) - 1 if self.bits else max(1, self.weight.size)
 
-    def add_sums(self, added: NDArray[np.complex128], found: NDArray[np.int64]) -> None:
+    def add_sums(self, added: NDArray[np.int64], found: NDArray[np.int64]) -> None:
         """Add to the rows, gradients and, where there are any, hessians on the first axis."""
-        low = added.imag.astype(np.int64)
-        found[1] += added.real.astype(np.int64)
+        gradients, rows = added[..., 0], added[..., 1]
+        found[1] += gradients
         if not self.bits:
-            found[0] += low
+            found[0] += rows
             return
-        found[0] += low & self.most
-        low >>= self.bits
-        found[2] += low
+        found[0] += rows & self.most
+        found[2] += rows >> self.bits
 
 
 def to_terms(
@@ -187,96 +185,114 @@ def to_terms(
     hessians: NDArray[np.float64] | None = None,
 ) -> Terms:
     """Return the terms of rows; where hessians are all 1, none are given."""
-    values = np.empty(gradients.size, np.complex128)
-    values.real, values.imag, bits = gradients, 1.0, 0
+    rows, bits = np.ones(gradients.size, np.int64), 0
     if hessians is not None:
-        bits = (_EXACT_BITS - int(hessians.max(initial=0)).bit_length()) // 2
-        values.imag += hessians * 2.0**bits
-    return Terms(weight, values, bits)
+        bits = (_BITS - int(hessians.max(initial=0)).bit_length()) // 2
+        rows += hessians.astype(np.int64) << bits
+    return Terms(weight, np.stack([gradients.astype(np.int64), rows], axis=1), bits)
 
 
 def histograms(
-    rows: Binned, slot: NDArray[np.intp], *, slots: int, size: int, terms: Terms
+    rows: Binned, at: NDArray[np.intp], *, places: NDArray[np.intp], size: int, terms: Terms
 ) -> NDArray[np.int64]:
     """Add up rows, gradients and hessians by node, feature and bin.
 
     Parameters
     ----------
-    slot : ndarray of intp, shape (rows,)
+    at : ndarray of intp, shape (rows,)
         Each row's node; -1 for none.
-    slots, size : int
-        Number of nodes and of bins.
+    places : ndarray of intp, shape (nodes + 1,)
+        Where each node stands among those that are counted; -1 for others, and the last.
+    size : int
+        Number of bins.
 
     Returns
     -------
-    ndarray of int64, shape (2 or 3, slots, features, size)
+    ndarray of int64, shape (2 or 3, counted nodes, features, size)
         Without hessians where there are none.
     """
-    found = np.zeros((3 if terms.bits else 2, slots, len(rows.bins), size), np.int64)
-    inside = np.flatnonzero(slot >= 0).astype(np.uint32)
-    first = (slot * size).astype(np.uint32)
-    # No more rows meet in a bin than there are in its node.
-    fullest = int(np.bincount(slot.take(inside), minlength=1).max())
-    together = terms.most if fullest > terms.most else max(1, inside.size)
-    for begin in range(0, inside.size, together):
-        added = np.zeros((len(rows.bins), slots * size), np.complex128)
-        _add(rows.bins, inside[begin : begin + together], first, terms.values, added)
-        terms.add_sums(added.reshape(-1, slots, size).swapaxes(0, 1), found)
+    shape = int(places.max()) + 1, len(rows.bins), size
+    found = np.zeros((3 if terms.bits else 2, *shape), np.int64)
+    for begin in range(0, at.size, terms.most):
+        added = np.zeros((*shape, 2), np.int64)
+        block = begin, min(begin + terms.most, at.size)
+        _add(rows.bins, block, at, places, terms.values, added)
+        terms.add_sums(added, found)
     return found
 
 
-def _add(
+def _add(  # noqa: PLR0917 - as the compiled loop, which takes no names
     bins: NDArray[np.uint8],
-    rows: NDArray[np.uint32],
-    first: NDArray[np.uint32],
-    values: NDArray[np.complex128],
-    sums: NDArray[np.complex128],
+    block: tuple[int, int],
+    at: NDArray[np.intp],
+    places: NDArray[np.intp],
+    values: NDArray[np.int64],
+    sums: NDArray[np.int64],
 ) -> None:
-    """Add the values of some rows to the bins that they are in, from the first one of their node.
+    """Add the values of a block of rows to the bins that they are in.
 
     Parameters
     ----------
-    bins : ndarray of uint8, shape (features, all rows)
-    rows : ndarray of uint32
-        Which.
-    first : ndarray of uint32, values : ndarray of complex128, shape (all rows,)
-    sums : ndarray of complex128, shape (features, nodes * bins)
+    bins : ndarray of uint8, shape (features, rows)
+    block : tuple of int
+        The first row, and the one after the last.
+    at, places : ndarray of intp
+        As `histograms` takes them.
+    values : ndarray of int64, shape (rows, 2)
+    sums : ndarray of int64, shape (counted nodes, features, size, 2)
         What is added to.
     """
-    loop = compiled(_add_one_by_one, _ADD, steps=rows.size * len(bins))
+    loop = compiled(_add_one_by_one, _ADD, steps=bins.size)
     if loop is not None:
-        loop(bins, rows, first, values, sums)
+        loop(bins, block, at, places, values, sums)
         return
-    narrow = np.uint16 if sums.shape[1] <= 1 << 16 else np.int64
-    every = rows.size == values.size
-    begin, some = first.take(rows).astype(narrow), values.take(rows)
-    for line, added in zip(bins, sums, strict=True):
-        own = line if every else line.take(rows)
-        np.add.at(added, (begin + own).astype(np.intp), some)
+    _, features, size, _ = sums.shape
+    place = places.take(at[slice(*block)])
+    inside = np.flatnonzero(place >= 0)
+    first = place.take(inside) * (features * size)
+    inside += block[0]
+    gradients, others = np.ascontiguousarray(values.take(inside, axis=0).T)
+    flat = sums.reshape(-1, 2)
+    for line in bins:
+        own = first + line.take(inside)
+        np.add.at(flat[:, 0], own, gradients)
+        np.add.at(flat[:, 1], own, others)
+        first += size
 
 
-_ADD: Final = "void(u1[:, ::1], u4[::1], u4[::1], c16[::1], c16[:, ::1])"
+_ADD: Final = "void(u1[:, ::1], UniTuple(i8, 2), i8[::1], i8[::1], i8[:, ::1], i8[:, :, :, ::1])"
 
 
-def _add_one_by_one(
+def _add_one_by_one(  # noqa: PLR0917 - compiled
     bins: NDArray[np.uint8],
-    rows: NDArray[np.uint32],
-    first: NDArray[np.uint32],
-    values: NDArray[np.complex128],
-    sums: NDArray[np.complex128],
+    block: tuple[int, int],
+    at: NDArray[np.intp],
+    places: NDArray[np.intp],
+    values: NDArray[np.int64],
+    sums: NDArray[np.int64],
 ) -> None:
     """Do what `_add` does, two features at a time: what a row adds is looked up half as often."""
-    features = bins.shape[0]
-    for feature in range(0, features - 1, 2):
-        line, other = bins[feature], bins[feature + 1]
-        added, also = sums[feature], sums[feature + 1]
-        for place in range(rows.size):
-            row = rows[place]
-            begin, value = first[row], values[row]
-            added[begin + line[row]] += value
-            also[begin + other[row]] += value
-    if features % 2:
-        line, added = bins[features - 1], sums[features - 1]
-        for place in range(rows.size):
-            row = rows[place]
-            added[first[row] + line[row]] += values[row]
+    _, features, size, _ = sums.shape
+    flat = sums.reshape(-1, 2)
+    begin, end = block
+    rows, first = np.empty(end - begin, np.uint32), np.empty(end - begin, np.uint32)
+    some, inside = np.empty((end - begin, 2), np.int64), 0
+    for row in range(begin, end):  # without a branch, which would be guessed wrong half the time
+        place = places[at[row]]
+        rows[inside], first[inside] = row, place * features * size
+        some[inside, 0], some[inside, 1] = values[row, 0], values[row, 1]
+        inside += place >= 0
+    for feature in range(0, features, 2):
+        line, other = bins[feature], bins[min(feature + 1, features - 1)]
+        skip = np.uint32(feature * size)
+        both = feature + 1 < features
+        for number in range(inside):
+            row, here = rows[number], first[number] + skip
+            gradient, rest = some[number, 0], some[number, 1]
+            one = np.uint32(here + line[row])
+            flat[one, 0] += gradient
+            flat[one, 1] += rest
+            if both:
+                two = np.uint32(here + size + other[row])
+                flat[two, 0] += gradient
+                flat[two, 1] += rest

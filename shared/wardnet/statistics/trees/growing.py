@@ -1,6 +1,6 @@
 """Grow trees group after group on common bins; what boosting and random forests share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ldexp
@@ -21,7 +21,7 @@ from wardnet.statistics.tally import COHORT
 from wardnet.statistics.trees.binned import Binned, Bins, Terms, binned, histograms
 from wardnet.statistics.trees.growth import Growth, Node, Shape, plant
 from wardnet.statistics.trees.plan import Plan
-from wardnet.statistics.trees.splitting import Limits, Scale
+from wardnet.statistics.trees.splitting import Histograms, Limits, Scale
 from wardnet.statistics.trees.table import model_table
 from wardnet.statistics.trees.terms import LARGEST_LOSS, add_trees, loss, start, terms
 from wardnet.statistics.trees.tree import Grove, Tree, grove
@@ -138,13 +138,13 @@ class Growing:
             if self.plan.samples:
                 at = np.where(added.weight > 0, at, -1)
             if self.several_rows:
-                index = _slots(at, nodes, known)
+                index = _places(nodes, known)[at]
                 part[_patients(tree)] = members(index, cells=len(nodes), patient=held.patient)
             places = [place for place, (each, _) in enumerate(self.growth.asked) if each == tree]
             if places:
                 asked = [self.growth.asked[place][1] for place in places]
-                slot, size = _slots(at, asked, known), self.bins.size
-                sums = histograms(held, slot, slots=len(asked), size=size, terms=added)
+                counted, size = _places(asked, known), self.bins.size
+                sums = histograms(held, at, places=counted, size=size, terms=added)
                 found.append((places, sums))
         return {**part, **self._in_order(found)}
 
@@ -188,14 +188,14 @@ class Growing:
         grown = replace(self, growth=growth, losses=losses)
         return grown if growth.waiting else grown._finished()  # noqa: SLF001 - its own
 
-    def _found(self, total: Sums) -> NDArray[np.int64]:
-        """Return the asked nodes' histograms, shape (asked, 3, features, bins)."""
+    def _found(self, total: Sums) -> Iterable[Histograms]:
+        """Return the asked nodes' histograms."""
         if not self.growth.asked:
-            return np.zeros((0, len(KINDS), *self._sums[1:]), np.int64)
+            return []
         rows, gradients, *hessians = (np.asarray(total[kind], np.int64) for kind in self._kinds)
         if rows.min() < 0:
             raise WardnetError(Reason.IMPLAUSIBLE_TOTAL, rule="a bin holds fewer rows than none")
-        return np.stack([rows, gradients, *(hessians or [rows])], axis=1)
+        return zip(rows, gradients, *(hessians or [rows]), strict=True)
 
     @cached_property
     def _checked(self) -> dict[int, list[int]]:
@@ -346,11 +346,11 @@ def _shape(plan: Plan, rules: DisclosureRules, count: int) -> Shape:
     )
 
 
-def _slots(at: NDArray[np.intp], nodes: Sequence[int], size: int) -> NDArray[np.intp]:
-    """Return the place of each row's node among some nodes, -1 for others."""
+def _places(nodes: Sequence[int], size: int) -> NDArray[np.intp]:
+    """Return the place of each node among some nodes, -1 for others, shape (size + 1,)."""
     places = np.full(size + 1, -1, np.intp)  # the last is for rows in no node
     places[list(nodes)] = np.arange(len(nodes))
-    return places[at]
+    return places
 
 
 def _patients(tree: int) -> str:

@@ -3,7 +3,7 @@
 Of two siblings only the one with fewer rows is counted; the other is what its parent has more.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wardnet.errors import Reason, WardnetError
-from wardnet.statistics.trees.splitting import ROWS, Limits, Scale, Split, best_split
+from wardnet.statistics.trees.splitting import ROWS, Histograms, Limits, Scale, Split, best_split
 from wardnet.statistics.trees.tree import Branches
 
 Allowed = Callable[[int, int], NDArray[np.bool_]]
@@ -55,7 +55,7 @@ class Brood:
         Their numbers.
     asked : int
         The one whose histograms are counted; -1 when neither will be split.
-    histograms : ndarray of int64, shape (3, features, bins), or None
+    histograms : Histograms or None
         The parent's, to take the counted child's from.
     """
 
@@ -63,7 +63,7 @@ class Brood:
     parent: int
     nodes: tuple[int, ...]
     asked: int
-    histograms: NDArray[np.int64] | None = None
+    histograms: Histograms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class Growth:
 
     def step(
         self,
-        histograms: NDArray[np.int64],
+        histograms: Iterable[Histograms],
         small: Sequence[bool],
         allowed: Allowed,
     ) -> "Growth":
@@ -154,15 +154,15 @@ class Growth:
 
         Parameters
         ----------
-        histograms : ndarray of int64, shape (asked, 3, features, bins)
-            Totals.
+        histograms : iterable of Histograms
+            Totals of the asked nodes.
         small : sequence of bool
             Which of `checked` hold too few patients: the split that made them is taken back.
         allowed : Callable
             Which features a node may ask.
         """
         trees = [list(nodes) for nodes in self.trees]
-        fresh: list[tuple[int, int, NDArray[np.int64]]] = []
+        fresh: list[tuple[int, int, Histograms]] = []
         counted, too_small = iter(histograms), iter(small)
         for brood in self.taken:
             found = next(counted) if brood.asked >= 0 else None
@@ -179,7 +179,7 @@ class Growth:
     def _split(
         self,
         trees: list[list[Node]],
-        fresh: Sequence[tuple[int, int, NDArray[np.int64]]],
+        fresh: Sequence[tuple[int, int, Histograms]],
         allowed: Allowed,
     ) -> Iterator[Brood]:
         """Split nodes in place and yield their children."""
@@ -189,7 +189,7 @@ class Growth:
                 histograms, allowed=allowed(tree, number), scale=shape.scale, limits=shape.limits
             )
             nodes = trees[tree]
-            sums = histograms[:, 0].sum(axis=-1)
+            sums = np.array([each[0].sum() for each in histograms])
             node = replace(nodes[number], sums=sums)
             nodes[number] = node
             if found is None:
@@ -221,13 +221,14 @@ def plant(trees: int, *, shape: Shape, capacity: int, several_rows: bool) -> Gro
     return Growth(shape, ((root,),) * trees, roots, capacity, several_rows)
 
 
-def _both(brood: Brood, found: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64]]]:
+def _both(brood: Brood, found: Histograms) -> Iterator[tuple[int, Histograms]]:
     """Yield every node of a brood with its histograms."""
     for node in brood.nodes:
         if node == brood.asked:
             yield node, found
         elif brood.histograms is not None:
-            rest = brood.histograms - found
+            rows, gradients, hessians = brood.histograms
+            rest = rows - found[0], gradients - found[1], hessians - found[2]
             if rest[ROWS].min() < 0:
                 raise WardnetError(
                     Reason.IMPLAUSIBLE_TOTAL, rule="a node has more rows than the one above it"

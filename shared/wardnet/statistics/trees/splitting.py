@@ -1,7 +1,7 @@
 """Find the best split of a node from its histograms, with the same bits at every hospital."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,13 @@ from wardnet.compiled import compiled
 ROWS: Final = 0
 GRADIENTS: Final = 1
 HESSIANS: Final = 2
-"""What a histogram holds of each bin, on its second axis but one."""
+"""Places in a node's histograms."""
 
-_NODES: Final = 64
+Histograms: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+"""A node's rows, gradients and hessians by feature and bin, of which the last is that of missing
+values; shape (features, bins) each."""
+
+_NODES: Final = 256
 """That a training looks at, or more: so often it searches."""
 
 _NOISE: Final = 2.0**-40
@@ -58,7 +62,7 @@ class Scale:
     hessian: int
     penalty: float
 
-    def score(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    def score(self, sums: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return G**2 / (H + penalty) of sums of every kind; nan or inf without hessians."""
         gradient: NDArray[np.float64] = sums[GRADIENTS] * 2.0**-self.gradient
         hessian = sums[HESSIANS] * 2.0**-self.hessian
@@ -86,7 +90,7 @@ class Limits:
 
 
 def best_split(
-    histograms: NDArray[np.int64],
+    histograms: Histograms,
     *,
     allowed: NDArray[np.bool_],
     scale: Scale,
@@ -96,8 +100,8 @@ def best_split(
 
     Parameters
     ----------
-    histograms : ndarray of int64, shape (3, features, bins)
-        Rows, gradients and hessians; the last bin is that of missing values.
+    histograms : Histograms
+        The node's.
     allowed : ndarray of bool, shape (features,)
         Which features the node may ask.
 
@@ -111,43 +115,44 @@ def best_split(
     ----------
     Chen, Guestrin (2016), XGBoost: a scalable tree boosting system, equation 7.
     """
-    missing, whole = histograms[..., -1], histograms[:, 0].sum(axis=-1)
     gains = _gains(histograms, scale, limits)
     gains[~allowed] = -np.inf
     feature, side, cut = (int(at) for at in np.unravel_index(np.argmax(gains), gains.shape))
-    parent = float(scale.score(whole.astype(np.float64)))
+    bins = np.stack([each[feature] for each in histograms])
+    missing, whole = bins[:, -1], bins.sum(axis=-1)
+    parent = float(scale.score(whole))
     gain = float(gains[feature, side, cut]) - parent
     if not gain > parent * _NOISE:
         return None
-    left = histograms[:, feature, : cut + 1].sum(axis=-1) + side * missing[:, feature]
+    left = bins[:, : cut + 1].sum(axis=-1) + side * missing
     larger_left = bool(2 * left[ROWS] >= whole[ROWS])
-    missing_left = bool(side) if missing[ROWS, feature] > 0 else larger_left
+    missing_left = bool(side) if missing[ROWS] > 0 else larger_left
     return Split(feature, cut, missing_left, gain), left
 
 
-def _gains(histograms: NDArray[np.int64], scale: Scale, limits: Limits) -> NDArray[np.float64]:
+def _gains(histograms: Histograms, scale: Scale, limits: Limits) -> NDArray[np.float64]:
     """Return the scores of both sides together, shape (features, 1 or 2, bins - 1).
 
     With missing values on the right and, where there are any, on the left; minus infinity where a
     side is too small.
     """
-    missing = histograms[..., -1:]
-    ways = 2 if missing.any() else 1
-    loop = compiled(_gains_one_by_one, _GAINS, steps=histograms.size * _NODES)
+    features, bins = histograms[ROWS].shape
+    ways = 2 if histograms[ROWS][:, -1].any() else 1
+    loop = compiled(_gains_one_by_one, _GAINS, steps=features * bins * _NODES)
     if loop is not None:
-        _, features, bins = histograms.shape
         gains = np.empty((features, ways, bins - 1))
         units = 2.0**-scale.gradient, 2.0**-scale.hessian, scale.penalty
         loop(histograms, units, (limits.rows, limits.hessian), gains)
         return gains
-    known = np.cumsum(histograms[..., :-1], axis=-1)
-    whole = (known[..., -1:] + missing).astype(np.float64)
-    sides = [(known + way * missing).astype(np.float64) for way in range(ways)]
+    every = np.stack(histograms)
+    known, missing = np.cumsum(every[..., :-1], axis=-1), every[..., -1:]
+    whole = known[..., -1:] + missing
+    sides = [known + way * missing for way in range(ways)]
     return np.stack([_of_sides(left, whole - left, scale, limits) for left in sides], axis=1)
 
 
 def _of_sides(
-    left: NDArray[np.float64], right: NDArray[np.float64], scale: Scale, limits: Limits
+    left: NDArray[np.int64], right: NDArray[np.int64], scale: Scale, limits: Limits
 ) -> NDArray[np.float64]:
     gains = scale.score(left)
     gains += scale.score(right)
@@ -157,28 +162,33 @@ def _of_sides(
     return gains
 
 
-_GAINS: Final = "void(i8[:, :, ::1], UniTuple(f8, 3), UniTuple(i8, 2), f8[:, :, ::1])"
+_GAINS: Final = "void(UniTuple(i8[:, ::1], 3), UniTuple(f8, 3), UniTuple(i8, 2), f8[:, :, ::1])"
 
 
 def _gains_one_by_one(
-    histograms: NDArray[np.int64],
+    histograms: Histograms,
     units: tuple[float, float, float],
     least: tuple[int, int],
     gains: NDArray[np.float64],
 ) -> None:
-    """Do what `_gains` does; units are powers of two, whose products need no rounding."""
-    (gradient, hessian, penalty), (rows, weight) = units, least
-    _, features, bins = histograms.shape
+    """Do what `_gains` does: sides one after the other, and then the scores of many at once."""
+    rows, gradients, hessians = histograms
+    (gradient, hessian, penalty), (fewest, lightest) = units, least
+    features, bins = rows.shape
+    sides = np.empty((3, bins - 1), np.int64)
     for feature in range(features):
-        each, slopes, bends = histograms[0, feature], histograms[1, feature], histograms[2, feature]
-        all_rows, all_slopes, all_bends = each.sum(), slopes.sum(), bends.sum()
+        n, g, h = rows[feature], gradients[feature], hessians[feature]
+        all_rows, all_slopes, all_bends = n.sum(), g.sum(), h.sum()
         for way in range(gains.shape[1]):
-            n, g, h = way * each[-1], way * slopes[-1], way * bends[-1]
+            left, slope, bend = way * n[-1], way * g[-1], way * h[-1]
             for cut in range(bins - 1):
-                n, g, h = n + each[cut], g + slopes[cut], h + bends[cut]
-                if min(n, all_rows - n) < rows or min(h, all_bends - h) < weight:
-                    gains[feature, way, cut] = -np.inf
-                    continue
-                left, right = g * gradient, (all_slopes - g) * gradient
-                below, beyond = h * hessian + penalty, (all_bends - h) * hessian + penalty
-                gains[feature, way, cut] = left * left / below + right * right / beyond
+                left, slope, bend = left + n[cut], slope + g[cut], bend + h[cut]
+                sides[0, cut], sides[1, cut], sides[2, cut] = left, slope, bend
+            for cut in range(bins - 1):
+                left, slope, bend = sides[0, cut], sides[1, cut], sides[2, cut]
+                right, other = all_rows - left, all_bends - bend
+                up, down = slope * gradient, (all_slopes - slope) * gradient
+                score = up * up / (bend * hessian + penalty)
+                score += down * down / (other * hessian + penalty)
+                small = (min(left, right) < fewest) | (min(bend, other) < lightest)
+                gains[feature, way, cut] = -np.inf if small else score

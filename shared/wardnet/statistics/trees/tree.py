@@ -3,11 +3,16 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wardnet.compiled import compiled
 from wardnet.once import Once
+
+_LEVELS: Final = 64
+"""That a training walks, or more: so often rows go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +83,51 @@ class Branches:
         """
         if levels == 0:
             return at
+        ends = self.left < 0
+        loop = compiled(_walk_one_by_one, _WALK, steps=at.size * _LEVELS)
+        if loop is not None:
+            nodes = np.arange(ends.size, dtype=np.int32)
+            cut, left = np.where(ends, missing, self.cut), np.where(ends, nodes, self.left)
+            feature, back = np.maximum(self.feature, 0).view(np.uint32), self.missing_left & ~ends
+            at = at.copy()
+            loop(bins, missing, feature, cut, back, left, levels, at.view(np.uint64))
+            return at
         right = np.arange(missing + 1) > self.cut[:, np.newaxis]
         right[:, missing] = ~self.missing_left
-        ends = (self.left < 0)[:, np.newaxis]
-        own = np.arange(self.left.size)[:, np.newaxis]
-        flat = np.where(ends, own, self.left[:, np.newaxis] + right).astype(np.intp).reshape(-1)
+        own = np.arange(ends.size)[:, np.newaxis]
+        below = np.where(ends[:, np.newaxis], own, self.left[:, np.newaxis] + right)
+        flat = below.astype(np.intp).reshape(-1)
         line = np.maximum(self.feature, 0).astype(np.intp) * at.size
         cells, places = bins.reshape(-1), np.arange(at.size)
         for _ in range(levels):
             asked = cells.take(line.take(at) + places)
             at = flat.take(at * (missing + 1) + asked)
         return at
+
+
+_WALK: Final = "void(u1[:, ::1], i8, u4[::1], i4[::1], b1[::1], i4[::1], i8, u8[::1])"
+
+
+def _walk_one_by_one(  # noqa: PLR0917 - compiled
+    bins: NDArray[np.uint8],
+    missing: int,
+    feature: NDArray[np.uint32],
+    cut: NDArray[np.int32],
+    back: NDArray[np.bool_],
+    left: NDArray[np.int32],
+    levels: int,
+    at: NDArray[np.uint64],
+) -> None:
+    """Do what `Branches.walk` does, in place; a leaf is its own left child, and nothing goes right.
+
+    No step is a branch, which would be guessed wrong half the time, and no index may be negative,
+    which would be asked each time.
+    """
+    for _ in range(levels):
+        for row in range(at.size):
+            node = at[row]
+            asked = bins[feature[node], row]
+            at[row] = left[node] + (asked > cut[node]) - ((asked == missing) & back[node])
 
 
 @dataclass(frozen=True, slots=True)
