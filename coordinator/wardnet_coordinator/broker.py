@@ -142,6 +142,9 @@ class Attachment:
         work : Work
             What `asked` made of the course: the same for all hospitals.
         """
+        ahead = self._waiting.get(("ahead", course.query))
+        if isinstance(ahead, Ahead) and not (course.running and ahead.id == course.work):
+            del self._waiting["ahead", course.query]
         self._put(course.query, _State(course, work))
 
     def prepare(self, ahead: Ahead) -> None:

@@ -202,7 +202,7 @@ class Link:
                 await self._welcomed(stream, response.welcome.now_ms)
             case "work" if not self._draining:
                 self._start(self._work(stream, response.work))
-            case "ahead":
+            case "ahead" if not self._draining:
                 self._start(self._ahead(response.ahead))
             case "acknowledgement":
                 await self._acknowledged(stream, response.acknowledgement.work_id)
@@ -252,9 +252,15 @@ class Link:
                 await self._stream.send_result(result)
 
     async def _ahead(self, message: link_pb2.Ahead) -> None:
-        """Begin with work that will come; what cannot be read comes again with it."""
+        """Begin with work that will come."""
         with _logged_errors(message.work_id):
-            await self._rounds.prepare(ahead_from_wire(message))
+            kind = EventType.QUERY_FAILED
+            ahead = await self._read_message(kind, ahead_from_wire, message)
+            try:
+                await self._rounds.prepare(ahead)
+            except WardnetError as error:
+                await self._refuse_message(kind, error)
+                raise
 
     async def _do(self, work: works.Work, stream: Stream) -> Result | None:
         """Do some work once others have confirmed that our log is whole."""
@@ -323,8 +329,11 @@ class Link:
             return read(message)
         except WardnetError as error:
             refused = error
-        await self._desk.do(lambda desk: desk.decisions.refuse_message(kind, refused))
+        await self._refuse_message(kind, refused)
         raise refused
+
+    async def _refuse_message(self, kind: EventType, error: WardnetError) -> None:
+        await self._desk.do(lambda desk: desk.decisions.refuse_message(kind, error))
 
     async def _send_decisions(self, stream: Stream) -> None:
         for statement in await self._desk.do(lambda desk: desk.decisions.unsent()):

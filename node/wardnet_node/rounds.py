@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import monotonic, perf_counter_ns
@@ -43,6 +42,7 @@ class _Course:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     attempt: Attempt | None = None
     released: WorkId | None = None
+    taken: WorkId | None = None
     ahead: "asyncio.Task[_Computed] | None" = None
 
     def goes_on_with(self, work: WorkId) -> bool:
@@ -57,7 +57,7 @@ class _Course:
 
     def reset(self) -> None:
         """Forget how far it is."""
-        self.attempt = self.released = self.ahead = None
+        self.attempt = self.released = self.taken = self.ahead = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +130,13 @@ class Rounds:
             return await self._desk.do(lambda desk: desk.refuse(work, reasons))
 
     async def _made(self, course: _Course, work: Work, missed: Missed) -> Result | None:
-        opened = course.attempt.opened if course.attempt else None
-        made = await self._desk.do(partial(Desk.take_up, work_id=work.id, opened=opened))
+        taken, course.taken = course.taken, None
+        if taken not in {None, work.id}:
+            course.reset()  # what came ahead was for other work: begin from what is durable
+        made = None
+        if taken != work.id:  # else nothing was ever made for it
+            opened = course.attempt.opened if course.attempt else None
+            made = await self._desk.do(partial(Desk.take_up, work_id=work.id, opened=opened))
         if made is not None and made.acknowledged:
             return None
         # 1. Take the totals, also those of work that was done before a reconnect: they do not come
@@ -148,23 +153,28 @@ class Rounds:
     async def prepare(self, ahead: Ahead) -> None:
         """Begin to compute what will be asked for, once its total is durable.
 
-        Nothing of it is released before that, or stays after the stream. A total that cannot be
-        taken is asked for again with its work, and refused then.
+        Nothing of it is released before that, or stays after the stream. One that does not come in
+        turn is passed over: the work asks for it.
+
+        Raises
+        ------
+        WardnetError
+            As `Attempt.take`; the query stays where it was.
         """
         course = self._courses.get(ahead.id.query)
-        if course is None:
+        if course is None or course.lock.locked():  # nothing waits: it would fill the memory
             return
         async with course.lock:
             attempt, before = course.attempt, replace(ahead.id, round=ahead.id.round - 1)
             if attempt is None or course.released != before or not course.goes_on_with(ahead.id):
                 return
-            with suppress(WardnetError):
-                await asyncio.to_thread(attempt.take, ahead.total)
-                # Meanwhile the query, or the stream, may have ended.
-                goes_on = self._courses.get(ahead.id.query) is course and course.attempt is attempt
-                if goes_on and attempt.session.answer is None:
-                    course.ahead = asyncio.create_task(self._computed(attempt, ahead.id.query))
-                    course.ahead.add_done_callback(_ignore)
+            await asyncio.to_thread(attempt.take, ahead.total)
+            if self._courses.get(ahead.id.query) is not course or course.attempt is not attempt:
+                return  # meanwhile the query, or the stream, has ended
+            course.taken = ahead.id
+            if attempt.session.answer is None:
+                course.ahead = asyncio.create_task(self._computed(attempt, ahead.id.query))
+                course.ahead.add_done_callback(_ignore)
 
     async def end(self, query: str) -> None:
         """Forget a query that has ended."""

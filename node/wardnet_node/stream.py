@@ -130,6 +130,10 @@ class Stream:
                 data = joining.take(response.piece)
                 if data is not None:
                     yield total_from_bytes(data)
+        except grpc.aio.UsageError as error:  # the work has waited for longer than its stream
+            raise WardnetError(
+                Reason.COORDINATOR_AWAY, address=self._address, rule="the stream has ended"
+            ) from error
         except grpc.aio.AioRpcError as error:
             said = error_from_rpc(error, self._address)
             if said.reason is Reason.COORDINATOR_AWAY:

@@ -243,16 +243,16 @@ def test_a_drop_that_a_crash_cut_short_has_taken_own_weights_along(
         assert kept(hospital, learned) is None
 
 
-def test_nothing_is_kept_of_a_dataset_that_was_dropped_before_the_answer(
+def test_nothing_is_kept_of_rows_that_were_replaced_before_the_answer(
     network: TestNetwork, hospital: Hospital
 ) -> None:
     """The weights would outlive the rows whose key was destroyed."""
 
-    def drop() -> None:
-        with hospital.vault() as vault:
-            vault.drop(DICTIONARY.name)
+    def replace_twice() -> None:  # the rows before are kept, for queries that see them
+        hospital.load(PATIENTS)
+        hospital.load(PATIENTS)
 
-    learned = learn(network, hospital, meanwhile=drop)
+    learned = learn(network, hospital, meanwhile=replace_twice)
     assert kept(hospital, learned) is None
 
 

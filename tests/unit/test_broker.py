@@ -108,6 +108,32 @@ def test_a_newer_state_takes_the_place_of_an_older_one() -> None:
 
 
 @pytest.mark.parametrize(
+    "then",
+    [
+        replace(COURSE, outcome=Outcome.CANCELLED),
+        replace(COURSE, attempt=2, hospitals=("b",)),
+        advanced(advanced(COURSE)),
+    ],
+    ids=["ended", "lost", "later"],
+)
+def test_a_total_waits_only_for_the_work_that_comes_next(then: Course) -> None:
+    """A hospital that reads nothing would keep the last total of every query in memory."""
+    after = advanced(COURSE)
+    ahead = asked(after, ENVELOPE).ahead
+    assert ahead is not None
+
+    def prepare(attachment: Attachment) -> None:
+        attachment.prepare(ahead)
+
+    def both(attachment: Attachment) -> None:
+        prepare(attachment)
+        tell(then)(attachment)
+
+    assert ahead in carried(tell(COURSE), prepare, tell(after))
+    assert ahead not in carried(tell(COURSE), both)
+
+
+@pytest.mark.parametrize(
     "over",
     [replace(COURSE, outcome=Outcome.FAILED), replace(COURSE, hospitals=("b",), attempt=2)],
     ids=["ended", "lost"],

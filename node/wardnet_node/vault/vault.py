@@ -227,6 +227,11 @@ class Vault:
                 raise WardnetError(Reason.DATASET_UNAVAILABLE, dataset=name)
             return self._store.pin(record, found)
 
+    def has(self, name: str) -> bool:
+        """Say whether there is a dataset of this name: it was not dropped."""
+        with self._catalog.reading() as connection:
+            return tables.dataset(connection, name) is not None
+
     def holds(self, snapshot: Snapshot) -> bool:
         """Say whether the rows of a pinned snapshot are still here: not dropped, not replaced."""
         with self._catalog.reading() as connection:
