@@ -74,6 +74,12 @@ def dataset(connection: Connection, name: str) -> DatasetRecord | None:
     return next(map(_dataset_row, rows), None)
 
 
+def has_dataset(connection: Connection, name: str) -> bool:
+    """Say whether there is a dataset of a name; its description, which may be long, is not read."""
+    rows = connection.execute("SELECT 1 FROM datasets WHERE name = ? AND dropped = 0", (name,))
+    return rows.fetchone() is not None
+
+
 def datasets(connection: Connection, *, dropped: bool = False) -> tuple[DatasetRecord, ...]:
     """Return all datasets by name, or those whose drop was not finished."""
     rows = connection.execute(f"{_DATASET} WHERE dropped = ? ORDER BY name", (int(dropped),))

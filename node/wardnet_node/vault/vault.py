@@ -230,7 +230,7 @@ class Vault:
     def has(self, name: str) -> bool:
         """Say whether there is a dataset of this name: it was not dropped."""
         with self._catalog.reading() as connection:
-            return tables.dataset(connection, name) is not None
+            return tables.has_dataset(connection, name)
 
     def holds(self, snapshot: Snapshot) -> bool:
         """Say whether the rows of a pinned snapshot are still here: not dropped, not replaced."""
