@@ -185,11 +185,14 @@ class Growth:
         """Split nodes in place and yield their children."""
         shape = self.shape
         for tree, number, histograms in fresh:
+            nodes, sums = trees[tree], np.array([each[0].sum() for each in histograms])
             found = best_split(
-                histograms, allowed=allowed(tree, number), scale=shape.scale, limits=shape.limits
+                histograms,
+                sums=sums,
+                allowed=allowed(tree, number),
+                scale=shape.scale,
+                limits=shape.limits,
             )
-            nodes = trees[tree]
-            sums = np.array([each[0].sum() for each in histograms])
             node = replace(nodes[number], sums=sums)
             nodes[number] = node
             if found is None:

@@ -92,6 +92,7 @@ class Limits:
 def best_split(
     histograms: Histograms,
     *,
+    sums: NDArray[np.int64],
     allowed: NDArray[np.bool_],
     scale: Scale,
     limits: Limits,
@@ -102,6 +103,8 @@ def best_split(
     ----------
     histograms : Histograms
         The node's.
+    sums : ndarray of int64, shape (3,)
+        Of every feature's bins.
     allowed : ndarray of bool, shape (features,)
         Which features the node may ask.
 
@@ -117,16 +120,16 @@ def best_split(
     """
     gains = _gains(histograms, scale, limits)
     gains[~allowed] = -np.inf
-    feature, side, cut = (int(at) for at in np.unravel_index(np.argmax(gains), gains.shape))
-    bins = np.stack([each[feature] for each in histograms])
-    missing, whole = bins[:, -1], bins.sum(axis=-1)
-    parent = float(scale.score(whole))
+    best, (_, ways, cuts) = int(gains.argmax()), gains.shape
+    (feature, side), cut = divmod(best // cuts, ways), best % cuts
+    parent = float(scale.score(sums))
     gain = float(gains[feature, side, cut]) - parent
     if not gain > parent * _NOISE:
         return None
-    left = bins[:, : cut + 1].sum(axis=-1) + side * missing
-    larger_left = bool(2 * left[ROWS] >= whole[ROWS])
-    missing_left = bool(side) if missing[ROWS] > 0 else larger_left
+    bins = [each[feature] for each in histograms]
+    left = np.array([each[: cut + 1].sum() + side * each[-1] for each in bins])
+    larger_left = bool(2 * left[ROWS] >= sums[ROWS])
+    missing_left = bool(side) if bins[ROWS][-1] > 0 else larger_left
     return Split(feature, cut, missing_left, gain), left
 
 
