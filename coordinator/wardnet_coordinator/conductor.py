@@ -7,7 +7,15 @@ acknowledged, and everything else is in the database.
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -188,16 +196,24 @@ class Conductor:
                 run.announce()
 
     async def receive(
-        self, attachment: Attachment, work: WorkId, result: Part | Sealed | Refusal
+        self, attachment: Attachment, work: WorkId, read: Callable[[], Part | Sealed | Refusal]
     ) -> None:
-        """Take a hospital's result."""
+        """Take a hospital's result; one that nobody waits for is not read.
+
+        Parameters
+        ----------
+        read : callable
+            Returns the result: its sums, which may be millions of numbers, are unpacked by that.
+        """
         hospital = attachment.hospital
         run = self._runs.get(work.query)
         if run is None or hospital not in run.course.hospitals:
             attachment.acknowledge(work)
             attachment.dismiss(work.query)
-            return
-        await self._put(run, Received(hospital, work, result))
+        elif work != run.course.work:
+            attachment.acknowledge(work)
+        elif hospital not in run.course.results:
+            await self._put(run, Received(hospital, work, read()))
 
     def _present(self, record: Record) -> Record:
         run = self._runs.get(record.course.query)

@@ -105,7 +105,8 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
         except WardnetError as error:
             # It could not be delivered, and whoever sent it must not cost the hospital its stream.
             if isinstance(message, Work):  # the query ends instead of losing every hospital
-                await self._conductor.receive(attachment, message.id, Refusal.of(error))
+                refusal = Refusal.of(error)
+                await self._conductor.receive(attachment, message.id, lambda: refusal)
             else:
                 logs.logger().warning(
                     "not_carried", hospital=attachment.hospital, reason=error.reason.value
@@ -172,7 +173,7 @@ class LinkService(link_pb2_grpc.LinkServiceServicer):
                 await self._hold(attachment.hospital, request.announcement)
             case "part" | "answer" | "refusal" as kind:
                 work = WorkId.parse(getattr(request, kind).work_id)
-                await self._conductor.receive(attachment, work, _result(request))
+                await self._conductor.receive(attachment, work, partial(_result, request))
             case "decision":
                 await self._decide(attachment, request.decision)
             case "revocations":

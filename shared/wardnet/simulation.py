@@ -249,8 +249,26 @@ def _draft(
             _refuse(f"the column {column}", f"stands in only one of the tables {first} and {name}")
     if patient is not None and patient not in reference.columns:
         _refuse(f"the patient's column {patient}", "stands in no table")
+    for column in reference.columns:
+        _check_numbers({name: table[column] for name, table in tables.items()})
     pooled = pd.concat(list(tables.values()), ignore_index=True)
     return draft(pooled, dataset, patient=patient, keep_rare=True)
+
+
+def _check_numbers(column: "Mapping[str, pd.Series]") -> None:
+    """Refuse words in a column that holds fractions elsewhere: it is no category, but a mistake."""
+    import pandas as pd  # noqa: PLC0415 - slow to load, and the daemons do without
+
+    measured = [
+        name
+        for name, values in column.items()
+        if values.dtype.kind == "f" and (values % 1 > 0).any()
+    ]
+    for name, values in column.items() if measured else ():
+        words = pd.to_numeric(values.astype(object), errors="coerce").isna() & values.notna()
+        if values.dtype.kind not in "biufM" and words.any():
+            rule = f"is no number, as those of {measured[0]} are"
+            _refuse_row(name, str(values.name), words.to_numpy(), rule)
 
 
 def _rows(

@@ -250,10 +250,37 @@ def test_a_query_cancelled_many_times_at_once_keeps_no_hospital_waiting(tmp_path
         await asyncio.sleep(0.2)
         refusal = Refusal.of(WardnetError(Reason.QUERY_EXPIRED))
         attachment = broker.attach("a", epoch=1)
-        told = asyncio.create_task(office.receive(attachment, WorkId(query, 1, 0), refusal))
+        told = asyncio.create_task(office.receive(attachment, WorkId(query, 1, 0), lambda: refusal))
         await asyncio.sleep(0.01)
         gate.set()
         await soon(asyncio.gather(holding, told, *cancelling))
+        await office.close()
+        await database.close()
+
+    run(scenario())
+
+
+def test_a_result_that_nobody_waits_for_is_not_read(tmp_path: Path) -> None:
+    """Its sums may be millions of numbers: of an unknown query, another round, another hospital."""
+
+    def read() -> Refusal:
+        raise AssertionError
+
+    async def scenario() -> None:
+        network = TestNetwork()
+        ada = network.researcher()
+        prepare(tmp_path, "abcd")
+        with contextlib.closing(state.connect(tmp_path)) as connection:
+            publish_directly(connection, network.node("a"))
+        database, broker = Database(tmp_path), Broker()
+        office = Conductor(database=database, broker=broker, trust=network.trust, round_deadline=60)
+        query = await office.submit(envelope_from_wire(question(ada).query), ada.member)
+        member, stranger = broker.attach("a", epoch=1), broker.attach("e", epoch=1)
+        await office.receive(member, WorkId("0" * 64, 1, 0), read)
+        await office.receive(member, WorkId(query, 1, 1), read)
+        await office.receive(stranger, WorkId(query, 1, 0), read)
+        with pytest.raises(AssertionError):
+            await office.receive(member, WorkId(query, 1, 0), read)
         await office.close()
         await database.close()
 

@@ -175,11 +175,22 @@ def test_the_package_loads_the_simulation_only_on_demand() -> None:
             "has a column whose name is not valid Unicode",
         ),
         (
+            {
+                "north": pd.DataFrame({"age": [40.5, 50.0]}),
+                "south": pd.DataFrame({"age": [40.0, 60.0]}),
+                "west": pd.DataFrame({"age": ["51", "old"]}, dtype="category"),
+            },
+            "the value of age in row 2 of west is no number, as those of north are",
+        ),
+        (
             {"north": pd.DataFrame({"age": [40.0, 50.0, float("-inf")]})},
             "the value of age in row 3 of north is infinite",
         ),
     ],
-    ids=["frame", "text", "series", "number", "empty", "twice", "surrogate", "name", "infinite"],
+    ids=[
+        *("frame", "text", "series", "number", "empty", "twice", "surrogate", "name"),
+        *("words", "infinite"),
+    ],
 )
 def test_what_is_no_table_is_refused_in_a_sentence(tables: object, said: str) -> None:
     """Nobody has to read a traceback to learn how tables are given."""

@@ -43,13 +43,15 @@ _LOG: Final = (
 """Of `2 artanh(s) / s - 2` by powers of the square of s, from the highest to the first."""
 
 
-def exp(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def exp(x: NDArray[np.float64], *, often: bool = False) -> NDArray[np.float64]:
     """Return e to the power of x, elementwise.
 
     Parameters
     ----------
     x : ndarray of float64
         Taken as -700 below and as 700 above, where the result is 0 or infinite for all purposes.
+    often : bool
+        Whether as many are asked for a hundred times or more: then compiling may be worth it.
 
     Returns
     -------
@@ -66,7 +68,7 @@ def exp(x: NDArray[np.float64]) -> NDArray[np.float64]:
     Cody, Waite (1980), Software manual for the elementary functions, chapter 6.
     Sun Microsystems (1993), Freely distributable mathematics library, e_exp.c.
     """
-    loop = compiled(_exp_one_by_one, _EXP_LOOP, steps=x.size * _OPERATIONS)
+    loop = compiled(_exp_one_by_one, _EXP_LOOP, steps=x.size * _OPERATIONS) if often else None
     if loop is not None:
         found, bits = np.empty(x.shape), np.empty(x.shape, np.int64)
         loop(np.ascontiguousarray(x).reshape(-1), found.reshape(-1), bits.reshape(-1))
@@ -85,13 +87,15 @@ def exp(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return value
 
 
-def log(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def log(x: NDArray[np.float64], *, often: bool = False) -> NDArray[np.float64]:
     """Return the natural logarithm of x, elementwise.
 
     Parameters
     ----------
     x : ndarray of float64
         Above 0.
+    often : bool
+        As `exp` takes it.
 
     Returns
     -------
@@ -108,8 +112,8 @@ def log(x: NDArray[np.float64]) -> NDArray[np.float64]:
     Cody, Waite (1980), Software manual for the elementary functions, chapter 5.
     Sun Microsystems (1993), Freely distributable mathematics library, e_log.c.
     """
-    above, power = np.frexp(x)
-    loop = compiled(_log_one_by_one, _LOG_LOOP, steps=x.size * _OPERATIONS)
+    above, power = np.frexp(np.ascontiguousarray(x))
+    loop = compiled(_log_one_by_one, _LOG_LOOP, steps=x.size * _OPERATIONS) if often else None
     if loop is not None:
         loop(above.reshape(-1), power.reshape(-1))
         return above
@@ -130,14 +134,17 @@ def log(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return value
 
 
-def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return 1 / (1 + exp(-x)), elementwise, between 0 and 1."""
-    return 1.0 / (1.0 + exp(-x))
+def sigmoid(x: NDArray[np.float64], *, often: bool = False) -> NDArray[np.float64]:
+    """Return 1 / (1 + exp(-x)), elementwise, between 0 and 1; `often` as `exp` takes it."""
+    return 1.0 / (1.0 + exp(-x, often=often))
 
 
-def softmax(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return shares in proportion to exp(x), shape (kinds, rows), that add up to 1 in each row."""
-    grown = exp(x - x.max(axis=0))
+def softmax(x: NDArray[np.float64], *, often: bool = False) -> NDArray[np.float64]:
+    """Return shares in proportion to exp(x), shape (kinds, rows), that add up to 1 in each row.
+
+    `often` is as `exp` takes it.
+    """
+    grown = exp(x - x.max(axis=0), often=often)
     whole = grown[0].copy()
     for each in grown[1:]:  # one after the other: numpy's own order of adding depends on the shape
         whole += each

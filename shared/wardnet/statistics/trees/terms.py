@@ -94,7 +94,7 @@ def _losses(held: Binned, plan: Plan) -> NDArray[np.float64]:
         return np.asarray(error * error)
     chances = _chances(held)
     own = chances[0] if len(chances) == 1 else chances[held.outcome, np.arange(held.outcome.size)]
-    return -log(own)
+    return -log(own, often=True)
 
 
 def _chances(held: Binned) -> NDArray[np.float64]:
@@ -104,7 +104,11 @@ def _chances(held: Binned) -> NDArray[np.float64]:
     """
     if held.chances is None:
         one = len(held.scores) == 1
-        held.chances = sigmoid(_side(held) * held.scores) if one else softmax(held.scores)
+        held.chances = (
+            sigmoid(_side(held) * held.scores, often=True)
+            if one
+            else softmax(held.scores, often=True)
+        )
     return held.chances
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from wardnet.compiled import compiled
 from wardnet.once import Once
 
-_LEVELS: Final = 64
-"""That a training walks, or more: so often rows go on."""
+_LEVELS: Final = 8
+"""That a row goes down a tree, about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,8 +107,8 @@ def shares(logarithms: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
         Of weights times densities.
     """
     highest = logarithms.max(axis=0)
-    grown = exp(logarithms - highest)
+    grown = exp(logarithms - highest, often=True)
     whole = grown[0].copy()
     for each in grown[1:]:  # one after the other: numpy's own order of adding depends on the shape
         whole += each
-    return grown / whole, highest + log(whole)
+    return grown / whole, highest + log(whole, often=True)
