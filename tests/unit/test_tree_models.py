@@ -15,7 +15,7 @@ from support.examples import Parameters, ask
 from support.people import DIGEST, ROWS_ARE_PATIENTS, made_up, without_patients
 from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import STANDARD
-from wardnet.question.answer import Table, tensor
+from wardnet.question.answer import Table, Withheld, tensor
 from wardnet.question.rows import Rows
 from wardnet.statistics.features import Feature
 from wardnet.statistics.methods import METHODS
@@ -223,3 +223,8 @@ def test_an_answer_without_a_model_predicts_nothing() -> None:
     with pytest.raises(WardnetError) as refusal:
         read("boosting", PARAMETERS, Table(("part", "name"), ("share",), ()))
     assert refusal.value.reason is Reason.NO_MODEL
+    held = Withheld({"part": "every"}, ("share",), "no has fewer than 10 patients")
+    with pytest.raises(
+        WardnetError, match="holds no model that predicts: no has fewer than 10 patients"
+    ):
+        read("boosting", PARAMETERS, Table(("part", "name"), ("share",), (), (held,)))

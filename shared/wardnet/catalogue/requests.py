@@ -33,8 +33,7 @@ ROWS: Final[Mapping[Reason, Row]] = {
     ),
     Reason.NO_MODEL: Row(
         _S.INVALID_ARGUMENT,
-        "An answer of {method} like this one holds no model that predicts. Its table says why "
-        "where it is a model's; else ask for one, such as `wardnet learn boosting`.",
+        "The answer of {method} holds no model that predicts: {rule}. Ask for another one.",
     ),
     Reason.MESSAGE_TOO_LARGE: Row(
         _S.INVALID_ARGUMENT, "The message is larger than {rule}. Ask for fewer cells at once."

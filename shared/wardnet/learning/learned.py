@@ -13,7 +13,7 @@ from wardnet.learning.plan import Plan
 from wardnet.learning.scaling import Scaling
 from wardnet.learning.seen import seen
 from wardnet.learning.training import Trainee
-from wardnet.question.answer import Table, Withheld, tensor
+from wardnet.question.answer import Table, Withheld, no_model, tensor
 from wardnet.question.rows import Rows
 from wardnet.statistics.model import Model
 
@@ -183,7 +183,7 @@ def read(method: str, plan: Plan, table: Table) -> Learned:
     """
     tensors = {each.name: each for each in table.tensors}
     if not tensors:
-        raise WardnetError(Reason.NO_MODEL, method=method)
+        raise no_model(method, table)
     inputs = len(plan.inputs)
     shapes = {WEIGHTS: (plan.network.weights,), INPUTS: (4, inputs), OUTCOME: (2,)}
     if {name: each.shape for name, each in tensors.items()} != shapes:

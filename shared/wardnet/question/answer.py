@@ -127,6 +127,13 @@ class Table:
         return self
 
 
+def no_model(method: str, table: Table) -> WardnetError:
+    """Return why an answer holds no model: what stands against one, where there could be one."""
+    rules = [held.rule for held in table.withheld]
+    rule = rules[0] if rules else "it is of another kind, unlike that of `wardnet learn boosting`"
+    return WardnetError(Reason.NO_MODEL, method=method, rule=rule)
+
+
 @dataclass(frozen=True, config=STRICT)
 class Participant:
     """Name one hospital on whose data an answer rests.

@@ -25,10 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from wardnet.errors import Reason, WardnetError
 from wardnet.once import Once
 from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals, Output
-from wardnet.question.answer import Table
+from wardnet.question.answer import Table, no_model
 from wardnet.question.cohort import Cohort
 from wardnet.question.dictionary import Dictionary
 from wardnet.question.rows import Rows
@@ -141,8 +140,8 @@ class Method(ABC, Generic[P, S]):
             `NO_MODEL` where the method, or this answer of it, gives none; `MALFORMED` for a table
             that the method did not make.
         """
-        del parameters, table
-        raise WardnetError(Reason.NO_MODEL, method=self.name)
+        del parameters
+        raise no_model(self.name, table)
 
     def personal(self, parameters: P) -> bool:
         """Say whether each hospital has weights of the model for itself (see `Model.fitted`)."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wardnet.errors import Reason, WardnetError
-from wardnet.question.answer import Cell, Table
+from wardnet.question.answer import Cell, Table, no_model
 from wardnet.question.rows import Rows, is_missing
 from wardnet.statistics.design import Design, predictor
 from wardnet.statistics.groups import Groups
@@ -113,7 +113,7 @@ def regression(
         raise WardnetError(Reason.MALFORMED, field="table", rule="other terms than the formula's")
     estimates = [_number(row[2]) for row in rows]
     if estimates[0] is None:
-        raise WardnetError(Reason.NO_MODEL, method=method)
+        raise no_model(method, table)
     return Regression(
         design,
         tuple(each or 0.0 for each in estimates),

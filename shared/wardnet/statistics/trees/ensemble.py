@@ -8,7 +8,7 @@ import numpy as np
 
 from wardnet.errors import Reason, WardnetError
 from wardnet.privacy.rules import DisclosureRules, Guard, GuardTotals, Output
-from wardnet.question.answer import Table, Withheld
+from wardnet.question.answer import Table, Withheld, no_model
 from wardnet.question.rows import Rows
 from wardnet.statistics.method import Method, Part, Question
 from wardnet.statistics.model import Model
@@ -164,7 +164,7 @@ class Ensemble(Method[Plan, State]):
     def model(self, parameters: Plan, table: Table) -> Model:
         """Return what predicts, read from the answer's arrays."""
         if not table.tensors:
-            raise WardnetError(Reason.NO_MODEL, method=self.name)
+            raise no_model(self.name, table)
         return predict.read(parameters, table)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wardnet.errors import Reason, WardnetError
-from wardnet.question.answer import Cell, Table
+from wardnet.question.answer import Cell, Table, no_model
 from wardnet.statistics.tables import Line, table
 
 KEYS: Final = ("part", "term")
@@ -74,7 +74,7 @@ def numbers(method: str, held: Table, rows: Sequence[Label], *, parts: int) -> "
             Reason.MALFORMED, field="table", rule="other columns than the question's"
         )
     if held.withheld:
-        raise WardnetError(Reason.NO_MODEL, method=method)
+        raise no_model(method, held)
     return Numbers({label: row[2:] for label, row in zip(rows, held.rows, strict=True)})
 
 
