@@ -203,16 +203,16 @@ class Conductor:
         Parameters
         ----------
         read : callable
-            Returns the result: its sums, which may be millions of numbers, are unpacked by that.
+            Returns the result, unpacked only when called: it may be millions of numbers.
         """
         hospital = attachment.hospital
         run = self._runs.get(work.query)
         if run is None or hospital not in run.course.hospitals:
             attachment.acknowledge(work)
             attachment.dismiss(work.query)
-        elif work != run.course.work:
+        elif work != run.course.work:  # its round is over: nobody needs to keep it
             attachment.acknowledge(work)
-        elif hospital not in run.course.results:
+        elif hospital not in run.course.results:  # else it is kept until the round's end is durable
             await self._put(run, Received(hospital, work, read()))
 
     def _present(self, record: Record) -> Record:

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Final, TypeAlias
 
 LEAST: Final = 1 << 20
-"""Steps of a loop from which compiling it, a second once in a process, is worth it."""
+"""Steps of a loop from which compiling it is worth it: up to two seconds, once in a process."""
 
 Loop: TypeAlias = Callable[..., None]
 

@@ -262,13 +262,18 @@ def _check_numbers(column: "Mapping[str, pd.Series]") -> None:
     measured = [
         name
         for name, values in column.items()
-        if values.dtype.kind == "f" and (values % 1 > 0).any()
+        if values.dtype.kind == "f" and _has_fractions(values)
     ]
     for name, values in column.items() if measured else ():
         words = pd.to_numeric(values.astype(object), errors="coerce").isna() & values.notna()
         if values.dtype.kind not in "biufM" and words.any():
             rule = f"is no number, as those of {measured[0]} are"
             _refuse_row(name, str(values.name), words.to_numpy(), rule)
+
+
+def _has_fractions(values: "pd.Series") -> bool:
+    numbers = values.to_numpy(np.float64, na_value=np.nan)
+    return bool(np.any(numbers > np.floor(numbers)))
 
 
 def _rows(

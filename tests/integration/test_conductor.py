@@ -34,7 +34,7 @@ from wardnet.transport.convert import envelope_from_wire
 from wardnet.transport.work import Work, WorkId
 from wardnet.wire.v1 import query_pb2
 from wardnet_coordinator import catalog, conductor, queries, state
-from wardnet_coordinator.broker import Broker
+from wardnet_coordinator.broker import Acknowledged, Broker, Ended, Outgoing
 from wardnet_coordinator.conductor import Conductor
 from wardnet_coordinator.course import Refusal
 from wardnet_coordinator.state import Database
@@ -276,11 +276,16 @@ def test_a_result_that_nobody_waits_for_is_not_read(tmp_path: Path) -> None:
         office = Conductor(database=database, broker=broker, trust=network.trust, round_deadline=60)
         query = await office.submit(envelope_from_wire(question(ada).query), ada.member)
         member, stranger = broker.attach("a", epoch=1), broker.attach("e", epoch=1)
-        await office.receive(member, WorkId("0" * 64, 1, 0), read)
-        await office.receive(member, WorkId(query, 1, 1), read)
+        unknown, other = WorkId("0" * 64, 1, 0), WorkId(query, 1, 1)
+        await office.receive(member, unknown, read)
+        await office.receive(member, other, read)
         await office.receive(stranger, WorkId(query, 1, 0), read)
         with pytest.raises(AssertionError):
             await office.receive(member, WorkId(query, 1, 0), read)
+        told, outgoing = list[Outgoing](), member.outgoing(heartbeat=60)
+        while len(told) < 3:
+            told.append(await soon(anext(outgoing)))
+        assert told == [Acknowledged(unknown), Ended(unknown.query), Acknowledged(other)]
         await office.close()
         await database.close()
 

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from wardnet import compiled
-from wardnet.sums.elementary import _EXP_LOOP, _exp_one_by_one
+from wardnet.statistics.trees.splitting import _GAINS, _gains_one_by_one
+from wardnet.sums.elementary import _EXP_LOOP, _LOG_LOOP, _exp_one_by_one, _log_one_by_one
 
 SIGNATURE = "void(i8[::1])"
 
@@ -31,14 +33,21 @@ def test_a_long_loop_is_compiled_and_does_the_same() -> None:
     np.testing.assert_array_equal(values, 2 * np.arange(5))
 
 
-def test_nothing_lets_the_compiler_round_otherwise() -> None:
+@pytest.mark.parametrize(
+    ("loop", "signature"),
+    [(_exp_one_by_one, _EXP_LOOP), (_log_one_by_one, _LOG_LOOP), (_gains_one_by_one, _GAINS)],
+    ids=["exponentials", "logarithms", "gains"],
+)
+def test_nothing_lets_the_compiler_round_otherwise(
+    loop: Callable[..., None], signature: str
+) -> None:
     """On no processor may a product and a sum become one, or may sums change their order."""
-    loop = cast("Any", compiled.compiled(_exp_one_by_one, _EXP_LOOP, steps=sys.maxsize))
-    (made,) = loop.inspect_llvm().values()
-    assert re.search(r"= fmul <?[^,]*double", made)
-    assert not re.search(
-        r"\bfma|\bfmuladd|\b(?:fmul|fadd|fsub|fdiv) (?!double|<\d+ x double>)", made
-    )
+    made = cast("Any", compiled.compiled(loop, signature, steps=sys.maxsize))
+    (written,) = made.inspect_llvm().values()
+    assert re.search(r"= fmul <?[^,]*double", written)
+    assert not re.search(r"\b(?:fmul|fadd|fsub|fdiv) (?!double|<\d+ x double>)", written)
+    (assembled,) = made.inspect_asm().values()
+    assert not re.search(r"\s(?:vfn?m(?:add|sub)|fn?m(?:add|sub|la|ls))", assembled)
 
 
 def test_a_short_loop_is_not() -> None:

@@ -28,6 +28,11 @@ def test_exp_at_its_ends(x: float, value: float) -> None:
     assert exp(np.array([x]))[0] == value
 
 
+def test_a_number_alone_keeps_its_shape() -> None:
+    """As with numpy's own."""
+    assert log(np.array(1.5)).shape == exp(np.array(1.5)).shape == ()
+
+
 def test_one_number_has_the_bits_it_has_among_many() -> None:
     """How rows are cut into batches changes nothing."""
     x = np.random.default_rng(2).normal(0, 20, (3, 1001))

@@ -108,7 +108,20 @@ def test_every_model_predicts_from_a_table(kind: str) -> None:
     else:
         assert predicted.mean() == pytest.approx(outcome.mean(), rel=0.2)
     assert model.feature_importances_.sum() == pytest.approx(1)
-    assert list(model.feature_names_in_) == sorted(model.feature_importances_.index)
+    assert list(model.feature_names_in_) == list(model.feature_importances_.index)
+
+
+def test_columns_stand_in_the_order_of_the_formula() -> None:
+    """As the coefficients do: whoever puts the two side by side must not swap them."""
+    model = network().learn.linear("age ~ smokes + blood_sugar", "data").model
+    assert list(model.feature_names_in_) == ["smokes", "blood_sugar"]
+    assert [name.partition("=")[0] for name in model.coef_.index] == ["smokes", "blood_sugar"]
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    """A grid made with `arange` holds them."""
+    trees = network().learn.forest("ill ~ age", "data", trees=np.int64(2))  # type: ignore[arg-type]
+    assert trees.question.parameters["trees"] == 2
 
 
 def test_a_dot_takes_all_other_columns() -> None:
@@ -207,10 +220,17 @@ def test_a_dataset_before_the_formula_is_told_apart() -> None:
     ("changed", "sentence"),
     [
         (TABLE.drop(columns="age"), "the table has no column age"),
+        (TABLE.rename(columns={"age": "Age"}), "no column age, .*; its Age is none of data"),
         (TABLE.assign(bmi=25), "has a column bmi that data does not have"),
         (pd.concat([TABLE, TABLE[["age"]]], axis=1), "has two columns age; drop one"),
-        (TABLE.assign(age=[*AGE[:-1], 500]), f"the value of age in row {SIZE} of the table is out"),
-        (TABLE.assign(sex="other"), "the value of sex in row 1 of the table is not one of"),
+        (
+            TABLE.assign(age=[*AGE[:-1], 500]),
+            rf"value of age in table.iloc\[{SIZE - 1}\] is out of bounds \(30 to 80\)",
+        ),
+        (
+            TABLE.assign(sex="other"),
+            r"the value of sex in table.iloc\[0\] is not one of the levels \(female, male\)",
+        ),
         ([1, 2], "the table must be a pandas DataFrame"),
     ],
 )

@@ -303,20 +303,20 @@ def test_rows_walk_the_same_way_compiled_or_not(monkeypatch: pytest.MonkeyPatch)
 def test_sums_are_the_same_however_full_the_bins_are(
     largest: int, least: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rows are counted together with hessians, as many at once as fit one number."""
+    """Also where they are added in several blocks, as so many would overflow."""
     monkeypatch.setattr(compiled, "LEAST", least)
     random = np.random.default_rng(largest)
-    bins = np.stack([np.arange(64) % 32, np.zeros(64, np.int64), random.integers(0, 32, 64)])
-    at = random.integers(-1, 5, 64)
+    bins = np.stack([np.arange(600) % 32, np.zeros(600, np.int64), random.integers(0, 32, 600)])
+    at = random.integers(-1, 5, 600)
     places = np.array([2, -1, 0, -1, 1, -1])
-    gradients = random.integers(-largest, largest, 64, endpoint=True)
-    hessians = random.integers(0, largest, 64, endpoint=True)
+    gradients = random.integers(-largest, largest, 600, endpoint=True)
+    hessians = random.integers(0, largest, 600, endpoint=True)
     expected = np.zeros((3, 3, 3, 32), np.int64)
     for row in np.flatnonzero(places[at] >= 0):
         for feature, each in enumerate(bins[:, row]):
             expected[places[at[row]], :, feature, each] += [1, gradients[row], hessians[row]]
-    held = Binned(bins.astype(np.uint8), 31, np.zeros(64), np.zeros(64, np.uint64), None)
-    once = np.ones(64, np.int64)
+    held = Binned(bins.astype(np.uint8), 31, np.zeros(600), np.zeros(600, np.uint64), None)
+    once = np.ones(600, np.int64)
     terms = to_terms(once, gradients.astype(np.float64), hessians.astype(np.float64))
     found = histograms(held, at, places=places, size=32, terms=terms)
     np.testing.assert_array_equal(found, expected.swapaxes(0, 1))

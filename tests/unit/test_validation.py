@@ -145,6 +145,17 @@ def test_a_search_tries_all_choices_and_puts_the_best_first() -> None:
     assert "mean_auc" in repr(by_area)
 
 
+def test_a_choice_that_is_told_in_fewer_parts_does_not_win() -> None:
+    """Hardly anybody is predicted to be ill under a large penalty; who is, may well be."""
+    grid = {"penalty": [1.0, 1e4]}
+    found = network().learn.search(
+        "logistic", FORMULA, "data", grid, leave_out="hospital", measure="precision"
+    )
+    frame = found.to_frame()
+    assert frame.parts.is_monotonic_decreasing
+    assert found.best == {"penalty": 1.0}
+
+
 def test_a_random_search_draws_choices_by_its_seed() -> None:
     """Two of six, the same ones again."""
     grid = {"penalty": [0.0, 1.0, 10.0], "lasso_share": [0.0, 1.0]}
@@ -161,6 +172,7 @@ def test_a_random_search_draws_choices_by_its_seed() -> None:
     [
         ({"folds": 1}, "from 2 to 100"),
         ({"leave_out": "patient"}, "must be hospital"),
+        ({"leave_out": "hospital", "folds": 3}, "give one of the two"),
         ({"leave_out": "hospital", "hospitals": "north"}, "two or more"),
         ({"kind": "svm"}, "must be one of linear"),
     ],

@@ -258,15 +258,12 @@ class Desk:
         Refused
             As `take_up`; nothing is recorded then.
         WardnetError
-            `ROUNDS_DIVERGED` when this query has seen other totals, or when there is a result of
-            this work already; nothing is recorded then.
+            `ROUNDS_DIVERGED` when this query has seen other totals; nothing is recorded then.
         """
         self._asked[work_id.query] = work_id
         with self._transaction() as connection:
             if not self._goes_on(connection, work_id, opened=opened, transcripts=transcripts):
                 return None
-            if outbox.find(connection, str(work_id)) is not None:
-                raise WardnetError(Reason.ROUNDS_DIVERGED, rule="work was asked for out of turn")
             if answer:
                 queries.keep_answer(connection, work_id.query, answer)
             if own and self._vault.holds(opened.snapshot):

@@ -162,7 +162,7 @@ class Gate:
         at = clock.now()
         reasons = judge(permitted.request, view=view, at=at, started=opened.started)
         reasons = (*self.shut(at=at), *reasons)
-        if not self._vault.has(opened.snapshot.dataset):  # workers may still hold its rows
+        if self._vault.is_dropped(opened.snapshot):  # workers may still hold its rows
             dropped = WardnetError(Reason.DATASET_UNAVAILABLE, dataset=opened.snapshot.dataset)
             reasons = (*reasons, dropped)
         if reasons:

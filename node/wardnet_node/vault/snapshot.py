@@ -66,6 +66,9 @@ class Snapshot(Once):
         In the order of the rows.
     rows, patients : int
         In all segments; patients are distinct.
+    dataset_id : str
+        The catalog's, of which another dataset of the same name has another one; empty for rows
+        that are in no catalog.
     """
 
     dataset: str
@@ -75,6 +78,7 @@ class Snapshot(Once):
     segments: tuple[SegmentRef, ...]
     rows: int
     patients: int
+    dataset_id: str = ""
 
     def dealt(self, hands: int) -> Sequence["Snapshot"]:
         """Return at most so many snapshots that share its groups of rows, dealt in turn."""

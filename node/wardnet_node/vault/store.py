@@ -110,6 +110,7 @@ class Store:
             segments=self.refs(rows, self.keyring.key(record.id)),
             rows=found.rows,
             patients=found.patients,
+            dataset_id=record.id,
         )
 
     def patients(self, record: DatasetRecord) -> StoredPatients:

@@ -74,9 +74,9 @@ def dataset(connection: Connection, name: str) -> DatasetRecord | None:
     return next(map(_dataset_row, rows), None)
 
 
-def has_dataset(connection: Connection, name: str) -> bool:
-    """Say whether there is a dataset of a name; its description, which may be long, is not read."""
-    rows = connection.execute("SELECT 1 FROM datasets WHERE name = ? AND dropped = 0", (name,))
+def has_dataset(connection: Connection, dataset_id: str) -> bool:
+    """Say whether a dataset was not dropped; its description, which may be long, is not read."""
+    rows = connection.execute("SELECT 1 FROM datasets WHERE id = ? AND dropped = 0", (dataset_id,))
     return rows.fetchone() is not None
 
 

@@ -227,10 +227,13 @@ class Vault:
                 raise WardnetError(Reason.DATASET_UNAVAILABLE, dataset=name)
             return self._store.pin(record, found)
 
-    def has(self, name: str) -> bool:
-        """Say whether there is a dataset of this name: it was not dropped."""
+    def is_dropped(self, snapshot: Snapshot) -> bool:
+        """Say whether a pinned snapshot's dataset was dropped, though another may have its name.
+
+        Rows that were only replaced are still those of the dataset.
+        """
         with self._catalog.reading() as connection:
-            return tables.has_dataset(connection, name)
+            return not tables.has_dataset(connection, snapshot.dataset_id)
 
     def holds(self, snapshot: Snapshot) -> bool:
         """Say whether the rows of a pinned snapshot are still here: not dropped, not replaced."""

@@ -112,7 +112,7 @@ def log(x: NDArray[np.float64], *, often: bool = False) -> NDArray[np.float64]:
     Cody, Waite (1980), Software manual for the elementary functions, chapter 5.
     Sun Microsystems (1993), Freely distributable mathematics library, e_log.c.
     """
-    above, power = np.frexp(np.ascontiguousarray(x))
+    above, power = np.frexp(np.asarray(x, order="C"))
     loop = compiled(_log_one_by_one, _LOG_LOOP, steps=x.size * _OPERATIONS) if often else None
     if loop is not None:
         loop(above.reshape(-1), power.reshape(-1))

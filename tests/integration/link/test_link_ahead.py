@@ -12,13 +12,16 @@ from support.hospital import Hospital
 from support.link import guard_round, logged, query, reasons, total
 from support.pki import TestNetwork
 from support.post import Attached, post_office
+from support.questions import DICTIONARY
 from wardnet.audit.entry import EventType
 from wardnet.errors import Reason, WardnetError
 from wardnet.identity.envelope import Envelope
-from wardnet.transport.work import Total, WorkId
+from wardnet.transport.work import Ahead, Total, WorkId
 from wardnet.wire.v1.link_pb2 import RoundPart
 from wardnet_node import outbox
 from wardnet_node.compute.pool import WorkerPool
+from wardnet_node.intake.local_part import LocalPart
+from wardnet_node.rounds import Rounds
 
 Asked: TypeAlias = tuple[Envelope, str]
 Computed: TypeAlias = asyncio.Queue[str]
@@ -228,6 +231,13 @@ def test_what_comes_while_a_round_is_computed_does_not_wait(
     envelope, digest = asked
     second = WorkId(digest, 1, 1)
     go, tally = asyncio.Event(), WorkerPool.tally
+    passed, prepare = asyncio.Queue[Ahead](), Rounds.prepare
+
+    async def noted(rounds: Rounds, ahead: Ahead) -> None:
+        await prepare(rounds, ahead)
+        passed.put_nowait(ahead)
+
+    monkeypatch.setattr(Rounds, "prepare", noted)
 
     async def slowly(pool: WorkerPool, name: str, **named: object) -> object:
         await go.wait()
@@ -244,7 +254,7 @@ def test_what_comes_while_a_round_is_computed_does_not_wait(
             await stream.ask(envelope, second, totals=[begun])
             for _ in range(5):
                 await stream.bring(second, begun)
-            await sent_nothing(stream, envelope)
+                await soon(passed.get())
             go.set()
             assert (await stream.next("part")).work_id == str(second)
             assert computed.qsize() == 2
@@ -252,9 +262,16 @@ def test_what_comes_while_a_round_is_computed_does_not_wait(
     run(scenario())
 
 
+@pytest.mark.parametrize("anew", [False, True], ids=["gone", "adopted anew"])
 @pytest.mark.parametrize("ahead", [False, True], ids=["with its work", "ahead"])
 def test_nothing_is_released_of_a_dataset_that_was_dropped(
-    network: TestNetwork, hospital: Hospital, asked: Asked, computed: Computed, *, ahead: bool
+    network: TestNetwork,
+    hospital: Hospital,
+    asked: Asked,
+    computed: Computed,
+    *,
+    ahead: bool,
+    anew: bool,
 ) -> None:
     """Its rows may still be in a worker's memory, or its sums computed already."""
     envelope, digest = asked
@@ -262,8 +279,11 @@ def test_nothing_is_released_of_a_dataset_that_was_dropped(
 
     def drop() -> None:
         with hospital.vault() as vault:
-            (dataset,) = vault.datasets()
-            vault.drop(dataset.name)
+            vault.drop(DICTIONARY.name)
+            if anew:
+                vault.adopt(DICTIONARY, LocalPart())
+        if anew:
+            hospital.load({"female": 30, "male": 20})
 
     async def scenario() -> None:
         async with post_office(network) as (post, address), hospital.serving(address):

@@ -84,7 +84,7 @@ _PARTS: Final = (
         help="A setting of the model, such as trees=50; any number of times.",
     ),
     click.option(
-        "--folds", type=int, default=5, show_default=True, help="Into how many parts rows are cut."
+        "--folds", type=int, help="Into how many parts rows are cut; 5 if nothing is said."
     ),
     click.option(
         "--leave-out-hospitals",

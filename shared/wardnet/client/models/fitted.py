@@ -19,7 +19,7 @@ from wardnet.errors import Reason, WardnetError
 from wardnet.model.shape import matrix, shape
 from wardnet.model.sklearn_export import estimator_of
 from wardnet.question.answer import Table
-from wardnet.question.dictionary import ColumnType, Dictionary
+from wardnet.question.dictionary import Column, ColumnType, Dictionary
 from wardnet.question.rows import Rows
 from wardnet.statistics.model import Model
 from wardnet.statistics.regression.estimates import COEFFICIENT
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
 INTERCEPT: Final = "intercept"
+
+_MOST_NAMED: Final = 12
+"""Levels of a column that a sentence lists."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -153,8 +156,12 @@ class Fitted:
 
     @property
     def feature_names_in_(self) -> NDArray[Any]:
-        """Return the columns that the model looks at."""
-        return np.array(self.model.columns)
+        """Return the columns that the model looks at, in the order of its formula."""
+        terms = [str(row[1]) for row in self.table.rows if row[0] == COEFFICIENT]
+        parts = [part for term in terms for part in term.split(":")] or self.model.importance()
+        named = dict.fromkeys(part.partition("=")[0] for part in parts)
+        first = [name for name in named if name in self.model.columns]
+        return np.array([*first, *(name for name in self.model.columns if name not in named)])
 
     @property
     def n_features_in_(self) -> int:
@@ -169,7 +176,7 @@ class Fitted:
         """
         import pandas as pd  # noqa: PLC0415 - slow to load, and most commands do without
 
-        shares = dict.fromkeys(self.model.columns, 0.0)
+        shares = dict.fromkeys(self.feature_names_in_.tolist(), 0.0)
         for feature, share in self.model.importance().items():
             shares[feature.partition("=")[0]] += share
         return pd.Series(shares, name="importance", dtype=float)
@@ -245,23 +252,35 @@ def rows_of(frame: "pd.DataFrame", dictionary: Dictionary, columns: Sequence[str
     if (twice := frame.columns[frame.columns.duplicated()]).size:
         _refuse("the table", f"has two columns {twice[0]}; drop one")
     sources = {name: source for source, name in clean_names(frame.columns).items()}
-    known = {column.name for column in dictionary.columns}
-    for name in sorted(sources.keys() - known):
+    foreign = sorted(sources.keys() - {column.name for column in dictionary.columns})
+    for name in columns:
+        if name not in sources:
+            beside = f"; its {sources[foreign[0]]} is none of {dictionary.name}" if foreign else ""
+            _refuse("the table", f"has no column {name}, which the model needs{beside}")
+    for name in foreign:
         _refuse(
             "the table",
             f"has a column {sources[name]} that {dictionary.name} does not have; drop it",
         )
-    for name in columns:
-        if name not in sources:
-            _refuse("the table", f"has no column {name}, which the model needs")
     found: dict[str, NDArray[np.generic]] = {}
     for name in columns:
-        encoded = encode(dictionary.column(name), frame[sources[name]])
+        column = dictionary.column(name)
+        encoded = encode(column, frame[sources[name]])
         for problem in encoded.problems:
-            row = int(np.flatnonzero(problem.mask)[0]) + 1
-            _refuse(f"the value of {name} in row {row} of the table", problem.rule)
+            place = int(np.flatnonzero(problem.mask)[0])
+            rule = f"{problem.rule} ({_allowed(column)}); correct it, or leave it out"
+            _refuse(f"the value of {name} in table.iloc[{place}]", rule)  # which may be a patient's
         found[name] = encoded.values
     return Rows(len(frame), found)
+
+
+def _allowed(column: Column) -> str:
+    """Return in words which values a column has."""
+    if column.labels and len(column.labels) <= _MOST_NAMED:
+        return ", ".join(column.labels)
+    if column.minimum or column.maximum:
+        return f"{column.minimum} to {column.maximum}"
+    return column.type.value
 
 
 def _refuse(parameter: str, rule: str) -> NoReturn:

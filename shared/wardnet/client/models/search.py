@@ -14,7 +14,7 @@ from wardnet.client.models.estimators import in_words
 from wardnet.client.models.evaluation import Validation
 from wardnet.client.models.validation import cross_validate, refuse
 from wardnet.client.printing.sheet import Sheet, numerals
-from wardnet.client.queries.ask import Ask, Names
+from wardnet.client.queries.ask import Ask, Names, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +56,8 @@ class Search:
     measure : str
         What is compared.
     candidates : tuple of Candidate
-        Best first; those of which the measure is told nowhere come last.
+        Best first. One of which the measure is told in fewer parts than of another comes behind it:
+        a mean over the parts that are left would not be compared with the same.
     """
 
     measure: str
@@ -121,7 +122,7 @@ def search(
     *,
     n: int | None = None,
     measure: str | None = None,
-    folds: int = 5,
+    folds: int | None = None,
     leave_out: Literal["hospital"] | None = None,
     seed: int = 0,
     by: Names | None = None,
@@ -142,7 +143,10 @@ def search(
     seed : int
         Of the folds, and of the combinations that are drawn.
     """
-    values = {name: list(given) for name, given in grid.items()}
+    for name, given in grid.items():
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            refuse("grid", f'needs a list of values: {{"{name}": [{given!r}]}}')
+    values = {name: [plain(each) for each in given] for name, given in grid.items()}
     if not values or not all(values.values()):
         refuse("grid", 'needs parameters with values, such as {"depth": [3, 6]}')
     choices = [dict(zip(values, each, strict=True)) for each in product(*values.values())]
@@ -172,8 +176,7 @@ def search(
     return Search(compared, tuple(sorted(tried, key=lambda each: _rank(each, compared))))
 
 
-def _rank(candidate: Candidate, measure: str) -> tuple[bool, float]:
-    mean = candidate.validation.mean(measure)
-    if mean is None:
-        return True, 0.0
-    return False, mean if measure in LOWER_IS_BETTER else -mean
+def _rank(candidate: Candidate, measure: str) -> tuple[int, float]:
+    told = len(candidate.validation.values(measure))
+    mean = candidate.validation.mean(measure) or 0.0
+    return -told, mean if measure in LOWER_IS_BETTER else -mean

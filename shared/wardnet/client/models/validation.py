@@ -44,13 +44,14 @@ KINDS: Final[Mapping[str, tuple[str, Mapping[str, JsonValue]]]] = MappingProxyTy
 """What fits a model, as `net.learn` calls it: its method, and what this says already."""
 
 _FEWEST: Final = 2
+_FOLDS: Final = 5
 
 
 def cross_validate(
     network: "Network",
     ask: Ask,
     *,
-    folds: int = 5,
+    folds: int | None = None,
     leave_out: Literal["hospital"] | None = None,
     seed: int = 0,
     by: Names | None = None,
@@ -64,8 +65,8 @@ def cross_validate(
         Who answers. It is asked twice for each part, one question after the other.
     ask : Ask
         The question that fits the model.
-    folds : int
-        Into how many parts rows are divided by `fold`, 2 to 100.
+    folds : int or None
+        Into how many parts rows are divided by `fold`, 2 to 100; 5 when None.
     leave_out : str or None
         `hospital` to leave out one hospital after the other instead.
     seed : int
@@ -81,16 +82,21 @@ def cross_validate(
     WardnetError
         What `Network` raises, of the first part that cannot be fitted or evaluated.
     """
+    if leave_out is not None and folds is not None:
+        refuse("folds", "do not go with leave_out: give one of the two")
     if leave_out == HOSPITAL:
         questions, part = list(_hospital_by_hospital(network, ask)), HOSPITAL
     elif leave_out is not None:
         refuse("leave_out", "must be hospital, or nothing")
     else:
+        folds = _FOLDS if folds is None else folds
         if not _FEWEST <= folds <= MOST_FOLDS:
             refuse("folds", f"must be a number from {_FEWEST} to {MOST_FOLDS}")
         parts = _folds(network, ask, by)
         questions, part = list(_fold_by_fold(ask, folds=folds, seed=seed, by=parts)), "fold"
-    trials = tuple(_tried(network, *question, threshold=threshold) for question in questions)
+    trials = tuple(
+        _tried(network, *question, threshold=threshold, part=part) for question in questions
+    )
     kind = kind_of(ask.method, ask.parameters)
     return Validation(f"{kind} of {ask.dataset}, validated by {part}", part, trials)
 
@@ -120,10 +126,18 @@ def question(
     return Ask(method, dataset, {FORMULA: formula, **said, **own}, **(whose or {}))
 
 
-def _tried(network: "Network", name: str, train: Ask, test: Ask, *, threshold: float) -> Trial:
-    fitted = network.ask(train)
-    parameters = parameters_of(fitted, threshold=threshold)
-    return Trial(name, network.ask(replace(test, method="evaluate", parameters=parameters)), fitted)
+def _tried(
+    network: "Network", name: str, train: Ask, test: Ask, *, threshold: float, part: str
+) -> Trial:
+    try:
+        fitted = network.ask(train)
+        parameters = parameters_of(fitted, threshold=threshold)
+        evaluated = network.ask(replace(test, method="evaluate", parameters=parameters))
+    except WardnetError as error:
+        instead = "name the others with hospitals=[...]" if part == HOSPITAL else "take fewer folds"
+        error.add_note(f"This was said of {part} {name}; {instead} if it has too few patients.")
+        raise
+    return Trial(name, evaluated, fitted)
 
 
 def _fold_by_fold(

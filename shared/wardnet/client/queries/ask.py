@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 from math import isfinite, nan
+from numbers import Integral
 from operator import index
 from typing import Final, TypeAlias, TypedDict
 
@@ -133,7 +134,8 @@ def to_query(ask: Ask, *, asker: Asker, dictionary: Dictionary, grant: Grant) ->
         raise WardnetError(Reason.METHOD_UNKNOWN, method=ask.method, version="any")
     cohort = to_cohort(ask.where)
     check_cohort(cohort, dictionary)
-    parameters = spelled_out(method.name, ask.parameters, dictionary)
+    given = {name: plain(value) for name, value in ask.parameters.items()}
+    parameters = spelled_out(method.name, given, dictionary)
     method.bind(parameters, dictionary)
     hospitals = _hospitals(ask, list(grant.permits))
     minimum = _minimum(ask, hospitals)
@@ -162,6 +164,15 @@ def to_query(ask: Ask, *, asker: Asker, dictionary: Dictionary, grant: Grant) ->
             not_after=to_moment(asker.at - SKEW + LIFETIME),
         )
     )
+
+
+def plain(value: JsonValue) -> JsonValue:
+    """Return a parameter with Python's own whole numbers for those of numpy."""
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    return value
 
 
 def to_cohort(where: Where) -> Cohort:

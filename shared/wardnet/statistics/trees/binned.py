@@ -16,7 +16,7 @@ from wardnet.statistics.trees.binning import MAXIMUM_LOOKUP
 from wardnet.statistics.trees.tree import Branches
 
 _BITS: Final = 63
-"""Of a sum."""
+"""Of a sum's magnitude; the 64th is the sign."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class Terms:
 
     @property
     def most(self) -> int:
-        """Return how many rows may be added at once."""
+        """Return how many rows may be added at once: their count must stay in the low bits."""
         return (1 << self.bits) - 1 if self.bits else max(1, self.weight.size)
 
     def add_sums(self, added: NDArray[np.int64], found: NDArray[np.int64]) -> None:
@@ -184,7 +184,7 @@ def to_terms(
     gradients: NDArray[np.float64],
     hessians: NDArray[np.float64] | None = None,
 ) -> Terms:
-    """Return the terms of rows; where hessians are all 1, none are given."""
+    """Return the terms of rows; without hessians, each counts 1."""
     rows, bits = np.ones(gradients.size, np.int64), 0
     if hessians is not None:
         bits = (_BITS - int(hessians.max(initial=0)).bit_length()) // 2

@@ -104,7 +104,7 @@ def best_split(
     histograms : Histograms
         The node's.
     sums : ndarray of int64, shape (3,)
-        Of every feature's bins.
+        The node's rows, gradients and hessians; the bins of each feature add up to them.
     allowed : ndarray of bool, shape (features,)
         Which features the node may ask.
 
@@ -183,15 +183,17 @@ def _gains_one_by_one(
         n, g, h = rows[feature], gradients[feature], hessians[feature]
         all_rows, all_slopes, all_bends = n.sum(), g.sum(), h.sum()
         for way in range(gains.shape[1]):
-            left, slope, bend = way * n[-1], way * g[-1], way * h[-1]
+            left_rows, left_slope, left_bend = way * n[-1], way * g[-1], way * h[-1]
             for cut in range(bins - 1):
-                left, slope, bend = left + n[cut], slope + g[cut], bend + h[cut]
-                sides[0, cut], sides[1, cut], sides[2, cut] = left, slope, bend
+                left_rows, left_slope = left_rows + n[cut], left_slope + g[cut]
+                left_bend = left_bend + h[cut]
+                sides[0, cut], sides[1, cut], sides[2, cut] = left_rows, left_slope, left_bend
             for cut in range(bins - 1):
-                left, slope, bend = sides[0, cut], sides[1, cut], sides[2, cut]
-                right, other = all_rows - left, all_bends - bend
-                up, down = slope * gradient, (all_slopes - slope) * gradient
-                score = up * up / (bend * hessian + penalty)
-                score += down * down / (other * hessian + penalty)
-                small = (min(left, right) < fewest) | (min(bend, other) < lightest)
-                gains[feature, way, cut] = -np.inf if small else score
+                left_rows, left_slope, left_bend = sides[0, cut], sides[1, cut], sides[2, cut]
+                right_rows, right_bend = all_rows - left_rows, all_bends - left_bend
+                left, right = left_slope * gradient, (all_slopes - left_slope) * gradient
+                score = left * left / (left_bend * hessian + penalty)
+                score += right * right / (right_bend * hessian + penalty)
+                few = min(left_rows, right_rows) < fewest
+                light = min(left_bend, right_bend) < lightest
+                gains[feature, way, cut] = -np.inf if few | light else score

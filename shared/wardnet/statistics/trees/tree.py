@@ -24,7 +24,7 @@ class Branches:
     feature : ndarray of int32, shape (nodes,)
         Which is asked; -1 in a leaf.
     cut : ndarray of int32, shape (nodes,)
-        The last bin that goes left.
+        The last bin that goes left, below that of missing values.
     missing_left : ndarray of bool, shape (nodes,)
         Whether rows without a value go left.
     left : ndarray of int32, shape (nodes,)
@@ -118,10 +118,11 @@ def _walk_one_by_one(  # noqa: PLR0917 - compiled
     levels: int,
     at: NDArray[np.uint64],
 ) -> None:
-    """Do what `Branches.walk` does, in place; a leaf is its own left child, and nothing goes right.
+    """Do what `Branches.walk` does, in place.
 
-    No step is a branch, which would be guessed wrong half the time, and no index may be negative,
-    which would be asked each time.
+    A leaf is its own left child, and nothing goes right of it; `back` takes one step back. No step
+    is a branch, which would be guessed wrong half the time, and no index may be negative, which
+    would be asked each time.
     """
     for _ in range(levels):
         for row in range(at.size):
