@@ -8,6 +8,7 @@
 (['no', 'yes'], (40, 2))
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -159,7 +160,7 @@ class Fitted:
         """Return the columns that the model looks at, in the order of its formula."""
         terms = [str(row[1]) for row in self.table.rows if row[0] == COEFFICIENT]
         parts = [part for term in terms for part in term.split(":")] or self.model.importance()
-        named = dict.fromkeys(part.partition("=")[0] for part in parts)
+        named = dict.fromkeys(re.split(r"[=[]", part)[0] for part in parts)  # without its level
         first = [name for name in named if name in self.model.columns]
         return np.array([*first, *(name for name in self.model.columns if name not in named)])
 
