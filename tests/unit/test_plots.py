@@ -129,6 +129,8 @@ def test_an_evaluation_shows_discrimination_and_calibration() -> None:
     assert (roc.get_xlabel(), roc.get_ylabel()) == ("1 - specificity", "sensitivity")
     shown = [rows for (measure, _), rows in told.items() if measure == "bin_rows" and rows]
     assert 0 < len(shown) < 10
+    assert roc.lines[1].get_linestyle() == ":"
+    assert [text.get_text() for text in roc.texts] == ["dotted: bins between are withheld"]
     assert len(np.asarray(calibration.collections[0].get_offsets())) == len(shown)
     assert calibration.get_ylabel() == "observed share of ill = yes"
 

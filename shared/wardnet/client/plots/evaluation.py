@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, isclose, log
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from wardnet.client.plots.paper import INK, SECOND, SHADE, Caption, draw
 from wardnet.question.answer import Table
@@ -45,7 +45,14 @@ def evaluation(
     def roc(panel: "Axes") -> None:
         panel.plot([0, 1], [0, 1], color=SHADE, linewidth=1, linestyle="--")
         points = roc_points(bins, cells, threshold)
-        panel.plot(*zip(*points, strict=True), color=INK, linewidth=2, marker="o", markersize=4)
+        if len(points) > len(_ENDS):
+            held = None in bins  # between points it is only known that the curve rises
+            style: Mapping[str, Any] = {"linestyle": ":" if held else "-", "linewidth": 2}
+            panel.plot(*zip(*points, strict=True), color=INK, marker="o", markersize=4, **style)
+            if held:
+                panel.text(0.98, 0.02, "dotted: bins between are withheld", ha="right")
+        else:
+            panel.text(0.5, 0.5, "its points are withheld", ha="center", backgroundcolor="white")
         panel.set_xlabel("1 - specificity")
         panel.set_ylabel("sensitivity")
         panel.set_title(_area(told[AREA, ""]))
@@ -85,6 +92,10 @@ def calibration_line(intercept: object, slope: object) -> list[tuple[float, floa
     return [(p, 1 / (1 + exp(-(a + b * log(p / (1 - p)))))) for p in _GRID]
 
 
+_ENDS: Final = ((0.0, 0.0), (1.0, 1.0))
+"""Of every ROC curve."""
+
+
 def roc_points(
     bins: Sequence[Bin | None], cells: Sequence[Sequence[float]] | None, threshold: float
 ) -> list[tuple[float, float]]:
@@ -115,12 +126,12 @@ def roc_points(
             found.update((fp - x, tp - y) for x, y in _reached(bins[edge:]))
             found.update((fp + x, tp + y) for x, y in _reached(bins[:edge][::-1]))
     elif None in bins:
-        return [(0.0, 0.0), (1.0, 1.0)]
+        return list(_ENDS)
     else:
         others, own = _reached(bins)[-1]
     found.update(_reached(bins[::-1]))
     found.update((others - x, own - y) for x, y in _reached(bins))
-    points = sorted({(0.0, 0.0), *found, (others, own)})
+    points = sorted({_ENDS[0], *found, (others, own)})
     return [(x / (others or 1), y / (own or 1)) for x, y in points]
 
 
