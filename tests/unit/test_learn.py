@@ -1,7 +1,7 @@
 """Models as a researcher fits them and predicts with them, in Python and in the shell."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 
 import click
@@ -208,6 +208,31 @@ def test_a_misspelled_keyword_is_named() -> None:
     with pytest.raises(WardnetError, match="penality is not known to it") as caught:
         network().learn.linear("weight ~ age", "heart", penality=1)  # type: ignore[call-arg]
     assert caught.value.reason is Reason.PARAMETER_INVALID
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        (lambda net: net.count("data", filter="age > 50"), "filter is not known to it"),
+        (lambda net: net.learn.linear("age ~ sex", TABLE), "dataset must be the name of one"),
+        (lambda net: net.learn.search("forest", "ill ~ age", "data", {"trees": 5}), r"\[5\]"),
+        (
+            lambda net: net.learn.cross_validate("forest", "ill ~ age", "data", cv=5),
+            "cv is not known to it",
+        ),
+        (
+            lambda net: net.evaluate(net.learn.logistic("ill ~ age", "data").model),
+            "must be the answer .* not its model",
+        ),
+    ],
+    ids=["keyword", "table", "grid", "folds", "model"],
+)
+def test_what_others_call_otherwise_is_told_in_a_sentence(
+    asked: Callable[[SimulatedNetwork], object], sentence: str
+) -> None:
+    """Nobody has to read a traceback of what is within."""
+    with pytest.raises(WardnetError, match=sentence):
+        asked(network())
 
 
 def test_a_dataset_before_the_formula_is_told_apart() -> None:

@@ -8,7 +8,16 @@ from wardnet.client.models.evaluation import Validation, parameters_of
 from wardnet.client.models.learn import Learn
 from wardnet.client.models.validation import evaluate_apart
 from wardnet.client.printing.listing import Columns, Dataset, Hospital, Listing
-from wardnet.client.queries.ask import Ask, Names, Parameters, Whose, names, numbers, to_bins
+from wardnet.client.queries.ask import (
+    Ask,
+    Names,
+    Parameters,
+    Whose,
+    ask_for,
+    names,
+    numbers,
+    to_bins,
+)
 from wardnet.client.queries.result import Result
 
 
@@ -101,7 +110,7 @@ class Network(ABC):
             Whether every hospital is asked by itself; the results are set side by side.
         """
         parameters = parameters_of(fitted, threshold=threshold, time=time, event=event)
-        ask = Ask("evaluate", dataset or fitted.question.dataset, parameters, **whose)
+        ask = ask_for("evaluate", dataset or fitted.question.dataset, parameters, whose)
         return evaluate_apart(self, ask) if by_hospital else self.ask(ask)
 
     def count(
@@ -118,7 +127,7 @@ class Network(ABC):
         by : str or sequence of str
             Up to three columns with levels; one row per combination.
         """
-        return self.ask(Ask("count", dataset, {"by": names(by)}, **whose))
+        return self.ask(ask_for("count", dataset, {"by": names(by)}, whose))
 
     def summary(
         self,
@@ -138,7 +147,7 @@ class Network(ABC):
             Up to two columns with levels.
         """
         parameters: Parameters = {"columns": names(columns), "by": names(by)}
-        return self.ask(Ask("summary", dataset, parameters, **whose))
+        return self.ask(ask_for("summary", dataset, parameters, whose))
 
     def quantiles(
         self,
@@ -165,7 +174,7 @@ class Network(ABC):
             "probabilities": numbers(probabilities, method="quantiles", parameter="probabilities"),
             "by": names(by),
         }
-        return self.ask(Ask("quantiles", dataset, parameters, **whose))
+        return self.ask(ask_for("quantiles", dataset, parameters, whose))
 
     def histogram(
         self,
@@ -193,7 +202,7 @@ class Network(ABC):
             "bins": to_bins(bins=bins, edges=edges),
             "by": names(by),
         }
-        return self.ask(Ask("histogram", dataset, parameters, **whose))
+        return self.ask(ask_for("histogram", dataset, parameters, whose))
 
     def crosstab(
         self,
@@ -210,7 +219,7 @@ class Network(ABC):
             Columns with levels: down and across.
         """
         parameters: Parameters = {"rows": rows, "columns": columns}
-        return self.ask(Ask("crosstab", dataset, parameters, **whose))
+        return self.ask(ask_for("crosstab", dataset, parameters, whose))
 
     def pca(
         self,
@@ -243,7 +252,7 @@ class Network(ABC):
             "standardise": standardise,
             "components": components,
         }
-        return self.ask(Ask("pca", dataset, parameters, **whose))
+        return self.ask(ask_for("pca", dataset, parameters, whose))
 
     def kmeans(
         self,
@@ -288,7 +297,7 @@ class Network(ABC):
             "searches": searches,
             "seed": seed,
         }
-        return self.ask(Ask("kmeans", dataset, parameters, **whose))
+        return self.ask(ask_for("kmeans", dataset, parameters, whose))
 
     def mixture(
         self,
@@ -335,4 +344,4 @@ class Network(ABC):
             "tolerance": tolerance,
             "rounds": rounds,
         }
-        return self.ask(Ask("mixture", dataset, parameters, **whose))
+        return self.ask(ask_for("mixture", dataset, parameters, whose))

@@ -30,7 +30,18 @@ _USUAL: Final = ("auc", "rmse", "log_loss")
 def parameters_of(
     fitted: Result, *, threshold: float, time: str | None = None, event: str | None = None
 ) -> dict[str, JsonValue]:
-    """Return what a question of `evaluate` holds: a fitted model, and what proves that it is."""
+    """Return what a question of `evaluate` holds: a fitted model, and what proves that it is.
+
+    Raises
+    ------
+    WardnetError
+        `PARAMETER_INVALID` for what is no answer.
+    """
+    if not isinstance(fitted, Result):
+        rule = "must be the answer that a method of net.learn has returned, not its model"
+        raise WardnetError(
+            Reason.PARAMETER_INVALID, method="evaluate", parameter="what is evaluated", rule=rule
+        )
     table: JsonValue = _TABLE.dump_python(fitted.table, mode="json")
     model: JsonValue = {
         "method": fitted.answer.method,

@@ -19,7 +19,7 @@ from wardnet.client.models.evaluation import Validation
 from wardnet.client.models.formulas import FORMULA
 from wardnet.client.models.search import Search, search
 from wardnet.client.models.validation import cross_validate, question
-from wardnet.client.queries.ask import Ask, Names, Parameters, Whose
+from wardnet.client.queries.ask import Names, Parameters, Whose, ask_for
 from wardnet.client.queries.result import Result
 from wardnet.errors import Reason, WardnetError
 from wardnet.statistics.regression.robust import CLASSICAL, Kind
@@ -388,14 +388,11 @@ class Learn:
     def _fit(
         self, method: str, formula: str, dataset: str, own: Parameters, whose: Whose
     ) -> Result:
-        if "~" in dataset:
+        if isinstance(dataset, str) and "~" in dataset:
             raise WardnetError(
                 Reason.PARAMETER_INVALID,
                 method=method,
                 parameter=FORMULA,
                 rule="comes first, and then the dataset",
             )
-        for name in whose.keys() - Whose.__annotations__.keys():
-            rule = "is not known to it; `help(net.learn)` says what each method takes"
-            raise WardnetError(Reason.PARAMETER_INVALID, method=method, parameter=name, rule=rule)
-        return self._network.ask(Ask(method, dataset, {FORMULA: formula, **own}, **whose))
+        return self._network.ask(ask_for(method, dataset, {FORMULA: formula, **own}, whose))

@@ -20,7 +20,7 @@ from pydantic import JsonValue
 from wardnet.client.models.estimators import in_words
 from wardnet.client.models.evaluation import Trial, Validation, parameters_of
 from wardnet.client.models.formulas import FORMULA, spelled_out
-from wardnet.client.queries.ask import Ask, Names, Where, Whose, kind_of, names, to_cohort
+from wardnet.client.queries.ask import Ask, Names, Where, Whose, ask_for, kind_of, names, to_cohort
 from wardnet.errors import Reason, WardnetError
 from wardnet.question.cohort import EVERYONE, Term, fold
 from wardnet.question.conditions import MOST_FOLDS
@@ -123,7 +123,7 @@ def question(
         refuse("the kind of model", f"must be one of {', '.join(KINDS)}")
     method, said = KINDS[kind]
     own = in_words(settings or {})
-    return Ask(method, dataset, {FORMULA: formula, **said, **own}, **(whose or {}))
+    return ask_for(method, dataset, {FORMULA: formula, **said, **own}, whose or {})
 
 
 def _tried(

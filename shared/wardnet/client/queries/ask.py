@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from math import isfinite, nan
 from numbers import Integral
 from operator import index
-from typing import Final, TypeAlias, TypedDict
+from typing import Final, NoReturn, TypeAlias, TypedDict
 
 from pydantic import JsonValue
 
@@ -91,6 +91,25 @@ class Ask:
     hospitals: Names | None = None
     min_hospitals: int | None = None
     study: str | None = None
+
+
+def ask_for(method: str, dataset: str, parameters: Mapping[str, JsonValue], whose: Whose) -> Ask:
+    """Return a question as a person has put it.
+
+    Raises
+    ------
+    WardnetError
+        `PARAMETER_INVALID` for a keyword that nothing takes, and for a dataset that is no name.
+    """
+    for name in whose.keys() - Whose.__annotations__.keys():
+        _refuse(method, name, "is not known to it; `help(net.learn)` and `help(net)` say what is")
+    if not isinstance(dataset, str):
+        _refuse(method, "dataset", "must be the name of one; `net.datasets()` lists them")
+    return Ask(method, dataset, parameters, **whose)
+
+
+def _refuse(method: str, parameter: str, rule: str) -> NoReturn:
+    raise WardnetError(Reason.PARAMETER_INVALID, method=method, parameter=parameter, rule=rule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -329,9 +348,11 @@ def _hospitals(ask: Ask, holders: Sequence[str]) -> tuple[str, ...]:
     asked = {ask.hospitals} if isinstance(ask.hospitals, str) else set(ask.hospitals)
     strangers = sorted(asked - set(holders))
     if strangers:
-        _refuse(ask, "hospitals", f"names {strangers[0]}, which {_STRANGE.format(ask.dataset)}")
+        _refuse(
+            ask.method, "hospitals", f"names {strangers[0]}, which {_STRANGE.format(ask.dataset)}"
+        )
     if not asked:
-        _refuse(ask, "hospitals", "names none")
+        _refuse(ask.method, "hospitals", "names none")
     return tuple(sorted(asked))
 
 
@@ -339,10 +360,8 @@ def _minimum(ask: Ask, hospitals: Sequence[str]) -> int:
     minimum = len(hospitals) if ask.min_hospitals is None else ask.min_hospitals
     if not 1 <= minimum <= len(hospitals):
         _refuse(
-            ask, "min_hospitals", f"must lie between 1 and {len(hospitals)}, the hospitals asked"
+            ask.method,
+            "min_hospitals",
+            f"must lie between 1 and {len(hospitals)}, the hospitals asked",
         )
     return minimum
-
-
-def _refuse(ask: Ask, parameter: str, rule: str) -> None:
-    raise WardnetError(Reason.PARAMETER_INVALID, method=ask.method, parameter=parameter, rule=rule)
