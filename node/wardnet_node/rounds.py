@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import monotonic, perf_counter_ns
@@ -40,10 +41,21 @@ class _Course:
     """Hold one query; its pieces of work are done one after the other."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    turns: int = 0
     attempt: Attempt | None = None
     released: WorkId | None = None
     taken: WorkId | None = None
     ahead: "asyncio.Task[_Computed] | None" = None
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for one's turn; until it is over, it counts."""
+        self.turns += 1
+        try:
+            async with self.lock:
+                yield
+        finally:
+            self.turns -= 1
 
     def goes_on_with(self, work: WorkId) -> bool:
         """Say whether some work is the next one of the present attempt."""
@@ -52,8 +64,8 @@ class _Course:
 
     @property
     def busy(self) -> bool:
-        """Say whether anything is computed."""
-        return self.lock.locked() or (self.ahead is not None and not self.ahead.done())
+        """Say whether anybody has a turn or waits for one, or anything is computed."""
+        return self.turns > 0 or (self.ahead is not None and not self.ahead.done())
 
     def reset(self) -> None:
         """Forget how far it is."""
@@ -111,7 +123,7 @@ class Rounds:
             When nothing could be made durable, e.g. `DISK_FULL`: then nothing may be sent.
         """
         course = self._courses.setdefault(work.id.query, _Course())
-        async with course.lock:
+        async with course.turn():
             try:
                 return await self._made(course, work, missed)
             except Refused as refused:
@@ -162,9 +174,9 @@ class Rounds:
             As `Attempt.take`; the query stays where it was.
         """
         course = self._courses.get(ahead.id.query)
-        if course is None or course.lock.locked():  # nothing waits: it would fill the memory
+        if course is None or course.turns:  # nothing waits: it would fill the memory
             return
-        async with course.lock:
+        async with course.turn():
             attempt, before = course.attempt, replace(ahead.id, round=ahead.id.round - 1)
             if attempt is None or course.released != before or not course.goes_on_with(ahead.id):
                 return
