@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc.aio
@@ -233,29 +234,45 @@ def publish_directly(connection: sqlite3.Connection, publisher: Credentials) -> 
         )
 
 
+@contextlib.asynccontextmanager
+async def conducting(
+    path: Path,
+) -> AsyncIterator[tuple[Conductor, Broker, Database, Credentials, str]]:
+    """Conduct one query of ada's to hospitals that are all away; yield her and its id, too."""
+    network = TestNetwork()
+    ada = network.researcher()
+    prepare(path, "abcd")
+    with contextlib.closing(state.connect(path)) as connection:
+        publish_directly(connection, network.node("a"))
+    database, broker = Database(path), Broker()
+    office = Conductor(database=database, broker=broker, trust=network.trust, round_deadline=60)
+    query = await office.submit(envelope_from_wire(question(ada).query), ada.member)
+    try:
+        yield office, broker, database, ada, query
+    finally:
+        await office.close()
+        await database.close()
+
+
 def test_a_query_cancelled_many_times_at_once_keeps_no_hospital_waiting(tmp_path: Path) -> None:
     """More than its inbox holds, and a result behind them: all are heard when it has ended."""
 
     async def scenario() -> None:
-        network, gate = TestNetwork(), threading.Event()
-        ada = network.researcher()
-        prepare(tmp_path, "abcd")
-        with contextlib.closing(state.connect(tmp_path)) as connection:
-            publish_directly(connection, network.node("a"))
-        database, broker = Database(tmp_path), Broker()
-        office = Conductor(database=database, broker=broker, trust=network.trust, round_deadline=60)
-        query = await office.submit(envelope_from_wire(question(ada).query), ada.member)
-        holding = asyncio.create_task(database.write(lambda _: gate.wait(10)))
-        cancelling = [asyncio.create_task(office.cancel(query, ada.member.id)) for _ in range(300)]
-        await asyncio.sleep(0.2)
-        refusal = Refusal.of(WardnetError(Reason.QUERY_EXPIRED))
-        attachment = broker.attach("a", epoch=1)
-        told = asyncio.create_task(office.receive(attachment, WorkId(query, 1, 0), lambda: refusal))
-        await asyncio.sleep(0.01)
-        gate.set()
-        await soon(asyncio.gather(holding, told, *cancelling))
-        await office.close()
-        await database.close()
+        gate = threading.Event()
+        async with conducting(tmp_path) as (office, broker, database, ada, query):
+            holding = asyncio.create_task(database.write(lambda _: gate.wait(10)))
+            cancelling = [
+                asyncio.create_task(office.cancel(query, ada.member.id)) for _ in range(300)
+            ]
+            await asyncio.sleep(0.2)
+            refusal = Refusal.of(WardnetError(Reason.QUERY_EXPIRED))
+            attachment = broker.attach("a", epoch=1)
+            told = asyncio.create_task(
+                office.receive(attachment, WorkId(query, 1, 0), lambda: refusal)
+            )
+            await asyncio.sleep(0.01)
+            gate.set()
+            await soon(asyncio.gather(holding, told, *cancelling))
 
     run(scenario())
 
@@ -267,26 +284,17 @@ def test_a_result_that_nobody_waits_for_is_not_read(tmp_path: Path) -> None:
         raise AssertionError
 
     async def scenario() -> None:
-        network = TestNetwork()
-        ada = network.researcher()
-        prepare(tmp_path, "abcd")
-        with contextlib.closing(state.connect(tmp_path)) as connection:
-            publish_directly(connection, network.node("a"))
-        database, broker = Database(tmp_path), Broker()
-        office = Conductor(database=database, broker=broker, trust=network.trust, round_deadline=60)
-        query = await office.submit(envelope_from_wire(question(ada).query), ada.member)
-        member, stranger = broker.attach("a", epoch=1), broker.attach("e", epoch=1)
-        unknown, other = WorkId("0" * 64, 1, 0), WorkId(query, 1, 1)
-        await office.receive(member, unknown, read)
-        await office.receive(member, other, read)
-        await office.receive(stranger, WorkId(query, 1, 0), read)
-        with pytest.raises(AssertionError):
-            await office.receive(member, WorkId(query, 1, 0), read)
-        told, outgoing = list[Outgoing](), member.outgoing(heartbeat=60)
-        while len(told) < 3:
-            told.append(await soon(anext(outgoing)))
-        assert told == [Acknowledged(unknown), Ended(unknown.query), Acknowledged(other)]
-        await office.close()
-        await database.close()
+        async with conducting(tmp_path) as (office, broker, _, _, query):
+            member, stranger = broker.attach("a", epoch=1), broker.attach("e", epoch=1)
+            unknown, other = WorkId("0" * 64, 1, 0), WorkId(query, 1, 1)
+            await office.receive(member, unknown, read)
+            await office.receive(member, other, read)
+            await office.receive(stranger, WorkId(query, 1, 0), read)
+            with pytest.raises(AssertionError):
+                await office.receive(member, WorkId(query, 1, 0), read)
+            told, outgoing = list[Outgoing](), member.outgoing(heartbeat=60)
+            while len(told) < 3:
+                told.append(await soon(anext(outgoing)))
+            assert told == [Acknowledged(unknown), Ended(unknown.query), Acknowledged(other)]
 
     run(scenario())

@@ -54,10 +54,7 @@ async def sent_nothing(stream: Attached, envelope: Envelope) -> None:
 
 
 def test_what_comes_ahead_is_computed_and_waits_for_its_work(
-    network: TestNetwork,
-    hospital: Hospital,
-    asked: tuple[Envelope, str],
-    computed: asyncio.Queue[str],
+    network: TestNetwork, hospital: Hospital, asked: Asked, computed: Computed
 ) -> None:
     """The work, which says that the total is durable, needs not bring it again."""
     envelope, digest = asked
@@ -85,10 +82,7 @@ def test_what_comes_ahead_is_computed_and_waits_for_its_work(
 
 
 def test_what_came_ahead_is_forgotten_with_its_stream(
-    network: TestNetwork,
-    hospital: Hospital,
-    asked: tuple[Envelope, str],
-    computed: asyncio.Queue[str],
+    network: TestNetwork, hospital: Hospital, asked: Asked, computed: Computed
 ) -> None:
     """The coordinator may have lost it; the hospital goes on from what is durable."""
     envelope, digest = asked
@@ -114,10 +108,7 @@ def test_what_came_ahead_is_forgotten_with_its_stream(
 
 
 def test_only_one_round_is_computed_ahead(
-    network: TestNetwork,
-    hospital: Hospital,
-    asked: tuple[Envelope, str],
-    computed: asyncio.Queue[str],
+    network: TestNetwork, hospital: Hospital, asked: Asked, computed: Computed
 ) -> None:
     """Nobody leads a hospital through rounds of which it never releases a part."""
     envelope, digest = asked

@@ -269,8 +269,9 @@ def rows_of(frame: "pd.DataFrame", dictionary: Dictionary, columns: Sequence[str
         encoded = encode(column, frame[sources[name]])
         for problem in encoded.problems:
             place = int(np.flatnonzero(problem.mask)[0])
+            # Never the value itself, which may be a patient's.
             rule = f"{problem.rule} ({_allowed(column)}); correct it, or leave it out"
-            _refuse(f"the value of {name} in table.iloc[{place}]", rule)  # which may be a patient's
+            _refuse(f"the value of {name} in table.iloc[{place}]", rule)
         found[name] = encoded.values
     return Rows(len(frame), found)
 
