@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wardnet.audit.log import Connection
+from wardnet.transport.work import WorkId
 
 LONGEST_KEPT_PART: Final = 1 << 16
 """Bytes of a part's message; of a longer one the digest is kept."""
@@ -39,6 +40,37 @@ class Result:
     def acknowledged(self) -> bool:
         """Say whether nobody waits for it any more."""
         return not self.message and not self.digest
+
+
+class Acknowledged:
+    """Hold what the coordinator has, until a transaction takes it along.
+
+    If that is lost, results are only sent once more.
+    """
+
+    def __init__(self) -> None:
+        self._results: list[str] = []
+        self._asked: dict[str, WorkId] = {}
+
+    def result(self, work_id: str) -> None:
+        """Note a result that is durable there."""
+        self._results.append(work_id)
+
+    def asked(self, work_id: WorkId) -> None:
+        """Note work: whoever asks for it has, durably, what was made for the work before it."""
+        self._asked[work_id.query] = work_id
+
+    def take_along(self, connection: Connection) -> None:
+        """Drop the messages."""
+        for work_id in self._results:
+            acknowledge(connection, work_id)
+        for query, asked in self._asked.items():
+            acknowledge_others(connection, str(asked), query=query)
+
+    def clear(self) -> None:
+        """Forget what was taken along."""
+        self._results.clear()
+        self._asked.clear()
 
 
 def of_part(result: Result, *, digest: str) -> Result:

@@ -57,8 +57,7 @@ class Desk:
         self._gate = Gate(
             catalog=catalog, vault=vault, decisions=self.decisions, credentials=credentials
         )
-        self._acknowledged: list[str] = []
-        self._asked: dict[str, WorkId] = {}
+        self._acknowledged = outbox.Acknowledged()
         self._started = False
 
     @contextmanager
@@ -142,8 +141,6 @@ class Desk:
     def take_up(self, work_id: WorkId, *, opened: Opened | None) -> Result | None:
         """Return what was made for some work, if anything ever was; what was not kept may be made.
 
-        Whoever asks for this work has, durably, what was made for the work before it.
-
         Parameters
         ----------
         opened : Opened or None
@@ -155,7 +152,7 @@ class Desk:
         Refused
             With every reason, e.g. when the agreement was revoked in mid-query.
         """
-        self._asked[work_id.query] = work_id
+        self._acknowledged.asked(work_id)
         with self._catalog.reading() as connection:
             made = outbox.find(connection, str(work_id))
         if opened is not None and (made is None or made.digest):
@@ -172,7 +169,7 @@ class Desk:
 
         The next transaction takes it along: if it is lost, the result is only sent once more.
         """
-        self._acknowledged.append(work_id)
+        self._acknowledged.result(work_id)
 
     def end(self, query: str) -> None:
         """Record that a query has ended: nothing is computed for it again."""
@@ -260,7 +257,7 @@ class Desk:
         WardnetError
             `ROUNDS_DIVERGED` when this query has seen other totals; nothing is recorded then.
         """
-        self._asked[work_id.query] = work_id
+        self._acknowledged.asked(work_id)
         with self._transaction() as connection:
             if not self._goes_on(connection, work_id, opened=opened, transcripts=transcripts):
                 return None
@@ -395,11 +392,6 @@ class Desk:
     def _transaction(self) -> Iterator[Connection]:
         """Run a transaction that takes the acknowledgements along."""
         with self._catalog.transaction() as connection:
-            for work_id in self._acknowledged:
-                outbox.acknowledge(connection, work_id)
-            for query, asked in self._asked.items():
-                outbox.acknowledge_others(connection, str(asked), query=query)
+            self._acknowledged.take_along(connection)
             yield connection
-        # If they are lost with their commit, results are only sent once more.
         self._acknowledged.clear()
-        self._asked.clear()
